@@ -1,0 +1,20 @@
+//! The pure heart: values, codecs and judgements. No I/O, no clock, no environment, no async.
+//!
+//! Everything here is a function of its arguments, so that the same bytes give the same words on a screen, in JSON and
+//! in a test. Text from outside enters as [`untrusted::Untrusted`], secrets enter as types of [`secret`], and nothing
+//! leaves as a bare `String` that an attacker wrote.
+
+pub mod account;
+pub mod commitment;
+pub mod credentials;
+pub mod drift;
+pub mod filter;
+pub mod findings;
+pub mod hotkey;
+pub mod network;
+pub mod provider;
+pub mod roster;
+pub mod secret;
+pub mod snapshot;
+pub mod text;
+pub mod untrusted;
