@@ -139,6 +139,7 @@ impl LocalValues {
     }
 
     /// The same values seen from one kind of source alone.
+    #[must_use]
     pub fn only(&self, keep: impl Fn(Source) -> bool) -> Self {
         let kept = self.0.iter().map(|(variable, all)| {
             (*variable, all.iter().filter(|sourced| keep(sourced.source)).cloned().collect::<Vec<_>>())

@@ -137,7 +137,6 @@ impl S3Endpoint {
             && url.query().is_none()
             && url.fragment().is_none();
         match (url.scheme(), url.host()) {
-            (_, None) => Err(S3EndpointError::NotAUrl(without_user_info(text))),
             ("http" | "https", Some(_)) if !bare => Err(S3EndpointError::MoreThanAHost(without_user_info(text))),
             ("https", Some(_)) => Ok(Self(url)),
             ("http", Some(host)) if is_loopback(&host) => Ok(Self(url)),
