@@ -1,11 +1,11 @@
 //! grail-console
-pub mod domain;
 pub mod chain;
-pub mod wallet;
-pub mod state;
-pub mod config;
-pub mod ops;
 pub mod cli;
-pub mod tui;
-pub mod sandbox;
+pub mod config;
+pub mod domain;
 pub mod logs;
+pub mod ops;
+pub mod sandbox;
+pub mod state;
+pub mod tui;
+pub mod wallet;

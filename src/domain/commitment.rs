@@ -1,0 +1,396 @@
+//! The 128-character commitment: total in reading, exact in writing.
+//!
+//! Reading follows GRAIL's acceptance rule to the letter (FACTS 2): the first field, strict UTF-8, exactly 128 code
+//! points, three slices trimmed as Python's `str.strip` does, each at least one character. Whatever GRAIL drops without
+//! a word gets a named [`Reason`] here. Writing never truncates and never pads over: a value that does not fit is an
+//! error that names the field and its length.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::account::{KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, is_lower_hex};
+use crate::domain::secret::{Fingerprint, SecretKey};
+use crate::domain::text::grouped;
+use crate::domain::untrusted::Untrusted;
+
+/// Code points of a readable commitment.
+pub const COMMITMENT_CHARS: usize = LOCATOR_CHARS + KEY_ID_CHARS + SECRET_CHARS;
+
+/// One field of a registration, by what it carries. Its bytes may be somebody's keys: `Debug` shows only the length.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// `Data::None`.
+    Nothing,
+    /// `Raw{n}` or `BigRaw`: bytes that GRAIL tries to read.
+    Bytes {
+        /// Variant name in the metadata, such as `Raw128`.
+        variant: String,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// One of the four 32-byte hashes.
+    Hash {
+        /// Variant name, such as `BlakeTwo256`.
+        variant: String,
+    },
+    /// `TimelockEncrypted`: nobody can read it before its round.
+    Timelock {
+        /// Length of the ciphertext in bytes.
+        length: usize,
+        /// drand round of the reveal.
+        reveal_round: u64,
+    },
+    /// A variant without content, such as `ResetBondsFlag`.
+    Flag {
+        /// Variant name.
+        variant: String,
+    },
+    /// A variant that this version does not know.
+    Unknown {
+        /// Variant name in the node's metadata.
+        variant: Untrusted,
+    },
+}
+
+impl Payload {
+    /// The variant's name, for the detail view.
+    pub fn variant(&self) -> String {
+        match self {
+            Self::Nothing => "None".to_owned(),
+            Self::Bytes { variant, .. } | Self::Hash { variant } | Self::Flag { variant } => variant.clone(),
+            Self::Timelock { .. } => "TimelockEncrypted".to_owned(),
+            Self::Unknown { variant } => variant.shown(),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes { bytes, .. } => bytes,
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({} bytes)", self.variant(), self.bytes().len())
+    }
+}
+
+/// One entry of `Commitments.CommitmentOf` as the chain holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// A decoded registration.
+    Registration {
+        /// Block number at which it was set.
+        block: u64,
+        /// Deposit in rao (10⁻⁹ TAO).
+        deposit: u64,
+        /// The fields; GRAIL reads only the first.
+        fields: Vec<Payload>,
+    },
+    /// A value that the node's own metadata cannot decode.
+    Undecodable {
+        /// Length of the value in bytes.
+        length: usize,
+        /// What the decoder said.
+        why: Untrusted,
+    },
+}
+
+/// Why GRAIL would drop a commitment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The registration has no field.
+    NoField,
+    /// The first field carries no bytes (`None`, a flag).
+    NoBytes,
+    /// The first field is a hash.
+    Hash,
+    /// The first field is timelock-encrypted.
+    Timelock,
+    /// Not exactly 128 code points.
+    WrongLength,
+    /// Not UTF-8.
+    NotUtf8,
+    /// Locator, key id or secret is nothing but blanks.
+    BlankPart,
+    /// A variant of `Data` that this console does not know.
+    UnknownVariant,
+    /// The stored bytes do not decode with the node's metadata.
+    Undecodable,
+}
+
+impl Reason {
+    /// The name used in JSON and in the filter.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoField => "no_field",
+            Self::NoBytes => "no_bytes",
+            Self::Hash => "hash",
+            Self::Timelock => "timelock",
+            Self::WrongLength => "wrong_length",
+            Self::NotUtf8 => "not_utf8",
+            Self::BlankPart => "blank_part",
+            Self::UnknownVariant => "unknown_variant",
+            Self::Undecodable => "undecodable",
+        }
+    }
+}
+
+/// Whether a readable commitment has the shapes of R2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// 32 / 32 / 64 lowercase hexadecimal characters.
+    R2,
+    /// Anything else that GRAIL's rule accepts: keys of another S3 store, or rubbish of the right length.
+    Foreign,
+}
+
+/// The three parts of a readable commitment, secret included: for those who talk to the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// Account id or bucket name: bytes alone cannot tell the two layouts apart.
+    pub locator: Untrusted,
+    /// Read access key id.
+    pub read_key_id: Untrusted,
+    /// Read secret access key.
+    pub read_secret: SecretKey,
+}
+
+/// What may be shown of a readable commitment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Account id or bucket name.
+    pub locator: Untrusted,
+    /// Read access key id.
+    pub read_key_id: Untrusted,
+    /// Fingerprint of the read secret.
+    pub read_secret: Fingerprint,
+    /// R2's shapes or others.
+    pub shape: Shape,
+}
+
+impl Parts {
+    /// What may be shown of it.
+    pub fn published(&self) -> Published {
+        Published {
+            locator: self.locator.clone(),
+            read_key_id: self.read_key_id.clone(),
+            read_secret: self.read_secret.fingerprint(),
+            shape: self.shape(),
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        let hex_of = |text: &str, chars| text.len() == chars && is_lower_hex(text);
+        let r2 = self.locator.as_text().is_some_and(|t| hex_of(t, LOCATOR_CHARS))
+            && self.read_key_id.as_text().is_some_and(|t| hex_of(t, KEY_ID_CHARS))
+            && hex_of(self.read_secret.expose(), SECRET_CHARS);
+        if r2 { Shape::R2 } else { Shape::Foreign }
+    }
+}
+
+/// Why a commitment cannot be read, with the particulars in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// The named state.
+    pub reason: Reason,
+    /// A few words for the table, such as `100 of 128` or `not UTF-8`.
+    pub label: String,
+    /// A sentence for the detail view.
+    pub detail: String,
+}
+
+impl Unreadable {
+    fn new(reason: Reason, label: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { reason, label: label.into(), detail: detail.into() }
+    }
+}
+
+/// GRAIL's acceptance rule on the fields of one registration.
+pub fn read(fields: &[Payload]) -> Result<Parts, Unreadable> {
+    let first = fields.first().ok_or_else(|| {
+        Unreadable::new(Reason::NoField, "no field", "The registration is on chain but holds no field at all.")
+    })?;
+    match first {
+        Payload::Bytes { bytes, .. } => read_bytes(bytes),
+        Payload::Nothing => Err(Unreadable::new(Reason::NoBytes, "empty", "The field is None: nothing was published.")),
+        Payload::Flag { variant } => Err(Unreadable::new(
+            Reason::NoBytes,
+            "a flag",
+            format!("The field is the flag {variant}, which carries no bytes."),
+        )),
+        Payload::Hash { variant } => Err(Unreadable::new(
+            Reason::Hash,
+            "a hash",
+            format!("The field is a {variant} hash of 32 bytes, from which no key can be read."),
+        )),
+        Payload::Timelock { length, reveal_round } => Err(Unreadable::new(
+            Reason::Timelock,
+            "timelocked",
+            format!(
+                "The field is encrypted ({length} bytes) until drand round {}; validators cannot open it.",
+                grouped(*reveal_round)
+            ),
+        )),
+        Payload::Unknown { variant } => Err(Unreadable::new(
+            Reason::UnknownVariant,
+            "unknown kind",
+            format!("The field is of the kind {variant:?}, which this version does not know."),
+        )),
+    }
+}
+
+/// The rule on the bytes of the first field.
+pub fn read_bytes(bytes: &[u8]) -> Result<Parts, Unreadable> {
+    let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() != COMMITMENT_CHARS {
+        return Err(wrong_length(chars.len()));
+    }
+    let slice = |from: usize, to: usize| python_strip(&chars[from..to]);
+    let locator = slice(0, LOCATOR_CHARS);
+    let read_key_id = slice(LOCATOR_CHARS, LOCATOR_CHARS + KEY_ID_CHARS);
+    let read_secret = slice(LOCATOR_CHARS + KEY_ID_CHARS, COMMITMENT_CHARS);
+    let parts = [("bucket", &locator), ("read key id", &read_key_id), ("read secret", &read_secret)];
+    if let Some((name, _)) = parts.iter().find(|(_, value)| value.is_empty()) {
+        let detail = format!("The {name} is nothing but blanks, so GRAIL drops the whole commitment.");
+        return Err(Unreadable::new(Reason::BlankPart, format!("blank {}", short_part(name)), detail));
+    }
+    Ok(Parts {
+        locator: Untrusted::from_text(locator),
+        read_key_id: Untrusted::from_text(read_key_id),
+        read_secret: SecretKey::new(read_secret),
+    })
+}
+
+fn short_part(name: &str) -> &str {
+    name.strip_prefix("read ").unwrap_or(name)
+}
+
+fn not_utf8(bytes: &[u8], at: usize) -> Unreadable {
+    let detail = format!(
+        "Byte {at} of {} (0x{:02x}) is no part of UTF-8, so GRAIL drops the commitment.",
+        bytes.len(),
+        bytes.get(at).copied().unwrap_or_default()
+    );
+    Unreadable::new(Reason::NotUtf8, "not UTF-8", detail)
+}
+
+fn wrong_length(chars: usize) -> Unreadable {
+    let detail = format!(
+        "{chars} characters where GRAIL demands exactly {COMMITMENT_CHARS} (bucket 32, key id 32, secret 64, padded with \
+         blanks)."
+    );
+    Unreadable::new(Reason::WrongLength, format!("{chars} of {COMMITMENT_CHARS}"), detail)
+}
+
+/// Python's `str.strip()`: Unicode white space and the four information separators U+001C..U+001F.
+fn python_strip(chars: &[char]) -> String {
+    let blank = |c: &char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}');
+    let start = chars.iter().position(|c| !blank(c)).unwrap_or(chars.len());
+    let end = chars.iter().rposition(|c| !blank(c)).map_or(start, |last| last + 1);
+    chars[start..end].iter().collect()
+}
+
+/// One on-chain commitment as the console keeps it: judged, and without the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commitment {
+    /// Block number at which it was set; `None` when the value does not decode that far.
+    pub block: Option<u64>,
+    /// Number of fields in the registration.
+    pub fields: usize,
+    /// Variant name of the first field, such as `Raw128`.
+    pub variant: String,
+    /// The first field's bytes with the secret's place masked.
+    pub dump: MaskedBytes,
+    /// GRAIL's judgement.
+    pub reading: Reading,
+}
+
+/// Whether GRAIL's rule accepts the commitment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Reading {
+    /// It does.
+    Readable(Published),
+    /// It does not.
+    Unreadable(Unreadable),
+}
+
+impl Commitment {
+    /// Judges a stored entry and drops its secret.
+    pub fn of(stored: &Stored) -> Self {
+        match stored {
+            Stored::Registration { block, fields, .. } => Self {
+                block: Some(*block),
+                fields: fields.len(),
+                variant: fields.first().map_or_else(|| "—".to_owned(), Payload::variant),
+                dump: MaskedBytes::of(fields.first().map_or(&[], Payload::bytes)),
+                reading: match read(fields) {
+                    Ok(parts) => Reading::Readable(parts.published()),
+                    Err(unreadable) => Reading::Unreadable(unreadable),
+                },
+            },
+            Stored::Undecodable { length, why } => Self {
+                block: None,
+                fields: 0,
+                variant: "—".to_owned(),
+                dump: MaskedBytes::default(),
+                reading: Reading::Unreadable(Unreadable::new(
+                    Reason::Undecodable,
+                    "undecodable",
+                    format!("The {length} stored bytes do not decode with this node's metadata: {}", why.shown()),
+                )),
+            },
+        }
+    }
+
+    /// The published parts when GRAIL can read them.
+    pub fn published(&self) -> Option<&Published> {
+        match &self.reading {
+            Reading::Readable(published) => Some(published),
+            Reading::Unreadable(_) => None,
+        }
+    }
+
+    /// Why not, when GRAIL cannot.
+    pub fn unreadable(&self) -> Option<&Unreadable> {
+        match &self.reading {
+            Reading::Readable(_) => None,
+            Reading::Unreadable(unreadable) => Some(unreadable),
+        }
+    }
+}
+
+/// Bytes for the hex dump. Past byte 64, where the secret of a commitment stands, every byte that could belong to a key
+/// (printable ASCII) is masked; bytes that cannot, which are the ones to look for, stay visible.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaskedBytes(Vec<Option<u8>>);
+
+impl MaskedBytes {
+    fn of(bytes: &[u8]) -> Self {
+        let secret_from = LOCATOR_CHARS + KEY_ID_CHARS;
+        let mask = |(i, b): (usize, &u8)| (i < secret_from || !b.is_ascii_graphic()).then_some(*b);
+        Self(bytes.iter().enumerate().map(mask).collect())
+    }
+
+    /// The bytes in order, `None` where one is masked.
+    pub fn iter(&self) -> impl Iterator<Item = Option<u8>> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// How many bytes there are, masked ones included.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the field carries none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

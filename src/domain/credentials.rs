@@ -1,0 +1,457 @@
+//! The operator's own credentials: every value with its source, the mode GRAIL would run in, and the 128 bytes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::domain::account::{
+    AccessKeyId, AccountId, BucketName, KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, ShapeError,
+};
+use crate::domain::provider::Provider;
+use crate::domain::secret::{Fingerprint, SecretKey};
+use crate::domain::text::middle_cut;
+
+/// The six variables that make up GRAIL's dual credentials (FACTS 1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub enum Variable {
+    /// `R2_ACCOUNT_ID`
+    #[serde(rename = "R2_ACCOUNT_ID")]
+    AccountId,
+    /// `R2_BUCKET_ID`
+    #[serde(rename = "R2_BUCKET_ID")]
+    BucketId,
+    /// `R2_READ_ACCESS_KEY_ID`
+    #[serde(rename = "R2_READ_ACCESS_KEY_ID")]
+    ReadKeyId,
+    /// `R2_READ_SECRET_ACCESS_KEY`
+    #[serde(rename = "R2_READ_SECRET_ACCESS_KEY")]
+    ReadSecret,
+    /// `R2_WRITE_ACCESS_KEY_ID`
+    #[serde(rename = "R2_WRITE_ACCESS_KEY_ID")]
+    WriteKeyId,
+    /// `R2_WRITE_SECRET_ACCESS_KEY`
+    #[serde(rename = "R2_WRITE_SECRET_ACCESS_KEY")]
+    WriteSecret,
+}
+
+impl Variable {
+    /// In the order in which `doctor` lists them.
+    pub const ALL: [Self; 6] =
+        [Self::AccountId, Self::BucketId, Self::ReadKeyId, Self::ReadSecret, Self::WriteKeyId, Self::WriteSecret];
+
+    /// The variable's name in the environment and in `.env`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccountId => "R2_ACCOUNT_ID",
+            Self::BucketId => "R2_BUCKET_ID",
+            Self::ReadKeyId => "R2_READ_ACCESS_KEY_ID",
+            Self::ReadSecret => "R2_READ_SECRET_ACCESS_KEY",
+            Self::WriteKeyId => "R2_WRITE_ACCESS_KEY_ID",
+            Self::WriteSecret => "R2_WRITE_SECRET_ACCESS_KEY",
+        }
+    }
+
+    /// Whether the value is one of the two secrets.
+    pub const fn is_secret(self) -> bool {
+        matches!(self, Self::ReadSecret | Self::WriteSecret)
+    }
+
+    /// Checks the value's shape at this provider.
+    pub fn check(self, provider: &Provider, text: &str) -> Result<(), ShapeError> {
+        match (self, provider) {
+            (Self::AccountId | Self::BucketId, Provider::R2(_)) => AccountId::parse(text).map(drop),
+            (Self::AccountId, Provider::Custom(_)) => crate::domain::account::printable(text, 64).map(drop),
+            (Self::BucketId, Provider::Custom(_)) => custom_bucket(text).map(drop),
+            (Self::ReadKeyId | Self::WriteKeyId, _) => provider.key_id(text).map(drop),
+            (Self::ReadSecret | Self::WriteSecret, _) => provider.check_secret(text),
+        }
+    }
+}
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+fn custom_bucket(text: &str) -> Result<BucketName, ShapeError> {
+    let chars = text.chars().count();
+    if chars > LOCATOR_CHARS {
+        return Err(ShapeError::TooLong { chars, max: LOCATOR_CHARS });
+    }
+    BucketName::parse(text)
+}
+
+/// Where a value came from, in falling precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Source {
+    /// GRAIL's `.env`, which beats exported variables as it does for GRAIL.
+    EnvFile {
+        /// Line of the winning definition, from 1.
+        line: u32,
+    },
+    /// An exported variable.
+    Environment,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EnvFile { line } => write!(f, ".env line {line}"),
+            Self::Environment => f.write_str("environment"),
+        }
+    }
+}
+
+/// A value with its source. Held as a secret whatever the variable: a secret may stand in the wrong place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced {
+    /// The value as GRAIL would see it.
+    pub value: SecretKey,
+    /// Where it stands.
+    pub source: Source,
+}
+
+/// All definitions of the six variables, the strongest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LocalValues(BTreeMap<Variable, Vec<Sourced>>);
+
+impl LocalValues {
+    /// Adds a definition; the order of additions does not matter.
+    pub fn define(&mut self, variable: Variable, value: SecretKey, source: Source) {
+        let definitions = self.0.entry(variable).or_default();
+        definitions.push(Sourced { value, source });
+        definitions.sort_by_key(|sourced| sourced.source);
+    }
+
+    /// Every definition of a variable, the one that counts first.
+    pub fn definitions(&self, variable: Variable) -> &[Sourced] {
+        self.0.get(&variable).map_or(&[], Vec::as_slice)
+    }
+
+    /// What GRAIL would see. An empty definition in the `.env` hides a filled one in the environment, and counts as
+    /// missing.
+    pub fn effective(&self, variable: Variable) -> Option<&Sourced> {
+        self.definitions(variable).first().filter(|sourced| !sourced.value.expose().trim().is_empty())
+    }
+
+    /// The same values seen from one kind of source alone.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(Source) -> bool) -> Self {
+        let kept = self.0.iter().map(|(variable, all)| {
+            (*variable, all.iter().filter(|sourced| keep(sourced.source)).cloned().collect::<Vec<_>>())
+        });
+        Self(kept.filter(|(_, all)| !all.is_empty()).collect())
+    }
+
+    /// Whether nothing is defined at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn text(&self, variable: Variable) -> Option<&str> {
+        self.effective(variable).map(|sourced| sourced.value.expose())
+    }
+}
+
+/// How a value may be shown: never more than the ends of something that has the shape of a public id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Masked {
+    /// A public identifier in its proper shape.
+    Id {
+        /// Its first and last characters.
+        text: String,
+    },
+    /// A secret in its proper shape.
+    Secret {
+        /// Its fingerprint.
+        fingerprint: Fingerprint,
+    },
+    /// Defined, but not of the shape its place demands: only the length is shown.
+    Misshapen {
+        /// Length in characters.
+        chars: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Masked {
+    /// Masks a value for its place.
+    pub fn of(variable: Variable, provider: &Provider, value: &SecretKey) -> Self {
+        match variable.check(provider, value.expose()) {
+            Err(error) => Self::Misshapen { chars: value.chars(), why: error.to_string() },
+            Ok(()) if variable.is_secret() => Self::Secret { fingerprint: value.fingerprint() },
+            Ok(()) => Self::Id { text: middle_cut(value.expose(), 6, 4) },
+        }
+    }
+}
+
+impl fmt::Display for Masked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id { text } => f.write_str(text),
+            Self::Secret { fingerprint } => write!(f, "•••• fp {}", fingerprint.short()),
+            Self::Misshapen { why, .. } => f.write_str(why),
+        }
+    }
+}
+
+/// What GRAIL would do with these values at its next start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Read and write pair: the read pair is published.
+    Dual,
+    /// No read pair: GRAIL takes the write pair for both, and publishes it.
+    Legacy,
+    /// Not enough to run or to publish.
+    Incomplete,
+    /// Nothing configured.
+    Absent,
+}
+
+impl Mode {
+    /// Judges the effective values as GRAIL does.
+    pub fn of(values: &LocalValues) -> Self {
+        let has = |variable| values.effective(variable).is_some();
+        let read = has(Variable::ReadKeyId) && has(Variable::ReadSecret);
+        let write = has(Variable::WriteKeyId) && has(Variable::WriteSecret);
+        if Variable::ALL.iter().all(|variable| values.effective(*variable).is_none()) {
+            Self::Absent
+        } else if !read && write {
+            Self::Legacy
+        } else if read && (has(Variable::BucketId) || has(Variable::AccountId)) {
+            Self::Dual
+        } else {
+            Self::Incomplete
+        }
+    }
+}
+
+/// What the console keeps of the local credentials for comparing and showing: public ids and fingerprints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LocalView {
+    /// Bucket name, or the account id where no bucket is configured.
+    pub locator: Option<String>,
+    /// Read access key id.
+    pub read_key_id: Option<String>,
+    /// Fingerprint of the read secret.
+    pub read_secret: Option<Fingerprint>,
+    /// Fingerprint of the write access key id.
+    pub write_key_id: Option<Fingerprint>,
+    /// Fingerprint of the write secret.
+    pub write_secret: Option<Fingerprint>,
+    /// What GRAIL would do.
+    pub mode: Mode,
+}
+
+impl LocalView {
+    /// The comparable part of the effective values. A value that has not the shape of an id is kept as its fingerprint,
+    /// since it may be a secret in the wrong place.
+    pub fn of(provider: &Provider, values: &LocalValues) -> Self {
+        let id = |variable: Variable| {
+            values.text(variable).map(|text| match variable.check(provider, text) {
+                Ok(()) => text.to_owned(),
+                Err(_) => format!("misshapen:{}", Fingerprint::of(text)),
+            })
+        };
+        let fingerprint = |variable| values.effective(variable).map(|sourced| sourced.value.fingerprint());
+        Self {
+            locator: id(Variable::BucketId).or_else(|| id(Variable::AccountId)),
+            read_key_id: id(Variable::ReadKeyId),
+            read_secret: fingerprint(Variable::ReadSecret),
+            write_key_id: fingerprint(Variable::WriteKeyId),
+            write_secret: fingerprint(Variable::WriteSecret),
+            mode: Mode::of(values),
+        }
+    }
+
+    /// Whether there is nothing to compare with.
+    pub fn is_empty(&self) -> bool {
+        self.locator.is_none() && self.read_key_id.is_none() && self.read_secret.is_none()
+    }
+}
+
+/// The read half of the credentials, parsed: what a commitment is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadCredentials {
+    /// Bucket name in the first 32 characters; on R2 equal to the account id.
+    pub locator: String,
+    /// Read access key id.
+    pub key_id: AccessKeyId,
+    /// Read secret.
+    pub secret: SecretKey,
+}
+
+/// The operator's credentials, parsed for a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketCredentials {
+    /// What may be published.
+    pub read: ReadCredentials,
+    /// What must never be.
+    pub write: Option<(AccessKeyId, SecretKey)>,
+}
+
+/// Why the local values make no commitment.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CredentialsError {
+    /// A needed variable is missing or empty.
+    #[error("{0} is not set: set it in GRAIL's .env (name it with --env-file) or export it")]
+    Missing(Variable),
+    /// A value has not the shape that its place demands.
+    #[error("{variable} {error}{hint}")]
+    Shape {
+        /// Which variable.
+        variable: Variable,
+        /// What is wrong.
+        error: ShapeError,
+        /// What it looks like instead, if that is recognisable.
+        hint: &'static str,
+    },
+    /// On R2 the bucket must be named like the account.
+    #[error(
+        "R2_BUCKET_ID and R2_ACCOUNT_ID differ: validators look for a bucket named exactly like the account id, so create \
+         one with that name and put the account id into both"
+    )]
+    BucketIsNotAccount,
+    /// Single-credential mode, which would publish the write key.
+    #[error(
+        "R2_READ_ACCESS_KEY_ID and R2_READ_SECRET_ACCESS_KEY are missing, and GRAIL would publish the WRITE key in their \
+         place: create an Object Read only token for the bucket and set both"
+    )]
+    Legacy,
+    /// The read pair is the write pair.
+    #[error(
+        "the read key is the write key: create an Object Read only token for the bucket and use it as the read pair"
+    )]
+    ReadIsWrite,
+}
+
+impl BucketCredentials {
+    /// Parses the effective values for a provider.
+    pub fn parse(provider: &Provider, values: &LocalValues) -> Result<Self, CredentialsError> {
+        if Mode::of(values) == Mode::Legacy {
+            return Err(CredentialsError::Legacy);
+        }
+        let locator = parse_locator(provider, values)?;
+        let key_id = parse_key_id(provider, values, Variable::ReadKeyId)?;
+        let secret = parse_secret(provider, values, Variable::ReadSecret)?;
+        let write = match (values.effective(Variable::WriteKeyId), values.effective(Variable::WriteSecret)) {
+            (Some(_), Some(_)) => Some((
+                parse_key_id(provider, values, Variable::WriteKeyId)?,
+                parse_secret(provider, values, Variable::WriteSecret)?,
+            )),
+            _ => None,
+        };
+        let same = write.as_ref().is_some_and(|(id, write_secret)| *id == key_id || *write_secret == secret);
+        if same {
+            return Err(CredentialsError::ReadIsWrite);
+        }
+        Ok(Self { read: ReadCredentials { locator, key_id, secret }, write })
+    }
+}
+
+fn required(values: &LocalValues, variable: Variable) -> Result<&str, CredentialsError> {
+    values.text(variable).ok_or(CredentialsError::Missing(variable))
+}
+
+fn parse_locator(provider: &Provider, values: &LocalValues) -> Result<String, CredentialsError> {
+    let bucket = required(values, Variable::BucketId)?;
+    checked(provider, Variable::BucketId, bucket)?;
+    if provider.is_r2() {
+        let account = required(values, Variable::AccountId)?;
+        checked(provider, Variable::AccountId, account)?;
+        if account != bucket {
+            return Err(CredentialsError::BucketIsNotAccount);
+        }
+    }
+    Ok(bucket.to_owned())
+}
+
+fn parse_key_id(
+    provider: &Provider,
+    values: &LocalValues,
+    variable: Variable,
+) -> Result<AccessKeyId, CredentialsError> {
+    let text = required(values, variable)?;
+    provider.key_id(text).map_err(|error| shape_error(variable, error, text))
+}
+
+fn parse_secret(provider: &Provider, values: &LocalValues, variable: Variable) -> Result<SecretKey, CredentialsError> {
+    let text = required(values, variable)?;
+    checked(provider, variable, text)?;
+    Ok(SecretKey::new(text))
+}
+
+fn checked(provider: &Provider, variable: Variable, text: &str) -> Result<(), CredentialsError> {
+    variable.check(provider, text).map_err(|error| shape_error(variable, error, text))
+}
+
+fn shape_error(variable: Variable, error: ShapeError, text: &str) -> CredentialsError {
+    CredentialsError::Shape { variable, error, hint: hint(variable, text) }
+}
+
+/// Names the mistake behind a wrong shape where the shape itself tells.
+fn hint(variable: Variable, text: &str) -> &'static str {
+    let hex = crate::domain::account::is_lower_hex(text);
+    match (variable, text.chars().count()) {
+        (Variable::ReadKeyId | Variable::WriteKeyId, SECRET_CHARS) if hex => {
+            ": that is the shape of a secret; the id and the secret seem to be swapped"
+        }
+        (Variable::ReadSecret | Variable::WriteSecret, KEY_ID_CHARS) if hex => {
+            ": that is the shape of a key id; the id and the secret seem to be swapped"
+        }
+        (Variable::ReadKeyId | Variable::WriteKeyId, 20) if text.starts_with("AK") || text.starts_with("AS") => {
+            ": that is an AWS key; R2 needs the Access Key ID of an R2 token (for another store use --s3-endpoint)"
+        }
+        (Variable::ReadSecret | Variable::WriteSecret, 40) => {
+            ": that is the length of an AWS secret or of an API token's value; R2 needs the token's Secret Access Key"
+        }
+        (Variable::BucketId, _) => ": on subnet 81 the bucket must be named exactly like the account id",
+        _ => "",
+    }
+}
+
+/// The bytes of a commitment. `Debug` hides them: half of them is a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CommitmentBytes(SecretKey);
+
+impl CommitmentBytes {
+    /// Lays out locator, key id and secret, each padded with blanks to its place. Nothing is cut: a part that does not
+    /// fit is an error that names it.
+    pub fn encode(read: &ReadCredentials) -> Result<Self, CredentialsError> {
+        let part = |variable, text: &str, width: usize| {
+            let chars = text.chars().count();
+            let error = match chars {
+                0 => Some(ShapeError::Empty),
+                n if n > width => Some(ShapeError::TooLong { chars, max: width }),
+                _ if !text.bytes().all(|b| b.is_ascii_graphic()) => Some(ShapeError::NotPrintableAscii),
+                _ => None,
+            };
+            match error {
+                Some(error) => Err(CredentialsError::Shape { variable, error, hint: "" }),
+                None => Ok(format!("{text:<width$}")),
+            }
+        };
+        let text = part(Variable::BucketId, &read.locator, LOCATOR_CHARS)?
+            + &part(Variable::ReadKeyId, read.key_id.as_str(), KEY_ID_CHARS)?
+            + &part(Variable::ReadSecret, read.secret.expose(), SECRET_CHARS)?;
+        Ok(Self(SecretKey::new(text)))
+    }
+
+    /// The 128 bytes for the wire.
+    pub fn expose(&self) -> &[u8] {
+        self.0.expose().as_bytes()
+    }
+}
+
+impl fmt::Debug for CommitmentBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted commitment]")
+    }
+}

@@ -1,0 +1,206 @@
+//! Drift: the chain against the local credentials, field by field, named by its consequence.
+
+use serde::Serialize;
+
+use crate::domain::commitment::{Commitment, Published};
+use crate::domain::credentials::{LocalView, Mode};
+use crate::domain::findings::Severity;
+use crate::domain::secret::Fingerprint;
+
+/// How one field compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldDrift {
+    /// The same on both sides.
+    Equal,
+    /// Both sides have one, and they differ.
+    Differs,
+    /// On chain, but not configured here.
+    LocalMissing,
+    /// Configured here, but not on chain (none, or not readable).
+    ChainMissing,
+}
+
+impl FieldDrift {
+    fn of<T: PartialEq>(chain: Option<T>, local: Option<T>) -> Self {
+        match (chain, local) {
+            (_, None) => Self::LocalMissing,
+            (None, Some(_)) => Self::ChainMissing,
+            (Some(chain), Some(local)) if chain == local => Self::Equal,
+            (Some(_), Some(_)) => Self::Differs,
+        }
+    }
+
+    /// The word on the screen.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Equal => "equal",
+            Self::Differs => "differs",
+            Self::LocalMissing => "local missing",
+            Self::ChainMissing => "chain missing",
+        }
+    }
+}
+
+/// The verdict over all fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftState {
+    /// Every field is equal.
+    Match,
+    /// Some field differs or is missing on chain.
+    Drift,
+    /// Too little is configured here to tell.
+    Unknown,
+}
+
+/// The three fields of a commitment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DriftFields {
+    /// Bucket name (account id on R2).
+    pub locator: FieldDrift,
+    /// Read access key id.
+    pub read_key_id: FieldDrift,
+    /// Read secret, compared by fingerprint.
+    pub read_secret: FieldDrift,
+}
+
+impl DriftFields {
+    fn all(self) -> [FieldDrift; 3] {
+        [self.locator, self.read_key_id, self.read_secret]
+    }
+
+    fn state(self) -> DriftState {
+        let any = |wanted: FieldDrift| self.all().contains(&wanted);
+        if any(FieldDrift::Differs) || any(FieldDrift::ChainMissing) {
+            DriftState::Drift
+        } else if any(FieldDrift::LocalMissing) {
+            DriftState::Unknown
+        } else {
+            DriftState::Match
+        }
+    }
+}
+
+/// What follows from the comparison, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Consequence {
+    /// How much it hurts.
+    pub severity: Severity,
+    /// A few words for the table's summary line.
+    pub headline: String,
+    /// What validators and GRAIL will do, and what the operator should do.
+    pub detail: String,
+}
+
+impl Consequence {
+    fn new(severity: Severity, headline: &str, detail: impl Into<String>) -> Self {
+        Self { severity, headline: headline.to_owned(), detail: detail.into() }
+    }
+}
+
+/// The own commitment against the local credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// The verdict.
+    pub state: DriftState,
+    /// Field by field.
+    pub fields: DriftFields,
+    /// What follows from it.
+    pub consequence: Consequence,
+}
+
+/// Compares the commitment found on chain (if any) with the local credentials.
+pub fn compare(chain: Option<&Commitment>, local: &LocalView) -> Drift {
+    let published = chain.and_then(Commitment::published);
+    let fields = DriftFields {
+        locator: FieldDrift::of(published.and_then(|p| p.locator.as_text()), local.locator.as_deref()),
+        read_key_id: FieldDrift::of(published.and_then(|p| p.read_key_id.as_text()), local.read_key_id.as_deref()),
+        read_secret: FieldDrift::of(published.map(|p| p.read_secret), local.read_secret),
+    };
+    Drift { state: fields.state(), fields, consequence: consequence(chain, local, fields) }
+}
+
+fn consequence(chain: Option<&Commitment>, local: &LocalView, fields: DriftFields) -> Consequence {
+    let published = chain.and_then(Commitment::published);
+    if published.is_some_and(|p| exposes_write_key(p, local)) {
+        return Consequence::new(
+            Severity::Danger,
+            "your WRITE key is published",
+            "The commitment on chain holds your write key: anybody can overwrite or delete your windows now. Revoke that \
+             token first, then publish a key that can only read.",
+        );
+    }
+    if local.mode == Mode::Legacy {
+        return Consequence::new(
+            Severity::Danger,
+            "next GRAIL start PUBLISHES YOUR WRITE KEY",
+            "The read pair is missing locally, so GRAIL will commit the write pair in its place at its next start. Set \
+             R2_READ_ACCESS_KEY_ID and R2_READ_SECRET_ACCESS_KEY before that.",
+        );
+    }
+    if local.is_empty() {
+        return Consequence::new(
+            Severity::Note,
+            "no local credentials to compare",
+            "Nothing is configured here, so the console cannot tell whether this commitment is the one you mean.",
+        );
+    }
+    match (chain, published) {
+        (None, _) => Consequence::new(
+            Severity::Danger,
+            "never committed, validators skip you",
+            "There is no commitment for this hotkey: validators do not look for your bucket at all.",
+        ),
+        (Some(commitment), None) => unreadable(commitment),
+        (Some(_), Some(_)) => difference(fields),
+    }
+}
+
+/// Whether the published pair is, in any part, the local write pair.
+fn exposes_write_key(published: &Published, local: &LocalView) -> bool {
+    let id = published.read_key_id.as_text().map(Fingerprint::of);
+    (id.is_some() && id == local.write_key_id) || Some(published.read_secret) == local.write_secret
+}
+
+fn unreadable(commitment: &Commitment) -> Consequence {
+    let why = commitment.unreadable().map_or("", |unreadable| unreadable.detail.as_str());
+    Consequence::new(
+        Severity::Danger,
+        "unreadable, validators skip you",
+        format!("Validators drop your commitment without a word. {why}"),
+    )
+}
+
+fn difference(fields: DriftFields) -> Consequence {
+    match (fields.state(), fields.locator, fields.read_key_id) {
+        (DriftState::Match, ..) => Consequence::new(
+            Severity::Note,
+            "chain and local agree",
+            "Validators read with the key that is configured here, and GRAIL will not commit anything at its next start.",
+        ),
+        (DriftState::Unknown, ..) => Consequence::new(
+            Severity::Warning,
+            "local credentials incomplete",
+            "A part of the read credentials is not configured here, so the comparison is not complete.",
+        ),
+        (_, FieldDrift::Differs, _) => Consequence::new(
+            Severity::Warning,
+            "validators read another bucket",
+            "The bucket on chain is not the one configured here: validators look where nothing is uploaded. The next GRAIL \
+             start will commit the local values.",
+        ),
+        (_, _, FieldDrift::Equal) => Consequence::new(
+            Severity::Danger,
+            "same key id, other secret",
+            "The key was rolled in place: validators that cached the old secret fail until they restart. Create a token \
+             with a new id instead of rolling one.",
+        ),
+        _ => Consequence::new(
+            Severity::Warning,
+            "validators still read your old key",
+            "The key on chain is not the one configured here. The next GRAIL start will commit the local one; keep the old \
+             token alive until then.",
+        ),
+    }
+}

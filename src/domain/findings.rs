@@ -1,0 +1,162 @@
+//! Findings: what is wrong, why it matters, what to do. One wording for the You view, `doctor` and JSON.
+
+use serde::Serialize;
+
+use crate::domain::credentials::{BucketCredentials, CredentialsError, LocalValues, Masked, Mode, Variable};
+use crate::domain::provider::{Jurisdiction, Provider};
+
+/// How much a finding hurts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Will cost rewards or surprise.
+    Warning,
+    /// Publishes a key, or makes validators fail now.
+    Danger,
+}
+
+/// One thing the operator should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Stable name for scripts.
+    pub code: &'static str,
+    /// How much it hurts.
+    pub severity: Severity,
+    /// What was found.
+    pub what: String,
+    /// Why it matters.
+    pub why: String,
+    /// What to do.
+    pub todo: String,
+}
+
+impl Finding {
+    /// A finding in its three sentences.
+    pub fn new(
+        code: &'static str,
+        severity: Severity,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        todo: impl Into<String>,
+    ) -> Self {
+        Self { code, severity, what: what.into(), why: why.into(), todo: todo.into() }
+    }
+}
+
+/// What the local values alone tell, without the chain.
+pub fn of_local(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match Mode::of(values) {
+        Mode::Legacy => findings.push(legacy(values)),
+        Mode::Absent => findings.push(absent()),
+        Mode::Dual | Mode::Incomplete => {}
+    }
+    findings.extend(Variable::ALL.iter().filter_map(|variable| overridden(*variable, values)));
+    if Mode::of(values) != Mode::Absent {
+        findings.extend(misshapen(provider, values));
+        findings.extend(whole(provider, values));
+    }
+    if let Provider::R2(jurisdiction @ (Jurisdiction::Eu | Jurisdiction::Fedramp)) = provider {
+        findings.push(jurisdiction_finding(*jurisdiction));
+    }
+    findings
+}
+
+fn legacy(values: &LocalValues) -> Finding {
+    let half =
+        [Variable::ReadKeyId, Variable::ReadSecret].iter().find(|variable| values.effective(**variable).is_some());
+    let what = match half {
+        Some(set) => format!("Single-credential mode: {set} is set but its other half is missing"),
+        None => "Single-credential mode: the read pair is missing, the write pair is set".to_owned(),
+    };
+    Finding::new(
+        "legacy_single_credential",
+        Severity::Danger,
+        what,
+        "At its next start GRAIL takes the write pair for both and publishes it: the WRITE key, readable by the whole \
+         world for ever, lets anybody overwrite or delete your windows.",
+        "Before the next start: create an R2 token \u{201c}Object Read only\u{201d} for this one bucket, put its Access \
+         Key ID and Secret into R2_READ_ACCESS_KEY_ID and R2_READ_SECRET_ACCESS_KEY, then restart GRAIL.",
+    )
+}
+
+fn absent() -> Finding {
+    Finding::new(
+        "no_credentials",
+        Severity::Note,
+        "No local credentials",
+        "Without them the console can read the subnet but cannot tell whether your own commitment is the one you mean.",
+        "Name GRAIL's .env with --env-file PATH (or env_file in the profile), or export the R2_* variables.",
+    )
+}
+
+fn overridden(variable: Variable, values: &LocalValues) -> Option<Finding> {
+    let [winner, rest @ ..] = values.definitions(variable) else { return None };
+    let loser = rest.iter().find(|other| other.value != winner.value)?;
+    Some(Finding::new(
+        "overridden",
+        Severity::Warning,
+        format!("{variable} differs between {} and {}", winner.source, loser.source),
+        format!("GRAIL loads its .env over exported variables, so the one from {} counts.", winner.source),
+        "Remove the one that is out of date, so that nobody rotates the wrong key.",
+    ))
+}
+
+fn misshapen(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
+    let check = |variable: &Variable| {
+        let sourced = values.effective(*variable)?;
+        let Masked::Misshapen { why, .. } = Masked::of(*variable, provider, &sourced.value) else { return None };
+        // The whole-set check below names the first of these again, with a hint; it is left out there.
+        let hinted = BucketCredentials::parse(provider, values).err().and_then(|error| match error {
+            CredentialsError::Shape { variable: at, hint, .. } if at == *variable => Some(hint),
+            _ => None,
+        });
+        Some(Finding::new(
+            "misshapen",
+            Severity::Danger,
+            format!("{variable} ({}) {why}{}", sourced.source, hinted.unwrap_or_default()),
+            "Validators hand this value to the store as it is, and the store refuses it.",
+            "Copy the value again from the R2 token's page: Access Key ID and Secret Access Key, not the token's value.",
+        ))
+    };
+    Variable::ALL.iter().filter_map(check).collect()
+}
+
+fn whole(provider: &Provider, values: &LocalValues) -> Option<Finding> {
+    match BucketCredentials::parse(provider, values).err()? {
+        CredentialsError::Legacy | CredentialsError::Shape { .. } => None,
+        CredentialsError::Missing(variable) => Some(Finding::new(
+            "missing",
+            Severity::Warning,
+            format!("{variable} is not set"),
+            "GRAIL cannot publish a commitment without it.",
+            format!("Set {variable} in GRAIL's .env or export it."),
+        )),
+        CredentialsError::BucketIsNotAccount => Some(Finding::new(
+            "bucket_is_not_account",
+            Severity::Danger,
+            "R2_BUCKET_ID is not R2_ACCOUNT_ID",
+            "Validators look for a bucket named exactly like the account id; any other name does not exist for them.",
+            "Create a bucket named like the account id and put the account id into both variables.",
+        )),
+        CredentialsError::ReadIsWrite => Some(Finding::new(
+            "read_is_write",
+            Severity::Danger,
+            "The read key is the write key",
+            "What is published is the read pair: committing it gives the world write access to your bucket.",
+            "Create an R2 token \u{201c}Object Read only\u{201d} for the bucket and use it as the read pair.",
+        )),
+    }
+}
+
+fn jurisdiction_finding(jurisdiction: Jurisdiction) -> Finding {
+    Finding::new(
+        "jurisdiction",
+        Severity::Danger,
+        format!("The bucket is reached through R2's {} host", format!("{jurisdiction:?}").to_uppercase()),
+        "A commitment cannot say so: validators always use the default host, where this bucket does not exist.",
+        "Use a bucket in the default jurisdiction.",
+    )
+}

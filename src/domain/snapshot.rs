@@ -1,0 +1,90 @@
+//! A subnet at one block: members and commitments, judged, without secrets, ready to be kept on disk.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::commitment::Commitment;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::BlockHash;
+
+/// A block by number, hash and time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockRef {
+    /// Block number.
+    pub number: u64,
+    /// Block hash.
+    pub hash: BlockHash,
+    /// `Timestamp.Now` of the block, in ms since 1970.
+    pub timestamp_ms: u64,
+}
+
+/// Which chain a snapshot came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainIdentity {
+    /// Name of the network, `SANDBOX` for the practice subnet.
+    pub network: String,
+    /// The endpoint that answered.
+    pub endpoint: String,
+    /// Genesis hash reported there.
+    pub genesis: BlockHash,
+    /// Runtime spec version at the snapshot's block.
+    pub spec_version: u32,
+}
+
+/// One registered uid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The uid.
+    pub uid: u16,
+    /// Its hotkey.
+    pub hotkey: Hotkey,
+    /// Block at which the hotkey was registered under this uid; `None` where the runtime does not say.
+    pub registered_at: Option<u64>,
+    /// Whether it holds a validator permit.
+    pub validator_permit: bool,
+}
+
+/// Everything the console knows of a subnet at one block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetSnapshot {
+    /// Where it came from.
+    pub chain: ChainIdentity,
+    /// The subnet.
+    pub netuid: u16,
+    /// The finalized block it was read at; every value below is of this block.
+    pub at: BlockRef,
+    /// Registered uids, by uid.
+    pub members: Vec<Member>,
+    /// Every commitment of the subnet by hotkey, those of ex-members included.
+    pub commitments: BTreeMap<Hotkey, Commitment>,
+}
+
+/// What changed on the subnet at a later block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubnetChange {
+    /// Number of the best block that brought the change.
+    pub block: u64,
+    /// Commitments set or, with `None`, removed.
+    pub commitments: Vec<(Hotkey, Option<Commitment>)>,
+    /// Uids that changed hands.
+    pub members: Vec<Member>,
+}
+
+impl SubnetSnapshot {
+    /// Brings the snapshot up to date with a change; the block it was read at stays, since only the change is newer.
+    pub fn apply(&mut self, change: &SubnetChange) {
+        for (hotkey, commitment) in &change.commitments {
+            match commitment {
+                Some(commitment) => self.commitments.insert(*hotkey, commitment.clone()),
+                None => self.commitments.remove(hotkey),
+            };
+        }
+        for member in &change.members {
+            match self.members.binary_search_by_key(&member.uid, |m| m.uid) {
+                Ok(index) => self.members[index] = member.clone(),
+                Err(index) => self.members.insert(index, member.clone()),
+            }
+        }
+    }
+}
