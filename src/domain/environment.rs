@@ -11,12 +11,19 @@ pub struct Environment(BTreeMap<String, String>);
 impl Environment {
     /// From what `std::env::vars_os` yields. A name or value that is not UTF-8 is left out: nothing we read may be one.
     pub fn from_os(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        vars.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+        vars.into_iter()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
     }
 
     /// The value as it was set, empty text included.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// Every variable, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value unless it is blank: the shell's `NAME=` and an unset variable mean the same to every setting.
