@@ -4,3 +4,4 @@
 mod config_dotenv;
 mod config_settings;
 mod layers;
+mod state_files;
