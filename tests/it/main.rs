@@ -4,4 +4,5 @@
 mod config_dotenv;
 mod config_settings;
 mod layers;
+mod logs_lines;
 mod state_files;

@@ -22,7 +22,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 /// Runs this very test again in a child, where `script` has prepared the world; `{}` in it stands for the child.
-fn again_under(test: &str, script: &str, dir: &Path) {
+pub fn again_under(test: &str, script: &str, dir: &Path) {
     let child = format!("'{}' --exact {test} --nocapture", std::env::current_exe().unwrap().display());
     let output = Command::new("sh").args(["-c", &script.replace("{}", &child)]).env(CHILD, dir).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -31,7 +31,7 @@ fn again_under(test: &str, script: &str, dir: &Path) {
 
 const CHILD: &str = "GRAIL_CONSOLE_TEST_DIR";
 
-fn child_dir() -> Option<PathBuf> {
+pub fn child_dir() -> Option<PathBuf> {
     std::env::var_os(CHILD).map(PathBuf::from)
 }
 
