@@ -159,6 +159,34 @@ fn the_lines_of_a_malformed_env_file_become_findings() {
 }
 
 #[test]
+fn a_file_that_is_no_env_file_does_not_flood_the_findings() {
+    let home = Home::new();
+    let env_file = home.file("grail.env", &format!("NETUID=81\n{}A='open\n", "just words here\n".repeat(500)));
+    let loaded = home.load(&Flags { env_file: Some(env_file), ..Flags::default() }, "", &[]).unwrap();
+    assert_eq!(loaded.findings.len(), 21);
+    assert!(loaded.findings[20].what.contains("481 more"), "{:?}", loaded.findings[20]);
+}
+
+#[test]
+fn no_secret_is_in_what_the_configuration_shows_of_itself() {
+    let home = Home::new();
+    let canary = "c4na7yc4na7yc4na7y";
+    let text = format!(
+        "NETUID=81\nR2_READ_SECRET_ACCESS_KEY={canary}1\nR2_BUCKET_ID={canary}2\nHF_TOKEN={canary}3\nB='{canary}4\n"
+    );
+    let env_file = home.file("grail.env", &text);
+    let exported = format!("{canary}5");
+    let variables = [("R2_WRITE_SECRET_ACCESS_KEY", exported.as_str())];
+    let loaded = home.load(&Flags { env_file: Some(env_file), ..Flags::default() }, "", &variables).unwrap();
+    let shown = format!("{loaded:?} {}", serde_json::to_string(&loaded.settings).unwrap());
+    assert!(!shown.contains(canary), "{shown}");
+    let environment: Environment = variables.iter().copied().collect();
+    assert_eq!(format!("{environment:?}"), "{\"R2_WRITE_SECRET_ACCESS_KEY\"}");
+    let known: Vec<_> = loaded.secrets.iter().map(|secret| secret.expose().replace(canary, "")).collect();
+    assert_eq!(known, ["1", "3", "5"], "what the log has to keep out");
+}
+
+#[test]
 fn an_env_file_with_secrets_that_others_may_read_is_a_finding() {
     use std::os::unix::fs::PermissionsExt as _;
     let home = Home::new();

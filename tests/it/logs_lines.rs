@@ -33,13 +33,13 @@ fn a_known_secret_is_in_no_line_however_it_gets_there() {
     redact(&secret);
     let text = secret.expose().to_owned();
     let lines = in_memory(None, || {
-        tracing::info!("message {text}");
-        tracing::info!(field = %text, "display");
-        tracing::info!(field = ?text, "debug");
-        tracing::info!(text, "value");
-        tracing::info!(field = hex::encode(&text), "hex");
-        tracing::error!(error = &std::io::Error::other(text.clone()) as &dyn std::error::Error, "error");
-        tracing::info!(?secret, "typed");
+        tracing::info!(target: "grail_console", "message {text}");
+        tracing::info!(target: "grail_console", field = %text, "display");
+        tracing::info!(target: "grail_console", field = ?text, "debug");
+        tracing::info!(target: "grail_console", text, "value");
+        tracing::info!(target: "grail_console", field = hex::encode(&text), "hex");
+        tracing::error!(target: "grail_console", error = &std::io::Error::other(text.clone()) as &dyn std::error::Error, "error");
+        tracing::info!(target: "grail_console", ?secret, "typed");
     });
     assert_eq!(lines.len(), 7);
     for line in &lines {

@@ -6,3 +6,4 @@ mod config_settings;
 mod layers;
 mod logs_lines;
 mod state_files;
+mod wallet_public;
