@@ -13,6 +13,7 @@ pub mod feed;
 pub mod filter;
 pub mod findings;
 pub mod hotkey;
+pub mod inventory;
 pub mod network;
 pub mod provider;
 pub mod roster;
