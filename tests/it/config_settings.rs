@@ -10,6 +10,8 @@ use grail_console::domain::credentials::{Source, Variable};
 use grail_console::domain::environment::Environment;
 use grail_console::domain::provider::{Jurisdiction, Provider};
 
+use crate::state_files::{again_under, child_dir};
+
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -129,13 +131,17 @@ fn every_place_that_defines_a_credential_is_kept_and_the_env_file_comes_first() 
 
 #[test]
 fn a_hostile_env_in_the_current_directory_has_no_effect() {
-    let cwd = std::env::current_dir().unwrap();
-    let planted = cwd.join(".env");
-    assert!(!planted.exists(), "the test plants this file itself");
-    fs::write(&planted, "NETUID=666\nBT_CHAIN_ENDPOINT=wss://evil.example\nR2_ENDPOINT_URL=https://evil.example\n")
-        .unwrap();
-    let loaded = Configuration::load(&Flags::default(), &Environment::default(), None);
-    fs::remove_file(&planted).unwrap();
+    const TEST: &str = "config_settings::a_hostile_env_in_the_current_directory_has_no_effect";
+    let hostile = "NETUID=666\nBT_CHAIN_ENDPOINT=wss://evil.example\nR2_ENDPOINT_URL=https://evil.example\n";
+    let Some(cwd) = child_dir() else {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(".env"), hostile).unwrap();
+        again_under(TEST, "cd \"$GRAIL_CONSOLE_TEST_DIR\" && exec {}", dir.path());
+        return;
+    };
+    assert_eq!(fs::read_to_string(".env").unwrap(), hostile, "the test runs where the file lies");
+    let home: Environment = [("HOME", cwd.to_str().unwrap())].into_iter().collect();
+    let loaded = Configuration::load(&Flags::default(), &home, Some(&cwd.join("config.toml")));
     let settings = loaded.unwrap().settings;
     assert_eq!((settings.netuid.value, settings.endpoint, settings.s3_endpoint), (81, None, None));
 }

@@ -25,8 +25,8 @@ fn names(dir: &Path) -> Vec<String> {
 pub fn again_under(test: &str, script: &str, dir: &Path) {
     let child = format!("'{}' --exact {test} --nocapture", std::env::current_exe().unwrap().display());
     let output = Command::new("sh").args(["-c", &script.replace("{}", &child)]).env(CHILD, dir).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 const CHILD: &str = "GRAIL_CONSOLE_TEST_DIR";
