@@ -1,4 +1,50 @@
-//! grail-console
+//! # grail-console: the map of this house
+//!
+//! grail-console is the terminal console that an operator of a GRAIL subnet (Bittensor subnet 81) keeps open all day. It
+//! shows who has published which bucket commitment on chain, what validators cannot read and why, and whether the own
+//! commitment is the one that is configured on this machine. It starts read-only and says what it does.
+//!
+//! ## Layers
+//!
+//! Dependencies point one way, and a test reads every `use` to prove it:
+//!
+//! ```text
+//!   domain  ◄──  chain · wallet · state · config · logs  ◄──  ops  ◄──  cli · tui
+//!   domain  ◄──  sandbox  ◄──  cli, tests
+//! ```
+//!
+//! | layer | what it is | where to start |
+//! |---|---|---|
+//! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::roster`] |
+//! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed | `chain::feed` |
+//! | [`wallet`] | the public side of Bittensor wallet files: which hotkey is ours | [`wallet`] |
+//! | [`config`] | flags, GRAIL's `.env`, environment and profiles, each value with its source | [`config`] |
+//! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache | [`state`] |
+//! | [`logs`] | a log file and a ring buffer behind one redacting, sanitising formatter | [`logs`] |
+//! | [`ops`] | use cases, the only orchestration: survey, doctor, live console feed | [`ops`] |
+//! | [`cli`] | subcommands: text for people, JSON for scripts, exit codes | `cli::run` |
+//! | [`tui`] | the console: a pure half (state, messages, update, key map, views) and a shell (runner, terminal) | [`tui`] |
+//! | [`sandbox`] | an embedded practice subnet: a real JSON-RPC node on loopback with scenarios and faults | [`sandbox`] |
+//!
+//! ## How a key press becomes a changed screen
+//!
+//! ```text
+//!   keys ── key map ──► Msg ── update(&mut State, Msg) ──► Vec<Effect> ── runner ──► ops ──► chain …
+//!      ▲  feed events, log lines, clock ── one channel ◄──────────────────────┘
+//! ```
+//!
+//! `update` reads no clock and does no I/O: `now` arrives in a message, effects leave as data, and only the runner
+//! performs them. That is why a whole session can be replayed in a test.
+//!
+//! ## Rules that hold everywhere
+//!
+//! * Text from outside is [`domain::untrusted::Untrusted`] until sanitised; there is one sink for screens, logs and JSON.
+//! * A secret is a type ([`domain::secret::SecretKey`]) without `Display` or `Serialize`; the console's state holds
+//!   fingerprints only.
+//! * A failed read never blanks anything: old data stays on screen with its age.
+//! * The seams are real servers: a WebSocket URL for the chain. Tests run against the sandbox over sockets.
+//! * An error says what failed, why, and what to do.
+
 pub mod chain;
 pub mod cli;
 pub mod config;

@@ -1,4 +1,7 @@
 //! Integration tests, one crate so that they link once. Real servers, real files, real terminals; see the module names.
 #![allow(missing_docs, clippy::missing_panics_doc)]
 
+mod config_dotenv;
+mod config_settings;
 mod layers;
+mod state_files;

@@ -1,0 +1,141 @@
+//! The command line as clap sees it. No option takes a secret: secrets come from files, the environment or prompts.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXIT_CODES: &str = "Exit codes: 0 healthy or done · 1 a finding · 2 usage or configuration · 3 refused by a safety \
+                          rule · 4 chain unreachable · 7 pending or interrupted";
+
+/// The operator console for a GRAIL subnet: who has published what, what validators cannot read and why, and whether
+/// your own commitment is the one you mean. Without a command it opens the console.
+#[derive(Debug, Parser)]
+#[command(name = "grail-console", version, about, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// Where to connect and who you are.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// What to do; nothing opens the console.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags that every command takes. Each beats the `.env`, the environment and the configuration file, in that order.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Connection {
+    /// Network by name: finney, archive, test or local [env: BT_NETWORK]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub network: Option<String>,
+    /// A node of your own, as wss://HOST (ws:// only on this machine) [env: BT_CHAIN_ENDPOINT]
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Subnet [env: NETUID] [default: 81]
+    #[arg(long, global = true, value_name = "N")]
+    pub netuid: Option<u16>,
+    /// Wallet name [env: BT_WALLET_COLD]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub wallet: Option<String>,
+    /// Hotkey name in the wallet, or an SS58 address to watch [env: BT_WALLET_HOT]
+    #[arg(long, global = true, value_name = "NAME|SS58")]
+    pub hotkey: Option<String>,
+    /// Folder of wallets [default: ~/.bittensor/wallets]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub wallet_path: Option<PathBuf>,
+    /// GRAIL's .env file; only a file named here or in the profile is ever read
+    #[arg(long, global = true, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Profile of the configuration file
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// An S3 store other than Cloudflare R2, used for every bucket [env: R2_ENDPOINT_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub s3_endpoint: Option<String>,
+    /// One JSON document on stdout instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Refuse everything that would change something outside this machine
+    #[arg(long, global = true)]
+    pub read_only: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Every uid's commitment, and your own drift
+    Status(StatusArguments),
+    /// One uid or hotkey in detail
+    Show(ShowArguments),
+    /// What GRAIL would see on this machine: settings, credentials, wallets, files and the chain
+    Doctor(DoctorArguments),
+    /// The console on the embedded practice subnet; nothing leaves this machine
+    Sandbox(SandboxArguments),
+    /// Completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// The manual page, as roff
+    Man,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// Only rows that match, such as 'state:unreadable role:miner 5F3'
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
+}
+
+/// `show`
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// A uid, or a hotkey's SS58 address (ex-members too)
+    #[arg(value_name = "UID|HOTKEY")]
+    pub who: String,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// Do not ask the chain
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `sandbox`
+#[derive(Debug, Clone, Args)]
+pub struct SandboxArguments {
+    /// Only serve: print the URL and the environment to use, and run until a signal
+    #[arg(long)]
+    pub serve: bool,
+    /// The scenario: healthy, first-run, drift, legacy, hostile or outage
+    #[arg(long, default_value = "drift", value_name = "NAME")]
+    pub scenario: String,
+    /// How many uids are registered (1 to 65536) [default: the scenario's, mostly 256]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub uids: Option<u32>,
+    /// Time between blocks, 100ms or more [default: the scenario's, mostly 12s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub block_time: Option<Duration>,
+    /// Delay added to every answer of the node
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub latency: Option<Duration>,
+    /// Port of the node on 127.0.0.1 [default: any free one]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+}
+
+/// `250ms`, `12s` or `2m`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| "write a whole number and a unit, such as 250ms or 12s".to_owned())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        _ => Err("the unit is ms, s or m, such as 250ms or 12s".to_owned()),
+    }
+}

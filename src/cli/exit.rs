@@ -1,0 +1,40 @@
+//! Exit codes, a contract with scripts.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Healthy, or done.
+    Healthy,
+    /// A finding: drift, an unreadable own commitment, a setting that will cost rewards.
+    Finding,
+    /// Wrong usage or configuration.
+    Usage,
+    /// Refused by a safety rule.
+    Refused,
+    /// No node of the chain could be asked.
+    ChainUnreachable,
+    /// Pending or interrupted.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number, as documented in `--help` and the README.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Healthy => 0,
+            Self::Finding => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::ChainUnreachable => 4,
+            Self::Interrupted => 7,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
