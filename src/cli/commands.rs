@@ -30,7 +30,7 @@ pub fn context(flags: &Flags, environment: &Environment, output: Output) -> Resu
         output.error(&error.to_string(), Exit::Usage);
         Exit::Usage
     })?;
-    crate::logs::redact_all(&context.configuration.secrets);
+    context.configuration.secrets.iter().for_each(crate::logs::redact);
     Ok(context)
 }
 
@@ -114,7 +114,7 @@ async fn look(flags: &Flags, environment: &Environment, output: Output) -> Resul
 }
 
 fn chain_failure(output: Output, error: &ChainError) -> Exit {
-    let exit = if error.is_configuration() { Exit::Usage } else { Exit::ChainUnreachable };
+    let exit = if error.fault.is_about_the_chain() { Exit::Usage } else { Exit::ChainUnreachable };
     fail(output, &error.to_string(), exit)
 }
 

@@ -12,6 +12,11 @@ use crate::domain::untrusted::Untrusted;
 /// The netuid of GRAIL on finney.
 pub const GRAIL_NETUID: u16 = 81;
 
+/// What stands wherever a network's name would, when the practice subnet is shown.
+pub const SANDBOX: &str = "SANDBOX";
+/// Genesis of the embedded practice subnet, by which it is recognised however it was reached.
+pub const SANDBOX_GENESIS: BlockHash = BlockHash([0; 32]);
+
 /// A 32-byte hash of a block or of the genesis, written `0x…`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -13,9 +13,13 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Network, NetworkError};
 use crate::domain::provider::{Provider, S3EndpointError};
 use crate::domain::roster::Own;
+use crate::domain::snapshot::SubnetSnapshot;
 use crate::domain::untrusted::sanitize;
-use crate::state::{CacheDir, MetadataCache, Paths, StateDir};
-use crate::wallet;
+use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir};
+use crate::wallet::OwnHotkey;
+
+/// Bittensor's name for a wallet that nobody named.
+const DEFAULT_WALLET: &str = "default";
 
 /// Everything that a use case needs to know before it begins.
 #[derive(Debug)]
@@ -111,6 +115,35 @@ impl Disk {
         }
     }
 
+    fn snapshots(&self) -> Option<Snapshots> {
+        let opened = self.state.as_ref()?.snapshots();
+        opened.map_err(|error| tracing::warn!("last snapshots: {error}")).ok()
+    }
+
+    /// Keeps a snapshot for the next start. A failure is logged and changes nothing else.
+    pub fn remember(&self, snapshot: &SubnetSnapshot, now_ms: u64) {
+        let Some(snapshots) = self.snapshots() else { return };
+        let chain = &snapshot.chain;
+        let kept = snapshots
+            .keep(chain.genesis, snapshot.netuid, snapshot, now_ms)
+            .and_then(|()| snapshots.note_genesis(&chain.endpoint, chain.genesis));
+        if let Err(error) = kept {
+            tracing::warn!("the last snapshot was not kept: {error}");
+        }
+    }
+
+    /// The snapshot that the last session left of a subnet, by the network's pinned genesis or by what was found at its
+    /// endpoint.
+    pub fn last(&self, network: &Network, netuid: u16) -> Option<Kept<SubnetSnapshot>> {
+        let snapshots = self.snapshots()?;
+        let noted = || network.endpoints.iter().find_map(|at| snapshots.genesis_at(&at.to_string()).ok().flatten());
+        let genesis = network.genesis.or_else(noted)?;
+        snapshots.last(genesis, netuid).unwrap_or_else(|error| {
+            tracing::warn!("the last snapshot is ignored: {error}");
+            None
+        })
+    }
+
     fn metadata_store(&self) -> MetadataStore {
         let Some(cache) = self.metadata.clone() else { return MetadataStore::none() };
         let saving = Arc::clone(&cache);
@@ -143,21 +176,24 @@ fn without_disk(what: &str, error: &dyn std::error::Error) -> Finding {
 fn own_hotkey(configuration: &Configuration, findings: &mut Vec<Finding>) -> Option<Hotkey> {
     let settings = &configuration.settings;
     let name = settings.hotkey.as_ref()?;
-    let identity = wallet::identify(
-        settings.wallet_path.as_ref().map(|path| path.value.as_path()),
-        settings.wallet.as_ref().map(|wallet| wallet.value.as_str()),
-        &name.value,
-    );
-    match identity {
-        Ok(identity) => {
-            findings.extend(identity.findings);
-            Some(identity.hotkey)
+    let found = match (OwnHotkey::watched(&name.value), &settings.wallet, &settings.wallet_path) {
+        (Some(watched), ..) => Ok(watched),
+        (None, wallet, Some(folder)) => {
+            let wallet = wallet.as_ref().map_or(DEFAULT_WALLET, |wallet| wallet.value.as_str());
+            OwnHotkey::find(&folder.value, wallet, &name.value).map_err(|error| error.to_string())
+        }
+        (None, _, None) => Err("no folder of wallets is known: set HOME or give --wallet-path".to_owned()),
+    };
+    match found {
+        Ok(found) => {
+            findings.extend(found.findings);
+            Some(found.hotkey)
         }
         Err(error) => {
             findings.push(Finding::new(
                 "own_hotkey",
                 Severity::Warning,
-                format!("The own hotkey is not known: {}", sanitize(&error.to_string(), 400)),
+                format!("The own hotkey is not known: {}", sanitize(&error, 400)),
                 "Without it the console cannot mark your row or compare it with the local credentials.",
                 "Name the wallet and hotkey with --wallet and --hotkey, or give the SS58 address with --hotkey.",
             ));

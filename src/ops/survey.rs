@@ -1,9 +1,9 @@
 //! One look at the subnet: read it, join it with who we are, remember it for the next start.
 
 use crate::chain::{self, ChainError, FeedOptions};
-use crate::domain::network::SANDBOX;
+use crate::domain::network::{SANDBOX, SANDBOX_GENESIS};
 use crate::domain::roster::Roster;
-use crate::domain::snapshot::SubnetSnapshot;
+use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::ops::context::Context;
 
 /// A subnet at one block, joined.
@@ -19,16 +19,16 @@ pub struct Survey {
 pub async fn survey(context: &Context, now_ms: u64) -> Result<Survey, ChainError> {
     let options = FeedOptions::default();
     let mut snapshot =
-        chain::survey(&context.network, context.netuid(), &context.metadata_store(), &options).await?;
-    name_the_sandbox(&mut snapshot);
+        chain::survey(&context.network, context.netuid(), context.metadata_store(), &options).await?;
+    name_the_sandbox(&mut snapshot.chain);
     context.disk.remember(&snapshot, now_ms);
     let roster = Roster::join(&snapshot, context.own().as_ref());
     Ok(Survey { snapshot, roster })
 }
 
 /// The practice subnet is called SANDBOX wherever a network's name stands, however it was reached.
-pub fn name_the_sandbox(snapshot: &mut SubnetSnapshot) {
-    if snapshot.chain.genesis.to_string() == crate::domain::network::SANDBOX_GENESIS {
-        SANDBOX.clone_into(&mut snapshot.chain.network);
+pub fn name_the_sandbox(chain: &mut ChainIdentity) {
+    if chain.genesis == SANDBOX_GENESIS {
+        SANDBOX.clone_into(&mut chain.network);
     }
 }
