@@ -53,6 +53,11 @@ impl Logbook {
         &self.lines
     }
 
+    /// Number of the newest line, 0 when there is none.
+    pub fn last_seq(&self) -> u64 {
+        self.lines.back().map_or(0, |line| line.seq)
+    }
+
     /// Lines scrolled up from the newest.
     pub const fn back(&self) -> usize {
         self.back

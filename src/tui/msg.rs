@@ -53,6 +53,4 @@ pub enum Effect {
     Reconnect,
     /// Keep the subnet for the next start.
     Keep(Arc<SubnetSnapshot>),
-    /// Name the terminal's window.
-    SetTitle(String),
 }

@@ -204,6 +204,7 @@ fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<
     value.as_ref().serialize(serializer)
 }
 
+#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
 fn shared_maybe<T: Serialize, S: Serializer>(value: &Option<Arc<T>>, serializer: S) -> Result<S::Ok, S::Error> {
     value.as_deref().serialize(serializer)
 }

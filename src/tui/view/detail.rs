@@ -125,12 +125,11 @@ fn advice(state: &State, row: &Row) -> Option<&'static str> {
         (true, RowState::None | RowState::Unreadable) => {
             Some("Start GRAIL: at its start it compares its .env with the chain and publishes the read pair.")
         }
-        (true, RowState::Readable) => None,
         (false, _) if reason == Some(Reason::UnknownVariant) || reason == Some(Reason::Undecodable) => {
             Some("A newer version of this console may know this kind of value.")
         }
         (false, RowState::Unreadable) => Some("Only the holder of this hotkey can publish it anew."),
-        (false, _) => None,
+        _ => None,
     }
 }
 
@@ -164,7 +163,7 @@ fn provenance(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: u
         (Some(number), _) => fact(lines, "registered", block(number), &age(number), width, styles),
         (None, true) => fact(lines, "registered", ink("no longer", styles.drift()), "", width, styles),
         (None, false) => {
-            fact(lines, "registered", ink("unknown", styles.dim()), "this runtime does not say", width, styles)
+            fact(lines, "registered", ink("unknown", styles.dim()), "this runtime does not say", width, styles);
         }
     }
     if let Some(commitment) = &row.commitment {

@@ -63,10 +63,12 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
     let listed = !state.list.slots().is_empty();
     Some(match (state.mode.keys(), command) {
         (KeyMode::Normal, Command::Open | Command::Copy) if !listed => return None,
-        (KeyMode::Normal, Command::Back) if state.view == View::Subnet => match state.list.is_filtered() {
-            true => "clear filter",
-            false => return None,
-        },
+        (KeyMode::Normal, Command::Back) if state.view == View::Subnet => {
+            if !state.list.is_filtered() {
+                return None;
+            }
+            "clear filter"
+        }
         (KeyMode::Normal, Command::You) if state.view == View::You => return None,
         (KeyMode::Normal, Command::Logs) if state.view == View::Logs => return None,
         (KeyMode::Normal, Command::Help) if state.view == View::Help => return None,

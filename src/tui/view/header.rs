@@ -8,7 +8,6 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::ink::{columns, cut, ink, line_columns};
@@ -81,8 +80,8 @@ fn block(state: &State, styles: Styles) -> Segment {
         return Segment(vec![(5, ink("no block yet", styles.dim()).into()), (LAST, Line::default())]);
     };
     let since = state.since(at_ms);
-    let stale = since >= STALE_AFTER_MS;
-    let style = if stale { styles.drift() } else { styles.dim() };
+    let old = since >= STALE_AFTER_MS;
+    let style = if old { styles.drift() } else { styles.dim() };
     let form = |rank, age: String| {
         (rank, Line::from(vec![ink(format!("#{}", grouped(number)), styles.plain()), ink(age, style)]))
     };
@@ -106,17 +105,11 @@ fn connection(state: &State, styles: Styles) -> Segment {
         Connection::Connecting { attempt, .. } => ("◌", "reconnecting", styles.drift(), format!(" try {attempt}")),
         Connection::Lost { .. } => ("✗", "lost", styles.unreadable(), String::new()),
     };
-    let line = |text: String| {
-        Line::from(vec![ink(format!("{glyph} "), style), ink(word, state_word(style)), ink(text, styles.dim())])
-    };
+    let line =
+        |text: String| Line::from(vec![ink(format!("{glyph} "), style), ink(word, style), ink(text, styles.dim())]);
     let label = host_label(state.connection.endpoint());
     let full = if label.is_empty() { more.clone() } else { format!(" {}{more}", cut(&label, 24)) };
     Segment(vec![(1, line(full)), (4, line(more)), (LAST, line(String::new()))])
-}
-
-/// The word wears the glyph's colour, so that it is found where the glyph is too small.
-const fn state_word(style: Style) -> Style {
-    style
 }
 
 fn latency(ms: u64) -> String {

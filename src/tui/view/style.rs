@@ -79,7 +79,7 @@ impl Styles {
 
     /// GRAIL drops it; it failed.
     pub fn unreadable(self) -> Style {
-        self.colour(Color::Red, Color::Indexed(160))
+        self.colour(Color::LightRed, Color::Indexed(160))
     }
 
     /// Nothing there.

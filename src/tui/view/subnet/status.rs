@@ -58,7 +58,7 @@ fn plain(state: &State, room: usize, styles: Styles) -> Line<'static> {
     let mut text = format!("by {}{order}", sorted_by(state.list.sort));
     let hidden = state.table.roster().summary.orphans;
     if hidden > 0 && !state.list.shows_orphans() {
-        text.push_str(&format!(" · {} shows the ex-members", key(state, Command::Orphans)));
+        text = format!("{text} · {} shows the ex-members", key(state, Command::Orphans));
     }
     ink(cut(&text, room), styles.dim()).into()
 }

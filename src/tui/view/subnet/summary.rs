@@ -89,7 +89,7 @@ fn bar(summary: Summary, width: usize, styles: Styles) -> Line<'static> {
     let shades = if styles.colourless() { ["█", "▓", "░"] } else { ["▄"; 3] };
     let widths = proportions(parts, width);
     let spans = (0..3).map(|i| Span::styled(shades[i].repeat(widths[i]), styles_of[i]));
-    Line::from_iter(spans)
+    spans.collect()
 }
 
 fn proportions(parts: [usize; 3], width: usize) -> [usize; 3] {
