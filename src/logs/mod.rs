@@ -23,7 +23,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 pub use clock::{Clock, system_clock};
 pub use file::{KEPT, MAX_BYTES};
-pub use redact::{REDACTED, redact, scrub};
+pub use redact::{REDACTED, redact, redact_all, redacted};
 pub use ring::{CAPACITY, Level, LogLine};
 
 use file::{DailyFile, warning};
@@ -81,7 +81,7 @@ impl Logs {
         let wanted = options.control.filter(|text| !text.trim().is_empty()).unwrap_or(DEFAULT_CONTROL);
         let filter = EnvFilter::builder().parse(wanted).unwrap_or_else(|error| {
             let text = format!("{CONTROL_VARIABLE} is not understood ({error}); taken as {DEFAULT_CONTROL}");
-            ring.push(warning((options.clock)(), &scrub(&text)));
+            ring.push(warning((options.clock)(), &redacted(&text)));
             EnvFilter::new(DEFAULT_CONTROL)
         });
         let sink = Sink { ring: Arc::clone(&ring), writer, clock: options.clock };
@@ -110,7 +110,7 @@ impl Logs {
 
     /// Tells the operator something about the logs themselves, such as why there is no file.
     pub fn note(&self, now: std::time::SystemTime, text: &str) {
-        self.ring.push(warning(now, &scrub(text)));
+        self.ring.push(warning(now, &redacted(text)));
     }
 
     /// Writes out what is waiting and closes the file; the ring goes on. For the end of the program and for panics.
@@ -151,7 +151,7 @@ impl<S: Subscriber> Layer<S> for Sink {
 
 /// Secrets out, then every character visible, then secrets out of what that brought to light.
 fn visible(text: &str) -> String {
-    scrub(&crate::domain::untrusted::sanitize(&scrub(text), MAX_CHARS))
+    redacted(&crate::domain::untrusted::sanitize(&redacted(text), MAX_CHARS))
 }
 
 /// An event as text: the message, then the fields.

@@ -40,8 +40,13 @@ pub fn redact(secret: &SecretKey) {
     known.sort_by_key(|form| std::cmp::Reverse(form.len()));
 }
 
+/// [`redact`] for many.
+pub fn redact_all(secrets: &[SecretKey]) {
+    secrets.iter().for_each(redact);
+}
+
 /// Takes every known secret and everything of a secret's shape out of a text. For all sinks: logs, errors, panics.
-pub fn scrub(text: &str) -> String {
+pub fn redacted(text: &str) -> String {
     let mut text = Cow::Borrowed(text);
     for secret in KNOWN.read().unwrap_or_else(PoisonError::into_inner).iter() {
         if text.contains(secret.as_str()) {

@@ -14,6 +14,14 @@ pub enum WalletError {
     /// A name with a separator, a leading dot or a control character.
     #[error("{0:?} is not the name of a wallet or hotkey: give the name alone, without a path (folder: --wallet-path)")]
     NotAName(Untrusted),
+    /// A hotkey by name, and no wallet to find it in.
+    #[error(
+        "hotkey {0:?} is named but no wallet: add --wallet NAME (BT_WALLET_COLD), or give the hotkey's SS58 address"
+    )]
+    WalletNotNamed(Untrusted),
+    /// A hotkey by name, and no folder of wallets.
+    #[error("no folder of wallets: HOME is not set. Give --wallet-path, or the hotkey's SS58 address with --hotkey")]
+    NoFolder,
     /// There is no such wallet.
     #[error("no wallet {name:?} in {path}. Check --wallet and --wallet-path", path = path.display())]
     NoWallet {

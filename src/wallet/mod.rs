@@ -20,7 +20,7 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::untrusted::Untrusted;
 use hotkey_file::Told;
 
-/// Wallets and hotkeys that a listing shows at most, each.
+/// Entries of a folder that are looked at, and hotkeys that a listing shows, at most.
 pub const MAX_LISTED: usize = 1_000;
 
 /// The operator's hotkey as far as it is public.
@@ -97,33 +97,54 @@ fn too_open(path: &Path, told: &Told) -> Option<Finding> {
     })
 }
 
-/// A wallet in the folder of wallets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    /// Name of the wallet.
-    pub wallet: Name,
-    /// Names of its hotkeys; public companions are not counted again unless they stand alone.
-    pub hotkeys: Vec<Name>,
+/// Finds the own hotkey from the settings: an SS58 address is watched, anything else is a name in the wallet.
+pub fn identify(wallets: Option<&Path>, wallet: Option<&str>, hotkey: &str) -> Result<OwnHotkey, WalletError> {
+    if let Some(watched) = OwnHotkey::watched(hotkey) {
+        return Ok(watched);
+    }
+    let name = Name::parse(hotkey)?;
+    let wallet = wallet.ok_or_else(|| WalletError::WalletNotNamed(name.as_str().into()))?;
+    OwnHotkey::find(wallets.ok_or(WalletError::NoFolder)?, wallet, hotkey)
 }
 
-/// The wallets in a folder, by name, with their hotkeys. A folder that does not exist has none. Opens no key file.
+/// A hotkey in the folder of wallets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// Name of its wallet.
+    pub wallet: Name,
+    /// Its name.
+    pub hotkey: Name,
+    /// Its address, when its files tell it.
+    pub address: Option<Hotkey>,
+    /// Why they do not.
+    pub problem: Option<String>,
+}
+
+/// Every hotkey in a folder of wallets, by wallet and name. A folder that does not exist has none.
 pub fn list(wallets: &Path) -> Result<Vec<Listed>, WalletError> {
     let mut listed = Vec::new();
     for wallet in entries(wallets)? {
-        let hotkeys = entries(&wallet.hotkeys_in(wallets))?;
-        if !hotkeys.is_empty() || wallets.join(wallet.as_str()).is_dir() {
-            listed.push(Listed { hotkeys: without_companions(hotkeys), wallet });
-        }
+        // A wallet that cannot be entered is no reason to hide the others.
+        let hotkeys = entries(&wallet.hotkeys_in(wallets)).unwrap_or_default();
+        listed.extend(without_companions(hotkeys).into_iter().map(|hotkey| examine(wallets, &wallet, hotkey)));
     }
+    listed.truncate(MAX_LISTED);
     Ok(listed)
 }
 
+fn examine(wallets: &Path, wallet: &Name, hotkey: Name) -> Listed {
+    let found = OwnHotkey::find(wallets, wallet.as_str(), hotkey.as_str());
+    let (address, problem) = match found {
+        Ok(own) => (Some(own.hotkey), None),
+        Err(error) => (None, Some(crate::domain::untrusted::sanitize(&error.to_string(), 600))),
+    };
+    Listed { wallet: wallet.clone(), hotkey, address, problem }
+}
+
+/// A public companion is not a hotkey of its own, unless it stands alone.
 fn without_companions(files: Vec<Name>) -> Vec<Name> {
-    let mut names: Vec<Name> = Vec::with_capacity(files.len());
-    for file in files {
-        let name = file.as_str().strip_suffix("pub.txt").and_then(|stem| Name::parse(stem).ok()).unwrap_or(file);
-        names.push(name);
-    }
+    let stem = |file: &Name| file.as_str().strip_suffix("pub.txt").and_then(|stem| Name::parse(stem).ok());
+    let mut names: Vec<Name> = files.into_iter().map(|file| stem(&file).unwrap_or(file)).collect();
     names.sort();
     names.dedup();
     names

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use grail_console::domain::secret::SecretKey;
-use grail_console::logs::{CAPACITY, KEPT, Level, LogLine, Logs, Options, REDACTED, redact, scrub, system_clock};
+use grail_console::logs::{CAPACITY, KEPT, Level, LogLine, Logs, Options, REDACTED, redact, redacted, system_clock};
 use grail_console::state::StateDir;
 use proptest::prelude::*;
 use tracing::subscriber::with_default;
@@ -51,28 +51,28 @@ fn a_known_secret_is_in_no_line_however_it_gets_there() {
 #[test]
 fn a_bare_run_of_64_hex_digits_is_masked_and_a_hash_is_not() {
     let run = "0123456789abcdef".repeat(4);
-    assert_eq!(scrub(&format!("secret {run}.")), format!("secret {REDACTED}."));
-    assert_eq!(scrub(&format!("{run}{run}")), REDACTED);
-    assert_eq!(scrub(&format!("block 0x{run} seen")), format!("block 0x{run} seen"));
-    assert_eq!(scrub(&run[..63]), run[..63]);
+    assert_eq!(redacted(&format!("secret {run}.")), format!("secret {REDACTED}."));
+    assert_eq!(redacted(&format!("{run}{run}")), REDACTED);
+    assert_eq!(redacted(&format!("block 0x{run} seen")), format!("block 0x{run} seen"));
+    assert_eq!(redacted(&run[..63]), run[..63]);
     let key = format!("0x{}", "ab".repeat(74));
-    assert_eq!(scrub(&key), key, "a storage key is public");
-    assert_eq!(scrub(&format!("0x{run}{run}")), format!("0x{REDACTED}"), "a keyfile's private key");
-    assert_eq!(scrub(&format!("0x{}", "cd".repeat(142))), "0xcdcdcdcdcdcdcdcd…[142 bytes]");
+    assert_eq!(redacted(&key), key, "a storage key is public");
+    assert_eq!(redacted(&format!("0x{run}{run}")), format!("0x{REDACTED}"), "a keyfile's private key");
+    assert_eq!(redacted(&format!("0x{}", "cd".repeat(142))), "0xcdcdcdcdcdcdcdcd…[142 bytes]");
 }
 
 #[test]
 fn a_secret_inside_another_leaves_nothing_of_the_longer_one() {
     redact(&SecretKey::new("inner-s3cret"));
     redact(&SecretKey::new("outer+inner-s3cret+outer"));
-    assert_eq!(scrub("a outer+inner-s3cret+outer b"), format!("a {REDACTED} b"));
+    assert_eq!(redacted("a outer+inner-s3cret+outer b"), format!("a {REDACTED} b"));
 }
 
 #[test]
 fn a_value_too_short_to_be_a_key_does_not_garble_the_log() {
     redact(&SecretKey::new("e"));
     redact(&SecretKey::new(""));
-    assert_eq!(scrub("every letter"), "every letter");
+    assert_eq!(redacted("every letter"), "every letter");
 }
 
 #[test]
@@ -271,7 +271,7 @@ proptest! {
 
     #[test]
     fn scrubbing_leaves_no_bare_run_of_64_hex_digits(text in "([0-9a-fx]{1,90}| |é){0,6}") {
-        let out = scrub(&text);
+        let out = redacted(&text);
         for run in out.split(|c: char| !c.is_ascii_hexdigit()) {
             let begin = run.as_ptr() as usize - out.as_ptr() as usize;
             prop_assert!(run.len() < 64 || out[..begin].ends_with("0x"), "{}", out);

@@ -191,17 +191,32 @@ fn an_address_in_place_of_a_name_is_watched() {
 }
 
 #[test]
-fn wallets_are_listed_by_name_without_opening_a_key() {
+fn an_address_a_name_and_what_is_missing_beside_a_name_are_told_apart() {
     let wallets = Wallets::practice();
-    wallets.put("plainpub.txt", b"x");
-    wallets.put("awaypub.txt", b"x");
+    assert!(wallet::identify(None, None, PLAIN).unwrap().is_watch_only());
+    let found = wallet::identify(Some(wallets.path()), Some("practice"), "plain").unwrap();
+    assert_eq!(found, wallets.find("plain").unwrap());
+    let unnamed = wallet::identify(Some(wallets.path()), None, "plain").unwrap_err();
+    assert!(matches!(unnamed, WalletError::WalletNotNamed(_)) && unnamed.to_string().contains("--wallet"), "{unnamed}");
+    assert!(matches!(wallet::identify(None, Some("practice"), "plain"), Err(WalletError::NoFolder)));
+}
+
+#[test]
+fn every_hotkey_is_listed_with_its_address_or_why_it_has_none() {
+    let wallets = Wallets::practice();
+    wallets.put("plainpub.txt", PLAIN.as_bytes());
+    wallets.put("awaypub.txt", ENCRYPTED.as_bytes());
     fs::create_dir_all(wallets.path().join("empty")).unwrap();
     fs::write(wallets.path().join("stray-file"), "").unwrap();
     let listed = wallet::list(wallets.path()).unwrap();
-    let shown: Vec<_> = listed
-        .iter()
-        .map(|l| (l.wallet.as_str(), l.hotkeys.iter().map(wallet::Name::as_str).collect::<Vec<_>>()))
-        .collect();
-    assert_eq!(shown, [("empty", vec![]), ("practice", vec!["away", "encrypted", "mnemonic", "plain"])]);
+    let shown: Vec<_> = listed.iter().map(|l| (l.wallet.as_str(), l.hotkey.as_str(), l.address)).collect();
+    let expected = [
+        ("practice", "away", Some(address(ENCRYPTED))),
+        ("practice", "encrypted", None),
+        ("practice", "mnemonic", Some(address(MNEMONIC))),
+        ("practice", "plain", Some(address(PLAIN))),
+    ];
+    assert_eq!(shown, expected);
+    assert!(listed[1].problem.as_ref().unwrap().contains("encrypted (NaCl)"), "{:?}", listed[1]);
     assert_eq!(wallet::list(&wallets.path().join("none")).unwrap(), []);
 }
