@@ -30,7 +30,7 @@ pub fn context(flags: &Flags, environment: &Environment, output: Output) -> Resu
         output.error(&error.to_string(), Exit::Usage);
         Exit::Usage
     })?;
-    context.configuration.secrets.iter().for_each(crate::logs::redact);
+    crate::logs::redact_all(&context.configuration.secrets);
     Ok(context)
 }
 

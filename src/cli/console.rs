@@ -213,7 +213,7 @@ fn watch_own(context: &Context, flags: Flags, environment: Environment) -> mpsc:
             let (flags, environment) = (flags.clone(), environment.clone());
             match tokio::task::spawn_blocking(move || Context::load(&flags, &environment)).await {
                 Ok(Ok(context)) => {
-                    context.configuration.secrets.iter().for_each(crate::logs::redact);
+                    crate::logs::redact_all(&context.configuration.secrets);
                     tracing::info!("the .env changed and was read again");
                     let _ = news.send(own_info(&context)).await;
                 }

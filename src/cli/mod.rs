@@ -2,6 +2,7 @@
 
 pub mod args;
 mod commands;
+mod console;
 pub mod document;
 pub mod exit;
 mod output;
@@ -115,7 +116,7 @@ fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
         let message = info.payload_as_str().unwrap_or("no message");
         let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-        let text = crate::logs::scrub(&sanitize_lines(message, 2_000));
+        let text = crate::logs::redacted(&sanitize_lines(message, 2_000));
         tracing::error!("panic{place}: {text}");
         eprintln!("grail-console: this is a mistake of ours{place}: {text}\nPlease report it with the lines above.");
     }));

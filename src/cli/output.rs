@@ -53,7 +53,7 @@ impl Output {
 
     /// Prints what went wrong: on stderr for people, as a document on stdout for scripts.
     pub fn error(self, message: &str, exit: Exit) {
-        let message = sanitize_lines(message, ERROR_LINE);
+        let message = crate::logs::redacted(&sanitize_lines(message, ERROR_LINE));
         if self.json {
             let _ = self.document(&ErrorDocument::new(message, exit.code()));
         } else {

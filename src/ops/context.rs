@@ -16,7 +16,7 @@ use crate::domain::roster::Own;
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::domain::untrusted::sanitize;
 use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir};
-use crate::wallet::OwnHotkey;
+use crate::wallet;
 
 /// Bittensor's name for a wallet that nobody named.
 const DEFAULT_WALLET: &str = "default";
@@ -176,15 +176,12 @@ fn without_disk(what: &str, error: &dyn std::error::Error) -> Finding {
 fn own_hotkey(configuration: &Configuration, findings: &mut Vec<Finding>) -> Option<Hotkey> {
     let settings = &configuration.settings;
     let name = settings.hotkey.as_ref()?;
-    let found = match (OwnHotkey::watched(&name.value), &settings.wallet, &settings.wallet_path) {
-        (Some(watched), ..) => Ok(watched),
-        (None, wallet, Some(folder)) => {
-            let wallet = wallet.as_ref().map_or(DEFAULT_WALLET, |wallet| wallet.value.as_str());
-            OwnHotkey::find(&folder.value, wallet, &name.value).map_err(|error| error.to_string())
-        }
-        (None, _, None) => Err("no folder of wallets is known: set HOME or give --wallet-path".to_owned()),
-    };
-    match found {
+    let identity = wallet::identify(
+        settings.wallet_path.as_ref().map(|path| path.value.as_path()),
+        Some(settings.wallet.as_ref().map_or(DEFAULT_WALLET, |wallet| wallet.value.as_str())),
+        &name.value,
+    );
+    match identity {
         Ok(found) => {
             findings.extend(found.findings);
             Some(found.hotkey)
@@ -193,7 +190,7 @@ fn own_hotkey(configuration: &Configuration, findings: &mut Vec<Finding>) -> Opt
             findings.push(Finding::new(
                 "own_hotkey",
                 Severity::Warning,
-                format!("The own hotkey is not known: {}", sanitize(&error, 400)),
+                format!("The own hotkey is not known: {}", sanitize(&error.to_string(), 400)),
                 "Without it the console cannot mark your row or compare it with the local credentials.",
                 "Name the wallet and hotkey with --wallet and --hotkey, or give the SS58 address with --hotkey.",
             ));

@@ -14,7 +14,7 @@ use crate::domain::roster::{Row, State};
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::ops::context::Context;
 use crate::ops::survey::{Survey, survey};
-use crate::wallet::{self, OwnHotkey};
+use crate::wallet;
 
 /// Characters of a setting's value that are shown.
 const SHOWN: usize = 200;
@@ -219,21 +219,16 @@ fn wallets(context: &Context, found: Option<&Survey>) -> Vec<WalletLine> {
     let folder = context.configuration.settings.wallet_path.as_ref();
     let Some(folder) = folder else { return Vec::new() };
     let listed = wallet::list(&folder.value).unwrap_or_default();
-    let uid_of = |hotkey: Hotkey| found?.roster.by_hotkey(&hotkey)?.uid;
-    let line = |wallet: &str, name: &str| {
-        let own = OwnHotkey::find(&folder.value, wallet, name);
-        let address = own.as_ref().ok().map(|own| own.hotkey);
-        WalletLine {
-            wallet: wallet.into(),
-            hotkey: name.into(),
-            uid: address.and_then(uid_of),
-            own: address.is_some() && address == context.hotkey,
-            address,
-            problem: own.err().map(|error| sanitize(&error.to_string(), SHOWN)),
-        }
+    let uid_of = |address: Option<Hotkey>| found?.roster.by_hotkey(&address?)?.uid;
+    let line = |entry: wallet::Listed| WalletLine {
+        uid: uid_of(entry.address),
+        own: entry.address.is_some() && entry.address == context.hotkey,
+        wallet: entry.wallet.as_str().into(),
+        hotkey: entry.hotkey.as_str().into(),
+        address: entry.address,
+        problem: entry.problem,
     };
-    let hotkeys = listed.iter().flat_map(|wallet| wallet.hotkeys.iter().map(|name| (wallet.wallet.as_str(), name.as_str())));
-    hotkeys.map(|(wallet, name)| line(wallet, name)).collect()
+    listed.into_iter().map(line).collect()
 }
 
 fn paths(context: &Context) -> Vec<PathLine> {

@@ -215,7 +215,7 @@ fn the_example_file_parses_and_both_of_its_profiles_resolve() {
     assert_eq!(miner.profile.as_ref().unwrap().value, "miner");
     assert_eq!(miner.env_file.as_ref().unwrap().value, home.0.path().join("grail/.env"));
     assert_eq!(miner.provider().unwrap(), Provider::R2(Jurisdiction::Default));
-    assert_eq!((miner.theme.value, miner.mouse.value), (Theme::Auto, false));
+    assert_eq!(miner.theme.value, Theme::Auto);
     let local =
         home.load(&Flags { profile: Some("local".to_owned()), ..Flags::default() }, &text, &[]).unwrap().settings;
     assert_eq!((local.netuid.value, local.network_beside_endpoint()), (2, None));
@@ -251,7 +251,7 @@ fn an_error_of_the_configuration_shows_no_value_that_may_be_a_secret() {
         format!("R2_WRITE_SECRET_ACCESS_KEY = \"{secret}\"\n"),
         format!("theme = \"{secret}\"\n"),
         format!("theme = \"{phrase}\"\n"),
-        format!("mouse = \"{phrase}\"\n"),
+        format!("read_only = \"{phrase}\"\n"),
         format!("{secret}\n"),
         format!("{secret} = 1\n"),
         format!("[profile.a]\npassword = \"hunter2 {phrase}\"\n"),
@@ -279,7 +279,7 @@ fn an_unreadable_configuration_is_named() {
     let error = ConfigFile::read(home.0.path()).unwrap_err();
     assert!(matches!(error, ConfigFileError::Unreadable { .. }), "{error:?}");
     let bytes = home.0.path().join("bytes.toml");
-    fs::write(&bytes, b"mouse = true\nwallet = \"\xff\"\n").unwrap();
+    fs::write(&bytes, b"theme = \"dark\"\nwallet = \"\xff\"\n").unwrap();
     match ConfigFile::read(&bytes) {
         Err(ConfigFileError::Invalid { place, .. }) => assert_eq!(place, Place { line: 2, column: 11 }),
         other => panic!("{other:?}"),
