@@ -88,25 +88,21 @@ impl<T: IntoVisitor> Visitor for Items<T, PortableRegistry> {
     type Error = Error;
     type TypeResolver = PortableRegistry;
 
-    fn visit_sequence<'scale, 'resolver>(
+    fn visit_sequence(
         self,
-        value: &mut Sequence<'scale, 'resolver, PortableRegistry>,
+        value: &mut Sequence<'_, '_, PortableRegistry>,
         _: TypeIdFor<Self>,
     ) -> Result<Vec<T>, Error> {
         collect_items!(self, value)
     }
 
-    fn visit_array<'scale, 'resolver>(
-        self,
-        value: &mut Array<'scale, 'resolver, PortableRegistry>,
-        _: TypeIdFor<Self>,
-    ) -> Result<Vec<T>, Error> {
+    fn visit_array(self, value: &mut Array<'_, '_, PortableRegistry>, _: TypeIdFor<Self>) -> Result<Vec<T>, Error> {
         collect_items!(self, value)
     }
 
-    fn visit_composite<'scale, 'resolver>(
+    fn visit_composite(
         self,
-        value: &mut Composite<'scale, 'resolver, PortableRegistry>,
+        value: &mut Composite<'_, '_, PortableRegistry>,
         _: TypeIdFor<Self>,
     ) -> Result<Vec<T>, Error> {
         only_field(value, self)
@@ -132,9 +128,9 @@ impl Visitor for Registration {
     type Error = Error;
     type TypeResolver = PortableRegistry;
 
-    fn visit_composite<'scale, 'resolver>(
+    fn visit_composite(
         self,
-        value: &mut Composite<'scale, 'resolver, PortableRegistry>,
+        value: &mut Composite<'_, '_, PortableRegistry>,
         _: TypeIdFor<Self>,
     ) -> Result<Stored, Error> {
         let (mut block, mut deposit, mut fields) = (None, None, None);
@@ -163,9 +159,9 @@ impl Visitor for Fields {
     type Error = Error;
     type TypeResolver = PortableRegistry;
 
-    fn visit_composite<'scale, 'resolver>(
+    fn visit_composite(
         self,
-        value: &mut Composite<'scale, 'resolver, PortableRegistry>,
+        value: &mut Composite<'_, '_, PortableRegistry>,
         _: TypeIdFor<Self>,
     ) -> Result<Vec<Payload>, Error> {
         if value.remaining() == 1 {
@@ -180,9 +176,9 @@ impl Visitor for Fields {
         Err(says("content without fields"))
     }
 
-    fn visit_sequence<'scale, 'resolver>(
+    fn visit_sequence(
         self,
-        value: &mut Sequence<'scale, 'resolver, PortableRegistry>,
+        value: &mut Sequence<'_, '_, PortableRegistry>,
         _: TypeIdFor<Self>,
     ) -> Result<Vec<Payload>, Error> {
         let mut fields = Vec::new();
@@ -204,9 +200,9 @@ impl Visitor for Data {
     type Error = Error;
     type TypeResolver = PortableRegistry;
 
-    fn visit_variant<'scale, 'resolver>(
+    fn visit_variant(
         self,
-        value: &mut Variant<'scale, 'resolver, PortableRegistry>,
+        value: &mut Variant<'_, '_, PortableRegistry>,
         _: TypeIdFor<Self>,
     ) -> Result<Payload, Error> {
         let name = value.name();

@@ -26,6 +26,7 @@ mod snapshot;
 mod table;
 
 pub use error::{ChainError, Fault};
+pub use feed::{Feed, follow};
 pub use metadata::MetadataStore;
 pub use options::{CallLimits, FeedOptions};
 pub use session::Session;

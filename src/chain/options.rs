@@ -78,9 +78,9 @@ impl Default for FeedOptions {
             settled: Duration::from_secs(10),
             stalled: Duration::from_secs(36),
             stalled_again: Duration::from_secs(12),
-            stalled_too_long: Duration::from_secs(120),
+            stalled_too_long: Duration::from_mins(2),
             quiet: Duration::from_secs(20),
-            latency: Duration::from_secs(60),
+            latency: Duration::from_mins(1),
             events: 256,
         }
     }

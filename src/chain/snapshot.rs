@@ -7,20 +7,20 @@
 //! Requests of one trip are under way together. Everything is read at one block hash, so that uids, hotkeys and
 //! commitments belong together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::{Instant, timeout};
 
-use super::decode;
 use super::error::{ChainError, Fault};
 use super::metadata::{MetadataStore, Schemas};
 use super::options::FeedOptions;
-use super::schema::Schema;
-use super::session::{ChangeSet, Session};
-use super::table::{Table, Watch};
+use super::session::Session;
+use super::table::{Keys, Table, Watch};
+use crate::domain::commitment::Commitment;
+use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, Network};
 use crate::domain::snapshot::{BlockRef, ChainIdentity, SubnetSnapshot};
 
@@ -104,67 +104,48 @@ pub(super) async fn read(
             genesis: greeting.genesis,
             spec_version: spec,
         };
-        let found = Found { holders, commitments, number: header.number, hash: at };
-        return values(session, subject.netuid, chain, table, &schema, found).await;
+        let keys = holders.iter().chain(&commitments);
+        let found: Vec<Watch> = keys.filter_map(|key| table.keys.watch(key)).collect();
+        let mut at = BlockRef { number: header.number, hash: at, timestamp_ms: 0 };
+        let (table, commitments) = values(session, table, found, &at).await?;
+        if !table.exists() {
+            return Err(session.fault(Fault::NoSuchSubnet { netuid: subject.netuid }));
+        }
+        at.timestamp_ms = table.now_ms;
+        let snapshot = SubnetSnapshot { chain, netuid: subject.netuid, at, members: table.members(), commitments };
+        return Ok(Reading { snapshot, table });
     }
     Err(session.malformed("state_getRuntimeVersion", "the spec version of one block keeps changing"))
 }
 
-/// The second round trip's yield.
-struct Found {
-    holders: Vec<Vec<u8>>,
-    commitments: Vec<Vec<u8>>,
-    number: u64,
-    hash: BlockHash,
-}
-
+/// The third round trip: the values of what was found, of what belongs to each uid found, and of the subnet itself.
 async fn values(
     session: &Session,
-    netuid: u16,
-    chain: ChainIdentity,
     mut table: Table,
-    schema: &Schema,
-    found: Found,
-) -> Result<Reading, ChainError> {
-    let mut keys = wanted(&table, &found);
-    let now = schema.now.key(&[]);
-    let exists = schema.networks_added.as_ref().map(|entry| (entry.value, entry.key(&[&netuid.to_le_bytes()])));
-    keys.push(now.clone());
-    keys.extend(exists.iter().map(|(_, key)| key.clone()));
-    let answers = query(session, &keys, found.hash).await?;
-    let mut values: BTreeMap<&[u8], Option<&[u8]>> = keys.iter().map(|key| (key.as_slice(), None)).collect();
-    for (key, value) in changes(&answers) {
-        if let Some(slot) = values.get_mut(key) {
-            *slot = value;
-        }
+    found: Vec<Watch>,
+    at: &BlockRef,
+) -> Result<(Table, BTreeMap<Hotkey, Commitment>), ChainError> {
+    let own = [Watch::Now, Watch::Exists, Watch::Size, Watch::Permits];
+    let registered: Vec<Watch> = found
+        .iter()
+        .filter_map(|watch| match watch {
+            Watch::Holder(uid) => Some(Watch::Registered(*uid)),
+            _ => None,
+        })
+        .collect();
+    let watches = table.expect(own.into_iter().chain(found).chain(registered));
+    let keys = table.keys.clone();
+    let limits = session.limits();
+    let chunks: Vec<Vec<Watch>> = watches.chunks(limits.chunk).map(<[Watch]>::to_vec).collect();
+    let chunks = stream::iter(chunks).map(|chunk| query(session, &keys, chunk, at.hash));
+    let mut answers = chunks.buffer_unordered(limits.chunks_at_once);
+    let mut commitments = BTreeMap::new();
+    while let Some(answer) = answers.try_next().await? {
+        let delta = table.apply(answer.iter().map(|(watch, value)| (*watch, value.as_deref())));
+        commitments.extend(delta.commitments.into_iter().filter_map(|(hotkey, c)| Some((hotkey, c?))));
     }
-    let plain = |ty: u32, key: &[u8]| values.get(key).copied().flatten().map(|value| (ty, value));
-    let added = exists.and_then(|(ty, key)| plain(ty, &key)).and_then(|(ty, v)| decode::scalar(schema, ty, v));
-    if found.holders.is_empty() && !added.unwrap_or(false) {
-        return Err(session.fault(Fault::NoSuchSubnet { netuid }));
-    }
-    let timestamp = plain(schema.now.value, &now).and_then(|(ty, v)| decode::scalar(schema, ty, v));
-    let at = BlockRef { number: found.number, hash: found.hash, timestamp_ms: timestamp.unwrap_or(0) };
-    let known: Vec<(Watch, Option<&[u8]>)> =
-        values.iter().filter_map(|(key, value)| Some((table.keys.watch(key)?, *value))).collect();
-    let delta = table.apply(known);
-    let commitments = delta.commitments.into_iter().filter_map(|(hotkey, c)| Some((hotkey, c?))).collect();
-    let snapshot = SubnetSnapshot { chain, netuid, at, members: delta.members, commitments };
-    Ok(Reading { snapshot, table })
-}
-
-/// Keys of everything that is read: what was found, what belongs to each uid and member, and the subnet's own values.
-fn wanted(table: &Table, found: &Found) -> Vec<Vec<u8>> {
-    let mut keys: Vec<Vec<u8>> = [Watch::Size, Watch::Permits].iter().filter_map(|w| table.keys.key(*w)).collect();
-    for holder in &found.holders {
-        if let Some(Watch::Holder(uid)) = table.keys.watch(holder) {
-            keys.push(holder.clone());
-            keys.extend(table.keys.key(Watch::Registered(uid)));
-        }
-    }
-    let commitment = |key: &&Vec<u8>| matches!(table.keys.watch(key), Some(Watch::Commitment(_)));
-    keys.extend(found.commitments.iter().filter(commitment).cloned());
-    keys
+    drop(answers);
+    Ok((table, commitments))
 }
 
 /// Every key under a prefix. A full page is followed by the next; a node that repeats itself or has no end is refused.
@@ -188,18 +169,22 @@ async fn keys_under(session: &Session, prefix: &[u8], at: BlockHash, most: usize
     }
 }
 
-/// The values of keys at a block, in chunks of which a few are under way at once.
-pub(super) async fn query(session: &Session, keys: &[Vec<u8>], at: BlockHash) -> Result<Vec<ChangeSet>, ChainError> {
-    let limits = session.limits();
-    let chunks = stream::iter(keys.chunks(limits.chunk)).map(|chunk| session.query(chunk, at));
-    let answers: Vec<Vec<ChangeSet>> = chunks.buffer_unordered(limits.chunks_at_once).try_collect().await?;
-    Ok(answers.into_iter().flatten().collect())
-}
-
-/// Keys and values of change sets.
-pub(super) fn changes(sets: &[ChangeSet]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-    let all = sets.iter().flat_map(|set| &set.changes);
-    all.map(|(key, value)| (&*key.0, value.as_ref().map(|value| &*value.0)))
+/// The values of some keys at a block. One that the node does not mention has none; one that nobody asked for is dropped.
+pub(super) async fn query(
+    session: &Session,
+    keys: &Keys,
+    watches: Vec<Watch>,
+    at: BlockHash,
+) -> Result<HashMap<Watch, Option<Vec<u8>>>, ChainError> {
+    let raw: Vec<Vec<u8>> = watches.iter().filter_map(|watch| keys.key(*watch)).collect();
+    let answer = session.query(&raw, at).await?;
+    let mut values: HashMap<Watch, Option<Vec<u8>>> = watches.into_iter().map(|watch| (watch, None)).collect();
+    for (key, value) in answer.into_iter().flat_map(|set| set.changes) {
+        if let Some(slot) = keys.watch(&key.0).and_then(|watch| values.get_mut(&watch)) {
+            *slot = value.map(|value| value.0);
+        }
+    }
+    Ok(values)
 }
 
 /// Reads a subnet once, for a command that ends: each endpoint in turn until one answers, all under one deadline.

@@ -5,15 +5,23 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use scale_decode::DecodeAsType;
+
 use super::decode;
 use super::schema::{Entry, Schema};
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::snapshot::{Member, SubnetChange};
 
-/// One storage value that the console follows.
+/// One storage value that the console reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Watch {
+    /// `System.Number`: which block this is.
+    Number,
+    /// `Timestamp.Now`.
+    Now,
+    /// `NetworksAdded`: whether the subnet exists.
+    Exists,
     /// `SubnetworkN`: how many uids there are.
     Size,
     /// `ValidatorPermit`: a vector over uids.
@@ -26,13 +34,13 @@ pub(super) enum Watch {
     Commitment(Hotkey),
 }
 
-/// Where the watched values of one subnet are.
+/// Where the values of one subnet are.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
     schema: Arc<Schema>,
     netuid: [u8; 2],
-    size: Vec<u8>,
-    permits: Option<Vec<u8>>,
+    /// Keys of the values that there is one of.
+    single: Vec<(Watch, Vec<u8>)>,
     /// Prefix of `Keys(netuid, *)`.
     pub(super) holders: Vec<u8>,
     registered: Option<Vec<u8>>,
@@ -44,9 +52,15 @@ impl Keys {
     pub(super) fn new(schema: Arc<Schema>, netuid: u16) -> Self {
         let netuid = netuid.to_le_bytes();
         let of = |entry: &Entry| entry.key(&[&netuid]);
+        let single = [
+            (Watch::Number, Some(schema.number.key(&[]))),
+            (Watch::Now, Some(schema.now.key(&[]))),
+            (Watch::Exists, schema.networks_added.as_ref().map(of)),
+            (Watch::Size, Some(of(&schema.subnetwork_n))),
+            (Watch::Permits, schema.validator_permit.as_ref().map(of)),
+        ];
         Self {
-            size: of(&schema.subnetwork_n),
-            permits: schema.validator_permit.as_ref().map(of),
+            single: single.into_iter().filter_map(|(watch, key)| Some((watch, key?))).collect(),
             holders: of(&schema.keys),
             registered: schema.block_at_registration.as_ref().map(of),
             commitments: of(&schema.commitment_of),
@@ -57,32 +71,28 @@ impl Keys {
 
     /// The storage key of a value; `None` where the runtime has no such entry.
     pub(super) fn key(&self, watch: Watch) -> Option<Vec<u8>> {
+        let of = |entry: &Entry, part: &[u8]| entry.key(&[&self.netuid, part]);
         match watch {
-            Watch::Size => Some(self.size.clone()),
-            Watch::Permits => self.permits.clone(),
-            Watch::Holder(uid) => Some(self.schema.keys.key(&[&self.netuid, &uid.to_le_bytes()])),
-            Watch::Registered(uid) => {
-                let entry = self.schema.block_at_registration.as_ref()?;
-                Some(entry.key(&[&self.netuid, &uid.to_le_bytes()]))
-            }
-            Watch::Commitment(hotkey) => Some(self.schema.commitment_of.key(&[&self.netuid, hotkey.as_bytes()])),
+            Watch::Holder(uid) => Some(of(&self.schema.keys, &uid.to_le_bytes())),
+            Watch::Registered(uid) => Some(of(self.schema.block_at_registration.as_ref()?, &uid.to_le_bytes())),
+            Watch::Commitment(hotkey) => Some(of(&self.schema.commitment_of, hotkey.as_bytes())),
+            single => self.single.iter().find(|(watch, _)| *watch == single).map(|(_, key)| key.clone()),
         }
     }
 
-    /// What a storage key stands for; `None` for keys that nobody asked for.
+    /// What a storage key stands for; `None` for keys of anything else.
     pub(super) fn watch(&self, key: &[u8]) -> Option<Watch> {
         let uid = |entry: &Entry, prefix: &[u8]| entry.last_part(prefix, key).map(|uid| u16::from_le_bytes(*uid));
-        if key == self.size {
-            Some(Watch::Size)
-        } else if self.permits.as_deref() == Some(key) {
-            Some(Watch::Permits)
-        } else if let Some(uid) = uid(&self.schema.keys, &self.holders) {
-            Some(Watch::Holder(uid))
-        } else if let Some(hotkey) = self.schema.commitment_of.last_part(&self.commitments, key) {
-            Some(Watch::Commitment(Hotkey::from_bytes(*hotkey)))
-        } else {
-            let (entry, prefix) = self.schema.block_at_registration.as_ref().zip(self.registered.as_deref())?;
-            uid(entry, prefix).map(Watch::Registered)
+        if let Some(hotkey) = self.schema.commitment_of.last_part(&self.commitments, key) {
+            return Some(Watch::Commitment(Hotkey::from_bytes(*hotkey)));
+        }
+        if let Some(uid) = uid(&self.schema.keys, &self.holders) {
+            return Some(Watch::Holder(uid));
+        }
+        let registered = self.schema.block_at_registration.as_ref().zip(self.registered.as_deref());
+        match registered.and_then(|(entry, prefix)| uid(entry, prefix)) {
+            Some(uid) => Some(Watch::Registered(uid)),
+            None => self.single.iter().find(|(_, single)| single == key).map(|(watch, _)| *watch),
         }
     }
 }
@@ -90,15 +100,15 @@ impl Keys {
 /// What changed, before it is known in which block.
 #[derive(Debug, Default)]
 pub(super) struct Delta {
+    /// Number of the block, when it was among the values.
+    pub(super) number: Option<u64>,
     /// Commitments set or removed.
     pub(super) commitments: Vec<(Hotkey, Option<Commitment>)>,
     /// Uids that changed.
     pub(super) members: Vec<Member>,
     /// A uid disappeared: a change cannot say so, only a new snapshot can.
     pub(super) shrunk: bool,
-    /// Values worth following that are not yet.
-    pub(super) unwatched: Vec<Watch>,
-    /// What was different, for a second look at the finalized block.
+    /// Values of the subnet that were different.
     pub(super) touched: Vec<Watch>,
 }
 
@@ -120,57 +130,101 @@ struct Seat {
     registered_at: Option<u64>,
 }
 
-/// The state itself. Of the commitments it keeps only a hash of what was seen: 65,536 of them fit in a few megabytes.
+/// The state itself. Of each value it keeps a hash of what was seen: those of 65,536 uids fit in a few megabytes.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) keys: Keys,
     seats: BTreeMap<u16, Seat>,
     permits: Vec<bool>,
     size: u16,
+    exists: bool,
+    /// `Timestamp.Now` in ms, 0 when unknown.
+    pub(super) now_ms: u64,
     seen: HashMap<Watch, u64>,
 }
 
 impl Table {
     pub(super) fn new(schema: Arc<Schema>, netuid: u16) -> Self {
-        let keys = Keys::new(schema, netuid);
-        Self { keys, seats: BTreeMap::new(), permits: Vec::new(), size: 0, seen: HashMap::new() }
+        Self {
+            keys: Keys::new(schema, netuid),
+            seats: BTreeMap::new(),
+            permits: Vec::new(),
+            size: 0,
+            exists: false,
+            now_ms: 0,
+            seen: HashMap::new(),
+        }
     }
 
-    /// Everything that is followed, in an order that keeps what belongs together in one chunk.
-    pub(super) fn watched(&self) -> Vec<Watch> {
-        let mut all: Vec<Watch> = self.seen.keys().copied().collect();
+    /// Announces values that are going to be read; values that nobody announced are ignored, whoever sends them. Until
+    /// it is read a value counts as absent. Values that the runtime does not have are left out of what is returned.
+    pub(super) fn expect(&mut self, watches: impl IntoIterator<Item = Watch>) -> Vec<Watch> {
+        let absent = print_of(None);
+        let known = |watch: &Watch| self.keys.key(*watch).is_some();
+        let expected: Vec<Watch> = watches.into_iter().filter(known).collect();
+        for watch in &expected {
+            self.seen.entry(*watch).or_insert(absent);
+        }
+        expected
+    }
+
+    /// Everything worth following, in an order that keeps what belongs together close.
+    pub(super) fn followed(&self) -> Vec<Watch> {
+        let mut all: Vec<Watch> =
+            self.seen.keys().copied().filter(|watch| !matches!(watch, Watch::Now | Watch::Number)).collect();
         all.sort_unstable();
         all
     }
 
-    /// Takes in values: those of all keys once, later those that changed. Values that are what they were change nothing.
+    /// Values of uids and hotkeys that the subnet has and nobody announced yet.
+    pub(super) fn overlooked(&self) -> Vec<Watch> {
+        let uids = (0..self.size).flat_map(|uid| [Watch::Holder(uid), Watch::Registered(uid)]);
+        let hotkeys = self.seats.values().filter_map(|seat| seat.hotkey).map(Watch::Commitment);
+        uids.chain(hotkeys).filter(|watch| !self.seen.contains_key(watch)).collect()
+    }
+
+    /// Whether the chain knows this subnet, by its own word or by its having members.
+    pub(super) fn exists(&self) -> bool {
+        self.exists || self.seats.values().any(|seat| seat.hotkey.is_some())
+    }
+
+    /// Everybody who holds a uid.
+    pub(super) fn members(&self) -> Vec<Member> {
+        self.seats.keys().filter_map(|uid| self.member(*uid)).collect()
+    }
+
+    /// Takes in values: those of all keys once, later those that changed. A value that is what it was changes nothing.
     pub(super) fn apply<'v>(&mut self, values: impl IntoIterator<Item = (Watch, Option<&'v [u8]>)>) -> Delta {
         let mut delta = Delta::default();
         let mut uids = BTreeSet::new();
         for (watch, value) in values {
             let print = print_of(value);
-            if self.seen.insert(watch, print) != Some(print) {
-                delta.touched.push(watch);
+            let Some(seen) = self.seen.get_mut(&watch) else { continue };
+            if std::mem::replace(seen, print) != print {
                 self.take(watch, value, &mut uids, &mut delta);
             }
         }
         delta.members = uids.into_iter().filter_map(|uid| self.member(uid)).collect();
-        delta.unwatched = self.unwatched(&delta);
         delta
     }
 
     fn take(&mut self, watch: Watch, value: Option<&[u8]>, uids: &mut BTreeSet<u16>, delta: &mut Delta) {
         let schema = Arc::clone(&self.keys.schema);
         match watch {
+            Watch::Number => return delta.number = number(&schema, &schema.number, value),
+            Watch::Now => return self.now_ms = number(&schema, &schema.now, value).unwrap_or(0),
+            Watch::Exists => self.exists = optional(&schema, schema.networks_added.as_ref(), value).unwrap_or(false),
             Watch::Size => {
                 let size = value.and_then(|v| decode::scalar(&schema, schema.subnetwork_n.value, v)).unwrap_or(0);
                 delta.shrunk |= size < self.size;
                 self.size = size;
             }
             Watch::Permits => {
-                let entry = schema.validator_permit.as_ref();
-                let permits = entry.zip(value).and_then(|(entry, v)| decode::vector(&schema, entry.value, v));
-                self.set_permits(permits.unwrap_or_default(), uids);
+                let entry = schema.validator_permit.as_ref().zip(value);
+                self.set_permits(
+                    entry.and_then(|(e, v)| decode::vector(&schema, e.value, v)).unwrap_or_default(),
+                    uids,
+                );
             }
             Watch::Holder(uid) => {
                 let hotkey = value.and_then(|v| decode::hotkey(&schema, schema.keys.value, v));
@@ -180,8 +234,7 @@ impl Table {
                 uids.insert(uid);
             }
             Watch::Registered(uid) => {
-                let entry = schema.block_at_registration.as_ref();
-                let block = entry.zip(value).and_then(|(entry, v)| decode::scalar(&schema, entry.value, v));
+                let block = optional(&schema, schema.block_at_registration.as_ref(), value);
                 self.seats.entry(uid).or_default().registered_at = block;
                 uids.insert(uid);
             }
@@ -190,16 +243,13 @@ impl Table {
                 delta.commitments.push((hotkey, commitment));
             }
         }
+        delta.touched.push(watch);
     }
 
     fn set_permits(&mut self, permits: Vec<bool>, uids: &mut BTreeSet<u16>) {
         let old = std::mem::replace(&mut self.permits, permits);
-        for uid in self.seats.keys() {
-            let at = usize::from(*uid);
-            if old.get(at).copied().unwrap_or(false) != self.permits.get(at).copied().unwrap_or(false) {
-                uids.insert(*uid);
-            }
-        }
+        let holds = |permits: &[bool], uid: u16| permits.get(usize::from(uid)).copied().unwrap_or(false);
+        uids.extend(self.seats.keys().filter(|uid| holds(&old, **uid) != holds(&self.permits, **uid)));
     }
 
     fn member(&self, uid: u16) -> Option<Member> {
@@ -211,17 +261,14 @@ impl Table {
             validator_permit: self.permits.get(usize::from(uid)).copied().unwrap_or(false),
         })
     }
+}
 
-    /// New uids, and hotkeys that are new to the subnet.
-    fn unwatched(&self, delta: &Delta) -> Vec<Watch> {
-        let new_uids = if delta.touched.contains(&Watch::Size) { 0..self.size } else { 0..0 };
-        let holders = new_uids.flat_map(|uid| [Watch::Holder(uid), Watch::Registered(uid)]);
-        let hotkeys = delta.members.iter().map(|member| Watch::Commitment(member.hotkey));
-        holders
-            .chain(hotkeys)
-            .filter(|watch| self.keys.key(*watch).is_some() && !self.seen.contains_key(watch))
-            .collect()
-    }
+fn number(schema: &Schema, entry: &Entry, value: Option<&[u8]>) -> Option<u64> {
+    decode::scalar(schema, entry.value, value?)
+}
+
+fn optional<T: DecodeAsType>(schema: &Schema, entry: Option<&Entry>, value: Option<&[u8]>) -> Option<T> {
+    decode::scalar(schema, entry?.value, value?)
 }
 
 /// A value's hash; an absent value has one too.
