@@ -17,5 +17,6 @@ mod domain_secrecy;
 mod domain_untrusted;
 mod layers;
 mod logs_lines;
+mod sandbox_node;
 mod state_files;
 mod wallet_public;
