@@ -1,6 +1,5 @@
 //! Integration tests, one crate so that they link once. Real servers, real files, real terminals; see the module names.
-#![allow(missing_docs, clippy::missing_panics_doc)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(missing_docs, clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod domain_account;
 mod domain_commitment;
