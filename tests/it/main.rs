@@ -11,5 +11,6 @@ mod domain_network;
 mod domain_provider;
 mod domain_roster;
 mod domain_secrecy;
+mod domain_text;
 mod domain_untrusted;
 mod layers;
