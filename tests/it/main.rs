@@ -1,6 +1,5 @@
 //! Integration tests, one crate so that they link once. Real servers, real files, real terminals; see the module names.
-#![allow(missing_docs, clippy::missing_panics_doc)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(missing_docs, clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod config_dotenv;
 mod config_settings;
@@ -14,6 +13,7 @@ mod domain_network;
 mod domain_provider;
 mod domain_roster;
 mod domain_secrecy;
+mod domain_text;
 mod domain_untrusted;
 mod layers;
 mod logs_lines;
