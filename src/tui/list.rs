@@ -94,15 +94,29 @@ impl List {
     /// Edits the filter line. A line that means nothing is named and leaves the last good filter in force.
     pub fn edit(&mut self, request: InputRequest, roster: &Roster) {
         self.line.handle(request);
-        match Filter::parse(self.line.value()) {
+        let complete = without_begun_key(self.line.value());
+        match Filter::parse(complete) {
             Ok(filter) => {
                 self.error = None;
-                self.filter = filter;
-                self.line.value().clone_into(&mut self.good);
-                self.arrange(roster);
+                complete.clone_into(&mut self.good);
+                self.put_filter(filter, roster);
             }
             Err(error) => self.error = Some(error.to_string()),
         }
+    }
+
+    /// Takes the line as it stands; one that means nothing gives way to the last good one.
+    pub fn accept(&mut self, roster: &Roster) {
+        match Filter::parse(self.line.value()) {
+            Ok(filter) => self.put_filter(filter, roster),
+            Err(_) => self.line = Input::new(self.good.clone()),
+        }
+        self.error = None;
+    }
+
+    fn put_filter(&mut self, filter: Filter, roster: &Roster) {
+        self.filter = filter;
+        self.arrange(roster);
     }
 
     /// Takes the filter away.
@@ -114,21 +128,14 @@ impl List {
         self.arrange(roster);
     }
 
-    /// Gives the line back the text of the filter in force, when what was typed last means nothing.
-    pub fn settle_line(&mut self) {
-        if self.error.take().is_some() {
-            self.line = Input::new(self.good.clone());
-        }
-    }
-
     /// Computes the order anew and follows the selected hotkey to its place. A row that is filtered out stays wanted:
     /// it is selected again as soon as it is back.
     pub fn arrange(&mut self, roster: &Roster) {
         self.slots.clear();
         let members = self.sorted(&roster.rows);
         self.slots.extend(members.into_iter().map(Slot::Member));
-        if self.shows_orphans() {
-            let orphans = self.sorted(&roster.orphans);
+        let orphans = if self.shows_orphans() { self.sorted(&roster.orphans) } else { Vec::new() };
+        if !orphans.is_empty() {
             self.slots.push(Slot::Heading);
             self.slots.extend(orphans.into_iter().map(Slot::Orphan));
         }
@@ -207,4 +214,16 @@ impl List {
         let most = self.slots.len().saturating_sub(page);
         self.offset = self.offset.min(self.cursor).max((self.cursor + 1).saturating_sub(page)).min(most);
     }
+}
+
+/// Keys of the filter's `key:value` terms.
+const KEYS: [&str; 4] = ["state:", "role:", "own:", "reason:"];
+
+/// The line without a last word that is the beginning of a key: whoever types `state:none` should not see the table
+/// empty itself at `stat`.
+fn without_begun_key(line: &str) -> &str {
+    let start = line.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
+    let word = &line[start..];
+    let begun = word.len() > 1 && KEYS.iter().any(|key| key.starts_with(word));
+    if begun { line[..start].trim_end() } else { line }
 }

@@ -184,7 +184,7 @@ fn freeze(state: &mut State) {
 fn filtering(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Accept => {
-            state.list.settle_line();
+            state.list.accept(state.table.roster());
             state.mode = Mode::Normal;
         }
         Command::Cancel => {

@@ -5,3 +5,8 @@ mod config_dotenv;
 mod config_settings;
 mod layers;
 mod state_files;
+mod tui_fixtures;
+mod tui_runner;
+mod tui_safety;
+mod tui_screens;
+mod tui_update;

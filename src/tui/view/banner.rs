@@ -38,9 +38,15 @@ enum Look {
     Note,
 }
 
+/// Rows of the screen from which an empty line parts the banner from the view.
+const AIRY: u16 = 24;
+
 /// Rows that the banner takes, 0 when all is well.
 pub(super) fn height(state: &State) -> u16 {
-    u16::try_from(notices(state).len()).unwrap_or(0)
+    match u16::try_from(notices(state).len()).unwrap_or(0) {
+        0 => 0,
+        lines => lines + u16::from(state.size.1 >= AIRY),
+    }
 }
 
 /// Draws it.

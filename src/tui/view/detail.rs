@@ -96,7 +96,7 @@ fn verdict(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usiz
 fn judged(lines: &mut Vec<Line<'static>>, commitment: &Commitment, width: usize, styles: Styles) {
     match (commitment.published().map(|p| p.shape), commitment.unreadable()) {
         (Some(Shape::R2), _) => {
-            let text = "GRAIL accepts this commitment: validators look into the bucket with the key below.";
+            let text = "GRAIL accepts this commitment: validators read with the key below.";
             remark(lines, "✓", text, width, styles.readable());
         }
         (Some(Shape::Foreign), _) => {
@@ -137,7 +137,7 @@ fn fields(lines: &mut Vec<Line<'static>>, published: &Published, width: usize, s
     section(lines, "PUBLISHED", styles);
     let locator = published.locator.shown();
     if published.shape == Shape::R2 {
-        fact(lines, "account id", ink(&locator, styles.plain()), "the bucket's name: equal on R2", width, styles);
+        fact(lines, "account id", ink(&locator, styles.plain()), "on R2 the bucket's name", width, styles);
     }
     fact(lines, "bucket", ink(&locator, styles.plain()), "characters 1-32", width, styles);
     let id = ink(published.read_key_id.shown(), styles.plain());

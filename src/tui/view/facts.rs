@@ -22,6 +22,9 @@ pub(super) fn section(lines: &mut Vec<Line<'static>>, title: &str, styles: Style
     lines.push(ink(title, styles.heading()).into());
 }
 
+/// Columns below which a note that has no room beside its value is left out.
+const NARROW: usize = 60;
+
 /// A label, its value, and what is known of it: beside it, or beneath where the line is too short.
 pub(super) fn fact(
     lines: &mut Vec<Line<'static>>,
@@ -38,7 +41,7 @@ pub(super) fn fact(
         return;
     }
     lines.push(line);
-    if !note.is_empty() {
+    if !note.is_empty() && width >= NARROW {
         paragraph(lines, note, LABEL + 2, width, styles.dim());
     }
 }

@@ -45,24 +45,36 @@ fn width(hint: &Hint) -> usize {
 
 fn hints(state: &State) -> Vec<Hint> {
     let mode = state.mode.keys();
-    SPECS
+    let mut hints: Vec<Hint> = SPECS
         .iter()
         .filter(|spec| mode != KeyMode::Normal || spec.views.contains(&state.view))
         .filter_map(|spec| {
             let key = state.keymap.chords(mode, spec.command).first()?.to_string();
             let word = word(state, spec.command)?;
-            let rank = if mode == KeyMode::Normal { spec.rank } else { spec.rank.max(1) };
+            let moves = matches!(spec.command, Command::Down | Command::Up);
+            let rank = if mode != KeyMode::Normal && moves { 1 } else { spec.rank };
             Some(Hint { key, word, rank })
         })
         .filter(|hint| hint.rank > 0)
-        .collect()
+        .collect();
+    if mode != KeyMode::Normal {
+        hints.sort_by_key(|hint| std::cmp::Reverse(hint.rank));
+    }
+    hints
 }
 
 /// The word for what the command does at this moment; `None` when it would do nothing.
 fn word(state: &State, command: Command) -> Option<&'static str> {
     let listed = !state.list.slots().is_empty();
+    let known = state.table.snapshot().is_some();
     Some(match (state.mode.keys(), command) {
         (KeyMode::Normal, Command::Open | Command::Copy) if !listed => return None,
+        (KeyMode::Normal, Command::Filter | Command::Sort | Command::Reverse | Command::Orphans | Command::Freeze)
+            if !known =>
+        {
+            return None;
+        }
+        (KeyMode::Normal, Command::Orphans) if state.table.roster().summary.orphans == 0 => return None,
         (KeyMode::Normal, Command::Back) if state.view == View::Subnet => {
             if !state.list.is_filtered() {
                 return None;

@@ -72,13 +72,22 @@ pub fn table_page(state: &State) -> usize {
 /// Lines of text on the screen in the other views.
 pub fn text_page(state: &State) -> usize {
     let body = areas(state, screen(state)).body;
-    usize::from(text_area(state.view, body).height)
+    let height = usize::from(text_area(state.view, body).height);
+    // In a text the last line may be taken by the word of what follows.
+    if state.view == View::Logs { height } else { height.saturating_sub(1) }
 }
 
 /// How far the text of the present view can be scrolled.
 pub fn scroll_limit(state: &State) -> usize {
     let area = text_area(state.view, areas(state, screen(state)).body);
-    text(state, usize::from(area.width)).len().saturating_sub(usize::from(area.height))
+    let lines = text(state, usize::from(area.width)).len();
+    lines.saturating_sub(lines_shown(lines, area))
+}
+
+/// How many of a text's lines are shown at once: when there are more, the last line says so.
+fn lines_shown(lines: usize, area: Rect) -> usize {
+    let height = usize::from(area.height);
+    if lines > height { height.saturating_sub(1) } else { height }
 }
 
 /// The lines of a view of text, at a width.
@@ -120,7 +129,7 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
     let parts = areas(state, area);
     header::render(state, styles, parts.header, frame);
     for rule in parts.rules {
-        draw_rule(styles, rule, frame);
+        draw_rule(state, styles, rule, frame);
     }
     banner::render(state, styles, parts.banner, frame);
     draw_body(state, styles, parts.body, frame);
@@ -128,7 +137,14 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
     popup::render(state, styles, parts.body, frame);
 }
 
-fn draw_rule(styles: Styles, area: Rect, frame: &mut Frame<'_>) {
+/// A rule across the screen; on the practice subnet it says so.
+fn draw_rule(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
+    if state.options.is_sandbox {
+        let words = "── practice subnet · nothing here is real ";
+        let rest = usize::from(area.width).saturating_sub(ink::columns(words));
+        let line = ink(format!("{words}{}", "─".repeat(rest)), styles.practice());
+        return Paragraph::new(line).render(area, frame.buffer_mut());
+    }
     Paragraph::new(ink("─".repeat(usize::from(area.width)), styles.rule())).render(area, frame.buffer_mut());
 }
 
@@ -165,15 +181,18 @@ fn draw_lines(lines: &[Line<'static>], area: Rect, frame: &mut Frame<'_>) {
     }
 }
 
-/// A scrolled text; how much lies below the screen is said in its last line's corner.
+/// A scrolled text; how much lies above and below the screen is said in a last line.
 fn draw_text(state: &State, styles: Styles, lines: &[Line<'static>], area: Rect, frame: &mut Frame<'_>) {
-    let height = usize::from(area.height);
-    let top = state.scroll.min(lines.len().saturating_sub(height));
-    draw_lines(&lines[top..], area, frame);
-    let below = lines.len().saturating_sub(top + height);
-    if below > 0 && area.height > 0 {
-        let more = format!(" ↓ {below} more ");
-        let width = u16::try_from(ink::columns(&more)).unwrap_or(0).min(area.width);
-        frame.buffer_mut().set_span(area.right() - width, area.bottom() - 1, &ink(more, styles.heading()), width);
+    let shown = lines_shown(lines.len(), area);
+    let top = state.scroll.min(lines.len().saturating_sub(shown));
+    draw_lines(&lines[top..(top + shown).min(lines.len())], area, frame);
+    if lines.len() > shown && area.height > 0 {
+        let below = lines.len() - shown - top;
+        let more = match (top, below) {
+            (0, below) => format!("↓ {below} more lines"),
+            (above, 0) => format!("↑ {above} lines above"),
+            (above, below) => format!("↑ {above} lines above   ↓ {below} more"),
+        };
+        frame.buffer_mut().set_span(area.x, area.bottom() - 1, &ink(more, styles.dim()), area.width);
     }
 }

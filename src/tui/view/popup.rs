@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! ╭ Copy ──────────────────────────────────────────╮
-//! │▌hotkey                5CAzX1…                   │
-//! │ account id = bucket   3f9a12d0…                 │
-//! ╰─────────────────────────────────────────────────╯
+//! │▌hotkey               5CAzX1…                    │
+//! │ account id = bucket  3f9a12d0…                  │
+//! ╰────────────────────────────────────────────────╯
 //! ```
 
 use ratatui::Frame;
@@ -30,17 +30,17 @@ pub(super) fn render(state: &State, styles: Styles, body: Rect, frame: &mut Fram
 }
 
 fn choose(chooser: &Chooser, styles: Styles, body: Rect, frame: &mut Frame<'_>) {
-    let width = 78.min(body.width.saturating_sub(2));
+    let width = 76.min(body.width.saturating_sub(4));
     let inner = usize::from(width).saturating_sub(2);
     let lines = chooser.fields.iter().enumerate().map(|(i, (name, text))| {
-        let value = ink(fit(text, inner.saturating_sub(23)), styles.plain());
-        marked(i == chooser.cursor, vec![ink(fit(name, 22), styles.dim()), value], styles)
+        let value = ink(fit(text, inner.saturating_sub(22)), styles.plain());
+        marked(i == chooser.cursor, vec![ink(fit(name, 21), styles.dim()), value], styles)
     });
     draw_box(" Copy to the clipboard ", lines.collect(), width, styles, body, frame);
 }
 
 fn commands(state: &State, palette: &Palette, styles: Styles, body: Rect, frame: &mut Frame<'_>) {
-    let width = 78.min(body.width.saturating_sub(2));
+    let width = 76.min(body.width.saturating_sub(4));
     let inner = usize::from(width).saturating_sub(2);
     let mut lines = vec![typed(palette, styles)];
     let top = palette.cursor.saturating_sub(PALETTE_ROWS - 1);

@@ -106,18 +106,24 @@ impl Styles {
         }
     }
 
-    /// The selected row, under its own colours.
+    /// The selected row, under its own colours. Text and ground are both named, so that a wrongly guessed theme hides
+    /// nothing.
     pub fn selected(self) -> Style {
         match (self.colour, self.theme) {
             (false, _) => Style::new().add_modifier(Modifier::REVERSED),
-            (true, Theme::Dark) => Style::new().bg(Color::Indexed(237)),
-            (true, Theme::Light) => Style::new().bg(Color::Indexed(254)),
+            (true, Theme::Dark) => Style::new().fg(Color::Indexed(255)).bg(Color::Indexed(237)),
+            (true, Theme::Light) => Style::new().fg(Color::Indexed(232)).bg(Color::Indexed(254)),
         }
     }
 
     /// A badge that must not be overlooked, such as READ-ONLY.
     pub fn badge(self) -> Style {
         self.drift().add_modifier(Modifier::REVERSED)
+    }
+
+    /// Words of the practice subnet.
+    pub fn practice(self) -> Style {
+        self.colour(Color::Magenta, Color::Indexed(90))
     }
 
     /// The badge of the practice subnet.

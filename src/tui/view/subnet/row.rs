@@ -72,7 +72,7 @@ fn commitment(row: &Row, has_notes: bool, styles: Styles) -> (String, Style) {
         (RowState::None, _) => ("○ none".to_owned(), styles.none()),
         (_, Some(unreadable)) => (format!("✗ {}", unreadable.label), styles.unreadable()),
         _ if row.drifts() => ("▲ drift".to_owned(), styles.drift()),
-        _ if grave => ("✗ danger".to_owned(), styles.danger()),
+        _ if grave => ("✗ write key".to_owned(), styles.danger()),
         _ if row.is_foreign() => ("! foreign".to_owned(), styles.drift()),
         _ => match note {
             Some(note) => (format!("! {note}"), styles.drift()),
@@ -132,7 +132,7 @@ pub(super) fn orphan_heading(state: &State, width: usize, styles: Styles) -> Lin
         1 => "1 ex-member".to_owned(),
         n => format!("{} ex-members", grouped(n as u64)),
     };
-    let text = format!("── {count} · no longer registered, but what they published is still on chain ");
+    let text = format!("── {count} · no longer registered, their keys still on chain ");
     let text = super::super::ink::cut(&text, width.saturating_sub(2));
     let rest = width.saturating_sub(width_of(&text) + 2);
     Line::from(vec![ink(format!(" {text}"), styles.heading()), ink("─".repeat(rest), styles.rule())])
