@@ -1,5 +1,6 @@
 //! Integration tests, one crate so that they link once. Real servers, real files, real terminals; see the module names.
-#![allow(missing_docs, clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(missing_docs, clippy::missing_panics_doc)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod config_dotenv;
 mod config_settings;
@@ -19,4 +20,9 @@ mod layers;
 mod logs_lines;
 mod sandbox_node;
 mod state_files;
+mod tui_fixtures;
+mod tui_runner;
+mod tui_safety;
+mod tui_screens;
+mod tui_update;
 mod wallet_public;
