@@ -1,4 +1,6 @@
 //! Integration tests, one crate so that they link once. Real servers, real files, real terminals; see the module names.
 #![allow(missing_docs, clippy::missing_panics_doc)]
 
+mod chain_errors;
+mod chain_lies;
 mod layers;
