@@ -4,3 +4,4 @@
 mod chain_errors;
 mod chain_lies;
 mod layers;
+mod sandbox_node;
