@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::missing_panics_doc)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod chain_errors;
+mod chain_lies;
 mod config_dotenv;
 mod config_settings;
 mod domain_account;
