@@ -1,23 +1,27 @@
 //! Opening the console: what was configured, the last snapshot, a live feed, and the terminal.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, mpsc};
 
 use crate::chain::{FeedOptions, follow};
+use crate::cli::args::SandboxArguments;
 use crate::cli::commands::now_ms;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
+use crate::cli::serve;
 use crate::config::Flags;
+use crate::config::file::ConfigFile;
 use crate::domain::environment::Environment;
 use crate::domain::feed::FeedEvent;
-use crate::domain::network::SANDBOX_GENESIS;
 use crate::domain::untrusted::Untrusted;
 use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
 use crate::ops::context::Context;
 use crate::ops::survey::name_the_sandbox;
+use crate::state::Paths;
 use crate::tui::keymap::KeyMap;
 use crate::tui::logbook::{Level, LogLine};
 use crate::tui::own::OwnInfo;
@@ -31,9 +35,61 @@ const EVENTS: usize = 256;
 
 /// Opens the console on the configured network.
 pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let context = match super::commands::context(flags, environment, output) {
+    match super::commands::context(flags, environment, output) {
+        Ok(context) => show(context, flags, environment, output).await,
+        Err(exit) => exit,
+    }
+}
+
+/// Opens the console on a practice subnet of its own. The operator's environment, files and folders stay out of it, but
+/// for the look and the keys of the console.
+pub async fn open_sandbox(
+    arguments: &SandboxArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> Exit {
+    let sandbox = match serve::start(arguments, output).await {
+        Ok(sandbox) => sandbox,
+        Err(exit) => return exit,
+    };
+    let home = match tempfile::Builder::new().prefix("grail-console-").tempdir() {
+        Ok(home) => home,
+        Err(error) => {
+            let message = format!("cannot make a temporary folder: {error}; free the disk or set TMPDIR to another one");
+            output.error(&message, Exit::Usage);
+            return Exit::Usage;
+        }
+    };
+    let practice = practice_environment(environment, home.path());
+    let flags = serve::flags(&sandbox, flags);
+    let mut context = match super::commands::context(&flags, &practice, output) {
         Ok(context) => context,
         Err(exit) => return exit,
+    };
+    context.configuration.keys = own_keys(environment);
+    show(context, &flags, &practice, output).await
+}
+
+/// What the terminal is, and a home that vanishes.
+fn practice_environment(environment: &Environment, home: &Path) -> Environment {
+    let kept = ["TERM", "COLORTERM", "COLORFGBG", "NO_COLOR", CONTROL_VARIABLE];
+    let kept = kept.into_iter().filter_map(|name| Some((name.to_owned(), environment.get(name)?.to_owned())));
+    kept.chain([("HOME".to_owned(), home.to_string_lossy().into_owned())]).collect()
+}
+
+fn own_keys(environment: &Environment) -> BTreeMap<String, Vec<String>> {
+    let file = Paths::resolve(environment).ok().map(|paths| paths.config_file());
+    file.and_then(|file| ConfigFile::read(&file).ok()).map(|file| file.keys).unwrap_or_default()
+}
+
+async fn show(context: Context, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    let keymap = match KeyMap::load(&context.configuration.keys) {
+        Ok(keymap) => keymap,
+        Err(error) => {
+            output.error(&format!("[keys] in the configuration: {error}"), Exit::Usage);
+            return Exit::Usage;
+        }
     };
     let logs = match install_logs(&context, environment) {
         Ok(logs) => logs,
@@ -42,7 +98,7 @@ pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> E
             return Exit::Usage;
         }
     };
-    let setup = setup(context, flags, environment, &logs);
+    let setup = setup(context, flags, environment, &logs, keymap);
     let left = runner::run(setup).await;
     logs.close_file();
     match left {
@@ -70,17 +126,17 @@ fn install_logs(context: &Context, environment: &Environment) -> Result<Logs, St
     Ok(logs)
 }
 
-fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs) -> Setup {
+fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs, keymap: KeyMap) -> Setup {
     let saved = context.disk.last(&context.network, context.netuid());
     let own = own_info(&context);
-    let options = options(&context, environment, saved.as_ref().is_some_and(|kept| is_sandbox(&kept.snapshot.chain)));
+    let options = options(&context, environment);
     let own_news = watch_own(&context, flags.clone(), environment.clone());
     let (feed, reconnect) = feed(&context);
     let disk = Arc::new(context.disk);
     Setup {
         options,
         own,
-        keymap: KeyMap::default(),
+        keymap,
         term: environment.get("TERM").map(ToOwned::to_owned),
         saved: saved.map(|kept| (Box::new(kept.snapshot), kept.saved_at_ms)),
         feed,
@@ -108,7 +164,7 @@ fn own_info(context: &Context) -> OwnInfo {
     own
 }
 
-fn options(context: &Context, environment: &Environment, is_sandbox: bool) -> Options {
+fn options(context: &Context, environment: &Environment) -> Options {
     let settings = &context.configuration.settings;
     Options {
         // This version changes nothing outside this machine.
@@ -117,7 +173,6 @@ fn options(context: &Context, environment: &Environment, is_sandbox: bool) -> Op
         theme: theme(settings.theme.value, environment),
         network: context.network.name.clone(),
         netuid: context.netuid(),
-        is_sandbox,
     }
 }
 

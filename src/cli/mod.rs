@@ -7,6 +7,7 @@ pub mod document;
 pub mod exit;
 mod output;
 mod report;
+mod serve;
 mod words;
 
 use std::ffi::OsString;
