@@ -143,7 +143,10 @@ enum Who {
 
 fn parse_who(text: &str) -> Result<Who, String> {
     if text.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().map(Who::Uid).map_err(|_| format!("{} is no uid: they go from 0 to 65535", sanitize(text, 20)));
+        return text
+            .parse()
+            .map(Who::Uid)
+            .map_err(|_| format!("{} is no uid: they go from 0 to 65535", sanitize(text, 20)));
     }
     text.parse().map(Who::Hotkey).map_err(|error| format!("{}: {error}", sanitize(text, 60)))
 }

@@ -17,6 +17,7 @@ use crate::config::Flags;
 use crate::config::file::ConfigFile;
 use crate::domain::environment::Environment;
 use crate::domain::feed::FeedEvent;
+use crate::domain::network::SANDBOX;
 use crate::domain::untrusted::Untrusted;
 use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
 use crate::ops::context::Context;
@@ -56,7 +57,8 @@ pub async fn open_sandbox(
     let home = match tempfile::Builder::new().prefix("grail-console-").tempdir() {
         Ok(home) => home,
         Err(error) => {
-            let message = format!("cannot make a temporary folder: {error}; free the disk or set TMPDIR to another one");
+            let message =
+                format!("cannot make a temporary folder: {error}; free the disk or set TMPDIR to another one");
             output.error(&message, Exit::Usage);
             return Exit::Usage;
         }
@@ -67,6 +69,7 @@ pub async fn open_sandbox(
         Ok(context) => context,
         Err(exit) => return exit,
     };
+    SANDBOX.clone_into(&mut context.network.name);
     context.configuration.keys = own_keys(environment);
     show(context, &flags, &practice, output).await
 }
@@ -119,7 +122,8 @@ fn install_logs(context: &Context, environment: &Environment) -> Result<Logs, St
         None => (None, Some("there is no state directory".to_owned())),
     };
     let control = environment.filled(CONTROL_VARIABLE);
-    let logs = Logs::install(crate::logs::Options { dir, control, clock: system_clock() }).map_err(|e| e.to_string())?;
+    let logs =
+        Logs::install(crate::logs::Options { dir, control, clock: system_clock() }).map_err(|e| e.to_string())?;
     if let Some(problem) = problem {
         logs.note(SystemTime::now(), &format!("no log file, these lines live as long as the console: {problem}"));
     }
@@ -151,14 +155,20 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
 /// The operator's own side as the console shows it.
 fn own_info(context: &Context) -> OwnInfo {
     let settings = &context.configuration.settings;
-    let name = |setting: &Option<crate::config::Setting<String>>| setting.as_ref().map(|s| Untrusted::from_text(&s.value));
+    let name =
+        |setting: &Option<crate::config::Setting<String>>| setting.as_ref().map(|s| Untrusted::from_text(&s.value));
     let mut own = OwnInfo::of(&context.provider, &context.configuration.local);
     own.hotkey = context.hotkey;
     own.wallet = name(&settings.wallet);
     own.hotkey_name = name(&settings.hotkey);
     own.findings.clone_from(&context.findings);
     if let Some(paths) = &context.paths {
-        let places = [("configuration", paths.config_file()), ("state", paths.state.clone()), ("logs", paths.logs()), ("cache", paths.cache.clone())];
+        let places = [
+            ("configuration", paths.config_file()),
+            ("state", paths.state.clone()),
+            ("logs", paths.logs()),
+            ("cache", paths.cache.clone()),
+        ];
         own.paths = places.map(|(what, path)| (what, Untrusted::from_text(path.to_string_lossy()))).into();
     }
     own
@@ -173,6 +183,7 @@ fn options(context: &Context, environment: &Environment) -> Options {
         theme: theme(settings.theme.value, environment),
         network: context.network.name.clone(),
         netuid: context.netuid(),
+        is_sandbox: context.network.name == SANDBOX,
     }
 }
 
@@ -272,7 +283,9 @@ fn watch_own(context: &Context, flags: Flags, environment: Environment) -> mpsc:
                     tracing::info!("the .env changed and was read again");
                     let _ = news.send(own_info(&context)).await;
                 }
-                Ok(Err(error)) => tracing::warn!("the .env changed and cannot be used, what was read before stands: {error}"),
+                Ok(Err(error)) => {
+                    tracing::warn!("the .env changed and cannot be used, what was read before stands: {error}")
+                }
                 Err(_) => tracing::warn!("the .env changed and could not be read"),
             }
         }

@@ -154,7 +154,8 @@ impl StatusDocument {
     /// Of a snapshot and its roster; `keep` picks the rows, the summary always counts all.
     pub fn of(snapshot: &SubnetSnapshot, roster: &Roster, keep: impl Fn(&Row) -> bool) -> Self {
         let head = snapshot.at.number;
-        let documents = |rows: &[Row]| rows.iter().filter(|row| keep(row)).map(|row| RowDocument::of(row, head)).collect();
+        let documents =
+            |rows: &[Row]| rows.iter().filter(|row| keep(row)).map(|row| RowDocument::of(row, head)).collect();
         Self {
             schema: schema("status"),
             network: NetworkDocument::of(snapshot),

@@ -96,7 +96,11 @@ pub async fn serve(arguments: &SandboxArguments, output: Output) -> Exit {
         _ = hang_up.recv() => {}
     }
     let meter = sandbox.meter();
-    output.remark(&format!("SANDBOX served {} requests in {} sequential round trips", meter.requests, meter.rounds));
+    output.remark(&format!(
+        "SANDBOX served {} requests in {} sequential round trips",
+        meter.requests.values().sum::<u64>(),
+        meter.round_trips
+    ));
     Exit::Healthy
 }
 

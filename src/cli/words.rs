@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::cli::report::{
-    BAD, Cell, DIM, GOOD, STRONG, WARN, cell, commitment_cell, drift_cell, finding, paint, plain, row_cells, row_heading,
-    table,
+    BAD, Cell, DIM, GOOD, STRONG, WARN, cell, commitment_cell, drift_cell, finding, paint, plain, row_cells,
+    row_heading, table,
 };
 use crate::domain::commitment::{Commitment, MaskedBytes, Shape};
 use crate::domain::credentials::{Masked, Mode};
@@ -126,10 +126,13 @@ fn commitment_lines(commitment: &Commitment, head: u64) -> Vec<Vec<Cell>> {
         lines.push(pair("bucket", plain(published.locator.shown())));
         lines.push(pair("read key id", plain(published.read_key_id.shown())));
         lines.push(pair("read secret", plain(format!("•••• fp {}", published.read_secret.short()))));
-        lines.push(pair("shape", match published.shape {
-            Shape::R2 => plain("R2 (32 / 32 / 64 hexadecimal characters)"),
-            Shape::Foreign => cell("foreign: not the shapes of R2", WARN),
-        }));
+        lines.push(pair(
+            "shape",
+            match published.shape {
+                Shape::R2 => plain("R2 (32 / 32 / 64 hexadecimal characters)"),
+                Shape::Foreign => cell("foreign: not the shapes of R2", WARN),
+            },
+        ));
     }
     lines.push(pair("set at", plain(commitment.block.map_or_else(|| "unknown".to_owned(), |b| at_block(b, head)))));
     let more = if commitment.fields > 1 { ", of which GRAIL reads the first" } else { "" };
@@ -153,7 +156,8 @@ fn dump(bytes: &MaskedBytes) -> String {
     let bytes: Vec<Option<u8>> = bytes.iter().collect();
     let mut out = String::new();
     for (line, chunk) in bytes.chunks(DUMP_WIDTH).enumerate() {
-        let hex: Vec<String> = chunk.iter().map(|b| b.map_or_else(|| "··".to_owned(), |b| format!("{b:02x}"))).collect();
+        let hex: Vec<String> =
+            chunk.iter().map(|b| b.map_or_else(|| "··".to_owned(), |b| format!("{b:02x}"))).collect();
         let text: String = chunk.iter().map(|b| printable(*b)).collect();
         let _ = writeln!(out, "{:04x}  {:<47}  {text}", line * DUMP_WIDTH, hex.join(" "));
     }

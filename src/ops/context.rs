@@ -67,7 +67,8 @@ impl Context {
     /// Brings everything together. What is merely odd becomes a finding; what makes no sense is an error.
     pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ContextError> {
         let mut findings = Vec::new();
-        let paths = Paths::resolve(environment).map_err(|error| findings.push(without_disk("place on disk", &error))).ok();
+        let paths =
+            Paths::resolve(environment).map_err(|error| findings.push(without_disk("place on disk", &error))).ok();
         let config_file = paths.as_ref().map(Paths::config_file);
         let configuration = Configuration::load(flags, environment, config_file.as_deref())?;
         let settings = &configuration.settings;
@@ -111,7 +112,10 @@ impl Disk {
         let metadata = CacheDir::open(&paths.cache).and_then(|cache| cache.metadata());
         Self {
             state: state.map_err(|error| findings.push(without_disk("state directory", &error))).ok(),
-            metadata: metadata.map_err(|error| findings.push(without_disk("cache directory", &error))).ok().map(Arc::new),
+            metadata: metadata
+                .map_err(|error| findings.push(without_disk("cache directory", &error)))
+                .ok()
+                .map(Arc::new),
         }
     }
 

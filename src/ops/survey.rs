@@ -18,8 +18,7 @@ pub struct Survey {
 /// Reads the subnet at its finalized head. `now_ms` is the time since 1970, for the age of the kept snapshot.
 pub async fn survey(context: &Context, now_ms: u64) -> Result<Survey, ChainError> {
     let options = FeedOptions::default();
-    let mut snapshot =
-        chain::survey(&context.network, context.netuid(), context.metadata_store(), &options).await?;
+    let mut snapshot = chain::survey(&context.network, context.netuid(), context.metadata_store(), &options).await?;
     name_the_sandbox(&mut snapshot.chain);
     context.disk.remember(&snapshot, now_ms);
     let roster = Roster::join(&snapshot, context.own().as_ref());
