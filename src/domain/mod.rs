@@ -9,6 +9,7 @@ pub mod commitment;
 pub mod credentials;
 pub mod drift;
 pub mod dump;
+pub mod environment;
 pub mod feed;
 pub mod filter;
 pub mod findings;

@@ -12,6 +12,14 @@ use crate::domain::untrusted::Untrusted;
 /// The netuid of GRAIL on finney.
 pub const GRAIL_NETUID: u16 = 81;
 
+/// What stands wherever a network's name would, when the practice subnet is shown.
+pub const SANDBOX: &str = "SANDBOX";
+/// Genesis of the embedded practice subnet, by which it is recognised however it was reached.
+pub const SANDBOX_GENESIS: BlockHash = BlockHash([
+    0x76, 0x26, 0x8e, 0x87, 0x4f, 0x16, 0x5a, 0x73, 0x48, 0xc3, 0x90, 0x9d, 0x64, 0x93, 0x27, 0x05, 0xc1, 0x84, 0xfa,
+    0x2f, 0xa8, 0x5a, 0xcf, 0x20, 0x6b, 0x8f, 0xee, 0x95, 0x79, 0xc3, 0xc7, 0x6d,
+]);
+
 /// A 32-byte hash of a block or of the genesis, written `0x…`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -1,6 +1,8 @@
 //! Integration tests, one crate so that they link once. Real servers, real files, real terminals; see the module names.
 #![allow(missing_docs, clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod config_dotenv;
+mod config_settings;
 mod domain_account;
 mod domain_commitment;
 mod domain_credentials;
@@ -14,3 +16,7 @@ mod domain_secrecy;
 mod domain_text;
 mod domain_untrusted;
 mod layers;
+mod logs_lines;
+mod sandbox_node;
+mod state_files;
+mod wallet_public;
