@@ -2,6 +2,9 @@
 #![allow(missing_docs, clippy::missing_panics_doc)]
 
 mod chain_errors;
+mod chain_events;
+mod chain_feed;
 mod chain_lies;
+mod chain_snapshot;
 mod layers;
 mod sandbox_node;
