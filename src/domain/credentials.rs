@@ -1,5 +1,6 @@
 //! The operator's own credentials: every value with its source, the mode GRAIL would run in, and the 128 bytes.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,7 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::account::{
-    AccessKeyId, AccountId, BucketName, KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, ShapeError,
+    AccessKeyId, AccountId, BucketName, KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, ShapeError, is_lower_hex, printable,
 };
 use crate::domain::provider::Provider;
 use crate::domain::secret::{Fingerprint, SecretKey};
@@ -62,7 +63,8 @@ impl Variable {
     pub fn check(self, provider: &Provider, text: &str) -> Result<(), ShapeError> {
         match (self, provider) {
             (Self::AccountId | Self::BucketId, Provider::R2(_)) => AccountId::parse(text).map(drop),
-            (Self::AccountId, Provider::Custom(_)) => crate::domain::account::printable(text, 64).map(drop),
+            // No longer than its place in a commitment, so that a secret pasted here is not taken for an id.
+            (Self::AccountId, Provider::Custom(_)) => printable(text, LOCATOR_CHARS).map(drop),
             (Self::BucketId, Provider::Custom(_)) => custom_bucket(text).map(drop),
             (Self::ReadKeyId | Self::WriteKeyId, _) => provider.key_id(text).map(drop),
             (Self::ReadSecret | Self::WriteSecret, _) => provider.check_secret(text),
@@ -84,17 +86,27 @@ fn custom_bucket(text: &str) -> Result<BucketName, ShapeError> {
     BucketName::parse(text)
 }
 
-/// Where a value came from, in falling precedence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Source {
     /// GRAIL's `.env`, which beats exported variables as it does for GRAIL.
     EnvFile {
-        /// Line of the winning definition, from 1.
+        /// Line of the definition, from 1; a later line beats an earlier one.
         line: u32,
     },
     /// An exported variable.
     Environment,
+}
+
+impl Source {
+    /// Smaller is stronger: the `.env`, its last line first, then the environment.
+    const fn precedence(self) -> (u8, Reverse<u32>) {
+        match self {
+            Self::EnvFile { line } => (0, Reverse(line)),
+            Self::Environment => (1, Reverse(0)),
+        }
+    }
 }
 
 impl fmt::Display for Source {
@@ -109,7 +121,7 @@ impl fmt::Display for Source {
 /// A value with its source. Held as a secret whatever the variable: a secret may stand in the wrong place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced {
-    /// The value as GRAIL would see it.
+    /// The value as GRAIL would see it, which strips the blanks around it.
     pub value: SecretKey,
     /// Where it stands.
     pub source: Source,
@@ -120,11 +132,13 @@ pub struct Sourced {
 pub struct LocalValues(BTreeMap<Variable, Vec<Sourced>>);
 
 impl LocalValues {
-    /// Adds a definition; the order of additions does not matter.
+    /// Adds a definition; the order of additions does not matter. Blanks around the value are dropped, as GRAIL's
+    /// schema drops them.
+    #[expect(clippy::needless_pass_by_value, reason = "the caller's copy of a secret ends here")]
     pub fn define(&mut self, variable: Variable, value: SecretKey, source: Source) {
         let definitions = self.0.entry(variable).or_default();
-        definitions.push(Sourced { value, source });
-        definitions.sort_by_key(|sourced| sourced.source);
+        definitions.push(Sourced { value: SecretKey::new(value.expose().trim()), source });
+        definitions.sort_by_key(|sourced| sourced.source.precedence());
     }
 
     /// Every definition of a variable, the one that counts first.
@@ -135,7 +149,7 @@ impl LocalValues {
     /// What GRAIL would see. An empty definition in the `.env` hides a filled one in the environment, and counts as
     /// missing.
     pub fn effective(&self, variable: Variable) -> Option<&Sourced> {
-        self.definitions(variable).first().filter(|sourced| !sourced.value.expose().trim().is_empty())
+        self.definitions(variable).first().filter(|sourced| !sourced.value.expose().is_empty())
     }
 
     /// The same values seen from one kind of source alone.
@@ -205,11 +219,12 @@ impl fmt::Display for Masked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Read and write pair: the read pair is published.
+    /// Account, bucket, read and write pair: the read pair is published.
     Dual,
-    /// No read pair: GRAIL takes the write pair for both, and publishes it.
+    /// A write pair without a whole read pair: GRAIL takes the write pair for both, and publishes it. Said even while
+    /// account or bucket is missing, which keeps GRAIL from starting but is soon mended.
     Legacy,
-    /// Not enough to run or to publish.
+    /// GRAIL would not start. With a read pair the console can still compare and commit.
     Incomplete,
     /// Nothing configured.
     Absent,
@@ -225,7 +240,7 @@ impl Mode {
             Self::Absent
         } else if !read && write {
             Self::Legacy
-        } else if read && (has(Variable::BucketId) || has(Variable::AccountId)) {
+        } else if read && write && has(Variable::BucketId) && has(Variable::AccountId) {
             Self::Dual
         } else {
             Self::Incomplete
@@ -269,6 +284,15 @@ impl LocalView {
             write_secret: fingerprint(Variable::WriteSecret),
             mode: Mode::of(values),
         }
+    }
+
+    /// Whether GRAIL's next start would publish a part of the write pair: it has nothing else (single-credential
+    /// mode), or the read pair is the write pair.
+    pub fn would_publish_write_key(&self) -> bool {
+        let read_id = self.read_key_id.as_deref().map(Fingerprint::of);
+        let same_id = read_id.is_some() && read_id == self.write_key_id;
+        let same_secret = self.read_secret.is_some() && self.read_secret == self.write_secret;
+        self.mode == Mode::Legacy || same_id || same_secret
     }
 
     /// Whether there is nothing to compare with.
@@ -348,8 +372,12 @@ impl BucketCredentials {
             )),
             _ => None,
         };
-        let same = write.as_ref().is_some_and(|(id, write_secret)| *id == key_id || *write_secret == secret);
-        if same {
+        // A write half without its other half is no pair, but must not be published either.
+        let private: Vec<&str> = [Variable::WriteKeyId, Variable::WriteSecret]
+            .iter()
+            .filter_map(|variable| values.text(*variable))
+            .collect();
+        if private.contains(&key_id.as_str()) || private.contains(&secret.expose()) {
             return Err(CredentialsError::ReadIsWrite);
         }
         Ok(Self { read: ReadCredentials { locator, key_id, secret }, write })
@@ -379,7 +407,7 @@ fn parse_key_id(
     variable: Variable,
 ) -> Result<AccessKeyId, CredentialsError> {
     let text = required(values, variable)?;
-    provider.key_id(text).map_err(|error| shape_error(variable, error, text))
+    provider.key_id(text).map_err(|error| shape_error(provider, variable, error, text))
 }
 
 fn parse_secret(provider: &Provider, values: &LocalValues, variable: Variable) -> Result<SecretKey, CredentialsError> {
@@ -389,16 +417,16 @@ fn parse_secret(provider: &Provider, values: &LocalValues, variable: Variable) -
 }
 
 fn checked(provider: &Provider, variable: Variable, text: &str) -> Result<(), CredentialsError> {
-    variable.check(provider, text).map_err(|error| shape_error(variable, error, text))
+    variable.check(provider, text).map_err(|error| shape_error(provider, variable, error, text))
 }
 
-fn shape_error(variable: Variable, error: ShapeError, text: &str) -> CredentialsError {
-    CredentialsError::Shape { variable, error, hint: hint(variable, text) }
+fn shape_error(provider: &Provider, variable: Variable, error: ShapeError, text: &str) -> CredentialsError {
+    CredentialsError::Shape { variable, error, hint: hint(provider, variable, text) }
 }
 
-/// Names the mistake behind a wrong shape where the shape itself tells.
-fn hint(variable: Variable, text: &str) -> &'static str {
-    let hex = crate::domain::account::is_lower_hex(text);
+/// Names the mistake behind a wrong shape where the shape itself tells; starts with a colon, or is empty.
+pub fn hint(provider: &Provider, variable: Variable, text: &str) -> &'static str {
+    let hex = is_lower_hex(text);
     match (variable, text.chars().count()) {
         (Variable::ReadKeyId | Variable::WriteKeyId, SECRET_CHARS) if hex => {
             ": that is the shape of a secret; the id and the secret seem to be swapped"
@@ -406,13 +434,17 @@ fn hint(variable: Variable, text: &str) -> &'static str {
         (Variable::ReadSecret | Variable::WriteSecret, KEY_ID_CHARS) if hex => {
             ": that is the shape of a key id; the id and the secret seem to be swapped"
         }
-        (Variable::ReadKeyId | Variable::WriteKeyId, 20) if text.starts_with("AK") || text.starts_with("AS") => {
+        (Variable::ReadKeyId | Variable::WriteKeyId, 20)
+            if provider.is_r2() && text.starts_with("AK") || text.starts_with("AS") =>
+        {
             ": that is an AWS key; R2 needs the Access Key ID of an R2 token (for another store use --s3-endpoint)"
         }
-        (Variable::ReadSecret | Variable::WriteSecret, 40) => {
+        (Variable::ReadSecret | Variable::WriteSecret, 40) if provider.is_r2() => {
             ": that is the length of an AWS secret or of an API token's value; R2 needs the token's Secret Access Key"
         }
-        (Variable::BucketId, _) => ": on subnet 81 the bucket must be named exactly like the account id",
+        (Variable::BucketId, _) if provider.is_r2() => {
+            ": on subnet 81 the bucket must be named exactly like the account id"
+        }
         _ => "",
     }
 }

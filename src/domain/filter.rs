@@ -3,8 +3,9 @@
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::domain::commitment::Commitment;
+use crate::domain::commitment::{Commitment, Reason};
 use crate::domain::roster::{Role, Row, State};
+use crate::domain::untrusted::sanitize;
 
 /// A parsed filter. The empty filter accepts every row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -35,7 +36,7 @@ enum StateTerm {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FilterError {
     /// The key is unknown.
-    #[error("no such filter {0}: — there are state: role: own: reason:")]
+    #[error("there is no filter {0}: — try state: role: own: reason:")]
     Key(String),
     /// The value is unknown for its key.
     #[error("{key}:{value} is unknown — try {known}")]
@@ -52,6 +53,10 @@ pub enum FilterError {
 const STATES: &str = "readable unreadable none drift foreign orphan predates several";
 const ROLES: &str = "trainer validator miner";
 const OWN: &str = "yes no";
+const REASONS: &str = "no_field no_bytes hash timelock wrong_length not_utf8 blank_part unknown_variant undecodable (a part of the name will do)";
+
+/// Characters of a mistyped word that an error repeats.
+const TYPED_SHOWN: usize = 20;
 
 impl Filter {
     /// Parses a line such as `5F3 state:unreadable role:miner`. Case does not matter.
@@ -86,8 +91,11 @@ fn parse_term(word: &str) -> Result<Term, FilterError> {
             "no" | "n" | "false" => Ok(Term::Own(false)),
             _ => Err(unknown("own", value, OWN)),
         },
-        "reason" => Ok(Term::Reason(value.to_owned())),
-        _ => Err(FilterError::Key(crate::domain::untrusted::sanitize(key, 20))),
+        "reason" if Reason::ALL.iter().any(|reason| reason.name().contains(value)) => {
+            Ok(Term::Reason(value.to_owned()))
+        }
+        "reason" => Err(unknown("reason", value, REASONS)),
+        _ => Err(FilterError::Key(sanitize(key, TYPED_SHOWN))),
     }
 }
 
@@ -115,7 +123,7 @@ fn parse_role(value: &str) -> Result<Role, FilterError> {
 }
 
 fn unknown(key: &'static str, value: &str, known: &'static str) -> FilterError {
-    FilterError::Value { key, value: crate::domain::untrusted::sanitize(value, 20), known }
+    FilterError::Value { key, value: sanitize(value, TYPED_SHOWN), known }
 }
 
 impl Term {

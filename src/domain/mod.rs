@@ -8,6 +8,7 @@ pub mod account;
 pub mod commitment;
 pub mod credentials;
 pub mod drift;
+pub mod environment;
 pub mod feed;
 pub mod filter;
 pub mod findings;

@@ -14,10 +14,7 @@ pub type Hash = [u8; 32];
 
 /// Genesis hash of every sandbox: the hash of [`Header::genesis`]. It is no other network's, so nothing signed for the
 /// sandbox is valid anywhere else, and no client can take the sandbox for a named network.
-pub const SANDBOX_GENESIS: Hash = [
-    0x76, 0x26, 0x8e, 0x87, 0x4f, 0x16, 0x5a, 0x73, 0x48, 0xc3, 0x90, 0x9d, 0x64, 0x93, 0x27, 0x05, 0xc1, 0x84, 0xfa,
-    0x2f, 0xa8, 0x5a, 0xcf, 0x20, 0x6b, 0x8f, 0xee, 0x95, 0x79, 0xc3, 0xc7, 0x6d,
-];
+pub const SANDBOX_GENESIS: Hash = crate::domain::network::SANDBOX_GENESIS.0;
 
 /// `DigestItem::PreRuntime`.
 const PRE_RUNTIME: u8 = 6;

@@ -1,1 +1,21 @@
-//! tui
+//! The console: a pure half (state, messages, update, key map, views) and a shell (runner, terminal).
+//!
+//! ```text
+//! keys ─ keymap(mode) ─► Msg ─ update(&mut State, Msg) ─► Vec<Effect> ─ runner ─► terminal, feed, disk
+//!    ▲ feed / log / clock ──────── one queue ◄───────────────────────────┘
+//! ```
+//! The pure half knows `domain` only, holds no secret, reads no clock, and is tested by sending it messages. Only
+//! [`runner`] and [`terminal`] touch the world.
+
+mod feed;
+pub mod keymap;
+pub mod list;
+pub mod logbook;
+pub mod msg;
+pub mod own;
+pub mod runner;
+pub mod state;
+pub mod table;
+pub mod terminal;
+pub mod update;
+pub mod view;

@@ -1,0 +1,71 @@
+//! The only place that writes to stdout and stderr.
+
+use std::io::{self, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use serde::Serialize;
+
+use crate::cli::document::ErrorDocument;
+use crate::cli::exit::Exit;
+use crate::cli::report::{BAD, paint};
+use crate::domain::environment::Environment;
+use crate::domain::untrusted::sanitize_lines;
+
+/// Characters of one line of an error: room for any message of ours around one quoted text.
+const ERROR_LINE: usize = 2_000;
+
+/// Where and how a command prints.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    json: bool,
+    color: ColorChoice,
+}
+
+impl Output {
+    /// JSON or text; colour only on a terminal that is not dumb, and not with `NO_COLOR`.
+    pub fn new(json: bool, environment: &Environment) -> Self {
+        let plain = environment.filled("NO_COLOR").is_some() || environment.get("TERM") == Some("dumb");
+        Self { json, color: if plain { ColorChoice::Never } else { ColorChoice::Auto } }
+    }
+
+    /// Whether one JSON document is wanted.
+    pub const fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints one document.
+    pub fn document(self, document: &impl Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(document)?;
+        text.push('\n');
+        finish(io::stdout().lock().write_all(text.as_bytes()))
+    }
+
+    /// Prints text for people.
+    pub fn text(self, text: &str) -> io::Result<()> {
+        finish(AutoStream::new(io::stdout(), self.color).write_all(text.as_bytes()))
+    }
+
+    /// Prints a remark beside the result, on stderr.
+    pub fn remark(self, text: &str) {
+        // Nobody is left to tell when stderr is gone.
+        let _ = AutoStream::new(io::stderr(), self.color).write_all(format!("{text}\n").as_bytes());
+    }
+
+    /// Prints what went wrong: on stderr for people, as a document on stdout for scripts.
+    pub fn error(self, message: &str, exit: Exit) {
+        let message = crate::logs::redacted(&sanitize_lines(message, ERROR_LINE));
+        if self.json {
+            let _ = self.document(&ErrorDocument::new(message, exit.code()));
+        } else {
+            self.remark(&format!("{} {message}", paint(BAD, "grail-console:")));
+        }
+    }
+}
+
+/// A reader that has seen enough (`| head`) is not an error.
+fn finish(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,79 @@
+//! A value and the place it came from.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Where a setting came from, the strongest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Origin {
+    /// A command line flag.
+    Flag {
+        /// Its name with the dashes.
+        name: &'static str,
+    },
+    /// GRAIL's `.env`: it beats exported variables, as it does for GRAIL.
+    EnvFile {
+        /// The variable.
+        name: &'static str,
+        /// Its line, from 1.
+        line: u32,
+    },
+    /// An exported variable.
+    Environment {
+        /// The variable.
+        name: &'static str,
+    },
+    /// The configuration file.
+    File {
+        /// The profile; `None` for the top of the file.
+        profile: Option<String>,
+    },
+    /// Nobody said anything.
+    Default,
+}
+
+impl Origin {
+    /// How strong it is. GRAIL sees `.env` and exported variables as one environment, so they rank alike where one
+    /// setting decides about another (an endpoint about a network).
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Flag { .. } => 3,
+            Self::EnvFile { .. } | Self::Environment { .. } => 2,
+            Self::File { .. } => 1,
+            Self::Default => 0,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag { name } => f.write_str(name),
+            Self::EnvFile { name, line } => write!(f, "{name}, .env line {line}"),
+            Self::Environment { name } => write!(f, "{name} in the environment"),
+            Self::File { profile: Some(profile) } => {
+                write!(f, "profile {}", crate::domain::untrusted::sanitize(profile, 40))
+            }
+            Self::File { profile: None } => f.write_str("configuration file"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value with its origin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub source: Origin,
+}
+
+impl<T> Setting<T> {
+    /// Pairs a value with its origin.
+    pub const fn new(value: T, source: Origin) -> Self {
+        Self { value, source }
+    }
+}

@@ -1,0 +1,277 @@
+//! Which value counts: flag > `.env` > environment > profile > default.
+//!
+//! GRAIL loads its `.env` over exported variables, so a variable there beats an exported one here too. A blank variable
+//! counts as unset.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::dotenv::Dotenv;
+use super::file::{ConfigFile, Profile, ProviderName, Theme};
+use super::setting::{Origin, Setting};
+use crate::domain::environment::Environment;
+use crate::domain::network::GRAIL_NETUID;
+use crate::domain::provider::{Jurisdiction, Provider, S3EndpointError};
+use crate::domain::untrusted::Untrusted;
+
+/// Network without any configuration: the chain is public, and reading it needs nothing (DESIGN 7).
+pub const DEFAULT_NETWORK: &str = "finney";
+/// Wallet folder below the home directory (FACTS 4).
+pub const DEFAULT_WALLETS: &str = ".bittensor/wallets";
+
+/// The connection flags as they were given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--network`
+    pub network: Option<String>,
+    /// `--endpoint`
+    pub endpoint: Option<String>,
+    /// `--netuid`
+    pub netuid: Option<u16>,
+    /// `--wallet`
+    pub wallet: Option<String>,
+    /// `--hotkey`
+    pub hotkey: Option<String>,
+    /// `--wallet-path`
+    pub wallet_path: Option<PathBuf>,
+    /// `--env-file`
+    pub env_file: Option<PathBuf>,
+    /// `--profile`
+    pub profile: Option<String>,
+    /// `--s3-endpoint`
+    pub s3_endpoint: Option<String>,
+    /// `--read-only`
+    pub read_only: bool,
+}
+
+/// Why the settings make no sense together.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    /// `NETUID` is no number of a subnet.
+    #[error("{text:?} ({origin}) is not a netuid: write a number from 0 to 65535, such as 81")]
+    NotANetuid {
+        /// What stands there.
+        text: Untrusted,
+        /// Where.
+        origin: Origin,
+    },
+    /// A `~` in the configuration and no home directory.
+    #[error("{key} begins with ~ but HOME is not set: write an absolute path, or set HOME")]
+    NoHome {
+        /// Which key of the profile.
+        key: &'static str,
+    },
+    /// `provider = "custom"` alone.
+    #[error("provider = \"custom\" needs an s3_endpoint in the profile, R2_ENDPOINT_URL, or --s3-endpoint")]
+    CustomWithoutEndpoint,
+    /// `provider = "r2…"` beside an `s3_endpoint` in one profile.
+    #[error("the profile names R2 as its provider and an s3_endpoint as well: remove one of the two")]
+    ProviderAndEndpoint,
+}
+
+/// Everything that decides what the console talks to, each value with its origin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// Network by name, not yet checked against the known ones.
+    pub network: Setting<String>,
+    /// Node URL, not yet parsed. An endpoint that a stronger `network` overrules is in [`Settings::overruled`].
+    pub endpoint: Option<Setting<String>>,
+    /// An endpoint that does not count because the network was named at a stronger place.
+    pub overruled: Option<Setting<String>>,
+    /// Subnet.
+    pub netuid: Setting<u16>,
+    /// Wallet name.
+    pub wallet: Option<Setting<String>>,
+    /// Hotkey name or SS58 address.
+    pub hotkey: Option<Setting<String>>,
+    /// Folder of wallets; `None` without a home directory to look in.
+    pub wallet_path: Option<Setting<PathBuf>>,
+    /// Kind of object store, where a profile names one.
+    pub provider: Option<Setting<ProviderName>>,
+    /// URL of an S3 store, not yet parsed.
+    pub s3_endpoint: Option<Setting<String>>,
+    /// GRAIL's `.env`.
+    pub env_file: Option<Setting<PathBuf>>,
+    /// Refuse everything that changes something outside this machine.
+    pub read_only: Setting<bool>,
+    /// Colours.
+    pub theme: Setting<Theme>,
+    /// Name of the profile in use.
+    pub profile: Option<Setting<String>>,
+}
+
+/// The places a setting may come from.
+#[derive(Clone, Copy)]
+pub struct Places<'a> {
+    /// Command line.
+    pub flags: &'a Flags,
+    /// GRAIL's `.env`, if one is named and was read.
+    pub dotenv: Option<&'a Dotenv>,
+    /// Exported variables.
+    pub environment: &'a Environment,
+    /// Configuration file.
+    pub file: &'a ConfigFile,
+    /// The profile in use, with its name.
+    pub profile: Option<(&'a str, &'a Profile)>,
+}
+
+impl Places<'_> {
+    /// A variable as GRAIL would see it, unless it is blank.
+    pub(super) fn variable(&self, name: &'static str) -> Option<Setting<String>> {
+        if let Some((value, line)) = self.dotenv.and_then(|file| file.get(name)) {
+            let filled = !value.expose().trim().is_empty();
+            return filled.then(|| Setting::new(value.expose().to_owned(), Origin::EnvFile { name, line }));
+        }
+        self.environment.filled(name).map(|value| Setting::new(value.to_owned(), Origin::Environment { name }))
+    }
+
+    fn of_profile<T>(&self, pick: impl FnOnce(&Profile) -> Option<T>) -> Option<Setting<T>> {
+        let (name, profile) = self.profile?;
+        pick(profile).map(|value| Setting::new(value, Origin::File { profile: Some(name.to_owned()) }))
+    }
+
+    fn text(
+        &self,
+        flag: (&'static str, Option<&String>),
+        variable: &'static str,
+        pick: impl FnOnce(&Profile) -> Option<String>,
+    ) -> Option<Setting<String>> {
+        flagged(flag.0, flag.1.cloned()).or_else(|| self.variable(variable)).or_else(|| self.of_profile(pick))
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        self.environment.filled("HOME").map(PathBuf::from)
+    }
+
+    fn netuid(&self) -> Result<Setting<u16>, SettingsError> {
+        if let Some(flag) = flagged("--netuid", self.flags.netuid) {
+            return Ok(flag);
+        }
+        if let Some(Setting { value, source }) = self.variable("NETUID") {
+            return match parse_netuid(&value) {
+                Some(netuid) => Ok(Setting::new(netuid, source)),
+                None => Err(SettingsError::NotANetuid { text: value.as_str().into(), origin: source }),
+            };
+        }
+        let of_profile = self.of_profile(|profile| profile.netuid);
+        Ok(of_profile.unwrap_or(Setting::new(GRAIL_NETUID, Origin::Default)))
+    }
+
+    fn wallet_path(&self) -> Result<Option<Setting<PathBuf>>, SettingsError> {
+        if let Some(flag) = flagged("--wallet-path", self.flags.wallet_path.clone()) {
+            return Ok(Some(flag));
+        }
+        if let Some(named) = self.of_profile(|profile| profile.wallet_path.clone()) {
+            let Setting { value, source } = named;
+            let path = value.expand(self.home().as_deref()).ok_or(SettingsError::NoHome { key: "wallet_path" })?;
+            return Ok(Some(Setting::new(path, source)));
+        }
+        Ok(self.home().map(|home| Setting::new(home.join(DEFAULT_WALLETS), Origin::Default)))
+    }
+
+    fn read_only(&self) -> Setting<bool> {
+        flagged("--read-only", self.flags.read_only.then_some(true))
+            .or_else(|| self.of_profile(|profile| profile.read_only))
+            .unwrap_or(Setting::new(false, Origin::Default))
+    }
+}
+
+fn flagged<T>(name: &'static str, value: Option<T>) -> Option<Setting<T>> {
+    value.map(|value| Setting::new(value, Origin::Flag { name }))
+}
+
+/// A netuid as Python's `int` takes it: blanks around the digits do not matter.
+pub(super) fn parse_netuid(text: &str) -> Option<u16> {
+    text.trim().parse().ok()
+}
+
+/// Which `.env` is meant: the one of the flag, else the one of the profile. The current directory is never searched.
+pub(super) fn env_file(
+    flags: &Flags,
+    profile: Option<(&str, &Profile)>,
+    home: Option<&Path>,
+) -> Result<Option<Setting<PathBuf>>, SettingsError> {
+    if let Some(flag) = flagged("--env-file", flags.env_file.clone()) {
+        return Ok(Some(flag));
+    }
+    let Some((name, path)) = profile.and_then(|(name, profile)| Some((name, profile.env_file.as_ref()?))) else {
+        return Ok(None);
+    };
+    let path = path.expand(home).ok_or(SettingsError::NoHome { key: "env_file" })?;
+    Ok(Some(Setting::new(path, Origin::File { profile: Some(name.to_owned()) })))
+}
+
+impl Settings {
+    /// Chooses each value from the strongest place that has one. Reads nothing but its arguments.
+    pub fn resolve(places: &Places<'_>) -> Result<Self, SettingsError> {
+        let flags = places.flags;
+        let network = places
+            .text(("--network", flags.network.as_ref()), "BT_NETWORK", |profile| profile.network.clone())
+            .unwrap_or_else(|| Setting::new(DEFAULT_NETWORK.to_owned(), Origin::Default));
+        let endpoint = places
+            .text(("--endpoint", flags.endpoint.as_ref()), "BT_CHAIN_ENDPOINT", |profile| profile.endpoint.clone());
+        let (endpoint, overruled) = match endpoint {
+            Some(endpoint) if network.source.rank() > endpoint.source.rank() => (None, Some(endpoint)),
+            other => (other, None),
+        };
+        let settings = Self {
+            netuid: places.netuid()?,
+            wallet: places.text(("--wallet", flags.wallet.as_ref()), "BT_WALLET_COLD", |p| p.wallet.clone()),
+            hotkey: places.text(("--hotkey", flags.hotkey.as_ref()), "BT_WALLET_HOT", |p| p.hotkey.clone()),
+            wallet_path: places.wallet_path()?,
+            provider: places.of_profile(|profile| profile.provider),
+            s3_endpoint: places
+                .text(("--s3-endpoint", flags.s3_endpoint.as_ref()), "R2_ENDPOINT_URL", |p| p.s3_endpoint.clone()),
+            env_file: env_file(flags, places.profile, places.home().as_deref())?,
+            read_only: places.read_only(),
+            theme: top_of_file(places.file.theme).unwrap_or(Setting::new(Theme::Auto, Origin::Default)),
+            profile: profile_name(places),
+            network,
+            endpoint,
+            overruled,
+        };
+        settings.check_provider()?;
+        Ok(settings)
+    }
+
+    fn check_provider(&self) -> Result<(), SettingsError> {
+        match (&self.provider, &self.s3_endpoint) {
+            (Some(named), None) if named.value == ProviderName::Custom => Err(SettingsError::CustomWithoutEndpoint),
+            (Some(named), Some(endpoint)) if named.value != ProviderName::Custom && named.source == endpoint.source => {
+                Err(SettingsError::ProviderAndEndpoint)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The network whose pinned genesis a chosen endpoint must have: the one named at a place at least as strong as the
+    /// endpoint's. With `--endpoint` alone, a network named in a profile does not bind it; with both flags it does.
+    pub fn network_beside_endpoint(&self) -> Option<&str> {
+        let endpoint = self.endpoint.as_ref()?;
+        (self.network.source.rank() >= endpoint.source.rank()).then_some(self.network.value.as_str())
+    }
+
+    /// The object store: a named endpoint beats the profile's provider.
+    pub fn provider(&self) -> Result<Provider, S3EndpointError> {
+        if let Some(endpoint) = &self.s3_endpoint {
+            return Provider::from_endpoint(Some(&endpoint.value));
+        }
+        Ok(Provider::R2(match self.provider.as_ref().map(|named| named.value) {
+            Some(ProviderName::R2Eu) => Jurisdiction::Eu,
+            Some(ProviderName::R2Fedramp) => Jurisdiction::Fedramp,
+            Some(ProviderName::R2 | ProviderName::Custom) | None => Jurisdiction::Default,
+        }))
+    }
+}
+
+fn top_of_file<T>(value: Option<T>) -> Option<Setting<T>> {
+    value.map(|value| Setting::new(value, Origin::File { profile: None }))
+}
+
+fn profile_name(places: &Places<'_>) -> Option<Setting<String>> {
+    let (name, _) = places.profile?;
+    let asked = flagged("--profile", places.flags.profile.clone());
+    Some(asked.unwrap_or_else(|| Setting::new(name.to_owned(), Origin::File { profile: None })))
+}

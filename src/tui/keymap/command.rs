@@ -1,0 +1,154 @@
+//! What keys can do: every command with its name, its word in the footer and its sentence in the help.
+
+use serde::Serialize;
+
+use crate::tui::state::View;
+
+/// A command of the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub enum Command {
+    /// One row or line down.
+    Down,
+    /// One row or line up.
+    Up,
+    /// To the first row or line.
+    First,
+    /// To the last.
+    Last,
+    /// A screen down.
+    PageDown,
+    /// A screen up.
+    PageUp,
+    /// The detail of the selected row.
+    Open,
+    /// Back to where one came from; on the subnet it clears the filter.
+    Back,
+    /// The next view.
+    NextView,
+    /// The view before.
+    PreviousView,
+    /// Edits the filter line.
+    Filter,
+    /// Sorts by the next column.
+    Sort,
+    /// Reverses the order.
+    Reverse,
+    /// Shows or hides ex-members.
+    Orphans,
+    /// Copies a public field of the selected row.
+    Copy,
+    /// The own credentials.
+    You,
+    /// The log.
+    Logs,
+    /// Holds live updates back, or lets them in again.
+    Freeze,
+    /// Connects anew and reads everything again.
+    Reconnect,
+    /// The command palette.
+    Palette,
+    /// The help.
+    Help,
+    /// Leaves.
+    Quit,
+    /// Leaves from anywhere.
+    ForceQuit,
+    /// Takes what was typed or chosen.
+    Accept,
+    /// Leaves the line or the chooser without it.
+    Cancel,
+}
+
+/// A command's texts.
+#[derive(Debug)]
+pub struct Spec {
+    /// The command.
+    pub command: Command,
+    /// Its name in the key map.
+    pub name: &'static str,
+    /// Its word in the footer.
+    pub hint: &'static str,
+    /// Its sentence in the help.
+    pub what: &'static str,
+    /// The views in which it does something.
+    pub views: &'static [View],
+    /// Its rank in the footer, 0 for never; the highest stay when the line is narrow.
+    pub rank: u8,
+}
+
+use Command as C;
+use View as V;
+
+const ANYWHERE: &[View] = &View::ALL;
+const WITH_ROW: &[View] = &[V::Subnet, V::Detail];
+const TABLE: &[View] = &[V::Subnet];
+
+const fn spec(
+    command: Command,
+    name: &'static str,
+    hint: &'static str,
+    what: &'static str,
+    views: &'static [View],
+    rank: u8,
+) -> Spec {
+    Spec { command, name, hint, what, views, rank }
+}
+
+/// Every command, in the order of footer and help.
+pub const SPECS: [Spec; 25] = [
+    spec(C::Open, "open", "detail", "Show everything known about the selected row", TABLE, 8),
+    spec(C::Back, "back", "back", "Go back; on the subnet: clear the filter", ANYWHERE, 8),
+    spec(C::Filter, "filter", "filter", "Filter the table by words and state:… role:… own:…", TABLE, 7),
+    spec(C::Sort, "sort", "sort", "Sort by the next column", TABLE, 6),
+    spec(C::Reverse, "reverse", "reverse", "Reverse the order", TABLE, 1),
+    spec(
+        C::Orphans,
+        "orphans",
+        "ex-members",
+        "Show or hide ex-members, whose commitments are still on chain",
+        TABLE,
+        3,
+    ),
+    spec(C::Copy, "copy", "copy", "Copy a public field of the row: hotkey, bucket, read key id", WITH_ROW, 4),
+    spec(C::You, "you", "you", "Your credentials: sources, drift, findings", ANYWHERE, 5),
+    spec(C::Logs, "logs", "logs", "What the console did and what went wrong", ANYWHERE, 3),
+    spec(C::Freeze, "freeze", "freeze", "Hold live updates back while you read; again to let them in", ANYWHERE, 2),
+    spec(C::Reconnect, "reconnect", "refresh", "Connect anew and read the whole subnet again", ANYWHERE, 2),
+    spec(C::Palette, "palette", "command", "Find any command by a few letters of its name", ANYWHERE, 1),
+    spec(C::Down, "down", "down", "Down", ANYWHERE, 0),
+    spec(C::Up, "up", "up", "Up", ANYWHERE, 0),
+    spec(C::PageDown, "page_down", "page down", "A screen down", ANYWHERE, 0),
+    spec(C::PageUp, "page_up", "page up", "A screen up", ANYWHERE, 0),
+    spec(C::First, "first", "first", "To the first row or line", ANYWHERE, 0),
+    spec(C::Last, "last", "last", "To the last row or line; in the log: follow new lines", ANYWHERE, 0),
+    spec(C::NextView, "next_view", "next view", "Next view: subnet, detail, you, logs, help", ANYWHERE, 1),
+    spec(C::PreviousView, "previous_view", "view before", "The view before", ANYWHERE, 0),
+    spec(C::Help, "help", "help", "This help", ANYWHERE, 9),
+    spec(C::Quit, "quit", "quit", "Leave the console", ANYWHERE, 10),
+    spec(C::ForceQuit, "force_quit", "leave", "Leave from anywhere, also while typing", ANYWHERE, 0),
+    spec(C::Accept, "accept", "apply", "Take what was typed or chosen", ANYWHERE, 9),
+    spec(C::Cancel, "cancel", "cancel", "Go back without it", ANYWHERE, 8),
+];
+
+impl Spec {
+    /// Whether the palette offers it: moving about and answering questions are no commands to look for.
+    pub const fn offered(&self) -> bool {
+        !matches!(
+            self.command,
+            C::Accept | C::Cancel | C::Palette | C::Down | C::Up | C::PageDown | C::PageUp | C::First | C::Last
+        )
+    }
+}
+
+impl Command {
+    /// The command's texts.
+    pub fn spec(self) -> &'static Spec {
+        // SPECS names every command once, which a test checks; the fallback keeps this total.
+        SPECS.iter().find(|spec| spec.command == self).unwrap_or(&SPECS[0])
+    }
+
+    /// The command of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        SPECS.iter().find(|spec| spec.name == name).map(|spec| spec.command)
+    }
+}

@@ -1,0 +1,229 @@
+//! The order of the table on the screen: filter, sort, and a selection that follows its hotkey.
+//!
+//! The order is computed once when rows, filter or sort change, never per frame.
+
+use std::cmp::Ordering;
+
+use serde::Serialize;
+use tui_input::{Input, InputRequest};
+
+use crate::domain::filter::Filter;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::roster::{Column, Roster, Row};
+use crate::tui::state::line_text;
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Slot {
+    /// A registered uid, by its index in the roster.
+    Member(u32),
+    /// The heading above the ex-members.
+    Heading,
+    /// An ex-member, by its index in the roster.
+    Orphan(u32),
+}
+
+/// Filter, sort and selection.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct List {
+    /// The filter as it is typed.
+    #[serde(serialize_with = "line_text")]
+    pub line: Input,
+    /// Why the line means nothing, when it does; the filter before it still holds.
+    pub error: Option<String>,
+    /// The column that decides the order.
+    pub sort: Column,
+    /// The other way round.
+    pub reverse: bool,
+    /// Whether ex-members are shown.
+    pub orphans: bool,
+    filter: Filter,
+    /// The line that `filter` was read from.
+    good: String,
+    slots: Vec<Slot>,
+    wanted: Option<Hotkey>,
+    cursor: usize,
+    offset: usize,
+}
+
+impl List {
+    /// The lines, in order.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Index of the selected line.
+    pub const fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// Index of the first line on the screen.
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Whether some rows are filtered out.
+    pub fn is_filtered(&self) -> bool {
+        !self.filter.is_empty()
+    }
+
+    /// Whether the ex-members' section is on the screen.
+    pub fn shows_orphans(&self) -> bool {
+        self.orphans || self.filter.wants_orphans()
+    }
+
+    /// How many rows are listed, the heading not counted.
+    pub fn rows(&self) -> usize {
+        self.slots.iter().filter(|slot| !matches!(slot, Slot::Heading)).count()
+    }
+
+    /// The row of a line.
+    pub fn row<'a>(&self, roster: &'a Roster, slot: Slot) -> Option<&'a Row> {
+        match slot {
+            Slot::Member(index) => roster.rows.get(index as usize),
+            Slot::Orphan(index) => roster.orphans.get(index as usize),
+            Slot::Heading => None,
+        }
+    }
+
+    /// The selected row.
+    pub fn current<'a>(&self, roster: &'a Roster) -> Option<&'a Row> {
+        self.slots.get(self.cursor).and_then(|slot| self.row(roster, *slot))
+    }
+
+    /// Edits the filter line. A line that means nothing is named and leaves the last good filter in force.
+    pub fn edit(&mut self, request: InputRequest, roster: &Roster) {
+        self.line.handle(request);
+        let complete = without_begun_key(self.line.value());
+        match Filter::parse(complete) {
+            Ok(filter) => {
+                self.error = None;
+                complete.clone_into(&mut self.good);
+                self.put_filter(filter, roster);
+            }
+            Err(error) => self.error = Some(error.to_string()),
+        }
+    }
+
+    /// Takes the line as it stands; one that means nothing gives way to the last good one.
+    pub fn accept(&mut self, roster: &Roster) {
+        match Filter::parse(self.line.value()) {
+            Ok(filter) => self.put_filter(filter, roster),
+            Err(_) => self.line = Input::new(self.good.clone()),
+        }
+        self.error = None;
+    }
+
+    fn put_filter(&mut self, filter: Filter, roster: &Roster) {
+        self.filter = filter;
+        self.arrange(roster);
+    }
+
+    /// Takes the filter away.
+    pub fn clear_filter(&mut self, roster: &Roster) {
+        self.line.reset();
+        self.good.clear();
+        self.error = None;
+        self.filter = Filter::default();
+        self.arrange(roster);
+    }
+
+    /// Computes the order anew and follows the selected hotkey to its place. A row that is filtered out stays wanted:
+    /// it is selected again as soon as it is back.
+    pub fn arrange(&mut self, roster: &Roster) {
+        self.slots.clear();
+        let members = self.sorted(&roster.rows);
+        self.slots.extend(members.into_iter().map(Slot::Member));
+        let orphans = if self.shows_orphans() { self.sorted(&roster.orphans) } else { Vec::new() };
+        if !orphans.is_empty() {
+            self.slots.push(Slot::Heading);
+            self.slots.extend(orphans.into_iter().map(Slot::Orphan));
+        }
+        match self.place_of_wanted(roster) {
+            Some(place) => self.cursor = place,
+            None => self.move_to(self.cursor, false),
+        }
+        if self.wanted.is_none() {
+            self.remember(roster);
+        }
+    }
+
+    fn sorted(&self, rows: &[Row]) -> Vec<u32> {
+        let mut order: Vec<u32> =
+            (0u32..).zip(rows).filter(|(_, row)| self.filter.accepts(row)).map(|(i, _)| i).collect();
+        order.sort_by(|a, b| self.order(&rows[*a as usize], &rows[*b as usize]));
+        order
+    }
+
+    /// The own row first, then by column.
+    fn order(&self, a: &Row, b: &Row) -> Ordering {
+        let by_column = self.sort.order(a, b);
+        b.own.cmp(&a.own).then(if self.reverse { by_column.reverse() } else { by_column })
+    }
+
+    fn place_of_wanted(&self, roster: &Roster) -> Option<usize> {
+        let wanted = self.wanted?;
+        self.slots.iter().position(|slot| self.row(roster, *slot).is_some_and(|row| row.hotkey == wanted))
+    }
+
+    fn remember(&mut self, roster: &Roster) {
+        self.wanted = self.current(roster).map(|row| row.hotkey);
+    }
+
+    /// Moves the selection by lines, stopping at the ends.
+    pub fn step(&mut self, lines: isize, roster: &Roster) {
+        self.move_to(self.cursor.saturating_add_signed(lines), lines < 0);
+        self.remember(roster);
+    }
+
+    /// Moves the selection to the first line.
+    pub fn first(&mut self, roster: &Roster) {
+        self.move_to(0, false);
+        self.remember(roster);
+    }
+
+    /// Moves the selection to the last line.
+    pub fn last(&mut self, roster: &Roster) {
+        self.move_to(usize::MAX, true);
+        self.remember(roster);
+    }
+
+    /// Selects a line, or the nearest that is a row: onwards, or backwards when coming from below.
+    fn move_to(&mut self, index: usize, backwards: bool) {
+        let last = self.slots.len().saturating_sub(1);
+        let index = index.min(last);
+        let heading = self.slots.get(index) == Some(&Slot::Heading);
+        self.cursor = match (heading, backwards) {
+            (false, _) => index,
+            (true, false) if index < last => index + 1,
+            (true, _) => index.saturating_sub(1),
+        };
+    }
+
+    /// Sorts by the next column.
+    pub fn sort_by_next(&mut self, roster: &Roster) {
+        let at = Column::ALL.iter().position(|column| *column == self.sort).unwrap_or_default();
+        self.sort = Column::ALL[(at + 1) % Column::ALL.len()];
+        self.reverse = false;
+        self.arrange(roster);
+    }
+
+    /// Keeps the selected line on a screen of `page` lines, moving the window as little as that needs.
+    pub fn keep_in_sight(&mut self, page: usize) {
+        let page = page.max(1);
+        let most = self.slots.len().saturating_sub(page);
+        self.offset = self.offset.min(self.cursor).max((self.cursor + 1).saturating_sub(page)).min(most);
+    }
+}
+
+/// Keys of the filter's `key:value` terms.
+const KEYS: [&str; 4] = ["state:", "role:", "own:", "reason:"];
+
+/// The line without a last word that is the beginning of a key: whoever types `state:none` should not see the table
+/// empty itself at `stat`.
+fn without_begun_key(line: &str) -> &str {
+    let start = line.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
+    let word = &line[start..];
+    let begun = word.len() > 1 && KEYS.iter().any(|key| key.starts_with(word));
+    if begun { line[..start].trim_end() } else { line }
+}

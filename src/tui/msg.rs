@@ -1,0 +1,56 @@
+//! The one enum of everything that can happen to the console, and the one of everything it asks to be done.
+
+use std::sync::Arc;
+
+use crate::domain::feed::FeedEvent;
+use crate::domain::snapshot::SubnetSnapshot;
+use crate::tui::keymap::Action;
+use crate::tui::logbook::LogLine;
+use crate::tui::own::OwnInfo;
+
+/// Something happened.
+#[derive(Debug, Clone)]
+pub enum Msg {
+    /// Time went on. Sent before whatever else arrives, so that nothing else needs a clock.
+    Tick {
+        /// Milliseconds since 1970.
+        now_ms: u64,
+    },
+    /// A key was pressed.
+    Key(Action),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has a new size.
+    Resize {
+        /// Columns.
+        width: u16,
+        /// Rows.
+        height: u16,
+    },
+    /// The chain told something.
+    Feed(FeedEvent),
+    /// Lines were logged.
+    Logs(Vec<LogLine>),
+    /// The last snapshot was found on disk.
+    CachedSnapshot {
+        /// The subnet as it was.
+        snapshot: Box<SubnetSnapshot>,
+        /// When it was saved, in ms since 1970.
+        saved_at_ms: u64,
+    },
+    /// The operator's own side was read again.
+    Own(Box<OwnInfo>),
+}
+
+/// Something is to be done. Only the runner does it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Leave.
+    Quit,
+    /// Put a public text on the terminal's clipboard.
+    Copy(String),
+    /// Connect anew.
+    Reconnect,
+    /// Keep the subnet for the next start.
+    Keep(Arc<SubnetSnapshot>),
+}

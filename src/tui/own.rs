@@ -1,0 +1,78 @@
+//! The operator's own side as the console shows it: names, masks, fingerprints and findings.
+
+use serde::Serialize;
+
+use crate::domain::credentials::{LocalValues, LocalView, Masked, Mode, Source, Variable};
+use crate::domain::findings::{self, Finding};
+use crate::domain::hotkey::Hotkey;
+use crate::domain::provider::Provider;
+use crate::domain::roster::Own;
+use crate::domain::untrusted::Untrusted;
+
+/// One variable with where its value stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VariableRow {
+    /// The variable.
+    pub variable: Variable,
+    /// The value that counts, masked, and its source; `None` when it is not set.
+    pub value: Option<(Masked, Source)>,
+    /// Where another, weaker definition stands, and whether its value differs.
+    pub overrides: Vec<(Source, bool)>,
+}
+
+/// What the console knows of its operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OwnInfo {
+    /// The own hotkey, if one is configured.
+    pub hotkey: Option<Hotkey>,
+    /// Name of the wallet.
+    pub wallet: Option<Untrusted>,
+    /// Name of the hotkey in it.
+    pub hotkey_name: Option<Untrusted>,
+    /// The object store in use, in words.
+    pub provider: String,
+    /// The comparable part of the credentials.
+    pub local: LocalView,
+    /// The variables, one by one.
+    pub variables: Vec<VariableRow>,
+    /// What is wrong with them.
+    pub findings: Vec<Finding>,
+    /// What the help shows as places on disk: what it is, and its path.
+    pub paths: Vec<(&'static str, Untrusted)>,
+}
+
+impl OwnInfo {
+    /// From the values that GRAIL would see. Names, hotkey and paths are the caller's to add.
+    pub fn of(provider: &Provider, values: &LocalValues) -> Self {
+        Self {
+            hotkey: None,
+            wallet: None,
+            hotkey_name: None,
+            provider: provider.to_string(),
+            local: LocalView::of(provider, values),
+            variables: Variable::ALL.iter().map(|variable| variable_row(*variable, provider, values)).collect(),
+            findings: findings::of_local(provider, values),
+            paths: Vec::new(),
+        }
+    }
+
+    /// The part that marks and compares the own row.
+    pub fn own(&self) -> Option<Own> {
+        self.hotkey.map(|hotkey| Own { hotkey, local: self.local.clone() })
+    }
+
+    /// Whether neither a hotkey nor credentials are configured.
+    pub fn is_first_run(&self) -> bool {
+        self.hotkey.is_none() && self.local.mode == Mode::Absent
+    }
+}
+
+fn variable_row(variable: Variable, provider: &Provider, values: &LocalValues) -> VariableRow {
+    let value =
+        values.effective(variable).map(|sourced| (Masked::of(variable, provider, &sourced.value), sourced.source));
+    let overrides = match values.definitions(variable) {
+        [winner, rest @ ..] => rest.iter().map(|other| (other.source, other.value != winner.value)).collect(),
+        [] => Vec::new(),
+    };
+    VariableRow { variable, value, overrides }
+}

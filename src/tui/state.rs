@@ -1,0 +1,329 @@
+//! Everything the console knows, and nothing it must not: fingerprints and masks, never a secret.
+
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use tui_input::Input;
+
+use crate::domain::findings::Finding;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::roster::Row;
+use crate::domain::snapshot::ChainIdentity;
+use crate::tui::keymap::{Command, KeyMap, KeyMode};
+use crate::tui::list::List;
+use crate::tui::logbook::Logbook;
+use crate::tui::own::OwnInfo;
+use crate::tui::table::Table;
+
+/// Age of the last finalized block, in ms, from which the screen says that it is stale: five blocks.
+pub const STALE_AFTER_MS: u64 = 60_000;
+/// How long a short message stays, in ms.
+pub const TOAST_MS: u64 = 4_000;
+
+/// A view of the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum View {
+    /// The table of uids.
+    #[default]
+    Subnet,
+    /// One row in full.
+    Detail,
+    /// The operator's own credentials.
+    You,
+    /// The log.
+    Logs,
+    /// Keys, words and paths.
+    Help,
+}
+
+impl View {
+    /// In the order of `tab`.
+    pub const ALL: [Self; 5] = [Self::Subnet, Self::Detail, Self::You, Self::Logs, Self::Help];
+
+    /// The word in titles and in the help.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Subnet => "subnet",
+            Self::Detail => "detail",
+            Self::You => "you",
+            Self::Logs => "logs",
+            Self::Help => "help",
+        }
+    }
+
+    /// The view `step` further on, round the circle.
+    #[must_use]
+    pub fn further(self, step: usize) -> Self {
+        let at = Self::ALL.iter().position(|view| *view == self).unwrap_or_default();
+        Self::ALL[(at + step) % Self::ALL.len()]
+    }
+}
+
+/// For which background the colours are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum Theme {
+    /// Light text on a dark ground.
+    #[default]
+    Dark,
+    /// Dark text on a light ground.
+    Light,
+}
+
+/// What was decided before the console opened.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Options {
+    /// Nothing will be signed or written.
+    pub read_only: bool,
+    /// No colour at all (`NO_COLOR`).
+    pub no_color: bool,
+    /// The terminal's ground.
+    pub theme: Theme,
+    /// Name of the network, as the header shows it.
+    pub network: String,
+    /// The subnet.
+    pub netuid: u16,
+    /// Whether this is the practice subnet.
+    pub is_sandbox: bool,
+}
+
+/// How a connection was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    /// What failed, why, and what to do.
+    pub problem: Finding,
+    /// Since when nothing is heard, in ms since 1970.
+    pub since_ms: u64,
+}
+
+/// The state of the connection to the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Connection {
+    /// A connection is being made.
+    Connecting {
+        /// The endpoint, as it is shown; empty before the first attempt.
+        endpoint: String,
+        /// Attempts since the last success, from 1.
+        attempt: u32,
+        /// What went before, if this is a reconnect.
+        after: Option<Loss>,
+    },
+    /// Blocks arrive.
+    Live {
+        /// The endpoint, as it is shown.
+        endpoint: String,
+        /// Round trip in ms.
+        latency_ms: u64,
+    },
+    /// The node answers but brings no new block.
+    Stalled {
+        /// The endpoint, as it is shown.
+        endpoint: String,
+        /// Number of the last best block.
+        number: u64,
+        /// Since when, in ms since 1970.
+        since_ms: u64,
+    },
+    /// Gone, or never made.
+    Lost {
+        /// The endpoint, as it is shown.
+        endpoint: String,
+        /// What happened.
+        loss: Loss,
+        /// Time of the next attempt, in ms since 1970.
+        retry_at_ms: u64,
+    },
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self::Connecting { endpoint: String::new(), attempt: 1, after: None }
+    }
+}
+
+impl Connection {
+    /// What went wrong, as long as it is not mended.
+    pub const fn loss(&self) -> Option<&Loss> {
+        match self {
+            Self::Lost { loss, .. } | Self::Connecting { after: Some(loss), .. } => Some(loss),
+            _ => None,
+        }
+    }
+
+    /// The endpoint, as it is shown.
+    pub fn endpoint(&self) -> &str {
+        match self {
+            Self::Connecting { endpoint, .. }
+            | Self::Live { endpoint, .. }
+            | Self::Stalled { endpoint, .. }
+            | Self::Lost { endpoint, .. } => endpoint,
+        }
+    }
+}
+
+/// The newest blocks heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Heads {
+    /// Number of the best block.
+    pub best: Option<u64>,
+    /// Number of the last finalized block.
+    pub finalized: Option<u64>,
+    /// When that was heard of, in ms since 1970.
+    pub finalized_at_ms: u64,
+    /// By how much the last snapshot's block was behind this machine's clock, in ms.
+    pub behind_ms: u64,
+}
+
+/// What keys are for at the moment, with what is being typed or chosen.
+#[derive(Debug, Clone, Default, Serialize)]
+pub enum Mode {
+    /// Moving about.
+    #[default]
+    Normal,
+    /// Typing a filter.
+    Filter,
+    /// Choosing what to copy.
+    Choose(Chooser),
+    /// Typing into the command palette.
+    Palette(Palette),
+}
+
+impl Mode {
+    /// The key map's name for it.
+    pub const fn keys(&self) -> KeyMode {
+        match self {
+            Self::Normal => KeyMode::Normal,
+            Self::Filter => KeyMode::Filter,
+            Self::Choose(_) => KeyMode::Choose,
+            Self::Palette(_) => KeyMode::Palette,
+        }
+    }
+}
+
+/// A short list of public fields to copy from.
+#[derive(Debug, Clone, Serialize)]
+pub struct Chooser {
+    /// Name and text of each.
+    pub fields: Vec<(&'static str, String)>,
+    /// The one under the cursor.
+    pub cursor: usize,
+}
+
+/// The command palette: a few letters, the commands they fit, best first.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Palette {
+    /// What was typed.
+    #[serde(serialize_with = "line_text")]
+    pub line: Input,
+    /// The commands that fit.
+    pub found: Vec<Command>,
+    /// The one under the cursor.
+    pub cursor: usize,
+}
+
+/// A short message that goes away by itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct Toast {
+    /// What it says.
+    pub text: String,
+    /// When it goes, in ms since 1970.
+    pub until_ms: u64,
+}
+
+/// The state of the console.
+#[derive(Debug, Clone, Serialize)]
+pub struct State {
+    /// What was decided before it opened.
+    pub options: Options,
+    /// The time, in ms since 1970, as the last message told it.
+    pub now_ms: u64,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// The connection.
+    pub connection: Connection,
+    /// The chain that answered, or that the saved table came from.
+    pub chain: Option<ChainIdentity>,
+    /// The newest blocks.
+    pub heads: Heads,
+    /// The subnet.
+    pub table: Table,
+    /// Its order on the screen.
+    pub list: List,
+    /// The operator's own side.
+    pub own: OwnInfo,
+    /// The log.
+    pub logs: Logbook,
+    /// The view on the screen.
+    pub view: View,
+    /// The view to go back to.
+    pub came_from: View,
+    /// What keys are for.
+    pub mode: Mode,
+    /// Lines scrolled in a view of text.
+    pub scroll: usize,
+    /// A short message.
+    pub toast: Option<Toast>,
+    /// The keys.
+    #[serde(skip)]
+    pub keymap: Arc<KeyMap>,
+}
+
+impl State {
+    /// The console as it opens: nothing known yet.
+    pub fn new(options: Options, own: OwnInfo, keymap: KeyMap) -> Self {
+        Self {
+            options,
+            now_ms: 0,
+            size: (80, 24),
+            connection: Connection::default(),
+            chain: None,
+            heads: Heads::default(),
+            table: Table::default(),
+            list: List::default(),
+            own,
+            logs: Logbook::default(),
+            view: View::default(),
+            came_from: View::default(),
+            mode: Mode::default(),
+            scroll: 0,
+            toast: None,
+            keymap: Arc::new(keymap),
+        }
+    }
+
+    /// The selected row.
+    pub fn selected(&self) -> Option<&Row> {
+        self.list.current(self.table.roster())
+    }
+
+    /// The operator's own row, if there is one.
+    pub fn own_row(&self) -> Option<&Row> {
+        let hotkey: Hotkey = self.own.hotkey?;
+        self.table.own_row().filter(|row| row.hotkey == hotkey)
+    }
+
+    /// The newest block known, from which ages in blocks are counted.
+    pub fn newest_block(&self) -> Option<u64> {
+        let at = self.table.snapshot().map(|snapshot| snapshot.at.number);
+        self.heads.best.max(self.heads.finalized).max(at)
+    }
+
+    /// Milliseconds since a moment.
+    pub const fn since(&self, then_ms: u64) -> u64 {
+        self.now_ms.saturating_sub(then_ms)
+    }
+
+    /// Says something for a few seconds.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), until_ms: self.now_ms + TOAST_MS });
+    }
+
+    /// Whether an age on the screen grows with the clock.
+    pub const fn ages(&self) -> bool {
+        self.heads.finalized.is_some() || self.connection.loss().is_some() || self.toast.is_some()
+    }
+}
+
+/// Serializes a typed line as its text.
+pub(super) fn line_text<S: Serializer>(line: &Input, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(line.value())
+}

@@ -1,0 +1,300 @@
+//! What follows from a message: the new state, and what is to be done. No clock, no I/O.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher};
+use tui_input::InputRequest;
+
+use crate::domain::commitment::Commitment;
+use crate::domain::roster::Row;
+use crate::domain::untrusted::is_visible;
+use crate::tui::keymap::{Action, Command, SPECS, Spec};
+use crate::tui::msg::{Effect, Msg};
+use crate::tui::state::{Chooser, Mode, Palette, State, View};
+use crate::tui::table::Origin;
+use crate::tui::{feed, view};
+
+/// Characters of a pasted text that are taken into a line.
+const PASTE_LIMIT: usize = 200;
+
+/// Brings the state up to date with a message.
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let effects = match msg {
+        Msg::Tick { now_ms } => tick(state, now_ms),
+        Msg::Key(Action::Command(command)) => obey(state, command),
+        Msg::Key(Action::Edit(request)) => edit(state, request),
+        Msg::Paste(text) => paste(state, &text),
+        Msg::Resize { width, height } => {
+            state.size = (width, height);
+            Vec::new()
+        }
+        Msg::Feed(event) => feed::on(state, event),
+        Msg::Logs(lines) => {
+            state.logs.append(lines);
+            Vec::new()
+        }
+        Msg::CachedSnapshot { snapshot, saved_at_ms } => {
+            if state.table.origin() == Origin::Nowhere {
+                feed::take_snapshot(state, snapshot, Origin::Saved { at_ms: saved_at_ms });
+            }
+            Vec::new()
+        }
+        Msg::Own(own) => {
+            state.own = *own;
+            state.table.rejoin(state.own.own().as_ref());
+            state.list.arrange(state.table.roster());
+            Vec::new()
+        }
+    };
+    settle(state);
+    effects
+}
+
+/// Brings scrolling back into bounds after whatever changed.
+fn settle(state: &mut State) {
+    let page = view::table_page(state);
+    state.list.keep_in_sight(page);
+}
+
+fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {
+    state.now_ms = state.now_ms.max(now_ms);
+    if state.toast.as_ref().is_some_and(|toast| toast.until_ms <= state.now_ms) {
+        state.toast = None;
+    }
+    Vec::new()
+}
+
+fn obey(state: &mut State, command: Command) -> Vec<Effect> {
+    if command == Command::ForceQuit {
+        return vec![Effect::Quit];
+    }
+    match state.mode {
+        Mode::Normal => normal(state, command),
+        Mode::Filter => filtering(state, command),
+        Mode::Choose(_) => choosing(state, command),
+        Mode::Palette(_) => in_palette(state, command),
+    }
+}
+
+fn normal(state: &mut State, command: Command) -> Vec<Effect> {
+    use Command as C;
+    if !command.spec().views.contains(&state.view) {
+        return Vec::new();
+    }
+    match command {
+        C::Down => step(state, 1),
+        C::Up => step(state, -1),
+        C::PageDown => step(state, page(state)),
+        C::PageUp => step(state, -page(state)),
+        C::First => to_end(state, false),
+        C::Last => to_end(state, true),
+        C::Open => open(state),
+        C::Back => back(state),
+        C::NextView => go(state, state.view.further(1)),
+        C::PreviousView => go(state, state.view.further(View::ALL.len() - 1)),
+        C::You => go(state, View::You),
+        C::Logs => go(state, View::Logs),
+        C::Help => go(state, View::Help),
+        C::Filter => state.mode = Mode::Filter,
+        C::Sort => state.list.sort_by_next(state.table.roster()),
+        C::Reverse => {
+            state.list.reverse = !state.list.reverse;
+            state.list.arrange(state.table.roster());
+        }
+        C::Orphans => {
+            state.list.orphans = !state.list.orphans;
+            state.list.arrange(state.table.roster());
+        }
+        C::Copy => offer_fields(state),
+        C::Freeze => freeze(state),
+        C::Palette => state.mode = Mode::Palette(found(Palette::default(), state.view)),
+        C::Reconnect => {
+            state.say("connecting anew");
+            return vec![Effect::Reconnect];
+        }
+        C::Quit | C::ForceQuit => return vec![Effect::Quit],
+        C::Accept | C::Cancel => {}
+    }
+    Vec::new()
+}
+
+fn page(state: &State) -> isize {
+    let lines = if state.view == View::Subnet { view::table_page(state) } else { view::text_page(state) };
+    isize::try_from(lines.saturating_sub(1).max(1)).unwrap_or(1)
+}
+
+fn step(state: &mut State, lines: isize) {
+    match state.view {
+        View::Subnet => state.list.step(lines, state.table.roster()),
+        View::Logs => state.logs.scroll(-lines, view::text_page(state)),
+        View::Detail | View::You | View::Help => {
+            state.scroll = state.scroll.saturating_add_signed(lines).min(view::scroll_limit(state));
+        }
+    }
+}
+
+fn to_end(state: &mut State, last: bool) {
+    match (state.view, last) {
+        (View::Subnet, false) => state.list.first(state.table.roster()),
+        (View::Subnet, true) => state.list.last(state.table.roster()),
+        (View::Logs, false) => state.logs.oldest(view::text_page(state)),
+        (View::Logs, true) => state.logs.follow(),
+        (_, false) => state.scroll = 0,
+        (_, true) => state.scroll = view::scroll_limit(state),
+    }
+}
+
+fn go(state: &mut State, view: View) {
+    if view != state.view {
+        state.came_from = state.view;
+        state.view = view;
+        state.scroll = 0;
+    }
+}
+
+fn open(state: &mut State) {
+    if state.selected().is_some() {
+        go(state, View::Detail);
+    }
+}
+
+fn back(state: &mut State) {
+    match state.view {
+        View::Subnet => state.list.clear_filter(state.table.roster()),
+        View::Help => go(state, if state.came_from == View::Help { View::Subnet } else { state.came_from }),
+        View::Detail | View::You | View::Logs => go(state, View::Subnet),
+    }
+}
+
+fn freeze(state: &mut State) {
+    if state.table.snapshot().is_none() {
+        return state.say("nothing to freeze yet");
+    }
+    if state.table.frozen().is_none() {
+        return state.table.freeze();
+    }
+    let touched = state.table.thaw(state.own.own().as_ref());
+    state.list.arrange(state.table.roster());
+    state.say(match touched {
+        0 => "live again, nothing had changed".to_owned(),
+        1 => "live again, 1 row had changed".to_owned(),
+        n => format!("live again, {n} rows had changed"),
+    });
+}
+
+fn filtering(state: &mut State, command: Command) -> Vec<Effect> {
+    match command {
+        Command::Accept => {
+            state.list.accept(state.table.roster());
+            state.mode = Mode::Normal;
+        }
+        Command::Cancel => {
+            state.list.clear_filter(state.table.roster());
+            state.mode = Mode::Normal;
+        }
+        Command::Down => step(state, 1),
+        Command::Up => step(state, -1),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn offer_fields(state: &mut State) {
+    let Some(row) = state.selected() else { return };
+    state.mode = Mode::Choose(Chooser { fields: public_fields(row), cursor: 0 });
+}
+
+/// What may be copied of a row: never a secret. Text of other people is copied as it is shown, with its escapes, since
+/// a clipboard ends up in a shell.
+fn public_fields(row: &Row) -> Vec<(&'static str, String)> {
+    let mut fields = vec![("hotkey", row.address.clone())];
+    if let Some(published) = row.commitment.as_ref().and_then(Commitment::published) {
+        let locator = if row.is_foreign() { "bucket" } else { "account id = bucket" };
+        fields.push((locator, published.locator.shown()));
+        fields.push(("read key id", published.read_key_id.shown()));
+    }
+    fields
+}
+
+fn choosing(state: &mut State, command: Command) -> Vec<Effect> {
+    let Mode::Choose(chooser) = &mut state.mode else { return Vec::new() };
+    match command {
+        Command::Down => chooser.cursor = (chooser.cursor + 1).min(chooser.fields.len().saturating_sub(1)),
+        Command::Up => chooser.cursor = chooser.cursor.saturating_sub(1),
+        Command::Accept => {
+            let chosen = chooser.fields.get(chooser.cursor).cloned();
+            state.mode = Mode::Normal;
+            if let Some((name, text)) = chosen {
+                state.say(format!("{name} copied"));
+                return vec![Effect::Copy(text)];
+            }
+        }
+        Command::Cancel => state.mode = Mode::Normal,
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn in_palette(state: &mut State, command: Command) -> Vec<Effect> {
+    let Mode::Palette(palette) = &mut state.mode else { return Vec::new() };
+    match command {
+        Command::Down => palette.cursor = (palette.cursor + 1).min(palette.found.len().saturating_sub(1)),
+        Command::Up => palette.cursor = palette.cursor.saturating_sub(1),
+        Command::Accept => {
+            let chosen = palette.found.get(palette.cursor).copied();
+            state.mode = Mode::Normal;
+            return chosen.map(|command| normal(state, command)).unwrap_or_default();
+        }
+        Command::Cancel => state.mode = Mode::Normal,
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn edit(state: &mut State, request: InputRequest) -> Vec<Effect> {
+    match &mut state.mode {
+        Mode::Filter => state.list.edit(request, state.table.roster()),
+        Mode::Palette(palette) => {
+            let mut edited = std::mem::take(palette);
+            edited.line.handle(request);
+            *palette = found(edited, state.view);
+        }
+        Mode::Normal | Mode::Choose(_) => {}
+    }
+    Vec::new()
+}
+
+/// A pasted text goes into the line that is being typed, without what cannot be seen; elsewhere it means nothing.
+fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    for c in text.chars().filter(|c| is_visible(*c)).take(PASTE_LIMIT) {
+        edit(state, InputRequest::InsertChar(c));
+    }
+    Vec::new()
+}
+
+/// The commands of the view that fit what was typed, the best first.
+fn found(mut palette: Palette, view: View) -> Palette {
+    let pattern = Pattern::parse(palette.line.value(), CaseMatching::Ignore, Normalization::Smart);
+    let offered = SPECS.iter().filter(|spec| spec.views.contains(&view) && spec.offered()).map(Offer::of);
+    let best = pattern.match_list(offered, &mut Matcher::new(Config::DEFAULT));
+    palette.found = best.into_iter().map(|(offer, _)| offer.command).collect();
+    palette.cursor = 0;
+    palette
+}
+
+/// A command by the words that the palette searches.
+struct Offer {
+    command: Command,
+    words: String,
+}
+
+impl Offer {
+    fn of(spec: &Spec) -> Self {
+        Self { command: spec.command, words: format!("{} {}", spec.hint, spec.what) }
+    }
+}
+
+impl AsRef<str> for Offer {
+    fn as_ref(&self) -> &str {
+        &self.words
+    }
+}

@@ -1,0 +1,162 @@
+//! What is wrong with the data on the screen, for as long as it is; the data stays.
+//!
+//! ```text
+//! ✗ Connection lost 41 s ago · the table shows block #9,168,527 · next try in 8 s · r tries now
+//!   the node closed the connection: check the network, or choose another endpoint
+//! ‖ Frozen · 3 rows changed since · space lets them in
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Line;
+
+use super::header::host_label;
+use super::ink::{columns, cut, ink};
+use super::style::Styles;
+use crate::domain::text::{age_seconds, grouped};
+use crate::tui::keymap::{Command, KeyMode};
+use crate::tui::state::{Connection, STALE_AFTER_MS, State};
+use crate::tui::table::Origin;
+
+/// How far a fresh snapshot may lie behind the clock, in ms, before it is said: finality takes half a minute, clocks
+/// differ a little.
+const BEHIND_MS: u64 = 180_000;
+
+/// One line: its parts, the most important first, and its look.
+struct Notice {
+    glyph: &'static str,
+    parts: Vec<String>,
+    look: Look,
+}
+
+#[derive(Clone, Copy)]
+enum Look {
+    Bad,
+    Odd,
+    Quiet,
+    Note,
+}
+
+/// Rows of the screen from which an empty line parts the banner from the view.
+const AIRY: u16 = 24;
+
+/// Rows that the banner takes, 0 when all is well.
+pub(super) fn height(state: &State) -> u16 {
+    match u16::try_from(notices(state).len()).unwrap_or(0) {
+        0 => 0,
+        lines => lines + u16::from(state.size.1 >= AIRY),
+    }
+}
+
+/// Draws it.
+pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
+    for (y, notice) in (area.top()..area.bottom()).zip(notices(state)) {
+        let style = notice.look.style(styles);
+        let text = pruned(&notice.parts, usize::from(area.width).saturating_sub(4));
+        let line = Line::from(vec![ink(format!(" {} ", notice.glyph), style), ink(text, style)]);
+        frame.buffer_mut().set_line(area.x, y, &line, area.width);
+    }
+}
+
+impl Look {
+    fn style(self, styles: Styles) -> Style {
+        match self {
+            Self::Bad => styles.danger(),
+            Self::Odd => styles.drift(),
+            Self::Quiet => styles.dim(),
+            Self::Note => styles.accent(),
+        }
+    }
+}
+
+/// As many parts as fit, the first cut if it must be.
+fn pruned(parts: &[String], width: usize) -> String {
+    let mut text = parts.first().map(|part| cut(part, width)).unwrap_or_default();
+    for part in parts.iter().skip(1) {
+        let longer = format!("{text} · {part}");
+        if columns(&longer) <= width {
+            text = longer;
+        }
+    }
+    text
+}
+
+fn notices(state: &State) -> Vec<Notice> {
+    let mut notices = connection(state);
+    if let Some(held) = state.table.frozen() {
+        let changed = match held.touched.len() {
+            0 => "nothing changed since".to_owned(),
+            1 => "1 row changed since".to_owned(),
+            n => format!("{} rows changed since", grouped(n as u64)),
+        };
+        let thaw = format!("{} lets it in", key(state, Command::Freeze));
+        notices.push(Notice { glyph: "‖", parts: vec!["Frozen".to_owned(), changed, thaw], look: Look::Note });
+    }
+    notices
+}
+
+fn connection(state: &State) -> Vec<Notice> {
+    let Some(snapshot) = state.table.snapshot() else { return Vec::new() };
+    if let Some(loss) = state.connection.loss() {
+        let mut parts = vec![
+            format!("Connection lost {} ago", age_seconds(state.since(loss.since_ms) / 1_000)),
+            retry(state),
+            format!("the table shows block #{}", grouped(state.newest_block().unwrap_or(snapshot.at.number))),
+        ];
+        parts.push(format!("{} tries now", key(state, Command::Reconnect)));
+        let why = vec![loss.problem.what.clone(), loss.problem.todo.clone()];
+        return vec![
+            Notice { glyph: "✗", parts, look: Look::Bad },
+            Notice { glyph: " ", parts: why, look: Look::Quiet },
+        ];
+    }
+    still(state).or_else(|| behind(state)).or_else(|| saved(state)).into_iter().collect()
+}
+
+fn retry(state: &State) -> String {
+    match &state.connection {
+        Connection::Lost { retry_at_ms, .. } => match retry_at_ms.saturating_sub(state.now_ms).div_ceil(1_000) {
+            0 => "trying again".to_owned(),
+            seconds => format!("next try in {seconds} s"),
+        },
+        Connection::Connecting { attempt, .. } => format!("trying again, attempt {attempt}"),
+        _ => String::new(),
+    }
+}
+
+fn still(state: &State) -> Option<Notice> {
+    let silent_ms = match &state.connection {
+        Connection::Stalled { since_ms, .. } => state.since(*since_ms),
+        Connection::Live { .. } => Some(state.since(state.heads.finalized_at_ms)).filter(|ms| *ms >= STALE_AFTER_MS)?,
+        _ => return None,
+    };
+    let parts = vec![
+        format!("No new block for {}", age_seconds(silent_ms / 1_000)),
+        "the node answers but its chain stands still".to_owned(),
+        format!("{} connects anew", key(state, Command::Reconnect)),
+    ];
+    Some(Notice { glyph: "▲", parts, look: Look::Odd })
+}
+
+fn behind(state: &State) -> Option<Notice> {
+    let ms = Some(state.heads.behind_ms).filter(|ms| *ms >= BEHIND_MS)?;
+    let parts = vec![
+        format!("This node's chain is {} behind this machine's clock", age_seconds(ms / 1_000)),
+        "the node is catching up, or the clock is wrong".to_owned(),
+    ];
+    Some(Notice { glyph: "▲", parts, look: Look::Odd })
+}
+
+fn saved(state: &State) -> Option<Notice> {
+    let Origin::Saved { at_ms } = state.table.origin() else { return None };
+    let endpoint = host_label(state.connection.endpoint());
+    let asking =
+        if endpoint.is_empty() { "connecting".to_owned() } else { format!("asking {endpoint} for the present") };
+    let parts = vec![format!("Saved {} ago on this machine", age_seconds(state.since(at_ms) / 1_000)), asking];
+    Some(Notice { glyph: "◌", parts, look: Look::Odd })
+}
+
+fn key(state: &State, command: Command) -> String {
+    state.keymap.chords(KeyMode::Normal, command).first().map_or_else(|| ":".to_owned(), ToString::to_string)
+}

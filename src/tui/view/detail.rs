@@ -1,0 +1,203 @@
+//! One row in full.
+//!
+//! ```text
+//! uid 42 · miner · you   5CAzX1…            (the whole address)
+//! ✓ GRAIL accepts this commitment …
+//!   → what to do
+//!
+//! PUBLISHED
+//!   bucket        3f9a12…    characters 1-32
+//! CHAIN AND LOCAL            (own row)
+//! ON CHAIN
+//!   set at        #9,160,112 28 h ago
+//! RAW BYTES   128 bytes, secret masked
+//!   000  33 66 39 61 …  3f9a
+//! ```
+
+use ratatui::text::Line;
+
+use super::facts::{self, fact, paragraph, remark, section, todo};
+use super::ink::{columns, ink};
+use super::style::Styles;
+use crate::domain::commitment::{Commitment, MaskedBytes, Published, Reason, Shape};
+use crate::domain::credentials::Mode;
+use crate::domain::roster::{Row, State as RowState};
+use crate::domain::text::{age_blocks, grouped};
+use crate::tui::state::State;
+
+/// The lines of the selected row's detail.
+pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    let styles = Styles::of(&state.options);
+    let Some(row) = state.selected() else {
+        return vec![Line::default(), ink("No row is selected.", styles.dim()).into()];
+    };
+    let mut lines = title(row, width, styles);
+    verdict(&mut lines, state, row, width, styles);
+    let published = row.commitment.as_ref().and_then(Commitment::published);
+    if let Some(published) = published {
+        fields(&mut lines, published, width, styles);
+    }
+    if let Some(drift) = &row.drift {
+        facts::drift(&mut lines, drift, published, &state.own.local, width, styles);
+    }
+    provenance(&mut lines, state, row, width, styles);
+    if let Some(commitment) = row.commitment.as_ref().filter(|commitment| !commitment.dump.is_empty()) {
+        dump(&mut lines, &commitment.dump, width, styles);
+    }
+    lines
+}
+
+fn title(row: &Row, width: usize, styles: Styles) -> Vec<Line<'static>> {
+    let uid = row.uid.map_or_else(|| "ex-member".to_owned(), |uid| format!("uid {uid}"));
+    let role = if row.is_orphan() { String::new() } else { format!(" · {}", row.role.word()) };
+    let mut line = Line::from(vec![ink(&uid, styles.strong()), ink(&role, styles.dim())]);
+    if row.own {
+        line.push_span(ink(" · ", styles.dim()));
+        line.push_span(ink("● you", styles.accent()));
+    }
+    if columns(&uid) + columns(&role) + 12 + columns(&row.address) <= width {
+        line.push_span(ink(format!("   {}", row.address), styles.plain()));
+        return vec![line];
+    }
+    vec![line, ink(&row.address, styles.plain()).into()]
+}
+
+/// GRAIL's judgement in words, and what to do about it.
+fn verdict(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usize, styles: Styles) {
+    lines.push(Line::default());
+    match &row.commitment {
+        None => {
+            let text = "Never committed: validators do not look for this bucket at all.";
+            remark(lines, "○", text, width, styles.none());
+        }
+        Some(commitment) => judged(lines, commitment, width, styles),
+    }
+    let several = row.commitment.as_ref().map_or(0, |commitment| commitment.fields);
+    if several > 1 {
+        let text =
+            format!("The registration has {several} fields; GRAIL reads only the first, which is the one shown here.");
+        remark(lines, "!", &text, width, styles.drift());
+    }
+    if row.predates_registration() {
+        let text = "Predates the registration: it was published in an earlier life of this hotkey and inherited. Its key may \
+                    be long dead; a new commitment replaces it.";
+        remark(lines, "!", text, width, styles.drift());
+    }
+    if row.is_orphan() {
+        let text = "Ex-member: the hotkey is no longer registered, so nobody can overwrite this commitment any more. The \
+                    published key stays readable for everybody.";
+        remark(lines, "!", text, width, styles.drift());
+    }
+    if let Some(text) = advice(state, row) {
+        todo(lines, text, width, styles);
+    }
+}
+
+fn judged(lines: &mut Vec<Line<'static>>, commitment: &Commitment, width: usize, styles: Styles) {
+    match (commitment.published().map(|p| p.shape), commitment.unreadable()) {
+        (Some(Shape::R2), _) => {
+            let text = "GRAIL accepts this commitment: validators read with the key below.";
+            remark(lines, "✓", text, width, styles.readable());
+        }
+        (Some(Shape::Foreign), _) => {
+            let text = "GRAIL's rule accepts it, but it has not R2's shapes: on R2 no such account exists, so validators find \
+                        nothing.";
+            remark(lines, "!", text, width, styles.drift());
+        }
+        (None, Some(unreadable)) => {
+            remark(lines, "✗", "GRAIL drops this commitment without a word.", width, styles.unreadable());
+            paragraph(lines, &unreadable.detail, 2, width, styles.plain());
+        }
+        (None, None) => {}
+    }
+}
+
+/// What the operator can do; for other people's rows nothing, except to know who can.
+fn advice(state: &State, row: &Row) -> Option<&'static str> {
+    let reason = row.commitment.as_ref().and_then(Commitment::unreadable).map(|unreadable| unreadable.reason);
+    match (row.own, row.state()) {
+        (true, _) if row.is_orphan() => {
+            Some("Revoke the published token at Cloudflare: that is the only way left to close the bucket.")
+        }
+        (true, RowState::None | RowState::Unreadable) if state.own.local.mode != Mode::Dual => {
+            Some("Complete the read pair first (see You), then start GRAIL: at its start it publishes the read pair.")
+        }
+        (true, RowState::None | RowState::Unreadable) => {
+            Some("Start GRAIL: at its start it compares its .env with the chain and publishes the read pair.")
+        }
+        (false, _) if reason == Some(Reason::UnknownVariant) || reason == Some(Reason::Undecodable) => {
+            Some("A newer version of this console may know this kind of value.")
+        }
+        (false, RowState::Unreadable) => Some("Only the holder of this hotkey can publish it anew."),
+        _ => None,
+    }
+}
+
+fn fields(lines: &mut Vec<Line<'static>>, published: &Published, width: usize, styles: Styles) {
+    section(lines, "PUBLISHED", styles);
+    let locator = published.locator.shown();
+    if published.shape == Shape::R2 {
+        fact(lines, "account id", ink(&locator, styles.plain()), "on R2 the bucket's name", width, styles);
+    }
+    fact(lines, "bucket", ink(&locator, styles.plain()), "characters 1-32", width, styles);
+    let id = ink(published.read_key_id.shown(), styles.plain());
+    fact(lines, "read key id", id, "characters 33-64", width, styles);
+    let secret = ink(format!("•••• fp {}", published.read_secret.short()), styles.plain());
+    fact(lines, "read secret", secret, "characters 65-128, shown by fingerprint only", width, styles);
+}
+
+/// Where and when it was written.
+fn provenance(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usize, styles: Styles) {
+    section(lines, "ON CHAIN", styles);
+    let age = |block: u64| {
+        let newest = state.newest_block().unwrap_or(block);
+        format!("{} ago", age_blocks(newest.saturating_sub(block)))
+    };
+    let block = |number: u64| ink(format!("#{}", grouped(number)), styles.plain());
+    match row.commitment.as_ref().map(|commitment| commitment.block) {
+        Some(Some(number)) => fact(lines, "set at", block(number), &age(number), width, styles),
+        Some(None) => fact(lines, "set at", ink("unknown", styles.plain()), "the value does not decode", width, styles),
+        None => fact(lines, "set at", ink("never", styles.dim()), "", width, styles),
+    }
+    match (row.registered_at, row.is_orphan()) {
+        (Some(number), _) => fact(lines, "registered", block(number), &age(number), width, styles),
+        (None, true) => fact(lines, "registered", ink("no longer", styles.drift()), "", width, styles),
+        (None, false) => {
+            fact(lines, "registered", ink("unknown", styles.dim()), "this runtime does not say", width, styles);
+        }
+    }
+    if let Some(commitment) = &row.commitment {
+        let fields =
+            if commitment.fields == 1 { "1 field".to_owned() } else { format!("{} fields", commitment.fields) };
+        fact(lines, "kind", ink(&commitment.variant, styles.plain()), &fields, width, styles);
+    }
+    if let Some(snapshot) = state.table.snapshot() {
+        let read = format!("read with everything else at this block, {}", snapshot.at.hash.short());
+        fact(lines, "as of", block(snapshot.at.number), &read, width, styles);
+    }
+}
+
+/// Sixteen bytes a line, eight where it is narrow; a masked byte is `··`, a byte that is no character `.`.
+fn dump(lines: &mut Vec<Line<'static>>, bytes: &MaskedBytes, width: usize, styles: Styles) {
+    let title = if bytes.iter().any(|byte| byte.is_none()) { ", the secret's place masked" } else { "" };
+    section(lines, &format!("RAW BYTES   {}{title}", bytes.len()), styles);
+    let per_line = if width >= 76 { 16 } else { 8 };
+    let all: Vec<Option<u8>> = bytes.iter().collect();
+    for (i, chunk) in all.chunks(per_line).enumerate() {
+        let mut hex = String::new();
+        for (column, byte) in chunk.iter().enumerate() {
+            hex.push_str(if column == 8 { "  " } else { " " });
+            hex.push_str(&byte.map_or_else(|| "··".to_owned(), |byte| format!("{byte:02x}")));
+        }
+        let text: String = chunk.iter().map(|byte| byte.map_or('·', as_text)).collect();
+        lines.push(Line::from(vec![
+            ink(format!("  {:03x} ", i * per_line), styles.dim()),
+            ink(super::ink::fit(&hex, per_line * 3 + 1), styles.plain()),
+            ink(format!("  {text}"), styles.dim()),
+        ]));
+    }
+}
+
+fn as_text(byte: u8) -> char {
+    if byte.is_ascii_graphic() || byte == b' ' { char::from(byte) } else { '.' }
+}

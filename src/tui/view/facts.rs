@@ -1,0 +1,142 @@
+//! Lines that the views of text share: sections, labelled facts, paragraphs, the drift table, findings.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::ink::{columns, fit, ink, line_columns, wrap};
+use super::style::{Styles, glyph};
+use crate::domain::commitment::Published;
+use crate::domain::credentials::LocalView;
+use crate::domain::drift::{Drift, FieldDrift};
+use crate::domain::findings::{Finding, Severity};
+use crate::domain::text::middle_cut;
+
+/// Columns of a fact's label.
+const LABEL: usize = 14;
+/// Columns of a value in the drift table.
+const VALUE: usize = 18;
+
+/// A heading with an empty line above it.
+pub(super) fn section(lines: &mut Vec<Line<'static>>, title: &str, styles: Styles) {
+    lines.push(Line::default());
+    lines.push(ink(title, styles.heading()).into());
+}
+
+/// Columns below which a note that has no room beside its value is left out.
+const NARROW: usize = 60;
+
+/// A label, its value, and what is known of it: beside it, or beneath where the line is too short.
+pub(super) fn fact(
+    lines: &mut Vec<Line<'static>>,
+    label: &str,
+    value: Span<'static>,
+    note: &str,
+    width: usize,
+    styles: Styles,
+) {
+    let mut line = Line::from(vec![ink(format!("  {}", fit(label, LABEL)), styles.dim()), value]);
+    if !note.is_empty() && line_columns(&line) + 2 + columns(note) <= width {
+        line.push_span(ink(format!("  {note}"), styles.dim()));
+        lines.push(line);
+        return;
+    }
+    lines.push(line);
+    if !note.is_empty() && width >= NARROW {
+        paragraph(lines, note, LABEL + 2, width, styles.dim());
+    }
+}
+
+/// Wrapped text with a margin.
+pub(super) fn paragraph(lines: &mut Vec<Line<'static>>, text: &str, margin: usize, width: usize, style: Style) {
+    for line in wrap(text, width.saturating_sub(margin)) {
+        lines.push(Line::from(vec![Span::raw(" ".repeat(margin)), ink(line, style)]));
+    }
+}
+
+/// A glyph with text beside it, wrapped under itself.
+pub(super) fn remark(lines: &mut Vec<Line<'static>>, mark: &str, text: &str, width: usize, style: Style) {
+    for (i, line) in wrap(text, width.saturating_sub(2)).into_iter().enumerate() {
+        let lead = if i == 0 { fit(mark, 2) } else { "  ".to_owned() };
+        lines.push(Line::from(vec![ink(lead, style), ink(line, style)]));
+    }
+}
+
+/// A finding in its three sentences.
+pub(super) fn finding(lines: &mut Vec<Line<'static>>, finding: &Finding, width: usize, styles: Styles) {
+    remark(lines, glyph(finding.severity), &finding.what, width, styles.severity(finding.severity));
+    paragraph(lines, &finding.why, 2, width, styles.plain());
+    todo(lines, &finding.todo, width, styles);
+}
+
+/// What to do, behind an arrow.
+pub(super) fn todo(lines: &mut Vec<Line<'static>>, text: &str, width: usize, styles: Styles) {
+    for (i, line) in wrap(text, width.saturating_sub(4)).into_iter().enumerate() {
+        let lead = if i == 0 { "  → " } else { "    " };
+        lines.push(Line::from(vec![ink(lead, styles.accent()), ink(line, styles.plain())]));
+    }
+}
+
+/// The own commitment against the local credentials, field by field, and what follows from it.
+pub(super) fn drift(
+    lines: &mut Vec<Line<'static>>,
+    drift: &Drift,
+    published: Option<&Published>,
+    local: &LocalView,
+    width: usize,
+    styles: Styles,
+) {
+    section(lines, "CHAIN AND LOCAL", styles);
+    let head = format!("  {}{}   {}", fit("", LABEL), fit("on chain", VALUE), fit("here", VALUE));
+    lines.push(ink(head, styles.dim()).into());
+    let id = |text: &str| middle_cut(text, 6, 6);
+    let rows = [
+        ("bucket", published.map(|p| id(&p.locator.shown())), local.locator.as_deref().map(id), drift.fields.locator),
+        (
+            "read key id",
+            published.map(|p| id(&p.read_key_id.shown())),
+            local.read_key_id.as_deref().map(id),
+            drift.fields.read_key_id,
+        ),
+        (
+            "read secret",
+            published.map(|p| format!("fp {}", p.read_secret.short())),
+            local.read_secret.map(|f| format!("fp {}", f.short())),
+            drift.fields.read_secret,
+        ),
+    ];
+    for (label, chain, here, field) in rows {
+        lines.push(compared(label, chain, here, field, styles));
+    }
+    lines.push(Line::default());
+    let consequence = &drift.consequence;
+    let (mark, style) = match consequence.severity {
+        Severity::Note => ("✓", styles.readable()),
+        severity => (glyph(severity), styles.severity(severity)),
+    };
+    let mark = if local.is_empty() { "·" } else { mark };
+    let style = if local.is_empty() { styles.dim() } else { style };
+    remark(lines, mark, &consequence.headline, width, style);
+    paragraph(lines, &consequence.detail, 2, width, styles.plain());
+}
+
+fn compared(
+    label: &str,
+    chain: Option<String>,
+    here: Option<String>,
+    field: FieldDrift,
+    styles: Styles,
+) -> Line<'static> {
+    let (sign, mark, style) = match field {
+        FieldDrift::Equal => ("=", "✓", styles.readable()),
+        FieldDrift::Differs => ("≠", "▲", styles.drift()),
+        FieldDrift::LocalMissing | FieldDrift::ChainMissing => ("·", "○", styles.dim()),
+    };
+    let missing = || "—".to_owned();
+    Line::from(vec![
+        ink(format!("  {}", fit(label, LABEL)), styles.dim()),
+        ink(fit(&chain.unwrap_or_else(missing), VALUE), styles.plain()),
+        ink(format!(" {sign} "), style),
+        ink(fit(&here.unwrap_or_else(missing), VALUE), styles.plain()),
+        ink(format!(" {mark} {}", field.word()), style),
+    ])
+}

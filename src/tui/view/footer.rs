@@ -1,0 +1,94 @@
+//! The keys that do something now, the most useful first; narrow terminals lose the least useful.
+//!
+//! ```text
+//!  enter detail   / filter   s sort   u you   y copy   ? help   q quit
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::ink::{columns, ink};
+use super::style::Styles;
+use crate::tui::keymap::{Command, KeyMode, SPECS};
+use crate::tui::state::{State, View};
+
+/// A key and its word, with the rank at which it goes.
+struct Hint {
+    key: String,
+    word: &'static str,
+    rank: u8,
+}
+
+const GAP: usize = 3;
+
+/// Draws the footer.
+pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
+    let mut hints = hints(state);
+    while hints.iter().map(width).sum::<usize>() > usize::from(area.width) + GAP - 2 {
+        let Some(least) = hints.iter().enumerate().rev().min_by_key(|(_, hint)| hint.rank).map(|(i, _)| i) else {
+            break;
+        };
+        hints.remove(least);
+    }
+    let mut line = Line::from(" ");
+    for hint in hints {
+        line.push_span(ink(&hint.key, styles.strong()));
+        line.push_span(ink(format!(" {}{}", hint.word, " ".repeat(GAP)), styles.dim()));
+    }
+    frame.buffer_mut().set_line(area.x, area.y, &line, area.width);
+}
+
+fn width(hint: &Hint) -> usize {
+    columns(&hint.key) + 1 + columns(hint.word) + GAP
+}
+
+fn hints(state: &State) -> Vec<Hint> {
+    let mode = state.mode.keys();
+    let mut hints: Vec<Hint> = SPECS
+        .iter()
+        .filter(|spec| mode != KeyMode::Normal || spec.views.contains(&state.view))
+        .filter_map(|spec| {
+            let key = state.keymap.chords(mode, spec.command).first()?.to_string();
+            let word = word(state, spec.command)?;
+            let moves = matches!(spec.command, Command::Down | Command::Up);
+            let rank = if mode != KeyMode::Normal && moves { 1 } else { spec.rank };
+            Some(Hint { key, word, rank })
+        })
+        .filter(|hint| hint.rank > 0)
+        .collect();
+    if mode != KeyMode::Normal {
+        hints.sort_by_key(|hint| std::cmp::Reverse(hint.rank));
+    }
+    hints
+}
+
+/// The word for what the command does at this moment; `None` when it would do nothing.
+fn word(state: &State, command: Command) -> Option<&'static str> {
+    let listed = !state.list.slots().is_empty();
+    let known = state.table.snapshot().is_some();
+    Some(match (state.mode.keys(), command) {
+        (KeyMode::Normal, Command::Open | Command::Copy) if !listed => return None,
+        (KeyMode::Normal, Command::Filter | Command::Sort | Command::Reverse | Command::Orphans | Command::Freeze)
+            if !known =>
+        {
+            return None;
+        }
+        (KeyMode::Normal, Command::Orphans) if state.table.roster().summary.orphans == 0 => return None,
+        (KeyMode::Normal, Command::Back) if state.view == View::Subnet => {
+            if !state.list.is_filtered() {
+                return None;
+            }
+            "clear filter"
+        }
+        (KeyMode::Normal, Command::You) if state.view == View::You => return None,
+        (KeyMode::Normal, Command::Logs) if state.view == View::Logs => return None,
+        (KeyMode::Normal, Command::Help) if state.view == View::Help => return None,
+        (KeyMode::Normal, Command::Freeze) if state.table.frozen().is_some() => "unfreeze",
+        (KeyMode::Normal, Command::Orphans) if state.list.orphans => "hide ex-members",
+        (KeyMode::Filter, Command::Cancel) => "no filter",
+        (KeyMode::Choose, Command::Accept) => "copy",
+        (KeyMode::Palette, Command::Accept) => "do it",
+        _ => command.spec().hint,
+    })
+}

@@ -1,0 +1,81 @@
+//! What the console did, newest last.
+//!
+//! ```text
+//! TIME (UTC)  LEVEL  FROM      MESSAGE
+//! 12:03:44    info   chain     connected to wss://…
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Line;
+
+use super::ink::{cut, fit, ink};
+use super::style::Styles;
+use crate::domain::text::grouped;
+use crate::tui::logbook::{Level, LogLine};
+use crate::tui::state::State;
+
+/// Columns of the part of the program that speaks.
+const FROM: usize = 12;
+
+/// Where the lines go.
+pub(super) fn lines_area(body: Rect) -> Rect {
+    Rect { x: body.x + 1, y: body.y + 1, width: body.width.saturating_sub(2), height: body.height.saturating_sub(2) }
+}
+
+/// Draws the log.
+pub(super) fn render(state: &State, styles: Styles, body: Rect, frame: &mut Frame<'_>) {
+    let area = lines_area(body);
+    let heading = format!("TIME UTC  LEVEL  {} MESSAGE", fit("FROM", FROM));
+    frame.buffer_mut().set_span(area.x, body.y, &ink(heading, styles.heading()), area.width);
+    let lines = state.logs.lines();
+    if lines.is_empty() {
+        let quiet = "Nothing was logged yet. What the console does and what fails will stand here.";
+        frame.buffer_mut().set_span(
+            area.x,
+            area.y + 1,
+            &ink(cut(quiet, usize::from(area.width)), styles.dim()),
+            area.width,
+        );
+        return;
+    }
+    let page = usize::from(area.height);
+    let end = lines.len().saturating_sub(state.logs.back());
+    let start = end.saturating_sub(page);
+    for (y, line) in (area.top()..area.bottom()).zip(lines.range(start..end)) {
+        frame.buffer_mut().set_line(area.x, y, &drawn(line, styles, usize::from(area.width)), area.width);
+    }
+    let where_ = match state.logs.back() {
+        0 => format!("{} lines · following", grouped(lines.len() as u64)),
+        back => format!("{} lines · {} newer below · G follows", grouped(lines.len() as u64), grouped(back as u64)),
+    };
+    frame.buffer_mut().set_span(area.x, body.bottom().saturating_sub(1), &ink(where_, styles.dim()), area.width);
+}
+
+fn drawn(line: &LogLine, styles: Styles, width: usize) -> Line<'static> {
+    let (word, style) = level(line.level, styles);
+    let lead = 10 + 7 + FROM + 1;
+    Line::from(vec![
+        ink(format!("{}  ", clock(line.at_ms)), styles.dim()),
+        ink(fit(word, 7), style),
+        ink(format!("{} ", fit(&line.target, FROM)), styles.dim()),
+        ink(cut(&line.message.shown(), width.saturating_sub(lead)), styles.plain()),
+    ])
+}
+
+fn level(level: Level, styles: Styles) -> (&'static str, Style) {
+    match level {
+        Level::Error => ("error", styles.danger()),
+        Level::Warn => ("warn", styles.drift()),
+        Level::Info => ("info", styles.readable()),
+        Level::Debug => ("debug", styles.dim()),
+        Level::Trace => ("trace", styles.dim()),
+    }
+}
+
+/// Time of day in UTC, which is the same on every machine that the lines are compared with.
+fn clock(at_ms: u64) -> String {
+    let seconds = at_ms / 1_000 % 86_400;
+    format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}

@@ -1,0 +1,139 @@
+//! One row of the table.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::super::ink::{columns as width_of, fit, fit_right, ink};
+use super::super::style::Styles;
+use super::columns::{Cell, Columns, GAP};
+use crate::domain::commitment::Commitment;
+use crate::domain::drift::FieldDrift;
+use crate::domain::findings::Severity;
+use crate::domain::roster::{Column, Row, State as RowState};
+use crate::domain::text::{age_blocks, grouped, middle_cut};
+use crate::tui::state::State;
+
+/// A row as a line.
+pub(super) fn drawn(state: &State, row: &Row, columns: &Columns, selected: bool, styles: Styles) -> Line<'static> {
+    let mut line = Line::from(ink(if selected { "▌" } else { " " }, styles.accent()));
+    for (cell, _, width) in &columns.0 {
+        let spans = match cell {
+            Cell::Note => vec![(notes(row).join(", "), styles.drift())],
+            Cell::Sorted(Column::Uid) => vec![uid(row, *width, styles)],
+            Cell::Sorted(Column::Hotkey) => vec![(row.hotkey.short(), who_style(row, styles))],
+            Cell::Sorted(Column::Role) => vec![role(row, styles)],
+            Cell::Sorted(Column::Commitment) => vec![commitment(row, columns.has_notes(), styles)],
+            Cell::Sorted(Column::Locator) => locator(row, *width, styles),
+            Cell::Sorted(Column::ReadKey) => read_key(row, styles),
+            Cell::Sorted(Column::SetAt) => set_at(state, row, styles),
+        };
+        line.spans.extend(fitted(spans, *width));
+        line.push_span(" ".repeat(GAP));
+    }
+    line
+}
+
+/// Parts beside each other in exactly `width` columns.
+fn fitted(parts: Vec<(String, Style)>, width: usize) -> Vec<Span<'static>> {
+    let mut room = width;
+    let mut spans: Vec<Span<'static>> = Vec::with_capacity(parts.len() + 1);
+    for (text, style) in parts {
+        let text = super::super::ink::cut(&text, room);
+        room -= width_of(&text).min(room);
+        spans.push(Span::styled(text, style));
+    }
+    spans.push(Span::raw(" ".repeat(room)));
+    spans
+}
+
+fn who_style(row: &Row, styles: Styles) -> Style {
+    if row.own { styles.strong() } else { styles.plain() }
+}
+
+fn uid(row: &Row, width: usize, styles: Styles) -> (String, Style) {
+    // One column is left for the direction of the sort in the head.
+    let text = row.uid.map_or_else(|| "—".to_owned(), |uid| uid.to_string());
+    (format!("{} ", fit_right(&text, width - 1)), who_style(row, styles))
+}
+
+fn role(row: &Row, styles: Styles) -> (String, Style) {
+    match (row.own, row.is_orphan()) {
+        (true, _) => ("● you".to_owned(), styles.accent()),
+        (false, true) => ("ex-member".to_owned(), styles.dim()),
+        (false, false) => (row.role.word().to_owned(), styles.plain()),
+    }
+}
+
+/// The state in a word; without a column for notes, the note that matters most stands here.
+fn commitment(row: &Row, has_notes: bool, styles: Styles) -> (String, Style) {
+    let grave = row.drift.as_ref().is_some_and(|drift| drift.consequence.severity == Severity::Danger);
+    let note = notes(row).into_iter().next().filter(|_| !has_notes);
+    match (row.state(), row.commitment.as_ref().and_then(Commitment::unreadable)) {
+        (RowState::None, _) => ("○ none".to_owned(), styles.none()),
+        (_, Some(unreadable)) => (format!("✗ {}", unreadable.label), styles.unreadable()),
+        _ if row.drifts() => ("▲ drift".to_owned(), styles.drift()),
+        _ if grave => ("✗ write key".to_owned(), styles.danger()),
+        _ if row.is_foreign() => ("! foreign".to_owned(), styles.drift()),
+        _ => match note {
+            Some(note) => (format!("! {note}"), styles.drift()),
+            None => ("✓ readable".to_owned(), styles.readable()),
+        },
+    }
+}
+
+/// What else there is to know, in few words.
+fn notes(row: &Row) -> Vec<String> {
+    let mut notes = Vec::new();
+    if row.predates_registration() {
+        notes.push("predates".to_owned());
+    }
+    if let Some(several) = row.commitment.as_ref().map(|commitment| commitment.fields).filter(|fields| *fields > 1) {
+        notes.push(format!("{several} fields"));
+    }
+    notes
+}
+
+fn locator(row: &Row, width: usize, styles: Styles) -> Vec<(String, Style)> {
+    let Some(published) = row.commitment.as_ref().and_then(Commitment::published) else { return none(styles) };
+    let text = published.locator.shown();
+    if row.is_foreign() {
+        return vec![(text, styles.drift())];
+    }
+    vec![(fit(&middle_cut(&text, 6, 4), width - 9), styles.plain()), (" = bucket".to_owned(), styles.dim())]
+}
+
+fn read_key(row: &Row, styles: Styles) -> Vec<(String, Style)> {
+    let Some(published) = row.commitment.as_ref().and_then(Commitment::published) else { return none(styles) };
+    let id = (middle_cut(&published.read_key_id.shown(), 4, 4), styles.plain());
+    match row.drift.as_ref().map(|drift| drift.fields.read_key_id) {
+        Some(FieldDrift::Differs) => vec![id, (" ≠".to_owned(), styles.drift())],
+        _ => vec![id],
+    }
+}
+
+fn set_at(state: &State, row: &Row, styles: Styles) -> Vec<(String, Style)> {
+    match row.commitment.as_ref().map(|commitment| commitment.block) {
+        None => vec![("never".to_owned(), styles.dim())],
+        Some(None) => vec![("unknown".to_owned(), styles.dim())],
+        Some(Some(block)) => {
+            let age = age_blocks(state.newest_block().unwrap_or(block).saturating_sub(block));
+            vec![(grouped(block), styles.plain()), (format!(" {age}"), styles.dim())]
+        }
+    }
+}
+
+fn none(styles: Styles) -> Vec<(String, Style)> {
+    vec![("—".to_owned(), styles.dim())]
+}
+
+/// The line above the ex-members.
+pub(super) fn orphan_heading(state: &State, width: usize, styles: Styles) -> Line<'static> {
+    let count = match state.table.roster().summary.orphans {
+        1 => "1 ex-member".to_owned(),
+        n => format!("{} ex-members", grouped(n as u64)),
+    };
+    let text = format!("── {count} · no longer registered, their keys still on chain ");
+    let text = super::super::ink::cut(&text, width.saturating_sub(2));
+    let rest = width.saturating_sub(width_of(&text) + 2);
+    Line::from(vec![ink(format!(" {text}"), styles.heading()), ink("─".repeat(rest), styles.rule())])
+}

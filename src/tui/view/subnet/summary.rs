@@ -1,0 +1,105 @@
+//! Counts, their proportions, and the operator's own state in one line.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::super::ink::{cut, ink, line_columns};
+use super::super::style::{Styles, glyph};
+use crate::domain::findings::Severity;
+use crate::domain::roster::Summary;
+use crate::domain::text::grouped;
+use crate::tui::state::State;
+
+/// Rows of summary and bar: one more when the operator's own line has no room beside the counts.
+pub(super) fn height(state: &State, width: u16) -> u16 {
+    let styles = Styles::of(&state.options);
+    2 + u16::from(own(state, styles).is_some_and(|own| !beside(&counts(state, styles), &own, width)))
+}
+
+/// Draws both.
+pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
+    let counts = counts(state, styles);
+    let buffer = frame.buffer_mut();
+    let inner = area.width.saturating_sub(2);
+    buffer.set_line(area.x + 1, area.y, &counts, inner);
+    let mut bar_at = area.y + 1;
+    if let Some(own) = own(state, styles) {
+        if beside(&counts, &own, area.width) {
+            let width = u16::try_from(line_columns(&own)).unwrap_or(inner);
+            buffer.set_line(area.right() - 1 - width, area.y, &own, width);
+        } else {
+            buffer.set_line(area.x + 1, area.y + 1, &own, inner);
+            bar_at += 1;
+        }
+    }
+    let bar = bar(state.table.roster().summary, usize::from(inner), styles);
+    buffer.set_line(area.x + 1, bar_at, &bar, inner);
+}
+
+fn beside(counts: &Line<'_>, own: &Line<'_>, width: u16) -> bool {
+    line_columns(counts) + 4 + line_columns(own) + 2 <= usize::from(width)
+}
+
+fn counts(state: &State, styles: Styles) -> Line<'static> {
+    let summary = state.table.roster().summary;
+    let number = |n: usize| grouped(n as u64);
+    let mut spans = vec![
+        ink(number(summary.uids), styles.strong()),
+        ink(if summary.uids == 1 { " uid   " } else { " uids   " }, styles.dim()),
+        ink(format!("✓ {} readable", number(summary.readable)), styles.readable()),
+        ink(format!("   ✗ {} unreadable", number(summary.unreadable)), quiet_when_none(summary.unreadable, styles)),
+        ink(format!("   ○ {} none", number(summary.none)), styles.none()),
+    ];
+    if summary.orphans > 0 {
+        let word = if summary.orphans == 1 { "ex-member" } else { "ex-members" };
+        spans.push(ink(format!("   + {} {word}", number(summary.orphans)), styles.dim()));
+    }
+    Line::from(spans)
+}
+
+fn quiet_when_none(count: usize, styles: Styles) -> ratatui::style::Style {
+    if count == 0 { styles.dim() } else { styles.unreadable() }
+}
+
+/// The operator's own state, if there is one to tell.
+fn own(state: &State, styles: Styles) -> Option<Line<'static>> {
+    let summary = state.table.roster().summary;
+    if let Some(row) = state.own_row() {
+        let drift = row.drift.as_ref()?;
+        let severity = drift.consequence.severity;
+        let (mark, style) = match severity {
+            Severity::Note if state.own.local.is_empty() => ("·", styles.dim()),
+            Severity::Note => ("✓", styles.readable()),
+            _ => (glyph(severity), styles.severity(severity)),
+        };
+        return Some(ink(format!("{mark} you: {}", cut(&drift.consequence.headline, 60)), style).into());
+    }
+    if state.own.hotkey.is_some() {
+        return Some(ink("▲ you: this hotkey is not registered on this subnet", styles.drift()).into());
+    }
+    (summary.uids > 0 && summary.readable + summary.unreadable == 0)
+        .then(|| ink("· nobody has published anything on this subnet yet", styles.dim()).into())
+}
+
+/// The proportions of readable, unreadable and none. Whatever exists is at least one column wide.
+fn bar(summary: Summary, width: usize, styles: Styles) -> Line<'static> {
+    let parts = [summary.readable, summary.unreadable, summary.none];
+    let styles_of = [styles.readable(), styles.unreadable(), styles.rule()];
+    let shades = if styles.colourless() { ["█", "▓", "░"] } else { ["▄"; 3] };
+    let widths = proportions(parts, width);
+    let spans = (0..3).map(|i| Span::styled(shades[i].repeat(widths[i]), styles_of[i]));
+    spans.collect()
+}
+
+fn proportions(parts: [usize; 3], width: usize) -> [usize; 3] {
+    let total: usize = parts.iter().sum();
+    if total == 0 {
+        return [0, 0, width];
+    }
+    let mut widths = parts.map(|part| if part == 0 { 0 } else { (part * width / total).max(1) });
+    let widest = (0..3).max_by_key(|i| widths[*i]).unwrap_or(0);
+    let others: usize = (0..3).filter(|i| *i != widest).map(|i| widths[i]).sum();
+    widths[widest] = width.saturating_sub(others);
+    widths
+}

@@ -1,0 +1,171 @@
+//! The operator's own side: what GRAIL would see, whether it is what is on chain, and what to do.
+//!
+//! ```text
+//! uid 42 · miner-1 of wallet practice   5CAzX1…
+//! ✓ Dual credentials: GRAIL publishes the read pair, the write pair stays here.
+//!
+//! FINDINGS
+//! CHAIN AND LOCAL
+//! CREDENTIALS   as GRAIL would see them
+//!   R2_ACCOUNT_ID        3f9a12…c4e1      .env line 3
+//! ```
+
+use ratatui::text::Line;
+
+use super::facts::{self, finding, paragraph, remark, section, todo};
+use super::ink::{fit, ink};
+use super::style::Styles;
+use crate::domain::commitment::Commitment;
+use crate::domain::credentials::{Masked, Mode, Source};
+use crate::domain::findings::Severity;
+use crate::tui::own::{OwnInfo, VariableRow};
+use crate::tui::state::State;
+
+/// The lines of the view.
+pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    let styles = Styles::of(&state.options);
+    let own = &state.own;
+    if own.is_first_run() {
+        return first_run(state, width, styles);
+    }
+    let mut lines = identity(state, styles);
+    mode(&mut lines, own, width, styles);
+    findings(&mut lines, own, width, styles);
+    compared(&mut lines, state, width, styles);
+    section(&mut lines, "CREDENTIALS   as GRAIL would see them at its next start", styles);
+    for row in &own.variables {
+        variable(&mut lines, row, width, styles);
+    }
+    lines.push(Line::default());
+    lines.push(Line::from(vec![ink("  store  ", styles.dim()), ink(&own.provider, styles.plain())]));
+    lines
+}
+
+/// What to configure, and what works without.
+fn first_run(state: &State, width: usize, styles: Styles) -> Vec<Line<'static>> {
+    let mut lines = vec![ink("Nothing is configured yet", styles.strong()).into()];
+    paragraph(
+        &mut lines,
+        "The subnet can be read without any of this: the chain is public. To see your own row and whether validators read \
+         the key that you mean, tell the console who you are:",
+        0,
+        width,
+        styles.plain(),
+    );
+    let steps = [
+        ("1  your hotkey", "grail-console --wallet NAME --hotkey NAME", "only its public address is read"),
+        ("2  your credentials", "grail-console --env-file /path/to/grail/.env", "the .env that your GRAIL loads"),
+    ];
+    for (what, how, note) in steps {
+        section(&mut lines, what, styles);
+        lines.push(Line::from(vec![ink("  → ", styles.accent()), ink(how, styles.strong())]));
+        paragraph(&mut lines, note, 4, width, styles.dim());
+    }
+    section(&mut lines, "3  for good", styles);
+    if let Some((_, path)) = state.own.paths.iter().find(|(what, _)| *what == "config") {
+        paragraph(&mut lines, &path.shown(), 4, width, styles.plain());
+    }
+    for text in ["[profile.default]", "wallet = \"NAME\"", "hotkey = \"NAME\"", "env_file = \"/path/to/grail/.env\""] {
+        lines.push(ink(format!("    {text}"), styles.dim()).into());
+    }
+    lines.push(Line::default());
+    todo(
+        &mut lines,
+        "grail-console sandbox opens a practice subnet, where everything is configured and nothing is real.",
+        width,
+        styles,
+    );
+    lines
+}
+
+fn identity(state: &State, styles: Styles) -> Vec<Line<'static>> {
+    let own = &state.own;
+    let who = match (own.hotkey, state.own_row().map(|row| row.uid)) {
+        (None, _) => ink("no hotkey configured", styles.drift()),
+        (Some(_), Some(Some(uid))) => ink(format!("uid {uid}"), styles.strong()),
+        (Some(_), Some(None)) => ink("ex-member: no longer registered", styles.drift()),
+        (Some(_), None) if state.table.snapshot().is_some() => ink("not registered on this subnet", styles.drift()),
+        (Some(_), None) => ink("your hotkey", styles.strong()),
+    };
+    let mut line = Line::from(who);
+    if let Some(name) = &own.hotkey_name {
+        line.push_span(ink(format!(" · {}", name.shown()), styles.plain()));
+    }
+    if let Some(wallet) = &own.wallet {
+        line.push_span(ink(format!(" of wallet {}", wallet.shown()), styles.dim()));
+    }
+    let mut lines = vec![line];
+    match own.hotkey {
+        Some(hotkey) => lines.push(ink(hotkey.to_string(), styles.dim()).into()),
+        None => lines.push(ink("name it with --wallet NAME --hotkey NAME to find your row", styles.dim()).into()),
+    }
+    lines
+}
+
+fn mode(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles: Styles) {
+    lines.push(Line::default());
+    match own.local.mode {
+        Mode::Dual => {
+            let text = "Dual credentials: GRAIL publishes the read pair, the write pair stays on this machine.";
+            remark(lines, "✓", text, width, styles.readable());
+        }
+        Mode::Legacy => {
+            let text = "Single-credential mode: the next GRAIL start PUBLISHES YOUR WRITE KEY.";
+            remark(lines, "✗", text, width, styles.danger());
+        }
+        Mode::Incomplete => {
+            let text = "Incomplete: GRAIL cannot publish a commitment with what is configured here.";
+            remark(lines, "▲", text, width, styles.drift());
+        }
+        Mode::Absent => {
+            let text = "No credentials are configured here, so there is nothing to compare with the chain.";
+            remark(lines, "○", text, width, styles.none());
+        }
+    }
+}
+
+fn findings(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles: Styles) {
+    if own.findings.is_empty() {
+        return;
+    }
+    let grave = own.findings.iter().filter(|f| f.severity == Severity::Danger).count();
+    let count = if grave > 0 { format!("FINDINGS   {grave} grave") } else { "FINDINGS".to_owned() };
+    section(lines, &count, styles);
+    let mut sorted: Vec<_> = own.findings.iter().collect();
+    sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for (i, one) in sorted.into_iter().enumerate() {
+        if i > 0 {
+            lines.push(Line::default());
+        }
+        finding(lines, one, width, styles);
+    }
+}
+
+fn compared(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles: Styles) {
+    let Some(row) = state.own_row() else { return };
+    let Some(drift) = &row.drift else { return };
+    let published = row.commitment.as_ref().and_then(Commitment::published);
+    facts::drift(lines, drift, published, &state.own.local, width, styles);
+}
+
+fn variable(lines: &mut Vec<Line<'static>>, row: &VariableRow, width: usize, styles: Styles) {
+    let name = ink(format!("  {}  ", fit(row.variable.name(), 26)), styles.dim());
+    let (value, source) = match &row.value {
+        None => (ink(fit("not set", 18), styles.dim()), String::new()),
+        Some((Masked::Misshapen { why, .. }, source)) => {
+            lines.push(Line::from(vec![name, ink(format!("✗ {why}"), styles.unreadable())]));
+            let from = format!("from {source}");
+            return paragraph(lines, &from, 30, width, styles.dim());
+        }
+        Some((masked, source)) => (ink(fit(&masked.to_string(), 18), styles.plain()), source.to_string()),
+    };
+    let mut line = Line::from(vec![name, value, ink(format!("  {}", fit(&source, 14)), styles.dim())]);
+    if let Some((other, differs)) = row.overrides.first() {
+        line.push_span(overridden(*other, *differs, styles));
+    }
+    lines.push(line);
+}
+
+fn overridden(other: Source, differs: bool, styles: Styles) -> ratatui::text::Span<'static> {
+    if differs { ink(format!("▲ beats {other}"), styles.drift()) } else { ink(format!("= {other}"), styles.dim()) }
+}
