@@ -1,1 +1,33 @@
-//! chain
+//! A Subtensor node over one WebSocket: connect, read a subnet at one block, follow it.
+//!
+//! ```text
+//! Network ─ dial ─► Session ─ metadata ─► Schema ─ snapshot ─► SubnetSnapshot        (survey: once)
+//!                      └──────────────── feed ─► live ─► FeedEvent …                 (follow: for days)
+//! ```
+//!
+//! The connection is ours ([`Session`] owns the socket), so its loss is seen the moment it happens. Every call has a
+//! deadline. Nothing is generated from metadata at build time: pallets, entries, hashers and variants are looked up by
+//! name in what the node itself serves ([`schema`]), and an unknown variant costs one row, never the table.
+
+mod budget;
+mod decode;
+mod dial;
+pub mod error;
+mod feed;
+mod live;
+mod metadata;
+mod options;
+#[cfg(test)]
+mod recorded;
+mod recorder;
+pub mod schema;
+pub mod session;
+mod snapshot;
+mod table;
+
+pub use error::{ChainError, Fault};
+pub use feed::{Feed, follow};
+pub use metadata::MetadataStore;
+pub use options::{CallLimits, FeedOptions};
+pub use session::Session;
+pub use snapshot::survey;

@@ -111,12 +111,12 @@ pub struct SandboxArguments {
     #[arg(long)]
     pub serve: bool,
     /// The scenario: healthy, first-run, drift, legacy, hostile or outage
-    #[arg(long, default_value = "drift", value_name = "NAME")]
+    #[arg(long, default_value = "healthy", value_name = "NAME")]
     pub scenario: String,
-    /// How many uids are registered (1 to 65536) [default: the scenario's, mostly 256]
+    /// How many uids are registered (1 to 65536) [default: 256]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub uids: Option<u32>,
-    /// Time between blocks, 100ms or more [default: the scenario's, mostly 12s]
+    /// Time between blocks, 100ms or more [default: 12s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub block_time: Option<Duration>,
     /// Delay added to every answer of the node

@@ -9,6 +9,7 @@ use crate::domain::network::BlockHash;
 use crate::domain::roster::{Role, Roster, Row, State, Summary};
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::domain::untrusted::Untrusted;
+use crate::ops::doctor::Diagnosis;
 
 /// `schema`: `grail-console/<command>/1`.
 pub fn schema(command: &str) -> String {
@@ -153,7 +154,8 @@ impl StatusDocument {
     /// Of a snapshot and its roster; `keep` picks the rows, the summary always counts all.
     pub fn of(snapshot: &SubnetSnapshot, roster: &Roster, keep: impl Fn(&Row) -> bool) -> Self {
         let head = snapshot.at.number;
-        let documents = |rows: &[Row]| rows.iter().filter(|row| keep(row)).map(|row| RowDocument::of(row, head)).collect();
+        let documents =
+            |rows: &[Row]| rows.iter().filter(|row| keep(row)).map(|row| RowDocument::of(row, head)).collect();
         Self {
             schema: schema("status"),
             network: NetworkDocument::of(snapshot),
@@ -208,5 +210,20 @@ impl ErrorDocument {
     /// Of a message that is already sanitised.
     pub fn new(error: String, exit_code: u8) -> Self {
         Self { schema: schema("error"), error, exit_code }
+    }
+}
+
+/// `doctor --json`
+#[derive(Debug, Serialize)]
+pub struct DoctorDocument<'a> {
+    schema: String,
+    #[serde(flatten)]
+    diagnosis: &'a Diagnosis,
+}
+
+impl<'a> DoctorDocument<'a> {
+    /// Of a diagnosis.
+    pub fn of(diagnosis: &'a Diagnosis) -> Self {
+        Self { schema: schema("doctor"), diagnosis }
     }
 }

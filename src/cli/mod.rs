@@ -1,1 +1,124 @@
-//! cli
+//! The command line: parse, run one use case, print it for people or for scripts, leave with a documented code.
+
+pub mod args;
+mod commands;
+mod console;
+pub mod document;
+pub mod exit;
+mod output;
+mod report;
+mod serve;
+mod words;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser};
+
+use crate::config::Flags;
+use crate::domain::environment::Environment;
+use crate::domain::untrusted::sanitize_lines;
+use args::{Arguments, Command, Connection};
+pub use exit::Exit;
+use output::Output;
+
+/// Keeps secrets out of core dumps and away from other processes of the same user. A system that refuses is no reason
+/// to stop: it only means that its administrator decided otherwise.
+pub fn harden_process() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = setrlimit(Resource::Core, none);
+    #[cfg(target_os = "linux")]
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+/// Runs one command line from its arguments to its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    install_panic_hook();
+    let environment = Environment::from_os(std::env::vars_os());
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nobody is left to tell when the terminal is gone.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Healthy };
+        }
+    };
+    let output = Output::new(arguments.connection.json, &environment);
+    let result = match arguments.command {
+        Some(Command::Completions { shell }) => output.text(&completions(shell)),
+        Some(Command::Man) => manual().and_then(|page| output.text(&page)),
+        command => return in_runtime(command, &arguments.connection, &environment, output),
+    };
+    match result {
+        Ok(()) => Exit::Healthy,
+        Err(error) => {
+            output.error(&format!("cannot write to stdout: {error}; check where it leads"), Exit::Usage);
+            Exit::Usage
+        }
+    }
+}
+
+fn in_runtime(command: Option<Command>, connection: &Connection, environment: &Environment, output: Output) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let message = format!("cannot start: {error}; the machine has no threads or file handles to spare");
+            output.error(&message, Exit::Usage);
+            return Exit::Usage;
+        }
+    };
+    let flags = flags(connection);
+    let exit = runtime.block_on(async {
+        match command {
+            None => console::open(&flags, environment, output).await,
+            Some(Command::Sandbox(sandbox)) if sandbox.serve => serve::serve(&sandbox, output).await,
+            Some(Command::Sandbox(sandbox)) => console::open_sandbox(&sandbox, &flags, environment, output).await,
+            Some(Command::Status(status)) => commands::status(&status, &flags, environment, output).await,
+            Some(Command::Show(show)) => commands::show(&show, &flags, environment, output).await,
+            Some(Command::Doctor(doctor)) => commands::doctor(&doctor, &flags, environment, output).await,
+            Some(Command::Completions { .. } | Command::Man) => Exit::Healthy,
+        }
+    });
+    // A resolver that hangs in a blocking thread must not keep the shell waiting.
+    runtime.shutdown_background();
+    exit
+}
+
+fn flags(connection: &Connection) -> Flags {
+    let connection = connection.clone();
+    Flags {
+        network: connection.network,
+        endpoint: connection.endpoint,
+        netuid: connection.netuid,
+        wallet: connection.wallet,
+        hotkey: connection.hotkey,
+        wallet_path: connection.wallet_path,
+        env_file: connection.env_file,
+        profile: connection.profile,
+        s3_endpoint: connection.s3_endpoint,
+        read_only: connection.read_only,
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "grail-console", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+fn manual() -> std::io::Result<String> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// A panic is a mistake of ours: say where, made visible and redacted, without the payload's control characters.
+fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|info| {
+        let message = info.payload_as_str().unwrap_or("no message");
+        let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let text = crate::logs::redacted(&sanitize_lines(message, 2_000));
+        tracing::error!("panic{place}: {text}");
+        eprintln!("grail-console: this is a mistake of ours{place}: {text}\nPlease report it with the lines above.");
+    }));
+}

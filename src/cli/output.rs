@@ -34,7 +34,7 @@ impl Output {
     }
 
     /// Prints one document.
-    pub fn document(self, document: &impl Serialize) -> io::Result<()> {
+    pub fn document(document: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(document)?;
         text.push('\n');
         finish(io::stdout().lock().write_all(text.as_bytes()))
@@ -53,9 +53,9 @@ impl Output {
 
     /// Prints what went wrong: on stderr for people, as a document on stdout for scripts.
     pub fn error(self, message: &str, exit: Exit) {
-        let message = sanitize_lines(message, ERROR_LINE);
+        let message = crate::logs::redacted(&sanitize_lines(message, ERROR_LINE));
         if self.json {
-            let _ = self.document(&ErrorDocument::new(message, exit.code()));
+            let _ = Self::document(&ErrorDocument::new(message, exit.code()));
         } else {
             self.remark(&format!("{} {message}", paint(BAD, "grail-console:")));
         }

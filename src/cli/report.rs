@@ -46,7 +46,8 @@ pub fn plain(text: impl Into<String>) -> Cell {
 /// Lays cells out in columns two blanks apart, the last one without padding.
 pub fn table(rows: &[Vec<Cell>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.text.width()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.text.width()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
     for row in rows {
@@ -71,7 +72,8 @@ pub fn commitment_cell(row: &Row) -> Cell {
     match row.state() {
         State::None => cell("○ none", DIM),
         State::Unreadable => {
-            let label = row.commitment.as_ref().and_then(Commitment::unreadable).map_or("unreadable", |u| u.label.as_str());
+            let label =
+                row.commitment.as_ref().and_then(Commitment::unreadable).map_or("unreadable", |u| u.label.as_str());
             cell(format!("✗ {label}"), BAD)
         }
         State::Readable if row.is_foreign() => cell("! foreign", WARN),
@@ -86,7 +88,11 @@ pub fn row_cells(row: &Row, head: u64) -> Vec<Cell> {
     vec![
         plain(row.uid.map_or_else(|| "+".to_owned(), |uid| uid.to_string())),
         plain(row.hotkey.short()),
-        if row.own { cell("● you", GOOD) } else { plain(if row.is_orphan() { "ex-member" } else { row.role.word() }) },
+        if row.own {
+            cell("● you", GOOD)
+        } else {
+            plain(if row.is_orphan() { "ex-member" } else { row.role.word() })
+        },
         commitment_cell(row),
         of(|p| middle_cut(&p.locator.shown(), 6, 4)),
         of(|p| middle_cut(&p.read_key_id.shown(), 4, 4)),

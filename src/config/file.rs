@@ -25,7 +25,7 @@ const KEYS: [&str; 15] = [
     "endpoint",
     "env_file",
     "hotkey",
-    "mouse",
+    "keys",
     "netuid",
     "network",
     "profile",
@@ -174,8 +174,9 @@ pub struct ConfigFile {
     default_profile: Option<Spanned<String>>,
     /// Colours.
     pub theme: Option<Theme>,
-    /// Whether the console asks the terminal for mouse events.
-    pub mouse: Option<bool>,
+    /// Keys that replace the console's own, by command (`mode.command` outside normal mode); the console checks them.
+    #[serde(default)]
+    pub keys: BTreeMap<String, Vec<String>>,
     /// Profiles by name.
     #[serde(default, rename = "profile")]
     pub profiles: BTreeMap<String, Profile>,

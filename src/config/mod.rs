@@ -11,6 +11,7 @@ mod notes;
 mod setting;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -51,6 +52,8 @@ pub struct Configuration {
     pub secrets: Vec<SecretKey>,
     /// GRAIL's `.env`, when one is named.
     pub dotenv: Option<Dotenv>,
+    /// Keys of the configuration file, for the console to check.
+    pub keys: BTreeMap<String, Vec<String>>,
     /// What is odd about all this.
     pub findings: Vec<Finding>,
 }
@@ -74,6 +77,6 @@ impl Configuration {
         }
         let local = local::local_values(dotenv.as_ref(), environment);
         let secrets = local::secrets(dotenv.as_ref(), environment);
-        Ok(Self { settings, local, secrets, dotenv, findings })
+        Ok(Self { settings, local, secrets, dotenv, keys: file.keys, findings })
     }
 }

@@ -13,10 +13,29 @@ pub const GRAIL_DEFAULT_NETUID: u16 = 200;
 /// Findings about the settings and the `.env`, in the order in which an operator would mend them.
 pub(super) fn of_settings(places: &Places<'_>, settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
-    findings.extend(places.dotenv.into_iter().flat_map(|file| &file.faults).map(of_fault));
+    findings.extend(places.dotenv.map(|file| of_faults(&file.faults)).unwrap_or_default());
     findings.extend(places.dotenv.and_then(|_| loading_disabled(places)));
     findings.extend(grail_netuid(places, settings));
     findings.extend(overruled(settings));
+    findings
+}
+
+/// Lines of the `.env` that are reported one by one; what is no `.env` at all has a fault on every line.
+const LINES_REPORTED: usize = 20;
+
+/// The faults that make GRAIL skip something first, then the rest, each in the order of the file.
+fn of_faults(faults: &[Fault]) -> Vec<Finding> {
+    let (errors, notes): (Vec<&Fault>, Vec<&Fault>) = faults.iter().partition(|fault| fault.kind.is_error());
+    let mut findings: Vec<_> = errors.into_iter().chain(notes).take(LINES_REPORTED).map(of_fault).collect();
+    if faults.len() > LINES_REPORTED {
+        findings.push(Finding::new(
+            "env_file_line",
+            Severity::Warning,
+            format!(".env: {} more lines that do not do what they seem to", faults.len() - LINES_REPORTED),
+            "A file with so many is probably not GRAIL's .env.",
+            "Check the path given with --env-file or as env_file in the profile.",
+        ));
+    }
     findings
 }
 

@@ -98,8 +98,6 @@ pub struct Settings {
     pub read_only: Setting<bool>,
     /// Colours.
     pub theme: Setting<Theme>,
-    /// Mouse events.
-    pub mouse: Setting<bool>,
     /// Name of the profile in use.
     pub profile: Option<Setting<String>>,
 }
@@ -229,7 +227,6 @@ impl Settings {
             env_file: env_file(flags, places.profile, places.home().as_deref())?,
             read_only: places.read_only(),
             theme: top_of_file(places.file.theme).unwrap_or(Setting::new(Theme::Auto, Origin::Default)),
-            mouse: top_of_file(places.file.mouse).unwrap_or(Setting::new(false, Origin::Default)),
             profile: profile_name(places),
             network,
             endpoint,

@@ -82,7 +82,7 @@ impl BucketName {
         let special = text.starts_with("xn--")
             || text.starts_with("sthree-")
             || ["--x-s3", "-s3alias", "--ol-s3", "--table-s3"].iter().any(|suffix| text.ends_with(suffix));
-        if text.is_empty() {
+        if text.trim().is_empty() {
             Err(ShapeError::Empty)
         } else if (3..=63).contains(&bytes.len()) && plain && edge(bytes.first()) && edge(bytes.last()) && !special {
             Ok(Self(text.to_owned()))

@@ -1,7 +1,7 @@
 //! The 128-character commitment: total in reading, exact in writing.
 //!
 //! Reading follows GRAIL's acceptance rule to the letter (FACTS 2): the first field, strict UTF-8, exactly 128 code
-//! points, three slices trimmed as Python's `str.strip` does, each at least one character. Whatever GRAIL drops without
+//! points, three slices trimmed of Unicode white space, each at least one character. Whatever GRAIL drops without
 //! a word gets a named [`Reason`] here. Writing never truncates and never pads over: a value that does not fit is an
 //! error that names the field and its length.
 
@@ -10,12 +10,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, is_lower_hex};
+pub use crate::domain::dump::MaskedBytes;
 use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::domain::text::grouped;
-use crate::domain::untrusted::Untrusted;
+use crate::domain::untrusted::{Untrusted, sanitize};
 
 /// Code points of a readable commitment.
 pub const COMMITMENT_CHARS: usize = LOCATOR_CHARS + KEY_ID_CHARS + SECRET_CHARS;
+
+/// Characters kept of a variant's name; the longest of today's runtimes has 19.
+const VARIANT_SHOWN: usize = 40;
 
 /// One field of a registration, by what it carries. Its bytes may be somebody's keys: `Debug` shows only the length.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,11 +58,13 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// The variant's name, for the detail view.
+    /// The variant's name, for the detail view. It comes from the node's metadata, hence sanitised.
     pub fn variant(&self) -> String {
         match self {
             Self::Nothing => "None".to_owned(),
-            Self::Bytes { variant, .. } | Self::Hash { variant } | Self::Flag { variant } => variant.clone(),
+            Self::Bytes { variant, .. } | Self::Hash { variant } | Self::Flag { variant } => {
+                sanitize(variant, VARIANT_SHOWN)
+            }
             Self::Timelock { .. } => "TimelockEncrypted".to_owned(),
             Self::Unknown { variant } => variant.shown(),
         }
@@ -124,6 +130,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, in the order of the table's sort.
+    pub const ALL: [Self; 9] = [
+        Self::NoField,
+        Self::NoBytes,
+        Self::Hash,
+        Self::Timelock,
+        Self::WrongLength,
+        Self::NotUtf8,
+        Self::BlankPart,
+        Self::UnknownVariant,
+        Self::Undecodable,
+    ];
+
     /// The name used in JSON and in the filter.
     pub const fn name(self) -> &'static str {
         match self {
@@ -219,15 +238,15 @@ pub fn read(fields: &[Payload]) -> Result<Parts, Unreadable> {
     match first {
         Payload::Bytes { bytes, .. } => read_bytes(bytes),
         Payload::Nothing => Err(Unreadable::new(Reason::NoBytes, "empty", "The field is None: nothing was published.")),
-        Payload::Flag { variant } => Err(Unreadable::new(
+        Payload::Flag { .. } => Err(Unreadable::new(
             Reason::NoBytes,
             "a flag",
-            format!("The field is the flag {variant}, which carries no bytes."),
+            format!("The field is the flag {}, which carries no bytes.", first.variant()),
         )),
-        Payload::Hash { variant } => Err(Unreadable::new(
+        Payload::Hash { .. } => Err(Unreadable::new(
             Reason::Hash,
             "a hash",
-            format!("The field is a {variant} hash of 32 bytes, from which no key can be read."),
+            format!("The field is a {} hash of 32 bytes, from which no key can be read.", first.variant()),
         )),
         Payload::Timelock { length, reveal_round } => Err(Unreadable::new(
             Reason::Timelock,
@@ -252,7 +271,7 @@ pub fn read_bytes(bytes: &[u8]) -> Result<Parts, Unreadable> {
     if chars.len() != COMMITMENT_CHARS {
         return Err(wrong_length(chars.len()));
     }
-    let slice = |from: usize, to: usize| python_strip(&chars[from..to]);
+    let slice = |from: usize, to: usize| trimmed(&chars[from..to]);
     let locator = slice(0, LOCATOR_CHARS);
     let read_key_id = slice(LOCATOR_CHARS, LOCATOR_CHARS + KEY_ID_CHARS);
     let read_secret = slice(LOCATOR_CHARS + KEY_ID_CHARS, COMMITMENT_CHARS);
@@ -289,12 +308,10 @@ fn wrong_length(chars: usize) -> Unreadable {
     Unreadable::new(Reason::WrongLength, format!("{chars} of {COMMITMENT_CHARS}"), detail)
 }
 
-/// Python's `str.strip()`: Unicode white space and the four information separators U+001C..U+001F.
-fn python_strip(chars: &[char]) -> String {
-    let blank = |c: &char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}');
-    let start = chars.iter().position(|c| !blank(c)).unwrap_or(chars.len());
-    let end = chars.iter().rposition(|c| !blank(c)).map_or(start, |last| last + 1);
-    chars[start..end].iter().collect()
+/// GRAIL's parts pass through pydantic, which strips Unicode white space. It is not Python's `str.strip`: the
+/// information separators U+001C to U+001F stay, and a part made of them is not blank.
+fn trimmed(chars: &[char]) -> String {
+    chars.iter().collect::<String>().trim().to_owned()
 }
 
 /// One on-chain commitment as the console keeps it: judged, and without the secret.
@@ -364,33 +381,5 @@ impl Commitment {
             Reading::Readable(_) => None,
             Reading::Unreadable(unreadable) => Some(unreadable),
         }
-    }
-}
-
-/// Bytes for the hex dump. Past byte 64, where the secret of a commitment stands, every byte that could belong to a key
-/// (printable ASCII) is masked; bytes that cannot, which are the ones to look for, stay visible.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MaskedBytes(Vec<Option<u8>>);
-
-impl MaskedBytes {
-    fn of(bytes: &[u8]) -> Self {
-        let secret_from = LOCATOR_CHARS + KEY_ID_CHARS;
-        let mask = |(i, b): (usize, &u8)| (i < secret_from || !b.is_ascii_graphic()).then_some(*b);
-        Self(bytes.iter().enumerate().map(mask).collect())
-    }
-
-    /// The bytes in order, `None` where one is masked.
-    pub fn iter(&self) -> impl Iterator<Item = Option<u8>> + '_ {
-        self.0.iter().copied()
-    }
-
-    /// How many bytes there are, masked ones included.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether the field carries none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }

@@ -1,161 +1,15 @@
 //! The operator's own credentials: every value with its source, the mode GRAIL would run in, and the 128 bytes.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::domain::account::{
-    AccessKeyId, AccountId, BucketName, KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, ShapeError,
-};
+use crate::domain::account::{AccessKeyId, KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, ShapeError, is_lower_hex};
 use crate::domain::provider::Provider;
 use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::domain::text::middle_cut;
-
-/// The six variables that make up GRAIL's dual credentials (FACTS 1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub enum Variable {
-    /// `R2_ACCOUNT_ID`
-    #[serde(rename = "R2_ACCOUNT_ID")]
-    AccountId,
-    /// `R2_BUCKET_ID`
-    #[serde(rename = "R2_BUCKET_ID")]
-    BucketId,
-    /// `R2_READ_ACCESS_KEY_ID`
-    #[serde(rename = "R2_READ_ACCESS_KEY_ID")]
-    ReadKeyId,
-    /// `R2_READ_SECRET_ACCESS_KEY`
-    #[serde(rename = "R2_READ_SECRET_ACCESS_KEY")]
-    ReadSecret,
-    /// `R2_WRITE_ACCESS_KEY_ID`
-    #[serde(rename = "R2_WRITE_ACCESS_KEY_ID")]
-    WriteKeyId,
-    /// `R2_WRITE_SECRET_ACCESS_KEY`
-    #[serde(rename = "R2_WRITE_SECRET_ACCESS_KEY")]
-    WriteSecret,
-}
-
-impl Variable {
-    /// In the order in which `doctor` lists them.
-    pub const ALL: [Self; 6] =
-        [Self::AccountId, Self::BucketId, Self::ReadKeyId, Self::ReadSecret, Self::WriteKeyId, Self::WriteSecret];
-
-    /// The variable's name in the environment and in `.env`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AccountId => "R2_ACCOUNT_ID",
-            Self::BucketId => "R2_BUCKET_ID",
-            Self::ReadKeyId => "R2_READ_ACCESS_KEY_ID",
-            Self::ReadSecret => "R2_READ_SECRET_ACCESS_KEY",
-            Self::WriteKeyId => "R2_WRITE_ACCESS_KEY_ID",
-            Self::WriteSecret => "R2_WRITE_SECRET_ACCESS_KEY",
-        }
-    }
-
-    /// Whether the value is one of the two secrets.
-    pub const fn is_secret(self) -> bool {
-        matches!(self, Self::ReadSecret | Self::WriteSecret)
-    }
-
-    /// Checks the value's shape at this provider.
-    pub fn check(self, provider: &Provider, text: &str) -> Result<(), ShapeError> {
-        match (self, provider) {
-            (Self::AccountId | Self::BucketId, Provider::R2(_)) => AccountId::parse(text).map(drop),
-            (Self::AccountId, Provider::Custom(_)) => crate::domain::account::printable(text, 64).map(drop),
-            (Self::BucketId, Provider::Custom(_)) => custom_bucket(text).map(drop),
-            (Self::ReadKeyId | Self::WriteKeyId, _) => provider.key_id(text).map(drop),
-            (Self::ReadSecret | Self::WriteSecret, _) => provider.check_secret(text),
-        }
-    }
-}
-
-impl fmt::Display for Variable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-fn custom_bucket(text: &str) -> Result<BucketName, ShapeError> {
-    let chars = text.chars().count();
-    if chars > LOCATOR_CHARS {
-        return Err(ShapeError::TooLong { chars, max: LOCATOR_CHARS });
-    }
-    BucketName::parse(text)
-}
-
-/// Where a value came from, in falling precedence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Source {
-    /// GRAIL's `.env`, which beats exported variables as it does for GRAIL.
-    EnvFile {
-        /// Line of the winning definition, from 1.
-        line: u32,
-    },
-    /// An exported variable.
-    Environment,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EnvFile { line } => write!(f, ".env line {line}"),
-            Self::Environment => f.write_str("environment"),
-        }
-    }
-}
-
-/// A value with its source. Held as a secret whatever the variable: a secret may stand in the wrong place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sourced {
-    /// The value as GRAIL would see it.
-    pub value: SecretKey,
-    /// Where it stands.
-    pub source: Source,
-}
-
-/// All definitions of the six variables, the strongest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LocalValues(BTreeMap<Variable, Vec<Sourced>>);
-
-impl LocalValues {
-    /// Adds a definition; the order of additions does not matter.
-    pub fn define(&mut self, variable: Variable, value: SecretKey, source: Source) {
-        let definitions = self.0.entry(variable).or_default();
-        definitions.push(Sourced { value, source });
-        definitions.sort_by_key(|sourced| sourced.source);
-    }
-
-    /// Every definition of a variable, the one that counts first.
-    pub fn definitions(&self, variable: Variable) -> &[Sourced] {
-        self.0.get(&variable).map_or(&[], Vec::as_slice)
-    }
-
-    /// What GRAIL would see. An empty definition in the `.env` hides a filled one in the environment, and counts as
-    /// missing.
-    pub fn effective(&self, variable: Variable) -> Option<&Sourced> {
-        self.definitions(variable).first().filter(|sourced| !sourced.value.expose().trim().is_empty())
-    }
-
-    /// The same values seen from one kind of source alone.
-    #[must_use]
-    pub fn only(&self, keep: impl Fn(Source) -> bool) -> Self {
-        let kept = self.0.iter().map(|(variable, all)| {
-            (*variable, all.iter().filter(|sourced| keep(sourced.source)).cloned().collect::<Vec<_>>())
-        });
-        Self(kept.filter(|(_, all)| !all.is_empty()).collect())
-    }
-
-    /// Whether nothing is defined at all.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn text(&self, variable: Variable) -> Option<&str> {
-        self.effective(variable).map(|sourced| sourced.value.expose())
-    }
-}
+pub use crate::domain::variables::{LocalValues, Source, Sourced, Variable};
 
 /// How a value may be shown: never more than the ends of something that has the shape of a public id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -205,11 +59,12 @@ impl fmt::Display for Masked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Read and write pair: the read pair is published.
+    /// Account, bucket, read and write pair: the read pair is published.
     Dual,
-    /// No read pair: GRAIL takes the write pair for both, and publishes it.
+    /// A write pair without a whole read pair: GRAIL takes the write pair for both, and publishes it. Said even while
+    /// account or bucket is missing, which keeps GRAIL from starting but is soon mended.
     Legacy,
-    /// Not enough to run or to publish.
+    /// GRAIL would not start. With a read pair the console can still compare and commit.
     Incomplete,
     /// Nothing configured.
     Absent,
@@ -225,7 +80,7 @@ impl Mode {
             Self::Absent
         } else if !read && write {
             Self::Legacy
-        } else if read && (has(Variable::BucketId) || has(Variable::AccountId)) {
+        } else if read && write && has(Variable::BucketId) && has(Variable::AccountId) {
             Self::Dual
         } else {
             Self::Incomplete
@@ -269,6 +124,15 @@ impl LocalView {
             write_secret: fingerprint(Variable::WriteSecret),
             mode: Mode::of(values),
         }
+    }
+
+    /// Whether GRAIL's next start would publish a part of the write pair: it has nothing else (single-credential
+    /// mode), or the read pair is the write pair.
+    pub fn would_publish_write_key(&self) -> bool {
+        let read_id = self.read_key_id.as_deref().map(Fingerprint::of);
+        let same_id = read_id.is_some() && read_id == self.write_key_id;
+        let same_secret = self.read_secret.is_some() && self.read_secret == self.write_secret;
+        self.mode == Mode::Legacy || same_id || same_secret
     }
 
     /// Whether there is nothing to compare with.
@@ -348,8 +212,12 @@ impl BucketCredentials {
             )),
             _ => None,
         };
-        let same = write.as_ref().is_some_and(|(id, write_secret)| *id == key_id || *write_secret == secret);
-        if same {
+        // A write half without its other half is no pair, but must not be published either.
+        let private: Vec<&str> = [Variable::WriteKeyId, Variable::WriteSecret]
+            .iter()
+            .filter_map(|variable| values.text(*variable))
+            .collect();
+        if private.contains(&key_id.as_str()) || private.contains(&secret.expose()) {
             return Err(CredentialsError::ReadIsWrite);
         }
         Ok(Self { read: ReadCredentials { locator, key_id, secret }, write })
@@ -379,7 +247,7 @@ fn parse_key_id(
     variable: Variable,
 ) -> Result<AccessKeyId, CredentialsError> {
     let text = required(values, variable)?;
-    provider.key_id(text).map_err(|error| shape_error(variable, error, text))
+    provider.key_id(text).map_err(|error| shape_error(provider, variable, error, text))
 }
 
 fn parse_secret(provider: &Provider, values: &LocalValues, variable: Variable) -> Result<SecretKey, CredentialsError> {
@@ -389,16 +257,16 @@ fn parse_secret(provider: &Provider, values: &LocalValues, variable: Variable) -
 }
 
 fn checked(provider: &Provider, variable: Variable, text: &str) -> Result<(), CredentialsError> {
-    variable.check(provider, text).map_err(|error| shape_error(variable, error, text))
+    variable.check(provider, text).map_err(|error| shape_error(provider, variable, error, text))
 }
 
-fn shape_error(variable: Variable, error: ShapeError, text: &str) -> CredentialsError {
-    CredentialsError::Shape { variable, error, hint: hint(variable, text) }
+fn shape_error(provider: &Provider, variable: Variable, error: ShapeError, text: &str) -> CredentialsError {
+    CredentialsError::Shape { variable, error, hint: hint(provider, variable, text) }
 }
 
-/// Names the mistake behind a wrong shape where the shape itself tells.
-fn hint(variable: Variable, text: &str) -> &'static str {
-    let hex = crate::domain::account::is_lower_hex(text);
+/// Names the mistake behind a wrong shape where the shape itself tells; starts with a colon, or is empty.
+pub fn hint(provider: &Provider, variable: Variable, text: &str) -> &'static str {
+    let hex = is_lower_hex(text);
     match (variable, text.chars().count()) {
         (Variable::ReadKeyId | Variable::WriteKeyId, SECRET_CHARS) if hex => {
             ": that is the shape of a secret; the id and the secret seem to be swapped"
@@ -406,13 +274,17 @@ fn hint(variable: Variable, text: &str) -> &'static str {
         (Variable::ReadSecret | Variable::WriteSecret, KEY_ID_CHARS) if hex => {
             ": that is the shape of a key id; the id and the secret seem to be swapped"
         }
-        (Variable::ReadKeyId | Variable::WriteKeyId, 20) if text.starts_with("AK") || text.starts_with("AS") => {
+        (Variable::ReadKeyId | Variable::WriteKeyId, 20)
+            if provider.is_r2() && text.starts_with("AK") || text.starts_with("AS") =>
+        {
             ": that is an AWS key; R2 needs the Access Key ID of an R2 token (for another store use --s3-endpoint)"
         }
-        (Variable::ReadSecret | Variable::WriteSecret, 40) => {
+        (Variable::ReadSecret | Variable::WriteSecret, 40) if provider.is_r2() => {
             ": that is the length of an AWS secret or of an API token's value; R2 needs the token's Secret Access Key"
         }
-        (Variable::BucketId, _) => ": on subnet 81 the bucket must be named exactly like the account id",
+        (Variable::BucketId, _) if provider.is_r2() => {
+            ": on subnet 81 the bucket must be named exactly like the account id"
+        }
         _ => "",
     }
 }

@@ -131,21 +131,10 @@ fn consequence(chain: Option<&Commitment>, local: &LocalView, fields: DriftField
              token first, then publish a key that can only read.",
         );
     }
-    if local.mode == Mode::Legacy {
-        return Consequence::new(
-            Severity::Danger,
-            "next GRAIL start PUBLISHES YOUR WRITE KEY",
-            "The read pair is missing locally, so GRAIL will commit the write pair in its place at its next start. Set \
-             R2_READ_ACCESS_KEY_ID and R2_READ_SECRET_ACCESS_KEY before that.",
-        );
+    if local.would_publish_write_key() {
+        return write_key_is_next(local.mode);
     }
-    if local.is_empty() {
-        return Consequence::new(
-            Severity::Note,
-            "no local credentials to compare",
-            "Nothing is configured here, so the console cannot tell whether this commitment is the one you mean.",
-        );
-    }
+    // What validators do needs no local credentials to be known, so it is said first.
     match (chain, published) {
         (None, _) => Consequence::new(
             Severity::Danger,
@@ -153,8 +142,28 @@ fn consequence(chain: Option<&Commitment>, local: &LocalView, fields: DriftField
             "There is no commitment for this hotkey: validators do not look for your bucket at all.",
         ),
         (Some(commitment), None) => unreadable(commitment),
-        (Some(_), Some(_)) => difference(fields),
+        (Some(_), Some(_)) if local.is_empty() => Consequence::new(
+            Severity::Note,
+            "no local credentials to compare",
+            "Nothing is configured here, so the console cannot tell whether this commitment is the one you mean.",
+        ),
+        (Some(_), Some(_)) => difference(fields, local.mode),
     }
+}
+
+fn write_key_is_next(mode: Mode) -> Consequence {
+    let why = match mode {
+        Mode::Legacy => "A whole read pair is missing locally, so GRAIL will commit the write pair in its place",
+        _ => "The read pair configured here is the write pair, and GRAIL will commit it",
+    };
+    Consequence::new(
+        Severity::Danger,
+        "next GRAIL start PUBLISHES YOUR WRITE KEY",
+        format!(
+            "{why} at its next start. Create a key that can only read and set R2_READ_ACCESS_KEY_ID and \
+             R2_READ_SECRET_ACCESS_KEY to it before that."
+        ),
+    )
 }
 
 /// Whether the published pair is, in any part, the local write pair.
@@ -172,12 +181,22 @@ fn unreadable(commitment: &Commitment) -> Consequence {
     )
 }
 
-fn difference(fields: DriftFields) -> Consequence {
+/// What GRAIL will do about a difference.
+const fn next_start(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Incomplete | Mode::Absent => {
+            "GRAIL does not start with the local values as they are, so it mends nothing."
+        }
+        Mode::Dual | Mode::Legacy => "The next GRAIL start will commit the local values.",
+    }
+}
+
+fn difference(fields: DriftFields, mode: Mode) -> Consequence {
     match (fields.state(), fields.locator, fields.read_key_id) {
         (DriftState::Match, ..) => Consequence::new(
             Severity::Note,
             "chain and local agree",
-            "Validators read with the key that is configured here, and GRAIL will not commit anything at its next start.",
+            "Validators read with the key that is configured here; GRAIL has nothing to commit at its next start.",
         ),
         (DriftState::Unknown, ..) => Consequence::new(
             Severity::Warning,
@@ -187,8 +206,10 @@ fn difference(fields: DriftFields) -> Consequence {
         (_, FieldDrift::Differs, _) => Consequence::new(
             Severity::Warning,
             "validators read another bucket",
-            "The bucket on chain is not the one configured here: validators look where nothing is uploaded. The next GRAIL \
-             start will commit the local values.",
+            format!(
+                "The bucket on chain is not the one configured here: validators look where nothing is uploaded. {}",
+                next_start(mode)
+            ),
         ),
         (_, _, FieldDrift::Equal) => Consequence::new(
             Severity::Danger,
@@ -199,8 +220,10 @@ fn difference(fields: DriftFields) -> Consequence {
         _ => Consequence::new(
             Severity::Warning,
             "validators still read your old key",
-            "The key on chain is not the one configured here. The next GRAIL start will commit the local one; keep the old \
-             token alive until then.",
+            format!(
+                "The key on chain is not the one configured here. {} Keep the old token alive until the new one is on chain.",
+                next_start(mode)
+            ),
         ),
     }
 }

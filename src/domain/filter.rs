@@ -1,10 +1,12 @@
-//! The filter line: words match anywhere, `key:value` terms match a property, and every term must hold.
+//! The filter line: a number is a uid, other words match anywhere, `key:value` terms match a property, and every term
+//! must hold.
 
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::domain::commitment::Commitment;
+use crate::domain::commitment::{Commitment, Reason};
 use crate::domain::roster::{Role, Row, State};
+use crate::domain::untrusted::sanitize;
 
 /// A parsed filter. The empty filter accepts every row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -14,6 +16,7 @@ pub struct Filter {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 enum Term {
+    Uid(u16),
     Text(String),
     State(StateTerm),
     Role(Role),
@@ -35,7 +38,7 @@ enum StateTerm {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FilterError {
     /// The key is unknown.
-    #[error("no such filter {0}: — there are state: role: own: reason:")]
+    #[error("there is no filter {0}: — try state: role: own: reason:")]
     Key(String),
     /// The value is unknown for its key.
     #[error("{key}:{value} is unknown — try {known}")]
@@ -52,6 +55,10 @@ pub enum FilterError {
 const STATES: &str = "readable unreadable none drift foreign orphan predates several";
 const ROLES: &str = "trainer validator miner";
 const OWN: &str = "yes no";
+const REASONS: &str = "no_field no_bytes hash timelock wrong_length not_utf8 blank_part unknown_variant undecodable (a part of the name will do)";
+
+/// Characters of a mistyped word that an error repeats.
+const TYPED_SHOWN: usize = 20;
 
 impl Filter {
     /// Parses a line such as `5F3 state:unreadable role:miner`. Case does not matter.
@@ -77,7 +84,7 @@ impl Filter {
 
 fn parse_term(word: &str) -> Result<Term, FilterError> {
     let lower = word.to_lowercase();
-    let Some((key, value)) = lower.split_once(':') else { return Ok(Term::Text(lower)) };
+    let Some((key, value)) = lower.split_once(':') else { return Ok(plain_word(lower)) };
     match key {
         "state" => parse_state(value).map(Term::State),
         "role" => parse_role(value).map(Term::Role),
@@ -86,9 +93,18 @@ fn parse_term(word: &str) -> Result<Term, FilterError> {
             "no" | "n" | "false" => Ok(Term::Own(false)),
             _ => Err(unknown("own", value, OWN)),
         },
-        "reason" => Ok(Term::Reason(value.to_owned())),
-        _ => Err(FilterError::Key(crate::domain::untrusted::sanitize(key, 20))),
+        "reason" if Reason::ALL.iter().any(|reason| reason.name().contains(value)) => {
+            Ok(Term::Reason(value.to_owned()))
+        }
+        "reason" => Err(unknown("reason", value, REASONS)),
+        _ => Err(FilterError::Key(sanitize(key, TYPED_SHOWN))),
     }
+}
+
+/// A number is a uid: as text it would match a good part of all hexadecimal ids.
+fn plain_word(lower: String) -> Term {
+    let uid = lower.parse().ok().filter(|_| lower.bytes().all(|b| b.is_ascii_digit()));
+    uid.map_or(Term::Text(lower), Term::Uid)
 }
 
 fn parse_state(value: &str) -> Result<StateTerm, FilterError> {
@@ -115,12 +131,13 @@ fn parse_role(value: &str) -> Result<Role, FilterError> {
 }
 
 fn unknown(key: &'static str, value: &str, known: &'static str) -> FilterError {
-    FilterError::Value { key, value: crate::domain::untrusted::sanitize(value, 20), known }
+    FilterError::Value { key, value: sanitize(value, TYPED_SHOWN), known }
 }
 
 impl Term {
     fn accepts(&self, row: &Row) -> bool {
         match self {
+            Self::Uid(uid) => row.uid == Some(*uid),
             Self::Text(text) => matches_text(row, text),
             Self::State(state) => state.accepts(row),
             Self::Role(role) => row.role == *role && !row.is_orphan(),
@@ -147,11 +164,10 @@ impl StateTerm {
     }
 }
 
-/// A word matches the uid as a whole, or any part of address, locator or key id.
+/// A word matches any part of address, locator or key id.
 fn matches_text(row: &Row, lower: &str) -> bool {
-    let uid = row.uid.is_some_and(|uid| uid.to_string() == lower);
     let published = row.commitment.as_ref().and_then(Commitment::published);
     let contains = |text: &str| text.to_lowercase().contains(lower);
-    uid || contains(&row.address)
+    contains(&row.address)
         || published.is_some_and(|p| contains(&p.locator.shown()) || contains(&p.read_key_id.shown()))
 }

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::domain::credentials::{BucketCredentials, CredentialsError, LocalValues, Masked, Mode, Variable};
+use crate::domain::credentials::{
+    self, BucketCredentials, CredentialsError, LocalValues, Masked, Mode, Source, Variable,
+};
 use crate::domain::provider::{Jurisdiction, Provider};
 
 /// How much a finding hurts.
@@ -51,7 +53,8 @@ pub fn of_local(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
     match Mode::of(values) {
         Mode::Legacy => findings.push(legacy(values)),
         Mode::Absent => findings.push(absent()),
-        Mode::Dual | Mode::Incomplete => {}
+        Mode::Incomplete => findings.extend(write_pair_missing(values)),
+        Mode::Dual => {}
     }
     findings.extend(Variable::ALL.iter().filter_map(|variable| overridden(*variable, values)));
     if Mode::of(values) != Mode::Absent {
@@ -82,6 +85,20 @@ fn legacy(values: &LocalValues) -> Finding {
     )
 }
 
+/// GRAIL itself says so, loudly, when it is started; where it is not run, nothing is wrong.
+fn write_pair_missing(values: &LocalValues) -> Option<Finding> {
+    let missing = [Variable::WriteKeyId, Variable::WriteSecret]
+        .into_iter()
+        .find(|variable| values.effective(*variable).is_none())?;
+    Some(Finding::new(
+        "write_pair_missing",
+        Severity::Note,
+        format!("{missing} is not set"),
+        "GRAIL does not start with these values; the console compares and commits without the write pair.",
+        "Where GRAIL runs, set both R2_WRITE_ACCESS_KEY_ID and R2_WRITE_SECRET_ACCESS_KEY.",
+    ))
+}
+
 fn absent() -> Finding {
     Finding::new(
         "no_credentials",
@@ -95,11 +112,15 @@ fn absent() -> Finding {
 fn overridden(variable: Variable, values: &LocalValues) -> Option<Finding> {
     let [winner, rest @ ..] = values.definitions(variable) else { return None };
     let loser = rest.iter().find(|other| other.value != winner.value)?;
+    let rule = match loser.source {
+        Source::EnvFile { .. } => "the last definition in a .env counts",
+        Source::Environment => "GRAIL loads its .env over exported variables",
+    };
     Some(Finding::new(
         "overridden",
         Severity::Warning,
         format!("{variable} differs between {} and {}", winner.source, loser.source),
-        format!("GRAIL loads its .env over exported variables, so the one from {} counts.", winner.source),
+        format!("Only one of them counts: {rule}, so GRAIL takes the one from {}.", winner.source),
         "Remove the one that is out of date, so that nobody rotates the wrong key.",
     ))
 }
@@ -108,17 +129,17 @@ fn misshapen(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
     let check = |variable: &Variable| {
         let sourced = values.effective(*variable)?;
         let Masked::Misshapen { why, .. } = Masked::of(*variable, provider, &sourced.value) else { return None };
-        // The whole-set check below names the first of these again, with a hint; it is left out there.
-        let hinted = BucketCredentials::parse(provider, values).err().and_then(|error| match error {
-            CredentialsError::Shape { variable: at, hint, .. } if at == *variable => Some(hint),
-            _ => None,
-        });
+        let hint = credentials::hint(provider, *variable, sourced.value.expose());
         Some(Finding::new(
             "misshapen",
             Severity::Danger,
-            format!("{variable} ({}) {why}{}", sourced.source, hinted.unwrap_or_default()),
+            format!("{variable} ({}) {why}{hint}", sourced.source),
             "Validators hand this value to the store as it is, and the store refuses it.",
-            "Copy the value again from the R2 token's page: Access Key ID and Secret Access Key, not the token's value.",
+            if provider.is_r2() {
+                "Copy the value again from the R2 token's page: Access Key ID and Secret Access Key, not the token's value."
+            } else {
+                "Copy the value again from where the store shows its keys."
+            },
         ))
     };
     Variable::ALL.iter().filter_map(check).collect()
@@ -126,6 +147,7 @@ fn misshapen(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
 
 fn whole(provider: &Provider, values: &LocalValues) -> Option<Finding> {
     match BucketCredentials::parse(provider, values).err()? {
+        // Both have a finding of their own, with more to say.
         CredentialsError::Legacy | CredentialsError::Shape { .. } => None,
         CredentialsError::Missing(variable) => Some(Finding::new(
             "missing",

@@ -12,6 +12,14 @@ use crate::domain::untrusted::Untrusted;
 /// The netuid of GRAIL on finney.
 pub const GRAIL_NETUID: u16 = 81;
 
+/// What stands wherever a network's name would, when the practice subnet is shown.
+pub const SANDBOX: &str = "SANDBOX";
+/// Genesis of the embedded practice subnet, by which it is recognised however it was reached.
+pub const SANDBOX_GENESIS: BlockHash = BlockHash([
+    0x76, 0x26, 0x8e, 0x87, 0x4f, 0x16, 0x5a, 0x73, 0x48, 0xc3, 0x90, 0x9d, 0x64, 0x93, 0x27, 0x05, 0xc1, 0x84, 0xfa,
+    0x2f, 0xa8, 0x5a, 0xcf, 0x20, 0x6b, 0x8f, 0xee, 0x95, 0x79, 0xc3, 0xc7, 0x6d,
+]);
+
 /// A 32-byte hash of a block or of the genesis, written `0x…`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -137,7 +145,7 @@ pub enum NetworkError {
 pub struct Endpoint(Url);
 
 impl Endpoint {
-    /// The URL with its path, as it is dialled.
+    /// The whole URL, as it is dialled. For showing there is `Display`.
     pub fn url(&self) -> &str {
         self.0.as_str()
     }
@@ -161,13 +169,23 @@ impl Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.url())
+        fmt::Display::fmt(self, f)
     }
 }
 
+/// As it may be shown and kept: some providers put the customer's API key into the path or the query, so a long path
+/// segment and any query become an ellipsis.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.url().trim_end_matches('/'))
+        write!(f, "{}://{}", self.0.scheme(), self.host())?;
+        if let Some(port) = self.0.port() {
+            write!(f, ":{port}")?;
+        }
+        for segment in self.0.path().split('/').filter(|segment| !segment.is_empty()) {
+            let shown = if segment.len() < KEYLIKE_CHARS { segment } else { "…" };
+            write!(f, "/{shown}")?;
+        }
+        f.write_str(if self.0.query().is_some() { "?…" } else { "" })
     }
 }
 
@@ -175,35 +193,53 @@ impl FromStr for Endpoint {
     type Err = NetworkError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url = Url::parse(text).map_err(|_| NetworkError::NotAUrl(text.into()))?;
+        let url = Url::parse(text).map_err(|_| NetworkError::NotAUrl(quotable_url(text)))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(NetworkError::UserInfo);
         }
-        if url.host().is_none() {
-            return Err(NetworkError::NotAUrl(text.into()));
-        }
+        let Some(host) = url.host() else { return Err(NetworkError::NotAUrl(quotable_url(text))) };
         match url.scheme() {
             "wss" => Ok(Self(url)),
-            "ws" if is_loopback(&url) => Ok(Self(url)),
-            "ws" => Err(NetworkError::PlaintextRemote(text.into())),
-            other => Err(NetworkError::Scheme(text.into(), other.into())),
+            "ws" if is_loopback(&host) => Ok(Self(url)),
+            "ws" => Err(NetworkError::PlaintextRemote(quotable_url(text))),
+            other => Err(NetworkError::Scheme(quotable_url(text), quotable_url(other))),
         }
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
+/// Whether a host is this machine, to which plaintext may be spoken (THREATS T12).
+pub fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Ipv4(ip) => ip.is_loopback(),
+        Host::Ipv6(ip) => ip.is_loopback(),
+        Host::Domain(name) => *name == "localhost",
     }
 }
+
+/// What an error message may repeat of a mistyped URL. What stands before an `@` may be a password, what stands after
+/// the host may be an API key, and a text without the punctuation of a host may be a key in the wrong variable.
+pub fn quotable_url(text: &str) -> Untrusted {
+    let text = text.trim();
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let keylike = |part: &str| part.len() >= KEYLIKE_CHARS && !part.contains(['.', ':']);
+    if keylike(scheme) || keylike(host) {
+        return format!("{} characters that are no URL", text.chars().count()).as_str().into();
+    }
+    let cut = if authority.len() < rest.trim_end_matches('/').len() { "/…" } else { "" };
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{separator}{host}{cut}").as_str().into()
+}
+
+/// The shortest access key ids have 16 characters; host names without a dot are shorter as a rule.
+const KEYLIKE_CHARS: usize = 16;
 
 impl Network {
     /// A network by the name that `--network` and `BT_NETWORK` use.
     pub fn named(name: &str) -> Result<Self, NetworkError> {
-        let known = NETWORKS.iter().find(|n| n.name == name).ok_or_else(|| NetworkError::Unknown(name.into()))?;
+        let known =
+            NETWORKS.iter().find(|n| n.name == name).ok_or_else(|| NetworkError::Unknown(quotable_url(name)))?;
         let endpoints = known.endpoints.iter().map(|url| url.parse()).collect::<Result<_, _>>()?;
         let genesis = known.genesis.and_then(|hash| hash.parse().ok());
         Ok(Self { name: known.name.to_owned(), endpoints, genesis })

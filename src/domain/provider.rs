@@ -4,9 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
 
 use crate::domain::account::{AccessKeyId, AccountId, SECRET_CHARS, ShapeError, exact_hex, printable};
+use crate::domain::network::{is_loopback, quotable_url};
 use crate::domain::untrusted::Untrusted;
 
 /// R2's data location. Only [`Jurisdiction::Default`] can be reached from an on-chain commitment: the commitment has no
@@ -130,18 +131,18 @@ pub enum S3EndpointError {
 impl S3Endpoint {
     /// Parses and checks the URL.
     pub fn parse(text: &str) -> Result<Self, S3EndpointError> {
-        let url = Url::parse(text.trim()).map_err(|_| S3EndpointError::NotAUrl(without_user_info(text)))?;
+        let url = Url::parse(text.trim()).map_err(|_| S3EndpointError::NotAUrl(quotable_url(text)))?;
         let bare = url.username().is_empty()
             && url.password().is_none()
             && matches!(url.path(), "" | "/")
             && url.query().is_none()
             && url.fragment().is_none();
         match (url.scheme(), url.host()) {
-            ("http" | "https", Some(_)) if !bare => Err(S3EndpointError::MoreThanAHost(without_user_info(text))),
+            ("http" | "https", Some(_)) if !bare => Err(S3EndpointError::MoreThanAHost(quotable_url(text))),
             ("https", Some(_)) => Ok(Self(url)),
             ("http", Some(host)) if is_loopback(&host) => Ok(Self(url)),
-            ("http", Some(_)) => Err(S3EndpointError::PlaintextRemote(text.into())),
-            _ => Err(S3EndpointError::NotAUrl(without_user_info(text))),
+            ("http", Some(_)) => Err(S3EndpointError::PlaintextRemote(quotable_url(text))),
+            _ => Err(S3EndpointError::NotAUrl(quotable_url(text))),
         }
     }
 
@@ -162,19 +163,6 @@ impl S3Endpoint {
         let ours = self.0.scheme() == "https" && self.0.port().is_none() && AccountId::parse(account).is_ok();
         ours.then_some(jurisdiction)
     }
-}
-
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Ipv4(ip) => ip.is_loopback(),
-        Host::Ipv6(ip) => ip.is_loopback(),
-        Host::Domain(name) => *name == "localhost",
-    }
-}
-
-/// What stands before an `@` may be a password: an error message shows only what follows it.
-fn without_user_info(text: &str) -> Untrusted {
-    text.rsplit_once('@').map_or(text, |(_, rest)| rest).into()
 }
 
 impl fmt::Display for S3Endpoint {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::commitment::{Commitment, Reading, Shape};
+use crate::domain::commitment::{Commitment, Reading, Reason, Shape};
 use crate::domain::credentials::LocalView;
 use crate::domain::drift::{self, Drift, DriftState};
 use crate::domain::hotkey::Hotkey;
@@ -259,7 +259,7 @@ impl Column {
             Self::Commitment => health(a).cmp(&health(b)),
             Self::Locator => last_when_empty(locator(a), locator(b)),
             Self::ReadKey => last_when_empty(key_id(a), key_id(b)),
-            Self::SetAt => last_when_empty(set_at(a), set_at(b)).then(Ordering::Equal),
+            Self::SetAt => last_when_empty(set_at(a), set_at(b)),
         };
         by.then_with(|| last_when_empty(a.uid, b.uid)).then_with(|| a.hotkey.cmp(&b.hotkey))
     }
@@ -274,7 +274,7 @@ fn last_when_empty<T: Ord>(a: Option<T>, b: Option<T>) -> Ordering {
     }
 }
 
-fn health(row: &Row) -> (State, Option<crate::domain::commitment::Reason>) {
+fn health(row: &Row) -> (State, Option<Reason>) {
     (row.state(), row.commitment.as_ref().and_then(Commitment::unreadable).map(|unreadable| unreadable.reason))
 }
 

@@ -3,6 +3,10 @@
 //! Chain bytes, node messages, bucket names, file contents: an attacker may have written any of them (THREATS T1). They
 //! travel as [`Untrusted`], which has no `Display`; [`sanitize`] turns them into text whose every character is visible,
 //! has a width, and cannot move a cursor, ring a bell, or reorder the line.
+//!
+//! A backslash of the original stays a backslash. Somebody who publishes the six characters `\u{1b}` as such can make us
+//! show what an escape would look like, which deceives nobody about anything that matters; escaping backslashes in turn
+//! would grow at each passage through the cache, and would make quoted node messages hard to read.
 
 use std::fmt::{self, Write as _};
 
@@ -77,20 +81,12 @@ impl<'de> Deserialize<'de> for Untrusted {
 /// Makes text visible: control, format, private-use, unassigned and zero-width characters become `\u{…}`, and what
 /// lies past `limit` characters becomes `…`.
 pub fn sanitize(text: &str, limit: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(limit * 4));
-    for (index, c) in text.chars().enumerate() {
-        if index == limit {
-            out.push('…');
-            break;
-        }
-        push_visible(&mut out, c);
-    }
-    out
+    sanitize_bytes(text.as_bytes(), limit)
 }
 
 /// [`sanitize`] for bytes of unknown encoding; a byte that is no part of UTF-8 becomes `\x..`.
 pub fn sanitize_bytes(bytes: &[u8], limit: usize) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(bytes.len().min(limit.saturating_mul(4)));
     let mut budget = limit;
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -116,11 +112,7 @@ pub fn sanitize_bytes(bytes: &[u8], limit: usize) -> String {
 
 /// [`sanitize`] for a text of several lines that is ours to lay out: line feeds stay, each line is made visible.
 pub fn sanitize_lines(text: &str, limit: usize) -> String {
-    sanitize_each_line(text, limit).join("\n")
-}
-
-fn sanitize_each_line(text: &str, limit: usize) -> Vec<String> {
-    text.lines().map(|line| sanitize(line, limit)).collect()
+    text.lines().map(|line| sanitize(line, limit)).collect::<Vec<_>>().join("\n")
 }
 
 fn push_visible(out: &mut String, c: char) {
@@ -159,7 +151,18 @@ pub fn is_visible(c: char) -> bool {
             | G::ModifierSymbol
             | G::OtherSymbol
     );
-    drawn && !is_right_to_left(c) && c.width().unwrap_or(0) > 0
+    drawn && !is_right_to_left(c) && !joins_its_neighbour(c) && !is_drawn_blank(c) && c.width().unwrap_or(0) > 0
+}
+
+/// Letters and symbols that melt into what stands before them, so that a line is narrower than the sum of its
+/// characters: Lisu tone letters, Kirat Rai vowels, the halves of a flag, skin tones.
+fn joins_its_neighbour(c: char) -> bool {
+    matches!(u32::from(c), 0xA4F8..=0xA4FD | 0x16D63..=0x16D6A | 0x1F1E6..=0x1F1FF | 0x1F3FB..=0x1F3FF)
+}
+
+/// Letters and symbols by category, nothing by ink: Hangul filler, blank Braille pattern, null notehead.
+fn is_drawn_blank(c: char) -> bool {
+    matches!(u32::from(c), 0x115F | 0x2800 | 0x1D159)
 }
 
 /// Letters of right-to-left scripts reorder what stands beside them even without an override character.

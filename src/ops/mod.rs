@@ -1,1 +1,6 @@
-//! ops
+//! Use cases: the only place where the layers meet. A command line and a screen are two faces of these.
+
+pub mod context;
+pub mod doctor;
+pub mod live;
+pub mod survey;

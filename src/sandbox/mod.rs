@@ -1,1 +1,292 @@
-//! sandbox
+//! An embedded practice subnet: a real JSON-RPC node over WebSocket on loopback, with finney's metadata, real SCALE
+//! storage, blocks and finality, scenarios and faults.
+//!
+//! ```text
+//!   client ══ TCP ══ gate ── WebSocket server ── Metered ── rpc::* ── node ── chain ── state
+//!                     │                            │                   │
+//!             drop, refuse, stall            meter, latency, 429   blocks, events, faults
+//! ```
+//!
+//! Start with [`Sandbox::start`]. Everything is bound to loopback, the chain calls itself SANDBOX and has a genesis of
+//! its own ([`SANDBOX_GENESIS`]), and dropping the [`Sandbox`] ends its tasks and removes its files.
+
+mod base;
+mod block;
+mod chain;
+mod commitment;
+mod control;
+mod draft;
+mod faults;
+mod gate;
+mod metadata;
+mod meter;
+mod node;
+mod population;
+mod rpc;
+mod scenario;
+mod state;
+mod timeline;
+mod wallet;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonrpsee::server::{ServerHandle, stop_channel};
+use thiserror::Error;
+use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
+
+use base::BaseError;
+use draft::Act;
+use faults::FaultBoard;
+use gate::Gate;
+use metadata::Runtime;
+use node::{Clock, Node, wall_clock_ms};
+use timeline::Timeline;
+
+use crate::domain::hotkey::Hotkey;
+
+pub use block::{Block, Hash, SANDBOX_GENESIS};
+pub use chain::{FINALITY_LAG, HISTORY, KEPT_STATES};
+pub use commitment::{CommitmentSpec, Field, HashKind};
+pub use control::Faults;
+pub use faults::Throttle;
+pub use gate::Stall;
+pub use metadata::MetadataError;
+pub use meter::Reading;
+pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
+pub use scenario::{Scenario, ScenarioError};
+pub use wallet::Operator;
+
+/// The shortest block time: below it a debug build spends its time on blocks alone.
+pub const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);
+/// Most uids a subnet can have.
+pub const MAX_UIDS: u32 = 65_536;
+
+/// When blocks are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockTime {
+    /// By themselves, at least [`MIN_BLOCK_TIME`] apart; chain time is the wall clock's.
+    Every(Duration),
+    /// Only by [`Sandbox::produce_block`]; chain time advances by 12 s a block.
+    Manual,
+}
+
+/// How a sandbox is to be.
+#[derive(Debug, Clone)]
+pub struct SandboxOptions {
+    /// What the subnet looks like and what happens to it.
+    pub scenario: Scenario,
+    /// Uids on subnet 81, 1 to [`MAX_UIDS`].
+    pub uids: u32,
+    /// When blocks are made.
+    pub block_time: BlockTime,
+    /// Added to every request and handshake.
+    pub latency: Duration,
+    /// Port on 127.0.0.1, 0 for any free one.
+    pub port: u16,
+    /// Chain time of the first best block in milliseconds since the Unix epoch; the wall clock's when `None`.
+    pub now_ms: Option<u64>,
+}
+
+impl SandboxOptions {
+    /// 256 uids, a block every 12 s, no latency, any free port.
+    pub const fn new(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            uids: 256,
+            block_time: BlockTime::Every(Duration::from_secs(12)),
+            latency: Duration::ZERO,
+            port: 0,
+            now_ms: None,
+        }
+    }
+}
+
+/// Why a sandbox does not start, or cannot go on.
+#[derive(Debug, Error)]
+pub enum SandboxError {
+    /// The number of uids is out of range.
+    #[error("a practice subnet has 1 to {MAX_UIDS} uids, not {0}: choose a number within that range")]
+    Uids(u32),
+    /// Blocks would come faster than they can be made.
+    #[error("a block every {0:?} is too fast: choose {MIN_BLOCK_TIME:?} or more")]
+    BlockTime(Duration),
+    /// The port is taken or not allowed.
+    #[error("the sandbox cannot listen on 127.0.0.1:{port} ({reason}): choose another port, or 0 for any free one")]
+    Listen {
+        /// The port asked for.
+        port: u16,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// The practice folder cannot be written.
+    #[error("the practice wallet cannot be written ({0}): free the temporary directory or set TMPDIR to another")]
+    Folder(io::Error),
+    /// The embedded metadata is of no use.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The scenario is of no use.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// Two methods have one name.
+    #[error("the sandbox's methods cannot be registered ({0}): report this as a defect")]
+    Methods(#[from] jsonrpsee::server::RegisterMethodError),
+    /// The gate could not carry out an order.
+    #[error("the sandbox's connections cannot be controlled ({0}): start the sandbox anew")]
+    Gate(#[from] io::Error),
+    /// A task ended unexpectedly.
+    #[error("the sandbox could not be prepared ({0}): report this as a defect")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl From<BaseError> for SandboxError {
+    fn from(error: BaseError) -> Self {
+        match error {
+            BaseError::Metadata(error) => error.into(),
+            BaseError::Scenario(error) => error.into(),
+        }
+    }
+}
+
+/// A running sandbox. Dropping it ends its tasks, closes its sockets and removes its files.
+#[derive(Debug)]
+pub struct Sandbox {
+    node: Arc<Node>,
+    url: String,
+    faults: Faults,
+    operator: Option<Operator>,
+    timeline: Arc<Mutex<Timeline>>,
+    server: ServerHandle,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Sandbox {
+    /// Builds the chain, listens on loopback and starts making blocks.
+    pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
+        check(&options)?;
+        let SandboxOptions { scenario, uids, block_time, latency, port, now_ms } = options;
+        let operator = Operator::prepare(scenario.operator.local).map_err(SandboxError::Folder)?;
+        let clock = if block_time == BlockTime::Manual { Clock::Stepped } else { Clock::Wall };
+        let built = scenario.clone();
+        let chain = tokio::task::spawn_blocking(move || build_chain(&built, uids, now_ms)).await??;
+        let node = Arc::new(Node::new(chain, clock, FaultBoard::new(latency)));
+        let (stop, server) = stop_channel();
+        let methods = rpc::methods(Arc::clone(&node))?;
+        let (gate, handle) = Gate::bind(port, Arc::clone(&node), methods, rpc::config(), stop)
+            .await
+            .map_err(|reason| SandboxError::Listen { port, reason })?;
+        let url = format!("ws://{}", gate.address());
+        let faults = Faults::new(Arc::clone(&node), handle, latency);
+        let timeline = Timeline::new(Arc::clone(&node), faults.clone(), scenario);
+        let timeline = Arc::new(Mutex::new(timeline));
+        let mut tasks = vec![tokio::spawn(gate.run()).abort_handle()];
+        if let BlockTime::Every(period) = block_time {
+            tasks.push(tokio::spawn(make_blocks(Arc::clone(&timeline), period)).abort_handle());
+        }
+        Ok(Self { node, url, faults, operator, timeline, server, tasks })
+    }
+
+    /// Where the node listens: `ws://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The operator who practises; `None` in a scenario without wallet and credentials.
+    pub const fn operator(&self) -> Option<&Operator> {
+        self.operator.as_ref()
+    }
+
+    /// Lets one block time pass: events that are due happen and a block is made (unless the head is stale on purpose).
+    /// Returns the best block. Every subscription has been woken when this returns.
+    pub async fn produce_block(&self) -> Result<Arc<Block>, SandboxError> {
+        self.timeline.lock().await.tick().await
+    }
+
+    /// The best block.
+    pub fn best(&self) -> Arc<Block> {
+        Arc::clone(self.node.chain().best())
+    }
+
+    /// The last finalized block.
+    pub fn finalized(&self) -> Arc<Block> {
+        Arc::clone(self.node.chain().finalized())
+    }
+
+    /// Sets a uid's commitment in the next block. The uid's first hotkey commits, whoever holds the uid now.
+    pub fn commit(&self, uid: u16, spec: CommitmentSpec) {
+        self.commit_as(hotkey(uid), spec);
+    }
+
+    /// Sets a hotkey's commitment in the next block, be it on the subnet or not.
+    pub fn commit_as(&self, hotkey: Hotkey, spec: CommitmentSpec) {
+        self.node.queue(Act::Commit { hotkey, spec });
+    }
+
+    /// Gives a uid to a hotkey in the next block; the commitment of who had it stays behind.
+    pub fn register(&self, uid: u16, hotkey: Hotkey) {
+        self.node.queue(Act::Register { uid, hotkey });
+    }
+
+    /// The switches of everything that can go wrong.
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// What has been asked of the node since the start or the last reset.
+    pub fn meter(&self) -> Reading {
+        self.node.meter.read()
+    }
+
+    /// Starts the meters anew.
+    pub fn reset_meter(&self) {
+        self.node.meter.reset();
+    }
+
+    /// Every commitment of subnet 81 at the best block, as stored: hotkey and value.
+    pub fn commitments(&self) -> Result<Vec<(Hotkey, Vec<u8>)>, SandboxError> {
+        Ok(self.node.commitments()?)
+    }
+
+    /// Ends the sandbox; the same as dropping it.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+        // It fails only when everything has stopped already.
+        self.server.stop().ok();
+    }
+}
+
+fn check(options: &SandboxOptions) -> Result<(), SandboxError> {
+    if !(1..=MAX_UIDS).contains(&options.uids) {
+        return Err(SandboxError::Uids(options.uids));
+    }
+    match options.block_time {
+        BlockTime::Every(period) if period < MIN_BLOCK_TIME => Err(SandboxError::BlockTime(period)),
+        _ => Ok(()),
+    }
+}
+
+fn build_chain(scenario: &Scenario, uids: u32, now_ms: Option<u64>) -> Result<chain::Chain, SandboxError> {
+    let runtime = Runtime::finney()?;
+    let base = base::build(&runtime, scenario, uids)?;
+    Ok(chain::Chain::new(&runtime, scenario.head, now_ms.unwrap_or_else(wall_clock_ms), base)?)
+}
+
+async fn make_blocks(timeline: Arc<Mutex<Timeline>>, period: Duration) {
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = timeline.lock().await.tick().await {
+            tracing::error!(%error, "the sandbox makes no more blocks");
+            return;
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::atomic::PrivateDir;
 use super::error::StateError;
@@ -78,6 +79,29 @@ impl Snapshots {
             Err(corrupt("it is of another subnet"))
         }
     }
+}
+
+/// Which chain answered at an endpoint that is no network by name, so that its last snapshot is found before it answers
+/// again.
+impl Snapshots {
+    /// Notes the genesis found at an endpoint.
+    pub fn note_genesis(&self, endpoint: &str, genesis: BlockHash) -> Result<(), StateError> {
+        if self.genesis_at(endpoint)? == Some(genesis) {
+            return Ok(());
+        }
+        self.dir.write(&endpoint_file(endpoint), genesis.to_string().as_bytes())
+    }
+
+    /// The genesis found there last. A file that makes no sense counts as none and is replaced by the next note.
+    pub fn genesis_at(&self, endpoint: &str) -> Result<Option<BlockHash>, StateError> {
+        let bytes = self.dir.read(&endpoint_file(endpoint), 128)?;
+        Ok(bytes.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.trim().parse().ok()))
+    }
+}
+
+/// An endpoint may hold an API key in its path: its name on disk is a hash.
+fn endpoint_file(endpoint: &str) -> String {
+    format!("genesis-at-{}", hex::encode(&Sha256::digest(endpoint)[..16]))
 }
 
 fn file_name(genesis: BlockHash, netuid: u16) -> String {

@@ -4,6 +4,7 @@ use std::fs;
 
 use grail_console::config::dotenv::{Dotenv, DotenvError, FaultKind, MAX_BYTES, MAX_EXPANDED, Place};
 use grail_console::domain::environment::Environment;
+use grail_console::domain::secret::SecretKey;
 use proptest::prelude::*;
 
 fn environment() -> Environment {
@@ -119,7 +120,7 @@ fn a_line_that_cannot_be_read_is_reported_and_the_rest_is_read() {
         ]
     );
     assert_eq!(file.get("A").unwrap().0.expose(), "1");
-    assert_eq!(file.get("F").unwrap(), (&"6".into_secret(), 7));
+    assert_eq!(file.get("F").unwrap(), (&SecretKey::new("6"), 7));
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn values_that_double_at_every_line_are_stopped() {
     }
     let file = parse(&text);
     assert!(file.faults.iter().any(|f| f.kind == FaultKind::Overgrown));
-    assert!(file.entries.iter().filter_map(|e| e.value.as_ref()).map(|v| v.chars()).sum::<usize>() <= MAX_EXPANDED);
+    assert!(file.entries.iter().filter_map(|e| e.value.as_ref()).map(SecretKey::chars).sum::<usize>() <= MAX_EXPANDED);
 }
 
 #[test]
@@ -200,16 +201,6 @@ fn line_numbers_count_the_lines_inside_quotes_and_every_kind_of_line_end() {
     assert_eq!(file.get("A").unwrap().0.expose(), "1\n2\n3");
 }
 
-trait IntoSecret {
-    fn into_secret(self) -> grail_console::domain::secret::SecretKey;
-}
-
-impl IntoSecret for &str {
-    fn into_secret(self) -> grail_console::domain::secret::SecretKey {
-        grail_console::domain::secret::SecretKey::new(self)
-    }
-}
-
 /// Text made of the signs that mean something in a `.env`, so that the grammar is met often.
 fn dotenv_text() -> impl Strategy<Value = String> {
     let sign = prop_oneof![
@@ -244,7 +235,7 @@ proptest! {
 
     #[test]
     fn the_last_definition_counts(values in proptest::collection::vec("[a-z]{1,8}", 1..6)) {
-        let text: String = values.iter().map(|v| format!("A={v}\n")).collect();
+        let text: String = values.iter().flat_map(|value| ["A=", value, "\n"]).collect();
         prop_assert_eq!(value(&text, "A"), values.last().cloned());
     }
 }

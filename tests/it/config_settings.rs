@@ -10,6 +10,8 @@ use grail_console::domain::credentials::{Source, Variable};
 use grail_console::domain::environment::Environment;
 use grail_console::domain::provider::{Jurisdiction, Provider};
 
+use crate::state_files::{again_under, child_dir};
+
 struct Home(tempfile::TempDir);
 
 impl Home {
@@ -129,13 +131,17 @@ fn every_place_that_defines_a_credential_is_kept_and_the_env_file_comes_first() 
 
 #[test]
 fn a_hostile_env_in_the_current_directory_has_no_effect() {
-    let cwd = std::env::current_dir().unwrap();
-    let planted = cwd.join(".env");
-    assert!(!planted.exists(), "the test plants this file itself");
-    fs::write(&planted, "NETUID=666\nBT_CHAIN_ENDPOINT=wss://evil.example\nR2_ENDPOINT_URL=https://evil.example\n")
-        .unwrap();
-    let loaded = Configuration::load(&Flags::default(), &Environment::default(), None);
-    fs::remove_file(&planted).unwrap();
+    const TEST: &str = "config_settings::a_hostile_env_in_the_current_directory_has_no_effect";
+    let hostile = "NETUID=666\nBT_CHAIN_ENDPOINT=wss://evil.example\nR2_ENDPOINT_URL=https://evil.example\n";
+    let Some(cwd) = child_dir() else {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(".env"), hostile).unwrap();
+        again_under(TEST, "cd \"$GRAIL_CONSOLE_TEST_DIR\" && exec {}", dir.path());
+        return;
+    };
+    assert_eq!(fs::read_to_string(".env").unwrap(), hostile, "the test runs where the file lies");
+    let home: Environment = [("HOME", cwd.to_str().unwrap())].into_iter().collect();
+    let loaded = Configuration::load(&Flags::default(), &home, Some(&cwd.join("config.toml")));
     let settings = loaded.unwrap().settings;
     assert_eq!((settings.netuid.value, settings.endpoint, settings.s3_endpoint), (81, None, None));
 }
@@ -156,6 +162,34 @@ fn the_lines_of_a_malformed_env_file_become_findings() {
     let loaded = home.load(&Flags { env_file: Some(env_file), ..Flags::default() }, "", &[]).unwrap();
     assert_eq!(codes(&loaded), ["env_file_line"]);
     assert!(loaded.findings[0].what.contains("line 2, column 14"), "{:?}", loaded.findings);
+}
+
+#[test]
+fn a_file_that_is_no_env_file_does_not_flood_the_findings() {
+    let home = Home::new();
+    let env_file = home.file("grail.env", &format!("NETUID=81\n{}A='open\n", "just words here\n".repeat(500)));
+    let loaded = home.load(&Flags { env_file: Some(env_file), ..Flags::default() }, "", &[]).unwrap();
+    assert_eq!(loaded.findings.len(), 21);
+    assert!(loaded.findings[20].what.contains("481 more"), "{:?}", loaded.findings[20]);
+}
+
+#[test]
+fn no_secret_is_in_what_the_configuration_shows_of_itself() {
+    let home = Home::new();
+    let canary = "c4na7yc4na7yc4na7y";
+    let text = format!(
+        "NETUID=81\nR2_READ_SECRET_ACCESS_KEY={canary}1\nR2_BUCKET_ID={canary}2\nHF_TOKEN={canary}3\nB='{canary}4\n"
+    );
+    let env_file = home.file("grail.env", &text);
+    let exported = format!("{canary}5");
+    let variables = [("R2_WRITE_SECRET_ACCESS_KEY", exported.as_str())];
+    let loaded = home.load(&Flags { env_file: Some(env_file), ..Flags::default() }, "", &variables).unwrap();
+    let shown = format!("{loaded:?} {}", serde_json::to_string(&loaded.settings).unwrap());
+    assert!(!shown.contains(canary), "{shown}");
+    let environment: Environment = variables.iter().copied().collect();
+    assert_eq!(format!("{environment:?}"), "{\"R2_WRITE_SECRET_ACCESS_KEY\"}");
+    let known: Vec<_> = loaded.secrets.iter().map(|secret| secret.expose().replace(canary, "")).collect();
+    assert_eq!(known, ["1", "3", "5"], "what the log has to keep out");
 }
 
 #[test]
@@ -181,7 +215,7 @@ fn the_example_file_parses_and_both_of_its_profiles_resolve() {
     assert_eq!(miner.profile.as_ref().unwrap().value, "miner");
     assert_eq!(miner.env_file.as_ref().unwrap().value, home.0.path().join("grail/.env"));
     assert_eq!(miner.provider().unwrap(), Provider::R2(Jurisdiction::Default));
-    assert_eq!((miner.theme.value, miner.mouse.value), (Theme::Auto, false));
+    assert_eq!(miner.theme.value, Theme::Auto);
     let local =
         home.load(&Flags { profile: Some("local".to_owned()), ..Flags::default() }, &text, &[]).unwrap().settings;
     assert_eq!((local.netuid.value, local.network_beside_endpoint()), (2, None));
@@ -217,7 +251,7 @@ fn an_error_of_the_configuration_shows_no_value_that_may_be_a_secret() {
         format!("R2_WRITE_SECRET_ACCESS_KEY = \"{secret}\"\n"),
         format!("theme = \"{secret}\"\n"),
         format!("theme = \"{phrase}\"\n"),
-        format!("mouse = \"{phrase}\"\n"),
+        format!("read_only = \"{phrase}\"\n"),
         format!("{secret}\n"),
         format!("{secret} = 1\n"),
         format!("[profile.a]\npassword = \"hunter2 {phrase}\"\n"),
@@ -245,7 +279,7 @@ fn an_unreadable_configuration_is_named() {
     let error = ConfigFile::read(home.0.path()).unwrap_err();
     assert!(matches!(error, ConfigFileError::Unreadable { .. }), "{error:?}");
     let bytes = home.0.path().join("bytes.toml");
-    fs::write(&bytes, b"mouse = true\nwallet = \"\xff\"\n").unwrap();
+    fs::write(&bytes, b"theme = \"dark\"\nwallet = \"\xff\"\n").unwrap();
     match ConfigFile::read(&bytes) {
         Err(ConfigFileError::Invalid { place, .. }) => assert_eq!(place, Place { line: 2, column: 11 }),
         other => panic!("{other:?}"),

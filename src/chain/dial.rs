@@ -1,0 +1,163 @@
+//! From an endpoint to an open WebSocket: name, TCP, TLS, handshake, each with its own fault and all under one deadline.
+//!
+//! The WebSocket library could dial by itself, but it resolves names on the runtime's own threads (a slow resolver would
+//! freeze the console), follows redirects to other hosts, and tells these faults apart poorly.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonrpsee::client_transport::ws::WsHandshakeError;
+use jsonrpsee::core::client::{Client, Error as ClientError};
+use jsonrpsee::ws_client::{PingConfig, WsClientBuilder};
+use rustls_platform_verifier::Verifier;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, Error as TlsError, crypto};
+use url::Url;
+
+use super::error::Fault;
+use super::options::CallLimits;
+use super::recorder::{Heard, Recorder};
+use crate::domain::network::Endpoint;
+use crate::domain::untrusted::Untrusted;
+
+/// WebSocket pings keep middleboxes from forgetting an idle connection.
+const PING_EVERY: Duration = Duration::from_secs(30);
+/// Messages a subscription may lag behind before it is dropped; a block brings a handful.
+const SUBSCRIPTION_BUFFER: usize = 512;
+
+/// TCP or TLS, as one type.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Opens the connection.
+pub(super) async fn dial(endpoint: &Endpoint, limits: &CallLimits) -> Result<Client, Fault> {
+    let url = Url::parse(endpoint.url()).map_err(|error| Fault::NameUnresolved { why: error.to_string() })?;
+    let by = Deadline { at: Instant::now() + limits.connect, after: limits.connect };
+    let tcp = reach(&url, &by, limits).await?;
+    let stream: Box<dyn Stream> = match url.scheme() {
+        "wss" => Box::new(by.keep("the TLS handshake", secure(&url, tcp)).await??),
+        _ => Box::new(tcp),
+    };
+    by.keep("the WebSocket handshake", upgrade(&url, stream, limits)).await?
+}
+
+struct Deadline {
+    at: Instant,
+    after: Duration,
+}
+
+impl Deadline {
+    async fn keep<T>(&self, what: &'static str, work: impl Future<Output = T>) -> Result<T, Fault> {
+        timeout_at(self.at, work).await.map_err(|_| Fault::Deadline { what, after: self.after })
+    }
+}
+
+async fn reach(url: &Url, by: &Deadline, limits: &CallLimits) -> Result<TcpStream, Fault> {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let port = url.port_or_known_default().unwrap_or(443);
+    let found = by.keep("the name lookup", lookup_host((host, port))).await?;
+    let addresses: Vec<SocketAddr> = found.map_err(|error| Fault::NameUnresolved { why: plain(&error) })?.collect();
+    let mut why = "the name has no address".to_owned();
+    for address in addresses {
+        match by.keep("the TCP connection", timeout(limits.connect_each, TcpStream::connect(address))).await? {
+            Ok(Ok(stream)) => {
+                // Small requests that wait for each other: collecting them would cost a round trip each.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => why = plain(&error),
+            Err(_) => why = format!("no answer within {} s", limits.connect_each.as_secs_f32()),
+        }
+    }
+    Err(Fault::Unreachable { why })
+}
+
+/// The usual I/O errors by their kind, whose words are the same on every system.
+fn plain(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        kind @ (Kind::ConnectionRefused | Kind::ConnectionReset | Kind::UnexpectedEof | Kind::TimedOut) => {
+            kind.to_string()
+        }
+        _ => error.to_string(),
+    }
+}
+
+async fn secure(url: &Url, tcp: TcpStream) -> Result<impl Stream + use<>, Fault> {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name =
+        ServerName::try_from(host).map_err(|error| Fault::Tls { why: Untrusted::from_text(error.to_string()) })?;
+    let config = tls_config().map_err(|error| tls_fault(&error))?;
+    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|error| {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+        inner.map_or_else(|| Fault::Tls { why: Untrusted::from_text(plain(&error)) }, tls_fault)
+    })
+}
+
+fn tls_config() -> Result<ClientConfig, TlsError> {
+    let provider = Arc::new(crypto::ring::default_provider());
+    let verifier = Verifier::new().with_provider(Arc::clone(&provider));
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// The platform's verifier reports an empty certificate store, and nothing else, as a general error.
+fn tls_fault(error: &TlsError) -> Fault {
+    match error {
+        TlsError::General(_) => Fault::NoRootCertificates,
+        other => Fault::Tls { why: Untrusted::from_text(other.to_string()) },
+    }
+}
+
+async fn upgrade(url: &Url, stream: Box<dyn Stream>, limits: &CallLimits) -> Result<Client, Fault> {
+    let heard = Heard::default();
+    WsClientBuilder::new()
+        .max_request_size(limits.message)
+        .max_response_size(limits.message)
+        .max_frame_size(limits.message)
+        .request_timeout(limits.call)
+        .connection_timeout(limits.connect)
+        .max_buffer_capacity_per_subscription(SUBSCRIPTION_BUFFER)
+        .enable_ws_ping(PingConfig::new().ping_interval(PING_EVERY))
+        .build_with_stream(url.as_str(), Recorder::new(stream, heard.clone()))
+        .await
+        .map_err(|error| refused(&error, &heard, limits))
+}
+
+fn refused(error: &ClientError, heard: &Heard, limits: &CallLimits) -> Fault {
+    let handshake = match error {
+        ClientError::Transport(inner) => inner.downcast_ref::<WsHandshakeError>(),
+        _ => None,
+    };
+    match handshake {
+        Some(WsHandshakeError::Rejected { status_code: 429 }) => {
+            Fault::RateLimited { retry_after: heard.retry_after() }
+        }
+        Some(WsHandshakeError::Rejected { status_code: status @ (401 | 403 | 500..=599) }) => {
+            Fault::HttpStatus { status: *status }
+        }
+        Some(WsHandshakeError::Timeout(_)) => {
+            Fault::Deadline { what: "the WebSocket handshake", after: limits.connect }
+        }
+        Some(WsHandshakeError::Io(io)) => Fault::Closed { why: Untrusted::from_text(plain(io)) },
+        _ => Fault::NotANode { why: said(heard, error) },
+    }
+}
+
+/// What a server that is no node said first, or else what the library made of it.
+fn said(heard: &Heard, error: &ClientError) -> Untrusted {
+    let line = heard.first_line();
+    if line.is_empty() { Untrusted::from_text(error.to_string()) } else { Untrusted::from_bytes(line) }
+}

@@ -1,0 +1,411 @@
+//! Following a subnet on one connection: the node tells what changes, nothing is polled.
+//!
+//! Changes come from storage subscriptions on every key that matters, with `System.Number` riding along so that each
+//! says which best block it is of. A best block may still be replaced, so what changed is looked at once more when its
+//! height is finalized. What a subscription cannot tell (blocks that the node skipped, a runtime upgrade, uids that
+//! vanished) makes the whole subnet be read again, at a finalized block, beside the table that stays.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::stream::{FuturesOrdered, SelectAll};
+use futures::{StreamExt, TryStreamExt};
+use parity_scale_codec::Encode;
+use sp_crypto_hashing::blake2_256;
+use subxt_rpcs::Error as RpcError;
+use subxt_rpcs::client::RpcSubscription;
+use subxt_rpcs::methods::legacy::RuntimeVersion;
+use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, sleep_until};
+
+use super::error::{ChainError, Fault};
+use super::metadata::Schemas;
+use super::options::FeedOptions;
+use super::session::{ChangeSet, Header, Session};
+use super::snapshot::{Greeting, Reading, Subject, greet, query, read};
+use super::table::{Delta, Table, Watch};
+use crate::domain::feed::FeedEvent;
+use crate::domain::network::{BlockHash, Endpoint};
+use crate::domain::snapshot::ChainIdentity;
+
+/// Storage subscriptions on one connection; nodes allow about a thousand. Past this many they are made anew as few.
+const MOST_SUBSCRIPTIONS: usize = 128;
+/// Blocks from the notice of an upgrade until it is finalized *and* has migrated its storage: the new code runs one
+/// block after it was set, and the notice may come before its own block's.
+const UPGRADE_BLOCKS: u64 = 2;
+
+/// Why following ended.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Nobody listens any more.
+    Unheard,
+    /// The connection is of no use any more.
+    Lost(ChainError),
+}
+
+impl From<ChainError> for Stop {
+    fn from(error: ChainError) -> Self {
+        Self::Lost(error)
+    }
+}
+
+/// What following needs from the feed that it is a part of.
+pub(super) struct Context<'f> {
+    /// What is followed.
+    pub(super) subject: Subject<'f>,
+    /// How.
+    pub(super) options: &'f FeedOptions,
+    /// Where events go.
+    pub(super) events: &'f Sender<FeedEvent>,
+    /// Schemas, kept from one connection to the next.
+    pub(super) schemas: &'f mut Schemas,
+}
+
+impl Context<'_> {
+    async fn tell(&self, event: FeedEvent) -> Result<(), Stop> {
+        self.events.send(event).await.map_err(|_| Stop::Unheard)
+    }
+}
+
+/// Connects and follows until something ends it. `settled` becomes the moment at which the first snapshot was told.
+pub(super) async fn run(context: Context<'_>, endpoint: &Endpoint, settled: &mut Option<Instant>) -> Stop {
+    match open(context, endpoint, settled).await {
+        Ok(mut live) => live.follow().await,
+        Err(stop) => stop,
+    }
+}
+
+async fn open<'f>(context: Context<'f>, endpoint: &Endpoint, settled: &mut Option<Instant>) -> Result<Live<'f>, Stop> {
+    let session = Session::open(endpoint, &context.options.limits).await?;
+    let greeting = greet(&session, context.subject.network).await?;
+    let chain = ChainIdentity {
+        network: context.subject.network.name.clone(),
+        endpoint: endpoint.to_string(),
+        genesis: greeting.genesis,
+        spec_version: greeting.spec,
+    };
+    context.tell(FeedEvent::Connected { chain, latency_ms: millis(greeting.latency) }).await?;
+    let Reading { snapshot, table } = read(&session, context.subject, &greeting, context.schemas).await?;
+    let (spec, number) = (snapshot.chain.spec_version, snapshot.at.number);
+    context.tell(FeedEvent::Snapshot(Box::new(snapshot))).await?;
+    *settled = Some(Instant::now());
+    Live::begin(context, session, greeting, table, Progress::new(spec, number)).await
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Where the chain stands, as far as this connection told.
+#[derive(Debug)]
+struct Progress {
+    /// Spec version that values are read with.
+    spec: u32,
+    /// Spec version announced for the best block, while it is another.
+    announced: Option<u32>,
+    /// Number of the best block.
+    best: u64,
+    /// When it arrived.
+    best_at: Instant,
+    /// When anything arrived.
+    heard_at: Instant,
+    /// When the round trip was measured.
+    measured_at: Instant,
+    /// When a stall was told last.
+    stall_told: Option<Instant>,
+    /// The subnet is to be read again once this block is finalized.
+    reread_from: Option<u64>,
+    /// What changed in which best block, until that height is finalized.
+    unconfirmed: BTreeMap<Watch, u64>,
+}
+
+impl Progress {
+    fn new(spec: u32, best: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            spec,
+            announced: None,
+            best,
+            best_at: now,
+            heard_at: now,
+            measured_at: now,
+            stall_told: None,
+            reread_from: None,
+            unconfirmed: BTreeMap::new(),
+        }
+    }
+
+    fn reread(&mut self, from: u64) {
+        self.reread_from = Some(self.reread_from.map_or(from, |earlier| earlier.max(from)));
+    }
+
+    /// What changed up to a block, leaving what changed later.
+    fn confirmable(&mut self, finalized: u64) -> Vec<Watch> {
+        let due = self.unconfirmed.iter().filter(|(_, block)| **block <= finalized).map(|(watch, _)| *watch).collect();
+        self.unconfirmed.retain(|_, block| *block > finalized);
+        due
+    }
+}
+
+/// What the select loop woke up for.
+enum Woken {
+    Version(Option<Result<RuntimeVersion, RpcError>>),
+    Changes(Option<Result<ChangeSet, RpcError>>),
+    Best(Option<Result<Header, RpcError>>),
+    Finalized(Option<Result<Header, RpcError>>),
+    Tick,
+}
+
+struct Live<'f> {
+    context: Context<'f>,
+    session: Session,
+    greeting: Greeting,
+    table: Table,
+    progress: Progress,
+    changes: SelectAll<RpcSubscription<ChangeSet>>,
+    best: RpcSubscription<Header>,
+    finalized: RpcSubscription<Header>,
+    versions: RpcSubscription<RuntimeVersion>,
+}
+
+impl<'f> Live<'f> {
+    /// Subscribes to everything; the storage subscriptions begin by telling the best block's values, which closes the
+    /// gap between it and the finalized one that was read.
+    async fn begin(
+        context: Context<'f>,
+        session: Session,
+        greeting: Greeting,
+        mut table: Table,
+        progress: Progress,
+    ) -> Result<Self, Stop> {
+        let (changes, best, finalized, versions) = tokio::try_join!(
+            watch_all(&session, &mut table),
+            session.best_heads(),
+            session.finalized_heads(),
+            session.runtime_versions()
+        )?;
+        Ok(Self { context, session, greeting, table, progress, changes, best, finalized, versions })
+    }
+
+    async fn follow(&mut self) -> Stop {
+        loop {
+            if let Err(stop) = self.step().await {
+                return stop;
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<(), Stop> {
+        let tick = sleep_until(self.next_tick());
+        let events = self.context.events;
+        // Versions first: an upgrade must be known before values written by it are read.
+        let woken = tokio::select! {
+            biased;
+            () = events.closed() => return Err(Stop::Unheard),
+            version = self.versions.next() => Woken::Version(version),
+            best = self.best.next() => Woken::Best(best),
+            changes = self.changes.next() => Woken::Changes(changes),
+            finalized = self.finalized.next() => Woken::Finalized(finalized),
+            () = tick => Woken::Tick,
+        };
+        if !matches!(woken, Woken::Tick) {
+            self.progress.heard_at = Instant::now();
+        }
+        match woken {
+            Woken::Version(version) => {
+                let version = arrived(&self.session, version).await?;
+                self.on_version(version.spec_version);
+                Ok(())
+            }
+            Woken::Best(head) => {
+                let head = arrived(&self.session, head).await?;
+                self.on_best(head.number).await
+            }
+            Woken::Changes(changes) => {
+                let changes = arrived(&self.session, changes).await?;
+                self.on_changes(changes).await
+            }
+            Woken::Finalized(head) => {
+                let head = arrived(&self.session, head).await?;
+                let hash = BlockHash(blake2_256(&head.encode()));
+                self.on_finalized(head.number, hash).await
+            }
+            Woken::Tick => self.on_tick().await,
+        }
+    }
+
+    fn on_version(&mut self, spec: u32) {
+        if spec == self.progress.spec {
+            self.progress.announced = None;
+        } else if self.progress.announced != Some(spec) {
+            self.progress.announced = Some(spec);
+            self.progress.reread(self.progress.best + UPGRADE_BLOCKS);
+        }
+    }
+
+    async fn on_best(&mut self, number: u64) -> Result<(), Stop> {
+        let progress = &mut self.progress;
+        if number > progress.best + 1 && progress.stall_told.is_some() {
+            progress.reread(number);
+        }
+        progress.best = number;
+        progress.best_at = Instant::now();
+        progress.stall_told = None;
+        self.context.tell(FeedEvent::BestHead { number }).await
+    }
+
+    async fn on_changes(&mut self, set: ChangeSet) -> Result<(), Stop> {
+        if self.progress.announced.is_some() {
+            // Written by a runtime whose metadata is not here yet; the reading that follows brings it all.
+            return Ok(());
+        }
+        let values = set.changes.iter().filter_map(|(key, value)| {
+            let watch = self.table.keys.watch(&key.0)?;
+            Some((watch, value.as_ref().map(|value| value.0.as_slice())))
+        });
+        let values: Vec<_> = values.collect();
+        let delta = self.table.apply(values);
+        if delta.touched.is_empty() {
+            return Ok(());
+        }
+        let number = match delta.number {
+            Some(number) => number,
+            None => self.session.header(set.block).await?.number,
+        };
+        self.digest(delta, number).await
+    }
+
+    /// Tells a change, follows what it brought into view, and remembers to look again at finality.
+    async fn digest(&mut self, delta: Delta, number: u64) -> Result<(), Stop> {
+        if !self.table.exists() {
+            let netuid = self.context.subject.netuid;
+            return Err(self.session.fault(Fault::NoSuchSubnet { netuid }).into());
+        }
+        if delta.shrunk {
+            self.progress.reread(number);
+        }
+        self.progress.unconfirmed.extend(delta.touched.iter().map(|watch| (*watch, number)));
+        if !delta.is_empty() {
+            self.context.tell(FeedEvent::Changed(Box::new(delta.at(number)))).await?;
+        }
+        let overlooked = self.table.overlooked();
+        if overlooked.is_empty() {
+            Ok(())
+        } else if self.changes.len() >= MOST_SUBSCRIPTIONS {
+            self.changes = watch_all(&self.session, &mut self.table).await?;
+            Ok(())
+        } else {
+            let more = self.table.expect(overlooked);
+            self.changes.extend(watch_some(&self.session, &self.table, &more).await?);
+            Ok(())
+        }
+    }
+
+    async fn on_finalized(&mut self, number: u64, hash: BlockHash) -> Result<(), Stop> {
+        self.context.tell(FeedEvent::FinalizedHead { number, hash }).await?;
+        if self.progress.reread_from.is_some_and(|from| number >= from) {
+            return self.reread(number, hash).await;
+        }
+        let due = self.progress.confirmable(number);
+        if due.is_empty() || self.progress.announced.is_some() {
+            return Ok(());
+        }
+        let values = query(&self.session, &self.table.keys, due, hash).await?;
+        let delta = self.table.apply(values.iter().map(|(watch, value)| (*watch, value.as_deref())));
+        if delta.touched.is_empty() { Ok(()) } else { self.digest(delta, number).await }
+    }
+
+    /// Reads the whole subnet at a finalized block, without letting go of the connection.
+    async fn reread(&mut self, number: u64, hash: BlockHash) -> Result<(), Stop> {
+        let spec = self.progress.announced.unwrap_or(self.progress.spec);
+        self.greeting = Greeting { head: hash, spec, ..self.greeting };
+        let reading = read(&self.session, self.context.subject, &self.greeting, self.context.schemas).await?;
+        let Reading { snapshot, table } = reading;
+        let spec = snapshot.chain.spec_version;
+        self.progress.unconfirmed.clear();
+        self.progress.reread_from = None;
+        if spec != self.progress.spec {
+            self.progress.spec = spec;
+            self.context.tell(FeedEvent::Upgraded { spec_version: spec }).await?;
+        }
+        match self.progress.announced {
+            // Not there yet: the notice ran ahead of finality by more than usual.
+            Some(announced) if announced != spec => self.progress.reread(number + 1),
+            _ => self.progress.announced = None,
+        }
+        self.table = table;
+        self.context.tell(FeedEvent::Snapshot(Box::new(snapshot))).await?;
+        self.changes = watch_all(&self.session, &mut self.table).await?;
+        Ok(())
+    }
+
+    fn next_tick(&self) -> Instant {
+        let (progress, options) = (&self.progress, self.context.options);
+        let stall = match progress.stall_told {
+            Some(told) => told + options.stalled_again,
+            None => progress.best_at + options.stalled,
+        };
+        stall.min(progress.heard_at + options.quiet).min(progress.measured_at + options.latency)
+    }
+
+    async fn on_tick(&mut self) -> Result<(), Stop> {
+        let now = Instant::now();
+        let options = self.context.options;
+        let progress = &mut self.progress;
+        let late = now.duration_since(progress.best_at);
+        let since_told = progress.stall_told.map(|told| now.duration_since(told));
+        if late >= options.stalled && since_told.is_none_or(|since| since >= options.stalled_again) {
+            progress.stall_told = Some(now);
+            let (number, seconds) = (progress.best, late.as_secs());
+            self.context.tell(FeedEvent::Stalled { number, seconds }).await?;
+            if late >= options.stalled_too_long && self.context.subject.network.endpoints.len() > 1 {
+                return Err(self.session.fault(Fault::Stalled { number, seconds }).into());
+            }
+        }
+        let progress = &self.progress;
+        if now >= progress.heard_at + options.quiet || now >= progress.measured_at + options.latency {
+            let ms = millis(self.session.round_trip().await?);
+            self.progress.heard_at = Instant::now();
+            self.progress.measured_at = self.progress.heard_at;
+            self.context.tell(FeedEvent::Latency { ms }).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Subscribes to everything that the subnet has.
+async fn watch_all(session: &Session, table: &mut Table) -> Result<SelectAll<RpcSubscription<ChangeSet>>, ChainError> {
+    let overlooked = table.overlooked();
+    table.expect(overlooked.into_iter().chain([Watch::Number]));
+    let all = table.followed();
+    Ok(watch_some(session, table, &all).await?.into_iter().collect())
+}
+
+async fn watch_some(
+    session: &Session,
+    table: &Table,
+    watches: &[Watch],
+) -> Result<Vec<RpcSubscription<ChangeSet>>, ChainError> {
+    let chunks = watches.chunks(session.limits().chunk);
+    let subscriptions: FuturesOrdered<_> = chunks
+        .map(|chunk| {
+            let with_number = chunk.iter().chain(&[Watch::Number]);
+            let keys: Vec<Vec<u8>> = with_number.filter_map(|watch| table.keys.key(*watch)).collect();
+            async move { session.watch(&keys).await }
+        })
+        .collect();
+    subscriptions.try_collect().await
+}
+
+/// An item of a subscription, or why there will be no more.
+async fn arrived<T>(session: &Session, item: Option<Result<T, RpcError>>) -> Result<T, ChainError> {
+    match item {
+        Some(Ok(item)) => Ok(item),
+        Some(Err(error)) => Err(session.malformed("a subscription", &error.to_string())),
+        // The subscription ends with its connection, whose reason follows at once; or the node ended it alone.
+        None => match tokio::time::timeout(Duration::from_millis(250), session.gone()).await {
+            Ok(error) => Err(error),
+            Err(_) => Err(session.fault(Fault::Closed { why: "the node ended a subscription".into() })),
+        },
+    }
+}

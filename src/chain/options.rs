@@ -1,0 +1,87 @@
+//! Every deadline, pause and bound of the chain layer, with the values used in production.
+
+use std::time::Duration;
+
+/// Deadlines and bounds of one connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallLimits {
+    /// For name, TCP, TLS and WebSocket handshake together.
+    pub connect: Duration,
+    /// For one TCP address, so that a dead one of several costs little.
+    pub connect_each: Duration,
+    /// For one call.
+    pub call: Duration,
+    /// Largest message accepted, in bytes. Subtensor's metadata is 0.6 MB as hex; its nodes themselves stop at 15 MB.
+    pub message: u32,
+    /// How often a call that the node's rate limit refused is repeated before that is an error.
+    pub rate_limit_retries: u32,
+    /// Pause before the first of these, doubled each time. Public nodes allow about one request a second.
+    pub rate_limit_pause: Duration,
+    /// Keys asked for in one request of values or one subscription: 4096 make about 0.6 MB to send and 2 MB to receive.
+    pub chunk: usize,
+    /// Chunks under way at once.
+    pub chunks_at_once: usize,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            connect_each: Duration::from_secs(4),
+            call: Duration::from_secs(15),
+            message: 16 << 20,
+            rate_limit_retries: 3,
+            rate_limit_pause: Duration::from_millis(1_200),
+            chunk: 4_096,
+            chunks_at_once: 4,
+        }
+    }
+}
+
+/// How a feed behaves over time; [`survey`](super::survey()) uses the limits and the overall deadline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedOptions {
+    /// Of each connection.
+    pub limits: CallLimits,
+    /// Overall deadline of [`survey`](super::survey()), failover included.
+    pub survey: Duration,
+    /// First pause before reconnecting; doubled after each round through the pool.
+    pub backoff_first: Duration,
+    /// Longest pause before reconnecting.
+    pub backoff_most: Duration,
+    /// Pause after a node's rate limit refused us and did not say for how long.
+    pub rate_limited: Duration,
+    /// A connection that lived this long after its snapshot counts as a success: pauses start anew.
+    pub settled: Duration,
+    /// A new best block later than this is a stall: three block times.
+    pub stalled: Duration,
+    /// How often a lasting stall is told.
+    pub stalled_again: Duration,
+    /// A stall this long makes the feed try another endpoint, if there is one.
+    pub stalled_too_long: Duration,
+    /// Silence after which a real call finds out whether the socket is alive.
+    pub quiet: Duration,
+    /// How often the round trip is measured when the socket is busy.
+    pub latency: Duration,
+    /// Events kept for a slow receiver.
+    pub events: usize,
+}
+
+impl Default for FeedOptions {
+    fn default() -> Self {
+        Self {
+            limits: CallLimits::default(),
+            survey: Duration::from_secs(45),
+            backoff_first: Duration::from_millis(500),
+            backoff_most: Duration::from_secs(30),
+            rate_limited: Duration::from_secs(20),
+            settled: Duration::from_secs(10),
+            stalled: Duration::from_secs(36),
+            stalled_again: Duration::from_secs(12),
+            stalled_too_long: Duration::from_mins(2),
+            quiet: Duration::from_secs(20),
+            latency: Duration::from_mins(1),
+            events: 256,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The few storage entries the console reads, looked up by name in a node's metadata: where they are, how they are
+//! keyed, and the types of their values. Everything else of the metadata is dropped (it would take megabytes).
+
+use std::collections::BTreeSet;
+
+use frame_metadata::v14::{StorageEntryType, StorageHasher};
+use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
+use parity_scale_codec::Decode;
+use scale_info::form::PortableForm;
+use scale_info::{PortableRegistry, TypeDef};
+use sp_crypto_hashing::{blake2_128, blake2_256, twox_64, twox_128, twox_256};
+
+use super::budget::Budget;
+use super::error::Fault;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::untrusted::Untrusted;
+
+/// Bytes of a storage entry's prefix: twox128 of the pallet, twox128 of the entry.
+const PREFIX: usize = 32;
+const COMMITMENTS: &str = "Commitments";
+const SUBTENSOR: &str = "SubtensorModule";
+
+/// A storage entry that the console knows how to key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// `Pallet.Entry`, for messages.
+    pub name: (&'static str, &'static str),
+    prefix: [u8; PREFIX],
+    hashers: Vec<StorageHasher>,
+    /// Type of the value in [`Schema::types`].
+    pub value: u32,
+}
+
+impl Entry {
+    /// The key of a value, or with fewer parts than hashers the common prefix of several.
+    pub fn key(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let mut key = self.prefix.to_vec();
+        for (hasher, part) in self.hashers.iter().zip(parts) {
+            hash(hasher, part, &mut key);
+        }
+        key
+    }
+
+    /// The last part of a key whose other parts are known, given the prefix that they make.
+    pub fn last_part<'k, const N: usize>(&self, prefix: &[u8], key: &'k [u8]) -> Option<&'k [u8; N]> {
+        let rest = key.strip_prefix(prefix)?;
+        let part = rest.last_chunk::<N>()?;
+        let hashed = hash_length(self.hashers.last()?);
+        (rest.len() == hashed + N).then_some(part)
+    }
+}
+
+fn hash(hasher: &StorageHasher, part: &[u8], key: &mut Vec<u8>) {
+    match hasher {
+        StorageHasher::Identity => {}
+        StorageHasher::Twox64Concat => key.extend(twox_64(part)),
+        StorageHasher::Blake2_128Concat => key.extend(blake2_128(part)),
+        StorageHasher::Blake2_128 => return key.extend(blake2_128(part)),
+        StorageHasher::Blake2_256 => return key.extend(blake2_256(part)),
+        StorageHasher::Twox128 => return key.extend(twox_128(part)),
+        StorageHasher::Twox256 => return key.extend(twox_256(part)),
+    }
+    key.extend(part);
+}
+
+/// Bytes before the part itself in a key, for hashers that keep it.
+const fn hash_length(hasher: &StorageHasher) -> usize {
+    match hasher {
+        StorageHasher::Twox64Concat => 8,
+        StorageHasher::Blake2_128Concat => 16,
+        _ => 0,
+    }
+}
+
+/// What a part of a key must measure, so that the key can be built and read back.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// A netuid or uid: `u16`, little endian.
+    Number,
+    /// A hotkey: 32 bytes.
+    Account,
+}
+
+/// The entries, and the types of their values.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    /// `Commitments.CommitmentOf`, by netuid and hotkey.
+    pub commitment_of: Entry,
+    /// `SubtensorModule.Keys`, by netuid and uid.
+    pub keys: Entry,
+    /// `SubtensorModule.SubnetworkN`, by netuid.
+    pub subnetwork_n: Entry,
+    /// `SubtensorModule.BlockAtRegistration`, by netuid and uid, where the runtime has it.
+    pub block_at_registration: Option<Entry>,
+    /// `SubtensorModule.ValidatorPermit`, by netuid, where the runtime has it.
+    pub validator_permit: Option<Entry>,
+    /// `SubtensorModule.NetworksAdded`, by netuid, where the runtime has it.
+    pub networks_added: Option<Entry>,
+    /// `Timestamp.Now`.
+    pub now: Entry,
+    /// `System.Number`: rides along in each subscription, to tell which block a change is of.
+    pub number: Entry,
+    /// The types that these need, nothing else.
+    pub types: PortableRegistry,
+}
+
+impl Schema {
+    /// Reads metadata of version 14, 15 or 16 as a node serves it.
+    pub fn of_metadata(bytes: &[u8]) -> Result<Self, Fault> {
+        let decoded = RuntimeMetadataPrefixed::decode(&mut &*bytes);
+        let metadata = decoded.map_err(|error| Fault::Metadata { why: Untrusted::from_text(error.to_string()) })?;
+        Lookup::of(metadata)?.schema()
+    }
+
+    fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
+        let needed = [&mut self.commitment_of, &mut self.keys, &mut self.subnetwork_n, &mut self.now, &mut self.number];
+        let others = [&mut self.block_at_registration, &mut self.validator_permit, &mut self.networks_added];
+        needed.into_iter().chain(others.into_iter().flatten())
+    }
+
+    /// Drops every type that no entry's value needs.
+    fn prune(mut self) -> Result<Self, Fault> {
+        let values: BTreeSet<u32> = self.entries().map(|entry| entry.value).collect();
+        let mut budget = Budget::new(&self.types);
+        for value in &values {
+            budget.of(*value).map_err(|why| Fault::Metadata { why: why.into() })?;
+        }
+        let seen: Vec<u32> = budget.seen().collect();
+        for id in seen {
+            if let Some(ty) = self.types.types.get_mut(id as usize) {
+                // Names of generic parameters are not needed for decoding, and their types were not judged.
+                ty.ty.type_params.clear();
+                ty.ty.docs.clear();
+            }
+        }
+        let moved = self.types.retain(|id| values.contains(&id));
+        for entry in self.entries() {
+            entry.value = moved.get(&entry.value).copied().unwrap_or(u32::MAX);
+        }
+        Ok(self)
+    }
+
+    /// Key of a hotkey's commitment.
+    pub fn commitment_key(&self, netuid: u16, hotkey: &Hotkey) -> Vec<u8> {
+        self.commitment_of.key(&[&netuid.to_le_bytes(), hotkey.as_bytes()])
+    }
+}
+
+struct Pallet {
+    name: String,
+    prefix: String,
+    entries: Vec<(String, StorageEntryType<PortableForm>)>,
+}
+
+struct Lookup {
+    pallets: Vec<Pallet>,
+    types: PortableRegistry,
+}
+
+/// The three versions differ in what surrounds the storage entries, not in the entries.
+macro_rules! lookup {
+    ($metadata:expr) => {{
+        let wanted = |name: &str| matches!(name, COMMITMENTS | SUBTENSOR | "Timestamp" | "System");
+        let pallets = $metadata.pallets.into_iter().filter(|pallet| wanted(&pallet.name)).map(|pallet| {
+            let (prefix, entries) = match pallet.storage {
+                Some(storage) => (storage.prefix, storage.entries.into_iter().map(|e| (e.name, e.ty)).collect()),
+                None => (String::new(), Vec::new()),
+            };
+            Pallet { name: pallet.name, prefix, entries }
+        });
+        Lookup { pallets: pallets.collect(), types: $metadata.types }
+    }};
+}
+
+impl Lookup {
+    fn of(metadata: RuntimeMetadataPrefixed) -> Result<Self, Fault> {
+        match metadata.1 {
+            RuntimeMetadata::V14(metadata) => Ok(lookup!(metadata)),
+            RuntimeMetadata::V15(metadata) => Ok(lookup!(metadata)),
+            RuntimeMetadata::V16(metadata) => Ok(lookup!(metadata)),
+            other => {
+                let why = format!("version {} is neither 14, 15 nor 16", other.version());
+                Err(Fault::Metadata { why: Untrusted::from_text(why) })
+            }
+        }
+    }
+
+    fn schema(self) -> Result<Schema, Fault> {
+        use Part::{Account, Number};
+        let schema = Schema {
+            commitment_of: self.entry(COMMITMENTS, "CommitmentOf", &[Number, Account])?,
+            keys: self.entry(SUBTENSOR, "Keys", &[Number, Number])?,
+            subnetwork_n: self.entry(SUBTENSOR, "SubnetworkN", &[Number])?,
+            block_at_registration: self.optional(SUBTENSOR, "BlockAtRegistration", &[Number, Number])?,
+            validator_permit: self.optional(SUBTENSOR, "ValidatorPermit", &[Number])?,
+            networks_added: self.optional(SUBTENSOR, "NetworksAdded", &[Number])?,
+            now: self.entry("Timestamp", "Now", &[])?,
+            number: self.entry("System", "Number", &[])?,
+            types: self.types,
+        };
+        schema.prune()
+    }
+
+    fn optional(&self, pallet: &'static str, entry: &'static str, parts: &[Part]) -> Result<Option<Entry>, Fault> {
+        match self.entry(pallet, entry, parts) {
+            Ok(found) => Ok(Some(found)),
+            Err(Fault::NoEntry { .. }) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn entry(&self, pallet: &'static str, entry: &'static str, parts: &[Part]) -> Result<Entry, Fault> {
+        let found = self.pallets.iter().find(|p| p.name == pallet).ok_or(Fault::NoPallet { pallet })?;
+        let (_, ty) = found.entries.iter().find(|(name, _)| name == entry).ok_or(Fault::NoEntry { pallet, entry })?;
+        let odd = |why| Fault::EntryShape { pallet, entry, why };
+        let (hashers, keys, value) = match ty {
+            StorageEntryType::Plain(value) => (Vec::new(), Vec::new(), value.id),
+            StorageEntryType::Map { hashers, key, value } => {
+                let keys = if hashers.len() == 1 { vec![key.id] } else { self.tuple(key.id).map_err(odd)? };
+                (hashers.clone(), keys, value.id)
+            }
+        };
+        if keys.len() != parts.len() || hashers.len() != parts.len() {
+            return Err(odd("another number of keys"));
+        }
+        for (key, part) in keys.iter().zip(parts) {
+            self.measures(*key, *part).map_err(odd)?;
+        }
+        if hashers.iter().any(|hasher| hash_length(hasher) == 0 && *hasher != StorageHasher::Identity) {
+            return Err(odd("a hasher that hides its key"));
+        }
+        let mut prefix = [0; PREFIX];
+        prefix[..16].copy_from_slice(&twox_128(found.prefix.as_bytes()));
+        prefix[16..].copy_from_slice(&twox_128(entry.as_bytes()));
+        Ok(Entry { name: (pallet, entry), prefix, hashers, value })
+    }
+
+    fn tuple(&self, id: u32) -> Result<Vec<u32>, &'static str> {
+        match self.types.resolve(id).map(|ty| &ty.type_def) {
+            Some(TypeDef::Tuple(tuple)) => Ok(tuple.fields.iter().map(|field| field.id).collect()),
+            _ => Err("several hashers but not several keys"),
+        }
+    }
+
+    fn measures(&self, key: u32, part: Part) -> Result<(), &'static str> {
+        let bytes = match part {
+            Part::Number => 2,
+            Part::Account => 32,
+        };
+        let cost = Budget::new(&self.types).of(key)?;
+        if cost.least == bytes && cost.most == Some(bytes) { Ok(()) } else { Err("a key of another size") }
+    }
+}

@@ -1,0 +1,272 @@
+//! One connection to one node, and the calls the console makes on it. Every call has a deadline; a call that the node's
+//! rate limit refuses is repeated a few times before that is an error.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonrpsee::core::client::{Client, Error as ClientError};
+use serde::de::DeserializeOwned;
+use subxt::config::substrate::SubstrateHeader;
+use subxt::utils::H256;
+use subxt_rpcs::client::{RpcParams, RpcSubscription};
+use subxt_rpcs::methods::legacy::{Bytes, RuntimeVersion, StorageChangeSet};
+use subxt_rpcs::{Error as RpcError, LegacyRpcMethods, RpcClient, RpcConfig, UserError};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::dial::dial;
+use super::error::{ChainError, Fault};
+use super::options::CallLimits;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::{BlockHash, Endpoint};
+use crate::domain::untrusted::Untrusted;
+
+/// Subtensor's types on the wire.
+#[derive(Debug, Clone, Copy)]
+pub struct Wire;
+
+/// A block header.
+pub type Header = SubstrateHeader<H256>;
+
+impl RpcConfig for Wire {
+    type Header = Header;
+    type Hash = BlockHash;
+    type AccountId = Hotkey;
+}
+
+/// Changed keys at a block.
+pub(super) type ChangeSet = StorageChangeSet<BlockHash>;
+
+/// An open connection. Cheap to clone; closed when the last clone is dropped.
+#[derive(Clone)]
+pub struct Session {
+    endpoint: Endpoint,
+    client: Arc<Client>,
+    rpc: RpcClient,
+    legacy: LegacyRpcMethods<Wire>,
+    limits: CallLimits,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({})", self.endpoint)
+    }
+}
+
+impl Session {
+    /// Opens a connection.
+    pub async fn open(endpoint: &Endpoint, limits: &CallLimits) -> Result<Self, ChainError> {
+        let client = Arc::new(dial(endpoint, limits).await.map_err(|fault| fault.at(endpoint))?);
+        let rpc = RpcClient::new(Arc::clone(&client));
+        let legacy = LegacyRpcMethods::new(rpc.clone());
+        Ok(Self { endpoint: endpoint.clone(), client, rpc, legacy, limits: limits.clone() })
+    }
+
+    /// The endpoint.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The connection as subxt's backends take it.
+    pub fn rpc(&self) -> &RpcClient {
+        &self.rpc
+    }
+
+    /// Deadlines and bounds of this connection.
+    pub fn limits(&self) -> &CallLimits {
+        &self.limits
+    }
+
+    /// Returns when the connection is gone, with the reason.
+    pub async fn gone(&self) -> ChainError {
+        self.fault(broken(&self.client.on_disconnect().await))
+    }
+
+    pub(super) fn fault(&self, fault: Fault) -> ChainError {
+        fault.at(&self.endpoint)
+    }
+
+    /// Hash of block 0.
+    pub async fn genesis_hash(&self) -> Result<BlockHash, ChainError> {
+        const METHOD: &str = "chain_getBlockHash";
+        let hash = self.call(METHOD, || self.legacy.chain_get_block_hash(Some(0_u32.into()))).await?;
+        hash.ok_or_else(|| self.malformed(METHOD, "there is no block 0"))
+    }
+
+    /// Hash of the last finalized block.
+    pub async fn finalized_head(&self) -> Result<BlockHash, ChainError> {
+        self.call("chain_getFinalizedHead", || self.legacy.chain_get_finalized_head()).await
+    }
+
+    /// Spec version of the runtime at a block, or at the best one.
+    pub async fn spec_version(&self, at: Option<BlockHash>) -> Result<u32, ChainError> {
+        let version = self.call("state_getRuntimeVersion", || self.legacy.state_get_runtime_version(at)).await?;
+        Ok(version.spec_version)
+    }
+
+    /// Header of a block.
+    pub async fn header(&self, at: BlockHash) -> Result<Header, ChainError> {
+        const METHOD: &str = "chain_getHeader";
+        let header = self.call(METHOD, || self.legacy.chain_get_header(Some(at))).await?;
+        header.ok_or_else(|| self.malformed(METHOD, "the node does not know its own block"))
+    }
+
+    /// Up to `count` keys under a prefix, in order, after `start`.
+    pub(super) async fn keys_paged(
+        &self,
+        prefix: &[u8],
+        count: u32,
+        start: Option<&[u8]>,
+        at: BlockHash,
+    ) -> Result<Vec<Vec<u8>>, ChainError> {
+        let call = || self.legacy.state_get_keys_paged(prefix, count, start, Some(at));
+        self.call("state_getKeysPaged", call).await
+    }
+
+    /// The values of keys at a block.
+    pub(super) async fn query(&self, keys: &[Vec<u8>], at: BlockHash) -> Result<Vec<ChangeSet>, ChainError> {
+        let call = || self.legacy.state_query_storage_at(keys.iter().map(Vec::as_slice), Some(at));
+        self.call("state_queryStorageAt", call).await
+    }
+
+    /// A runtime call.
+    pub(super) async fn runtime_call(
+        &self,
+        function: &str,
+        argument: &[u8],
+        at: BlockHash,
+    ) -> Result<Vec<u8>, ChainError> {
+        self.call("state_call", || self.legacy.state_call(function, Some(argument), Some(at))).await
+    }
+
+    /// The metadata in the version that the oldest of clients understand.
+    pub(super) async fn metadata_v14(&self, at: BlockHash) -> Result<Vec<u8>, ChainError> {
+        let call = || self.legacy.state_get_metadata(Some(at));
+        Ok(self.call("state_getMetadata", call).await?.into_raw())
+    }
+
+    /// Values of keys now and whenever they change.
+    pub(super) async fn watch(&self, keys: &[Vec<u8>]) -> Result<RpcSubscription<ChangeSet>, ChainError> {
+        let keys: Vec<Bytes> = keys.iter().map(|key| key.clone().into()).collect();
+        let mut params = RpcParams::new();
+        params.push(&keys).map_err(|error| self.fault(fault_of("state_subscribeStorage", error, &self.limits)))?;
+        self.subscribe("state_subscribeStorage", params, "state_unsubscribeStorage").await
+    }
+
+    /// Headers of best blocks.
+    pub(super) async fn best_heads(&self) -> Result<RpcSubscription<Header>, ChainError> {
+        self.subscribe("chain_subscribeNewHeads", RpcParams::new(), "chain_unsubscribeNewHeads").await
+    }
+
+    /// Headers of finalized blocks; the node may skip some.
+    pub(super) async fn finalized_heads(&self) -> Result<RpcSubscription<Header>, ChainError> {
+        self.subscribe("chain_subscribeFinalizedHeads", RpcParams::new(), "chain_unsubscribeFinalizedHeads").await
+    }
+
+    /// The runtime version now and whenever it changes.
+    pub(super) async fn runtime_versions(&self) -> Result<RpcSubscription<RuntimeVersion>, ChainError> {
+        self.subscribe("state_subscribeRuntimeVersion", RpcParams::new(), "state_unsubscribeRuntimeVersion").await
+    }
+
+    /// Finds out whether the other end is alive, and how far away it is.
+    pub(super) async fn round_trip(&self) -> Result<Duration, ChainError> {
+        let started = Instant::now();
+        self.finalized_head().await?;
+        Ok(started.elapsed())
+    }
+
+    async fn subscribe<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: RpcParams,
+        unsubscribe: &'static str,
+    ) -> Result<RpcSubscription<T>, ChainError> {
+        self.call(method, || self.rpc.subscribe(method, params.clone(), unsubscribe)).await
+    }
+
+    async fn call<T, F: Future<Output = Result<T, RpcError>>>(
+        &self,
+        method: &'static str,
+        make: impl Fn() -> F,
+    ) -> Result<T, ChainError> {
+        let mut pause = self.limits.rate_limit_pause;
+        let mut left = self.limits.rate_limit_retries;
+        loop {
+            match self.call_once(method, make()).await {
+                Err(Fault::RateLimited { retry_after }) if left > 0 => {
+                    left -= 1;
+                    tracing::debug!(endpoint = %self.endpoint, method, "rate limited, trying again");
+                    sleep(retry_after.unwrap_or_else(|| jittered(pause))).await;
+                    pause *= 2;
+                }
+                other => return other.map_err(|fault| self.fault(fault)),
+            }
+        }
+    }
+
+    async fn call_once<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T, RpcError>>,
+    ) -> Result<T, Fault> {
+        match timeout(self.limits.call, call).await {
+            Ok(answer) => answer.map_err(|error| fault_of(method, error, &self.limits)),
+            Err(_) => Err(Fault::Deadline { what: method, after: self.limits.call }),
+        }
+    }
+
+    pub(super) fn malformed(&self, method: &'static str, why: &str) -> ChainError {
+        self.fault(Fault::Malformed { method, why: why.into() })
+    }
+}
+
+/// A pause of half to the whole of `most`, so that consoles cut off together do not come back together.
+pub(super) fn jittered(most: Duration) -> Duration {
+    most.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+fn fault_of(method: &'static str, error: RpcError, limits: &CallLimits) -> Fault {
+    match error {
+        RpcError::User(error) => refusal(method, &error),
+        RpcError::Client(inner) => match inner.downcast_ref::<ClientError>() {
+            Some(ClientError::RequestTimeout) => Fault::Deadline { what: method, after: limits.call },
+            Some(error) => broken(error),
+            None => Fault::Closed { why: Untrusted::from_text(inner.to_string()) },
+        },
+        RpcError::Deserialization(error) => Fault::Malformed { method, why: Untrusted::from_text(error.to_string()) },
+        other => Fault::Malformed { method, why: Untrusted::from_text(other.to_string()) },
+    }
+}
+
+/// Codes under which proxies and nodes report their rate limit: HTTP's, OnFinality's, polkadot-sdk's, and the one of
+/// Ethereum's convention that some proxies use for every chain.
+const RATE_LIMIT_CODES: [i32; 4] = [429, -32_029, -32_999, -32_005];
+/// JSON-RPC's "method not found".
+const NO_METHOD: i32 = -32_601;
+
+fn refusal(method: &'static str, error: &UserError) -> Fault {
+    let words = error.message.to_ascii_lowercase();
+    if RATE_LIMIT_CODES.contains(&error.code) || words.contains("rate limit") || words.contains("too many requests") {
+        return Fault::RateLimited { retry_after: None };
+    }
+    if error.code == NO_METHOD {
+        return Fault::NoMethod { method };
+    }
+    let data = error.data.as_ref().map_or_else(String::new, |data| format!(" ({})", data.get()));
+    Fault::Refused { method, code: error.code, message: Untrusted::from_text(format!("{}{data}", error.message)) }
+}
+
+/// What ended a connection: too large a message, something that is not JSON-RPC, or the other side.
+fn broken(error: &ClientError) -> Fault {
+    match error {
+        ClientError::RestartNeeded(inner) => broken(inner),
+        ClientError::Transport(inner) if inner.to_string().contains("too large") => {
+            Fault::TooLarge { what: inner.to_string() }
+        }
+        ClientError::ParseError(_)
+        | ClientError::InvalidRequestId(_)
+        | ClientError::InvalidSubscriptionId
+        | ClientError::Custom(_) => Fault::NotANode { why: Untrusted::from_text(error.to_string()) },
+        other => Fault::Closed { why: Untrusted::from_text(other.to_string()) },
+    }
+}

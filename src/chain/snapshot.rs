@@ -1,0 +1,221 @@
+//! A subnet at one finalized block, in three sequential round trips when the metadata is at hand:
+//!
+//! 1. genesis, runtime version and finalized head;
+//! 2. the keys under `Keys(netuid,*)` and `CommitmentOf(netuid,*)`, the header, the runtime version at that very block;
+//! 3. all values.
+//!
+//! Requests of one trip are under way together. Everything is read at one block hash, so that uids, hotkeys and
+//! commitments belong together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::time::{Instant, timeout};
+
+use super::error::{ChainError, Fault};
+use super::metadata::{MetadataStore, Schemas};
+use super::options::FeedOptions;
+use super::session::Session;
+use super::table::{Keys, Table, Watch};
+use crate::domain::commitment::Commitment;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::{BlockHash, Network};
+use crate::domain::snapshot::{BlockRef, ChainIdentity, SubnetSnapshot};
+
+/// Keys in one page; nodes serve no more.
+const PAGE: u32 = 1_000;
+/// uids of a subnet: the whole range of `u16`.
+const MOST_UIDS: usize = 1 << 16;
+/// Commitments of a subnet, ex-members included: four for each possible uid.
+const MOST_COMMITMENTS: usize = 1 << 18;
+
+/// What a node says of itself at first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Greeting {
+    /// Hash of block 0.
+    pub(super) genesis: BlockHash,
+    /// Spec version at the best block.
+    pub(super) spec: u32,
+    /// The finalized head.
+    pub(super) head: BlockHash,
+    /// Round trip.
+    pub(super) latency: Duration,
+}
+
+/// The first round trip: is this the right chain, and where does it stand.
+pub(super) async fn greet(session: &Session, network: &Network) -> Result<Greeting, ChainError> {
+    let started = Instant::now();
+    let (genesis, spec, head) =
+        tokio::try_join!(session.genesis_hash(), session.spec_version(None), session.finalized_head())?;
+    match network.genesis {
+        Some(expected) if expected != genesis => {
+            Err(session.fault(Fault::WrongGenesis { network: network.name.clone(), expected, found: genesis }))
+        }
+        _ => Ok(Greeting { genesis, spec, head, latency: started.elapsed() }),
+    }
+}
+
+/// A subnet as read, with what is needed to follow it from there.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The subnet.
+    pub(super) snapshot: SubnetSnapshot,
+    /// Its raw state.
+    pub(super) table: Table,
+}
+
+/// Which subnet of which chain is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'n> {
+    /// The network.
+    pub(super) network: &'n Network,
+    /// The subnet.
+    pub(super) netuid: u16,
+}
+
+/// Reads a subnet at a block.
+pub(super) async fn read(
+    session: &Session,
+    subject: Subject<'_>,
+    greeting: &Greeting,
+    schemas: &mut Schemas,
+) -> Result<Reading, ChainError> {
+    let at = greeting.head;
+    let mut believed = greeting.spec;
+    // The best block may already run a runtime that the finalized one does not: at most one more round.
+    for _ in 0..3 {
+        let (spec, schema) = schemas.at(session, greeting.genesis, believed, at).await?;
+        let table = Table::new(Arc::clone(&schema), subject.netuid);
+        let (holders, commitments, header, really) = tokio::try_join!(
+            keys_under(session, &table.keys.holders, at, MOST_UIDS),
+            keys_under(session, &table.keys.commitments, at, MOST_COMMITMENTS),
+            session.header(at),
+            session.spec_version(Some(at)),
+        )?;
+        if really != spec {
+            believed = really;
+            continue;
+        }
+        let chain = ChainIdentity {
+            network: subject.network.name.clone(),
+            endpoint: session.endpoint().to_string(),
+            genesis: greeting.genesis,
+            spec_version: spec,
+        };
+        let keys = holders.iter().chain(&commitments);
+        let found: Vec<Watch> = keys.filter_map(|key| table.keys.watch(key)).collect();
+        let mut at = BlockRef { number: header.number, hash: at, timestamp_ms: 0 };
+        let (table, commitments) = values(session, table, found, &at).await?;
+        if !table.exists() {
+            return Err(session.fault(Fault::NoSuchSubnet { netuid: subject.netuid }));
+        }
+        at.timestamp_ms = table.now_ms;
+        let snapshot = SubnetSnapshot { chain, netuid: subject.netuid, at, members: table.members(), commitments };
+        return Ok(Reading { snapshot, table });
+    }
+    Err(session.malformed("state_getRuntimeVersion", "the spec version of one block keeps changing"))
+}
+
+/// The third round trip: the values of what was found, of what belongs to each uid found, and of the subnet itself.
+async fn values(
+    session: &Session,
+    mut table: Table,
+    found: Vec<Watch>,
+    at: &BlockRef,
+) -> Result<(Table, BTreeMap<Hotkey, Commitment>), ChainError> {
+    let own = [Watch::Now, Watch::Exists, Watch::Size, Watch::Permits];
+    let registered: Vec<Watch> = found
+        .iter()
+        .filter_map(|watch| match watch {
+            Watch::Holder(uid) => Some(Watch::Registered(*uid)),
+            _ => None,
+        })
+        .collect();
+    let watches = table.expect(own.into_iter().chain(found).chain(registered));
+    let keys = table.keys.clone();
+    let limits = session.limits();
+    let chunks: Vec<Vec<Watch>> = watches.chunks(limits.chunk).map(<[Watch]>::to_vec).collect();
+    let chunks = stream::iter(chunks).map(|chunk| query(session, &keys, chunk, at.hash));
+    let mut answers = chunks.buffer_unordered(limits.chunks_at_once);
+    let mut commitments = BTreeMap::new();
+    while let Some(answer) = answers.try_next().await? {
+        let delta = table.apply(answer.iter().map(|(watch, value)| (*watch, value.as_deref())));
+        commitments.extend(delta.commitments.into_iter().filter_map(|(hotkey, c)| Some((hotkey, c?))));
+    }
+    drop(answers);
+    Ok((table, commitments))
+}
+
+/// Every key under a prefix. A full page is followed by the next; a node that repeats itself or has no end is refused.
+async fn keys_under(session: &Session, prefix: &[u8], at: BlockHash, most: usize) -> Result<Vec<Vec<u8>>, ChainError> {
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    loop {
+        let page = session.keys_paged(prefix, PAGE, all.last().map(Vec::as_slice), at).await?;
+        let full = page.len() >= PAGE as usize;
+        for key in page {
+            if !key.starts_with(prefix) || all.last().is_some_and(|last| *last >= key) {
+                return Err(session.malformed("state_getKeysPaged", "keys out of order or of another prefix"));
+            }
+            all.push(key);
+        }
+        if all.len() > most {
+            return Err(session.fault(Fault::TooLarge { what: format!("more than {most} keys") }));
+        }
+        if !full {
+            return Ok(all);
+        }
+    }
+}
+
+/// The values of some keys at a block. One that the node does not mention has none; one that nobody asked for is dropped.
+pub(super) async fn query(
+    session: &Session,
+    keys: &Keys,
+    watches: Vec<Watch>,
+    at: BlockHash,
+) -> Result<HashMap<Watch, Option<Vec<u8>>>, ChainError> {
+    let raw: Vec<Vec<u8>> = watches.iter().filter_map(|watch| keys.key(*watch)).collect();
+    let answer = session.query(&raw, at).await?;
+    let mut values: HashMap<Watch, Option<Vec<u8>>> = watches.into_iter().map(|watch| (watch, None)).collect();
+    for (key, value) in answer.into_iter().flat_map(|set| set.changes) {
+        if let Some(slot) = keys.watch(&key.0).and_then(|watch| values.get_mut(&watch)) {
+            *slot = value.map(|value| value.0);
+        }
+    }
+    Ok(values)
+}
+
+/// Reads a subnet once, for a command that ends: each endpoint in turn until one answers, all under one deadline.
+///
+/// What one endpoint says of the chain itself (no such subnet, no such pallet) is not asked of the next. When all fail,
+/// the error is that of the first, which is the preferred one.
+pub async fn survey(
+    network: &Network,
+    netuid: u16,
+    store: MetadataStore,
+    options: &FeedOptions,
+) -> Result<SubnetSnapshot, ChainError> {
+    let mut schemas = Schemas::new(store);
+    let by = Instant::now() + options.survey;
+    let mut first = None;
+    for endpoint in &network.endpoints {
+        let left = by.saturating_duration_since(Instant::now());
+        let attempt = async {
+            let session = Session::open(endpoint, &options.limits).await?;
+            let greeting = greet(&session, network).await?;
+            read(&session, Subject { network, netuid }, &greeting, &mut schemas).await
+        };
+        let late = || Fault::Deadline { what: "the whole of the reading", after: options.survey }.at(endpoint);
+        match timeout(left, attempt).await.unwrap_or_else(|_| Err(late())) {
+            Ok(reading) => return Ok(reading.snapshot),
+            Err(error) if error.fault.is_about_the_chain() => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "endpoint failed");
+                first.get_or_insert(error);
+            }
+        }
+    }
+    Err(first.unwrap_or_else(|| Fault::Unreachable { why: "no endpoint is configured".to_owned() }.at(&network.name)))
+}

@@ -1,0 +1,279 @@
+//! The raw state of a subnet as the console holds it: what is watched, what was seen last, who sits where. Fed with
+//! storage changes, first all of a block's, then those of each later one, it tells what changed in the domain's terms.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use scale_decode::DecodeAsType;
+
+use super::decode;
+use super::schema::{Entry, Schema};
+use crate::domain::commitment::Commitment;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::snapshot::{Member, SubnetChange};
+
+/// One storage value that the console reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Watch {
+    /// `System.Number`: which block this is.
+    Number,
+    /// `Timestamp.Now`.
+    Now,
+    /// `NetworksAdded`: whether the subnet exists.
+    Exists,
+    /// `SubnetworkN`: how many uids there are.
+    Size,
+    /// `ValidatorPermit`: a vector over uids.
+    Permits,
+    /// `Keys`: who holds a uid.
+    Holder(u16),
+    /// `BlockAtRegistration` of a uid.
+    Registered(u16),
+    /// `CommitmentOf` of a hotkey.
+    Commitment(Hotkey),
+}
+
+/// Where the values of one subnet are.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    schema: Arc<Schema>,
+    netuid: [u8; 2],
+    /// Keys of the values that there is one of.
+    single: Vec<(Watch, Vec<u8>)>,
+    /// Prefix of `Keys(netuid, *)`.
+    pub(super) holders: Vec<u8>,
+    registered: Option<Vec<u8>>,
+    /// Prefix of `CommitmentOf(netuid, *)`.
+    pub(super) commitments: Vec<u8>,
+}
+
+impl Keys {
+    pub(super) fn new(schema: Arc<Schema>, netuid: u16) -> Self {
+        let netuid = netuid.to_le_bytes();
+        let of = |entry: &Entry| entry.key(&[&netuid]);
+        let single = [
+            (Watch::Number, Some(schema.number.key(&[]))),
+            (Watch::Now, Some(schema.now.key(&[]))),
+            (Watch::Exists, schema.networks_added.as_ref().map(of)),
+            (Watch::Size, Some(of(&schema.subnetwork_n))),
+            (Watch::Permits, schema.validator_permit.as_ref().map(of)),
+        ];
+        Self {
+            single: single.into_iter().filter_map(|(watch, key)| Some((watch, key?))).collect(),
+            holders: of(&schema.keys),
+            registered: schema.block_at_registration.as_ref().map(of),
+            commitments: of(&schema.commitment_of),
+            netuid,
+            schema,
+        }
+    }
+
+    /// The storage key of a value; `None` where the runtime has no such entry.
+    pub(super) fn key(&self, watch: Watch) -> Option<Vec<u8>> {
+        let of = |entry: &Entry, part: &[u8]| entry.key(&[&self.netuid, part]);
+        match watch {
+            Watch::Holder(uid) => Some(of(&self.schema.keys, &uid.to_le_bytes())),
+            Watch::Registered(uid) => Some(of(self.schema.block_at_registration.as_ref()?, &uid.to_le_bytes())),
+            Watch::Commitment(hotkey) => Some(of(&self.schema.commitment_of, hotkey.as_bytes())),
+            single => self.single.iter().find(|(watch, _)| *watch == single).map(|(_, key)| key.clone()),
+        }
+    }
+
+    /// What a storage key stands for; `None` for keys of anything else.
+    pub(super) fn watch(&self, key: &[u8]) -> Option<Watch> {
+        let uid = |entry: &Entry, prefix: &[u8]| entry.last_part(prefix, key).map(|uid| u16::from_le_bytes(*uid));
+        if let Some(hotkey) = self.schema.commitment_of.last_part(&self.commitments, key) {
+            return Some(Watch::Commitment(Hotkey::from_bytes(*hotkey)));
+        }
+        if let Some(uid) = uid(&self.schema.keys, &self.holders) {
+            return Some(Watch::Holder(uid));
+        }
+        let registered = self.schema.block_at_registration.as_ref().zip(self.registered.as_deref());
+        match registered.and_then(|(entry, prefix)| uid(entry, prefix)) {
+            Some(uid) => Some(Watch::Registered(uid)),
+            None => self.single.iter().find(|(_, single)| single == key).map(|(watch, _)| *watch),
+        }
+    }
+}
+
+/// What changed, before it is known in which block.
+#[derive(Debug, Default)]
+pub(super) struct Delta {
+    /// Number of the block, when it was among the values.
+    pub(super) number: Option<u64>,
+    /// Commitments set or removed.
+    pub(super) commitments: Vec<(Hotkey, Option<Commitment>)>,
+    /// Uids that changed.
+    pub(super) members: Vec<Member>,
+    /// A uid disappeared: a change cannot say so, only a new snapshot can.
+    pub(super) shrunk: bool,
+    /// Values of the subnet that were different.
+    pub(super) touched: Vec<Watch>,
+}
+
+impl Delta {
+    /// Whether there is nothing to tell.
+    pub(super) fn is_empty(&self) -> bool {
+        self.commitments.is_empty() && self.members.is_empty()
+    }
+
+    /// The change as the feed tells it.
+    pub(super) fn at(self, block: u64) -> SubnetChange {
+        SubnetChange { block, commitments: self.commitments, members: self.members }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Seat {
+    hotkey: Option<Hotkey>,
+    registered_at: Option<u64>,
+}
+
+/// The state itself. Of each value it keeps a hash of what was seen: those of 65,536 uids fit in a few megabytes.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) keys: Keys,
+    seats: BTreeMap<u16, Seat>,
+    permits: Vec<bool>,
+    size: u16,
+    exists: bool,
+    /// `Timestamp.Now` in ms, 0 when unknown.
+    pub(super) now_ms: u64,
+    seen: HashMap<Watch, u64>,
+}
+
+impl Table {
+    pub(super) fn new(schema: Arc<Schema>, netuid: u16) -> Self {
+        Self {
+            keys: Keys::new(schema, netuid),
+            seats: BTreeMap::new(),
+            permits: Vec::new(),
+            size: 0,
+            exists: false,
+            now_ms: 0,
+            seen: HashMap::new(),
+        }
+    }
+
+    /// Announces values that are going to be read; values that nobody announced are ignored, whoever sends them. Until
+    /// it is read a value counts as absent. Values that the runtime does not have are left out of what is returned.
+    pub(super) fn expect(&mut self, watches: impl IntoIterator<Item = Watch>) -> Vec<Watch> {
+        let absent = print_of(None);
+        let known = |watch: &Watch| self.keys.key(*watch).is_some();
+        let expected: Vec<Watch> = watches.into_iter().filter(known).collect();
+        for watch in &expected {
+            self.seen.entry(*watch).or_insert(absent);
+        }
+        expected
+    }
+
+    /// Everything worth following, in an order that keeps what belongs together close.
+    pub(super) fn followed(&self) -> Vec<Watch> {
+        let mut all: Vec<Watch> =
+            self.seen.keys().copied().filter(|watch| !matches!(watch, Watch::Now | Watch::Number)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Values of uids and hotkeys that the subnet has and nobody announced yet.
+    pub(super) fn overlooked(&self) -> Vec<Watch> {
+        let uids = (0..self.size).flat_map(|uid| [Watch::Holder(uid), Watch::Registered(uid)]);
+        let hotkeys = self.seats.values().filter_map(|seat| seat.hotkey).map(Watch::Commitment);
+        uids.chain(hotkeys).filter(|watch| !self.seen.contains_key(watch)).collect()
+    }
+
+    /// Whether the chain knows this subnet, by its own word or by its having members.
+    pub(super) fn exists(&self) -> bool {
+        self.exists || self.seats.values().any(|seat| seat.hotkey.is_some())
+    }
+
+    /// Everybody who holds a uid.
+    pub(super) fn members(&self) -> Vec<Member> {
+        self.seats.keys().filter_map(|uid| self.member(*uid)).collect()
+    }
+
+    /// Takes in values: those of all keys once, later those that changed. A value that is what it was changes nothing.
+    pub(super) fn apply<'v>(&mut self, values: impl IntoIterator<Item = (Watch, Option<&'v [u8]>)>) -> Delta {
+        let mut delta = Delta::default();
+        let mut uids = BTreeSet::new();
+        for (watch, value) in values {
+            let print = print_of(value);
+            let Some(seen) = self.seen.get_mut(&watch) else { continue };
+            if std::mem::replace(seen, print) != print {
+                self.take(watch, value, &mut uids, &mut delta);
+            }
+        }
+        delta.members = uids.into_iter().filter_map(|uid| self.member(uid)).collect();
+        delta
+    }
+
+    fn take(&mut self, watch: Watch, value: Option<&[u8]>, uids: &mut BTreeSet<u16>, delta: &mut Delta) {
+        let schema = Arc::clone(&self.keys.schema);
+        match watch {
+            Watch::Number => return delta.number = number(&schema, &schema.number, value),
+            Watch::Now => return self.now_ms = number(&schema, &schema.now, value).unwrap_or(0),
+            Watch::Exists => self.exists = optional(&schema, schema.networks_added.as_ref(), value).unwrap_or(false),
+            Watch::Size => {
+                let size = value.and_then(|v| decode::scalar(&schema, schema.subnetwork_n.value, v)).unwrap_or(0);
+                delta.shrunk |= size < self.size;
+                self.size = size;
+            }
+            Watch::Permits => {
+                let entry = schema.validator_permit.as_ref().zip(value);
+                self.set_permits(
+                    entry.and_then(|(e, v)| decode::vector(&schema, e.value, v)).unwrap_or_default(),
+                    uids,
+                );
+            }
+            Watch::Holder(uid) => {
+                let hotkey = value.and_then(|v| decode::hotkey(&schema, schema.keys.value, v));
+                let seat = self.seats.entry(uid).or_default();
+                delta.shrunk |= seat.hotkey.is_some() && hotkey.is_none();
+                seat.hotkey = hotkey;
+                uids.insert(uid);
+            }
+            Watch::Registered(uid) => {
+                let block = optional(&schema, schema.block_at_registration.as_ref(), value);
+                self.seats.entry(uid).or_default().registered_at = block;
+                uids.insert(uid);
+            }
+            Watch::Commitment(hotkey) => {
+                let commitment = value.map(|v| Commitment::of(&decode::stored(&schema, v)));
+                delta.commitments.push((hotkey, commitment));
+            }
+        }
+        delta.touched.push(watch);
+    }
+
+    fn set_permits(&mut self, permits: Vec<bool>, uids: &mut BTreeSet<u16>) {
+        let old = std::mem::replace(&mut self.permits, permits);
+        let holds = |permits: &[bool], uid: u16| permits.get(usize::from(uid)).copied().unwrap_or(false);
+        uids.extend(self.seats.keys().filter(|uid| holds(&old, **uid) != holds(&self.permits, **uid)));
+    }
+
+    fn member(&self, uid: u16) -> Option<Member> {
+        let seat = self.seats.get(&uid)?;
+        Some(Member {
+            uid,
+            hotkey: seat.hotkey?,
+            registered_at: seat.registered_at,
+            validator_permit: self.permits.get(usize::from(uid)).copied().unwrap_or(false),
+        })
+    }
+}
+
+fn number(schema: &Schema, entry: &Entry, value: Option<&[u8]>) -> Option<u64> {
+    decode::scalar(schema, entry.value, value?)
+}
+
+fn optional<T: DecodeAsType>(schema: &Schema, entry: Option<&Entry>, value: Option<&[u8]>) -> Option<T> {
+    decode::scalar(schema, entry?.value, value?)
+}
+
+/// A value's hash; an absent value has one too.
+fn print_of(value: Option<&[u8]>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

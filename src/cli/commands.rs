@@ -1,0 +1,152 @@
+//! `status`, `show` and `doctor`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::chain::ChainError;
+use crate::cli::args::{DoctorArguments, ShowArguments, StatusArguments};
+use crate::cli::document::{DoctorDocument, ShowDocument, StatusDocument};
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::words;
+use crate::config::Flags;
+use crate::domain::environment::Environment;
+use crate::domain::filter::Filter;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::roster::{Roster, Row, State};
+use crate::domain::untrusted::sanitize;
+use crate::ops::context::Context;
+use crate::ops::doctor::{ChainLine, diagnose};
+use crate::ops::survey::{Survey, survey};
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Loads the context, or says why it cannot be.
+pub fn context(flags: &Flags, environment: &Environment, output: Output) -> Result<Context, Exit> {
+    let context = Context::load(flags, environment).map_err(|error| {
+        output.error(&error.to_string(), Exit::Usage);
+        Exit::Usage
+    })?;
+    crate::logs::redact_all(&context.configuration.secrets);
+    Ok(context)
+}
+
+/// `status`
+pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    let filter = match Filter::parse(arguments.filter.as_deref().unwrap_or_default()) {
+        Ok(filter) => filter,
+        Err(error) => return fail(output, &format!("--filter: {error}"), Exit::Usage),
+    };
+    let (context, found) = match look(flags, environment, output).await {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let keep = |row: &Row| filter.accepts(row);
+    let printed = if output.is_json() {
+        Output::document(&StatusDocument::of(&found.snapshot, &found.roster, keep))
+    } else {
+        output.text(&words::status(&context, &found, now_ms(), keep))
+    };
+    printed_or(output, printed, own_exit(&found.roster))
+}
+
+/// `show`
+pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    let wanted = match parse_who(&arguments.who) {
+        Ok(wanted) => wanted,
+        Err(message) => return fail(output, &message, Exit::Usage),
+    };
+    let (_, found) = match look(flags, environment, output).await {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let row = match wanted {
+        Who::Uid(uid) => found.roster.by_uid(uid),
+        Who::Hotkey(hotkey) => found.roster.by_hotkey(&hotkey),
+    };
+    let Some(row) = row else {
+        let message = format!(
+            "{} is not on subnet {} (uids 0 to {}), neither as a member nor as an ex-member with a commitment",
+            sanitize(&arguments.who, 60),
+            found.snapshot.netuid,
+            found.roster.summary.uids.saturating_sub(1)
+        );
+        return fail(output, &message, Exit::Usage);
+    };
+    let printed = if output.is_json() {
+        Output::document(&ShowDocument::of(&found.snapshot, row))
+    } else {
+        output.text(&words::show(&found.snapshot, row))
+    };
+    let finding = row.state() == State::Unreadable || row.drifts();
+    printed_or(output, printed, if finding { Exit::Finding } else { Exit::Healthy })
+}
+
+/// `doctor`
+pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    let context = match context(flags, environment, output) {
+        Ok(context) => context,
+        Err(exit) => return exit,
+    };
+    let diagnosis = diagnose(&context, !arguments.offline, now_ms()).await;
+    let exit = match &diagnosis.chain {
+        ChainLine::Unreachable { .. } => Exit::ChainUnreachable,
+        _ if diagnosis.has_trouble() => Exit::Finding,
+        _ => Exit::Healthy,
+    };
+    let printed = if output.is_json() {
+        Output::document(&DoctorDocument::of(&diagnosis))
+    } else {
+        output.text(&words::doctor(&diagnosis))
+    };
+    printed_or(output, printed, exit)
+}
+
+async fn look(flags: &Flags, environment: &Environment, output: Output) -> Result<(Context, Survey), Exit> {
+    let context = context(flags, environment, output)?;
+    match survey(&context, now_ms()).await {
+        Ok(found) => Ok((context, found)),
+        Err(error) => Err(chain_failure(output, &error)),
+    }
+}
+
+fn chain_failure(output: Output, error: &ChainError) -> Exit {
+    let exit = if error.fault.is_about_the_chain() { Exit::Usage } else { Exit::ChainUnreachable };
+    fail(output, &error.to_string(), exit)
+}
+
+fn fail(output: Output, message: &str, exit: Exit) -> Exit {
+    output.error(message, exit);
+    exit
+}
+
+fn printed_or(output: Output, printed: std::io::Result<()>, exit: Exit) -> Exit {
+    match printed {
+        Ok(()) => exit,
+        Err(error) => fail(output, &format!("cannot write to stdout: {error}; check where it leads"), Exit::Usage),
+    }
+}
+
+/// Drift or an unreadable own commitment is a finding; without a hotkey of our own there is none.
+fn own_exit(roster: &Roster) -> Exit {
+    let trouble = |row: &Row| row.drifts() || row.state() == State::Unreadable;
+    if roster.own().is_some_and(trouble) { Exit::Finding } else { Exit::Healthy }
+}
+
+enum Who {
+    Uid(u16),
+    Hotkey(Hotkey),
+}
+
+fn parse_who(text: &str) -> Result<Who, String> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return text
+            .parse()
+            .map(Who::Uid)
+            .map_err(|_| format!("{} is no uid: they go from 0 to 65535", sanitize(text, 20)));
+    }
+    text.parse().map(Who::Hotkey).map_err(|error| format!("{}: {error}", sanitize(text, 60)))
+}

@@ -1,0 +1,235 @@
+//! Opening the console: what was configured, the last snapshot, a live feed, and the terminal.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::cli::args::SandboxArguments;
+use crate::cli::commands::now_ms;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::serve;
+use crate::config::Flags;
+use crate::config::file::ConfigFile;
+use crate::domain::environment::Environment;
+use crate::domain::network::SANDBOX;
+use crate::domain::untrusted::Untrusted;
+use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
+use crate::ops::context::Context;
+use crate::ops::live;
+use crate::state::Paths;
+use crate::state::atomic::PrivateDir;
+use crate::tui::keymap::KeyMap;
+use crate::tui::logbook::{Level, LogLine};
+use crate::tui::own::OwnInfo;
+use crate::tui::runner::{self, LogSource, Setup};
+use crate::tui::state::{Options, Theme};
+
+/// Opens the console on the configured network.
+pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    match super::commands::context(flags, environment, output) {
+        Ok(context) => show(context, flags, environment, output).await,
+        Err(exit) => exit,
+    }
+}
+
+/// Opens the console on a practice subnet of its own. The operator's environment, files and folders stay out of it, but
+/// for the look and the keys of the console.
+pub async fn open_sandbox(
+    arguments: &SandboxArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> Exit {
+    let sandbox = match serve::start(arguments, output).await {
+        Ok(sandbox) => sandbox,
+        Err(exit) => return exit,
+    };
+    let home = match tempfile::Builder::new().prefix("grail-console-").tempdir() {
+        Ok(home) => home,
+        Err(error) => {
+            let message =
+                format!("cannot make a temporary folder: {error}; free the disk or set TMPDIR to another one");
+            output.error(&message, Exit::Usage);
+            return Exit::Usage;
+        }
+    };
+    let practice = practice_environment(environment, home.path());
+    let flags = serve::flags(&sandbox, flags);
+    let mut context = match super::commands::context(&flags, &practice, output) {
+        Ok(context) => context,
+        Err(exit) => return exit,
+    };
+    SANDBOX.clone_into(&mut context.network.name);
+    context.configuration.keys = own_keys(environment);
+    show(context, &flags, &practice, output).await
+}
+
+/// What the terminal is, and a home that vanishes.
+fn practice_environment(environment: &Environment, home: &Path) -> Environment {
+    let kept = ["TERM", "COLORTERM", "COLORFGBG", "NO_COLOR", CONTROL_VARIABLE];
+    let kept = kept.into_iter().filter_map(|name| Some((name.to_owned(), environment.get(name)?.to_owned())));
+    kept.chain([("HOME".to_owned(), home.to_string_lossy().into_owned())]).collect()
+}
+
+fn own_keys(environment: &Environment) -> BTreeMap<String, Vec<String>> {
+    let file = Paths::resolve(environment).ok().map(|paths| paths.config_file());
+    file.and_then(|file| ConfigFile::read(&file).ok()).map(|file| file.keys).unwrap_or_default()
+}
+
+async fn show(context: Context, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    let keymap = match KeyMap::load(&context.configuration.keys) {
+        Ok(keymap) => keymap,
+        Err(error) => {
+            output.error(&format!("[keys] in the configuration: {error}"), Exit::Usage);
+            return Exit::Usage;
+        }
+    };
+    let logs = match install_logs(&context, environment) {
+        Ok(logs) => logs,
+        Err(message) => {
+            output.error(&message, Exit::Usage);
+            return Exit::Usage;
+        }
+    };
+    let setup = setup(context, flags, environment, &logs, keymap);
+    let left = runner::run(setup).await;
+    logs.close_file();
+    match left {
+        Ok(runner::Exit::Quit) => Exit::Healthy,
+        Ok(runner::Exit::Interrupted) => Exit::Interrupted,
+        Err(error) => {
+            output.error(&error.to_string(), Exit::Usage);
+            Exit::Usage
+        }
+    }
+}
+
+fn install_logs(context: &Context, environment: &Environment) -> Result<Logs, String> {
+    let opened = context.disk.state.as_ref().map(|state| state.logs().map(PrivateDir::into_handle));
+    let (dir, problem) = match opened {
+        Some(Ok(dir)) => (Some(dir), None),
+        Some(Err(error)) => (None, Some(error.to_string())),
+        None => (None, Some("there is no state directory".to_owned())),
+    };
+    let control = environment.filled(CONTROL_VARIABLE);
+    let logs =
+        Logs::install(crate::logs::Options { dir, control, clock: system_clock() }).map_err(|e| e.to_string())?;
+    if let Some(problem) = problem {
+        logs.note(SystemTime::now(), &format!("no log file, these lines live as long as the console: {problem}"));
+    }
+    Ok(logs)
+}
+
+fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs, keymap: KeyMap) -> Setup {
+    let saved = context.disk.last(&context.network, context.netuid());
+    let own = own_info(&context);
+    let options = options(&context, environment);
+    let own_news = own_news(&context, flags, environment);
+    let (feed, reconnect) = live::follow_subnet(&context);
+    let disk = Arc::new(context.disk);
+    Setup {
+        options,
+        own,
+        keymap,
+        term: environment.get("TERM").map(ToOwned::to_owned),
+        saved: saved.map(|kept| (Box::new(kept.snapshot), kept.saved_at_ms)),
+        feed,
+        own_news,
+        logs: log_source(logs),
+        reconnect: Box::new(move || reconnect.notify_one()),
+        keep: Arc::new(move |snapshot| disk.remember(snapshot, now_ms())),
+        now_ms: Box::new(now_ms),
+    }
+}
+
+/// The operator's own side as the console shows it.
+fn own_info(context: &Context) -> OwnInfo {
+    let settings = &context.configuration.settings;
+    let name =
+        |setting: &Option<crate::config::Setting<String>>| setting.as_ref().map(|s| Untrusted::from_text(&s.value));
+    let mut own = OwnInfo::of(&context.provider, &context.configuration.local);
+    own.hotkey = context.hotkey;
+    own.wallet = name(&settings.wallet);
+    own.hotkey_name = name(&settings.hotkey);
+    own.findings.clone_from(&context.findings);
+    if let Some(paths) = &context.paths {
+        let places = [
+            ("configuration", paths.config_file()),
+            ("state", paths.state.clone()),
+            ("logs", paths.logs()),
+            ("cache", paths.cache.clone()),
+        ];
+        own.paths = places.map(|(what, path)| (what, Untrusted::from_text(path.to_string_lossy()))).into();
+    }
+    own
+}
+
+fn options(context: &Context, environment: &Environment) -> Options {
+    let settings = &context.configuration.settings;
+    Options {
+        // This version changes nothing outside this machine.
+        read_only: true,
+        no_color: environment.filled("NO_COLOR").is_some(),
+        theme: theme(settings.theme.value, environment),
+        network: context.network.name.clone(),
+        netuid: context.netuid(),
+        is_sandbox: context.network.name == SANDBOX,
+    }
+}
+
+/// `auto` believes `COLORFGBG`, which many terminals set (`15;0` is light on dark), and otherwise a dark ground.
+fn theme(wanted: crate::config::file::Theme, environment: &Environment) -> Theme {
+    use crate::config::file::Theme as Wanted;
+    let ground = environment.filled("COLORFGBG").and_then(|text| text.rsplit(';').next()?.parse::<u8>().ok());
+    match (wanted, ground) {
+        (Wanted::Light, _) | (Wanted::Auto, Some(7 | 9..=15)) => Theme::Light,
+        (Wanted::Dark | Wanted::Auto, _) => Theme::Dark,
+    }
+}
+
+fn log_source(logs: &Logs) -> LogSource {
+    let news = Arc::new(Notify::new());
+    let (ring, mut changed) = (Arc::clone(&news), logs.listen());
+    tokio::spawn(async move {
+        while changed.changed().await.is_ok() {
+            ring.notify_one();
+        }
+    });
+    let logs = logs.clone();
+    let after = move |seen: u64| {
+        let (lines, next) = logs.since(seen);
+        let first = next.saturating_sub(lines.len() as u64);
+        (first + 1..).zip(lines).map(|(seq, line)| log_line(seq, line)).collect()
+    };
+    LogSource { after: Box::new(after), news }
+}
+
+fn log_line(seq: u64, line: crate::logs::LogLine) -> LogLine {
+    let level = match line.level {
+        crate::logs::Level::Error => Level::Error,
+        crate::logs::Level::Warn => Level::Warn,
+        crate::logs::Level::Info => Level::Info,
+        crate::logs::Level::Debug => Level::Debug,
+        crate::logs::Level::Trace => Level::Trace,
+    };
+    LogLine { seq, at_ms: line.at_ms, level, target: line.target, message: Untrusted::from_text(line.text) }
+}
+
+/// The operator's own side, whenever the `.env` changed.
+fn own_news(context: &Context, flags: &Flags, environment: &Environment) -> mpsc::Receiver<OwnInfo> {
+    let (news, received) = mpsc::channel(1);
+    let mut changes = live::watch_env_file(context, flags.clone(), environment.clone());
+    tokio::spawn(async move {
+        while let Some(context) = changes.recv().await {
+            crate::logs::redact_all(&context.configuration.secrets);
+            if news.send(own_info(&context)).await.is_err() {
+                return;
+            }
+        }
+    });
+    received
+}

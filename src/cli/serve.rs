@@ -1,0 +1,152 @@
+//! `sandbox`: the practice subnet, for the console in this process or for other clients.
+
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::args::SandboxArguments;
+use crate::cli::document::schema;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::config::Flags;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::{BlockHash, SANDBOX, SANDBOX_GENESIS};
+use crate::sandbox::{BlockTime, NETUID, Operator, Sandbox, SandboxOptions, Scenario};
+
+/// `sandbox --serve --json`
+#[derive(Debug, Serialize)]
+struct ServeDocument {
+    schema: String,
+    network: &'static str,
+    node: String,
+    genesis: BlockHash,
+    netuid: u16,
+    scenario: String,
+    environment: Vec<(&'static str, String)>,
+    #[serde(flatten)]
+    operator: Option<OperatorDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct OperatorDocument {
+    uid: u16,
+    hotkey: Hotkey,
+    wallet_path: String,
+    env_file: String,
+}
+
+/// Starts the practice subnet as the arguments say, or says why not.
+pub async fn start(arguments: &SandboxArguments, output: Output) -> Result<Sandbox, Exit> {
+    let failed = |message: String| {
+        output.error(&message, Exit::Usage);
+        Exit::Usage
+    };
+    let scenario = Scenario::named(&arguments.scenario).map_err(|error| failed(error.to_string()))?;
+    let mut options = SandboxOptions::new(scenario);
+    if let Some(uids) = arguments.uids {
+        options.uids = uids;
+    }
+    if let Some(block_time) = arguments.block_time {
+        options.block_time = BlockTime::Every(block_time);
+    }
+    options.latency = arguments.latency.unwrap_or_default();
+    options.port = arguments.port.unwrap_or_default();
+    Sandbox::start(options).await.map_err(|error| failed(error.to_string()))
+}
+
+/// The flags that point the console at a running sandbox.
+pub fn flags(sandbox: &Sandbox, given: &Flags) -> Flags {
+    let operator = sandbox.operator();
+    Flags {
+        endpoint: Some(sandbox.url().to_owned()),
+        netuid: Some(NETUID),
+        wallet: operator.map(|operator| operator.wallet.to_owned()),
+        hotkey: operator.map(|operator| operator.hotkey_name.to_owned()),
+        wallet_path: operator.map(|operator| operator.wallet_path.clone()),
+        env_file: operator.map(|operator| operator.env_file.clone()),
+        read_only: given.read_only,
+        ..Flags::default()
+    }
+}
+
+/// Serves until a signal, after printing where and with what to reach it.
+pub async fn serve(arguments: &SandboxArguments, output: Output) -> Exit {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        output.error("cannot listen for signals; the machine has no file handles to spare", Exit::Usage);
+        return Exit::Usage;
+    };
+    let sandbox = match start(arguments, output).await {
+        Ok(sandbox) => sandbox,
+        Err(exit) => return exit,
+    };
+    let environment = environment(&sandbox);
+    let printed = if output.is_json() {
+        Output::document(&document(&sandbox, arguments, environment))
+    } else {
+        output.text(&text(&sandbox, &environment))
+    };
+    if let Err(error) = printed {
+        output.error(&format!("cannot write to stdout: {error}; check where it leads"), Exit::Usage);
+        return Exit::Usage;
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    let meter = sandbox.meter();
+    output.remark(&format!(
+        "SANDBOX served {} requests in {} sequential round trips",
+        meter.requests.values().sum::<u64>(),
+        meter.round_trips
+    ));
+    Exit::Healthy
+}
+
+/// The variables that GRAIL and the Bittensor tools understand. Credentials stay in the `.env`.
+fn environment(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
+    let mut variables = vec![("BT_CHAIN_ENDPOINT", sandbox.url().to_owned()), ("NETUID", NETUID.to_string())];
+    if let Some(operator) = sandbox.operator() {
+        variables.push(("BT_WALLET_COLD", operator.wallet.to_owned()));
+        variables.push(("BT_WALLET_HOT", operator.hotkey_name.to_owned()));
+    }
+    variables
+}
+
+fn document(
+    sandbox: &Sandbox,
+    arguments: &SandboxArguments,
+    environment: Vec<(&'static str, String)>,
+) -> ServeDocument {
+    ServeDocument {
+        schema: schema("sandbox"),
+        network: SANDBOX,
+        node: sandbox.url().to_owned(),
+        genesis: SANDBOX_GENESIS,
+        netuid: NETUID,
+        scenario: arguments.scenario.clone(),
+        environment,
+        operator: sandbox.operator().map(operator_document),
+    }
+}
+
+fn operator_document(operator: &Operator) -> OperatorDocument {
+    OperatorDocument {
+        uid: operator.uid,
+        hotkey: operator.hotkey,
+        wallet_path: operator.wallet_path.display().to_string(),
+        env_file: operator.env_file.display().to_string(),
+    }
+}
+
+/// One line each: the node first, so that a script needs no more than `head -n 1`.
+fn text(sandbox: &Sandbox, environment: &[(&'static str, String)]) -> String {
+    let mut lines = vec![sandbox.url().to_owned()];
+    lines.extend(environment.iter().map(|(name, value)| format!("export {name}={value}")));
+    if let Some(operator) = sandbox.operator() {
+        lines.push(format!("--wallet-path {}", operator.wallet_path.display()));
+        lines.push(format!("--env-file {}", operator.env_file.display()));
+    }
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,204 @@
+//! Who we are and what we talk to: flags, environment, files and wallet brought together once, at the start.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::chain::MetadataStore;
+use crate::config::{ConfigError, Configuration, Flags};
+use crate::domain::credentials::LocalView;
+use crate::domain::environment::Environment;
+use crate::domain::findings::{self, Finding, Severity};
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::{Network, NetworkError};
+use crate::domain::provider::{Provider, S3EndpointError};
+use crate::domain::roster::Own;
+use crate::domain::snapshot::SubnetSnapshot;
+use crate::domain::untrusted::sanitize;
+use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir};
+use crate::wallet;
+
+/// Bittensor's name for a wallet that nobody named.
+const DEFAULT_WALLET: &str = "default";
+
+/// Everything that a use case needs to know before it begins.
+#[derive(Debug)]
+pub struct Context {
+    /// Settings, local values and their oddities.
+    pub configuration: Configuration,
+    /// The object store.
+    pub provider: Provider,
+    /// Where to connect.
+    pub network: Network,
+    /// The own hotkey, if one is configured and found.
+    pub hotkey: Option<Hotkey>,
+    /// Where things are on disk; `None` when not even a home directory is known.
+    pub paths: Option<Paths>,
+    /// What we keep between runs, when it can be kept.
+    pub disk: Disk,
+    /// What was found on the way, worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// State and cache directory; each may be missing, and the console runs on without it.
+#[derive(Debug, Default)]
+pub struct Disk {
+    /// Snapshots and logs.
+    pub state: Option<StateDir>,
+    /// Metadata.
+    pub metadata: Option<Arc<MetadataCache>>,
+}
+
+/// Why nothing can begin: all of these are matters of usage or configuration.
+#[derive(Debug, Error)]
+pub enum ContextError {
+    /// Configuration file, `.env` or settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Network name or endpoint.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// S3 endpoint.
+    #[error(transparent)]
+    S3(#[from] S3EndpointError),
+}
+
+impl Context {
+    /// Brings everything together. What is merely odd becomes a finding; what makes no sense is an error.
+    pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ContextError> {
+        let mut findings = Vec::new();
+        let paths =
+            Paths::resolve(environment).map_err(|error| findings.push(without_disk("place on disk", &error))).ok();
+        let config_file = paths.as_ref().map(Paths::config_file);
+        let configuration = Configuration::load(flags, environment, config_file.as_deref())?;
+        let settings = &configuration.settings;
+        let network = match &settings.endpoint {
+            Some(endpoint) => Network::at_endpoint(&endpoint.value, settings.network_beside_endpoint())?,
+            None => Network::named(&settings.network.value)?,
+        };
+        let provider = settings.provider()?;
+        let hotkey = own_hotkey(&configuration, &mut findings);
+        let disk = paths.as_ref().map(|paths| Disk::open(paths, &mut findings)).unwrap_or_default();
+        findings.extend(configuration.findings.iter().cloned());
+        findings.extend(findings::of_local(&provider, &configuration.local));
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        Ok(Self { configuration, provider, network, hotkey, paths, disk, findings })
+    }
+
+    /// The subnet.
+    pub fn netuid(&self) -> u16 {
+        self.configuration.settings.netuid.value
+    }
+
+    /// The comparable part of the local credentials.
+    pub fn local(&self) -> LocalView {
+        LocalView::of(&self.provider, &self.configuration.local)
+    }
+
+    /// Who "you" are on the subnet, when a hotkey is known.
+    pub fn own(&self) -> Option<Own> {
+        self.hotkey.map(|hotkey| Own { hotkey, local: self.local() })
+    }
+
+    /// Where the chain layer keeps metadata between runs.
+    pub fn metadata_store(&self) -> MetadataStore {
+        self.disk.metadata_store()
+    }
+}
+
+impl Disk {
+    fn open(paths: &Paths, findings: &mut Vec<Finding>) -> Self {
+        let state = StateDir::open(&paths.state);
+        let metadata = CacheDir::open(&paths.cache).and_then(|cache| cache.metadata());
+        Self {
+            state: state.map_err(|error| findings.push(without_disk("state directory", &error))).ok(),
+            metadata: metadata
+                .map_err(|error| findings.push(without_disk("cache directory", &error)))
+                .ok()
+                .map(Arc::new),
+        }
+    }
+
+    fn snapshots(&self) -> Option<Snapshots> {
+        let opened = self.state.as_ref()?.snapshots();
+        opened.map_err(|error| tracing::warn!("last snapshots: {error}")).ok()
+    }
+
+    /// Keeps a snapshot for the next start. A failure is logged and changes nothing else.
+    pub fn remember(&self, snapshot: &SubnetSnapshot, now_ms: u64) {
+        let Some(snapshots) = self.snapshots() else { return };
+        let chain = &snapshot.chain;
+        let kept = snapshots
+            .keep(chain.genesis, snapshot.netuid, snapshot, now_ms)
+            .and_then(|()| snapshots.note_genesis(&chain.endpoint, chain.genesis));
+        if let Err(error) = kept {
+            tracing::warn!("the last snapshot was not kept: {error}");
+        }
+    }
+
+    /// The snapshot that the last session left of a subnet, by the network's pinned genesis or by what was found at its
+    /// endpoint.
+    pub fn last(&self, network: &Network, netuid: u16) -> Option<Kept<SubnetSnapshot>> {
+        let snapshots = self.snapshots()?;
+        let noted = || network.endpoints.iter().find_map(|at| snapshots.genesis_at(&at.to_string()).ok().flatten());
+        let genesis = network.genesis.or_else(noted)?;
+        snapshots.last(genesis, netuid).unwrap_or_else(|error| {
+            tracing::warn!("the last snapshot is ignored: {error}");
+            None
+        })
+    }
+
+    fn metadata_store(&self) -> MetadataStore {
+        let Some(cache) = self.metadata.clone() else { return MetadataStore::none() };
+        let saving = Arc::clone(&cache);
+        MetadataStore::new(
+            move |genesis, spec| {
+                cache.get(genesis, spec).unwrap_or_else(|error| {
+                    tracing::warn!("metadata cache: {error}");
+                    None
+                })
+            },
+            move |genesis, spec, bytes| {
+                if let Err(error) = saving.put(genesis, spec, bytes) {
+                    tracing::warn!("metadata cache: {error}");
+                }
+            },
+        )
+    }
+}
+
+fn without_disk(what: &str, error: &dyn std::error::Error) -> Finding {
+    Finding::new(
+        "no_disk",
+        Severity::Warning,
+        format!("The {what} cannot be used"),
+        sanitize(&error.to_string(), 400),
+        "The console runs on without it: nothing is remembered between runs, and each start downloads the metadata anew.",
+    )
+}
+
+fn own_hotkey(configuration: &Configuration, findings: &mut Vec<Finding>) -> Option<Hotkey> {
+    let settings = &configuration.settings;
+    let name = settings.hotkey.as_ref()?;
+    let identity = wallet::identify(
+        settings.wallet_path.as_ref().map(|path| path.value.as_path()),
+        Some(settings.wallet.as_ref().map_or(DEFAULT_WALLET, |wallet| wallet.value.as_str())),
+        &name.value,
+    );
+    match identity {
+        Ok(found) => {
+            findings.extend(found.findings);
+            Some(found.hotkey)
+        }
+        Err(error) => {
+            findings.push(Finding::new(
+                "own_hotkey",
+                Severity::Warning,
+                format!("The own hotkey is not known: {}", sanitize(&error.to_string(), 400)),
+                "Without it the console cannot mark your row or compare it with the local credentials.",
+                "Name the wallet and hotkey with --wallet and --hotkey, or give the SS58 address with --hotkey.",
+            ));
+            None
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What GRAIL would see on this machine: settings, credentials, wallets, files and the chain, and what to do about it.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::config::Setting;
+use crate::domain::credentials::Mode;
+use crate::domain::findings::{Finding, Severity};
+use crate::domain::hotkey::Hotkey;
+use crate::domain::inventory::{self, ValueLine};
+use crate::domain::roster::{Row, State};
+use crate::domain::untrusted::{Untrusted, sanitize};
+use crate::ops::context::Context;
+use crate::ops::survey::{Survey, survey};
+use crate::wallet;
+
+/// Characters of a setting's value that are shown.
+const SHOWN: usize = 200;
+
+/// A setting with the place it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SettingLine {
+    /// Its name, as the flag without dashes.
+    pub name: &'static str,
+    /// Its value; `None` when nothing names one.
+    pub value: Option<String>,
+    /// Where it came from.
+    pub source: Option<String>,
+}
+
+/// A file or directory of the console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PathLine {
+    /// What is kept there.
+    pub what: &'static str,
+    /// Where.
+    pub path: Untrusted,
+    /// Whether it exists.
+    pub exists: bool,
+}
+
+/// A hotkey of a wallet on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WalletLine {
+    /// Name of the wallet.
+    pub wallet: Untrusted,
+    /// Name of the hotkey.
+    pub hotkey: Untrusted,
+    /// Its address, when its public side can be read.
+    pub address: Option<Hotkey>,
+    /// Why not, otherwise.
+    pub problem: Option<String>,
+    /// The uid it has on the subnet, when the chain was asked.
+    pub uid: Option<u16>,
+    /// Whether it is the one in use.
+    pub own: bool,
+}
+
+/// What the chain said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ChainLine {
+    /// Not asked.
+    Skipped,
+    /// It answered.
+    Reached {
+        /// Through which endpoint.
+        endpoint: String,
+        /// Runtime spec version.
+        spec_version: u32,
+        /// Finalized block number.
+        block: u64,
+        /// Seconds since that block.
+        age_seconds: u64,
+        /// The state of the own commitment, when a hotkey is known.
+        own: Option<&'static str>,
+    },
+    /// It did not.
+    Unreachable {
+        /// What failed, why, and what to do.
+        problem: String,
+    },
+}
+
+/// Everything `doctor` tells.
+#[derive(Debug, Clone, Serialize)]
+pub struct Diagnosis {
+    /// Settings in the order of their importance.
+    pub settings: Vec<SettingLine>,
+    /// The object store in words.
+    pub provider: String,
+    /// What GRAIL would do at its next start.
+    pub mode: Mode,
+    /// The credentials, value by value.
+    pub credentials: Vec<ValueLine>,
+    /// Wallets on disk.
+    pub wallets: Vec<WalletLine>,
+    /// Files and directories.
+    pub paths: Vec<PathLine>,
+    /// The chain.
+    pub chain: ChainLine,
+    /// What is wrong, worst first.
+    pub findings: Vec<Finding>,
+}
+
+impl Diagnosis {
+    /// Whether something is wrong that costs rewards or leaks keys.
+    pub fn has_trouble(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity >= Severity::Warning)
+    }
+}
+
+/// Looks at everything; the chain only when asked to. `now_ms` is the time since 1970.
+pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagnosis {
+    let mut findings = context.findings.clone();
+    let answer = if ask_chain { Some(survey(context, now_ms).await) } else { None };
+    let found = answer.as_ref().and_then(|answer| answer.as_ref().ok());
+    findings.extend(found.and_then(|found| of_own_row(context, found)));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    Diagnosis {
+        settings: settings(context),
+        provider: context.provider.to_string(),
+        mode: Mode::of(&context.configuration.local),
+        credentials: inventory::list(&context.provider, &context.configuration.local),
+        wallets: wallets(context, found),
+        paths: paths(context),
+        chain: match &answer {
+            None => ChainLine::Skipped,
+            Some(Err(error)) => ChainLine::Unreachable { problem: sanitize(&error.to_string(), 600) },
+            Some(Ok(found)) => reached(found, now_ms),
+        },
+        findings,
+    }
+}
+
+fn reached(found: &Survey, now_ms: u64) -> ChainLine {
+    let snapshot = &found.snapshot;
+    ChainLine::Reached {
+        endpoint: snapshot.chain.endpoint.clone(),
+        spec_version: snapshot.chain.spec_version,
+        block: snapshot.at.number,
+        age_seconds: now_ms.saturating_sub(snapshot.at.timestamp_ms) / 1_000,
+        own: found.roster.own().map(|row| row.state().word()),
+    }
+}
+
+/// The own row's state as a finding, when it is not healthy.
+fn of_own_row(context: &Context, found: &Survey) -> Option<Finding> {
+    let hotkey = context.hotkey?;
+    let Some(row) = found.roster.own().filter(|row| !row.is_orphan()) else {
+        return Some(Finding::new(
+            "not_registered",
+            Severity::Warning,
+            format!("{} is not registered on subnet {}", hotkey.short(), found.snapshot.netuid),
+            "A hotkey without a uid cannot commit, and validators do not ask for its bucket.",
+            "Check --netuid, --wallet and --hotkey, or register the hotkey.",
+        ));
+    };
+    let drift = row.drift.as_ref()?;
+    let trouble = row.drifts() || row.state() != State::Readable;
+    trouble.then(|| {
+        let severity = drift.consequence.severity.max(Severity::Warning);
+        let what = format!("uid {}: {}", row.uid.unwrap_or_default(), drift.consequence.headline);
+        Finding::new("own_commitment", severity, what, drift.consequence.detail.clone(), next_step(row))
+    })
+}
+
+fn next_step(row: &Row) -> &'static str {
+    if row.state() == State::Readable {
+        "Open the console's detail view for a field by field comparison."
+    } else {
+        "Restart GRAIL with correct credentials: it commits its read key at the start when the chain differs."
+    }
+}
+
+fn settings(context: &Context) -> Vec<SettingLine> {
+    let settings = &context.configuration.settings;
+    vec![
+        of("profile", settings.profile.as_ref()),
+        of("network", Some(&settings.network)),
+        of("endpoint", settings.endpoint.as_ref()),
+        of("netuid", Some(&settings.netuid)),
+        of("wallet", settings.wallet.as_ref()),
+        of("hotkey", settings.hotkey.as_ref()),
+        of_path("wallet-path", settings.wallet_path.as_ref()),
+        of_path("env-file", settings.env_file.as_ref()),
+        of("s3-endpoint", settings.s3_endpoint.as_ref()),
+        of("read-only", Some(&settings.read_only)),
+    ]
+}
+
+fn of<T: Display>(name: &'static str, setting: Option<&Setting<T>>) -> SettingLine {
+    SettingLine {
+        name,
+        value: setting.map(|setting| without_password(&sanitize(&setting.value.to_string(), SHOWN))),
+        source: setting.map(|setting| setting.source.to_string()),
+    }
+}
+
+fn of_path(name: &'static str, setting: Option<&Setting<std::path::PathBuf>>) -> SettingLine {
+    SettingLine {
+        name,
+        value: setting.map(|setting| sanitize(&setting.value.to_string_lossy(), SHOWN)),
+        source: setting.map(|setting| setting.source.to_string()),
+    }
+}
+
+/// A URL's user information never leaves, even when the URL was refused anyway.
+fn without_password(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => text.to_owned(),
+    }
+}
+
+fn wallets(context: &Context, found: Option<&Survey>) -> Vec<WalletLine> {
+    let folder = context.configuration.settings.wallet_path.as_ref();
+    let Some(folder) = folder else { return Vec::new() };
+    let listed = wallet::list(&folder.value).unwrap_or_default();
+    let uid_of = |address: Option<Hotkey>| found?.roster.by_hotkey(&address?)?.uid;
+    let line = |entry: wallet::Listed| WalletLine {
+        uid: uid_of(entry.address),
+        own: entry.address.is_some() && entry.address == context.hotkey,
+        wallet: entry.wallet.as_str().into(),
+        hotkey: entry.hotkey.as_str().into(),
+        address: entry.address,
+        problem: entry.problem,
+    };
+    listed.into_iter().map(line).collect()
+}
+
+fn paths(context: &Context) -> Vec<PathLine> {
+    let Some(paths) = &context.paths else { return Vec::new() };
+    let line = |what, path: &Path| PathLine {
+        what,
+        path: Untrusted::from_text(path.to_string_lossy().into_owned()),
+        exists: path.exists(),
+    };
+    vec![
+        line("configuration", &paths.config_file()),
+        line("state (last snapshots)", &paths.state),
+        line("logs", &paths.logs()),
+        line("cache (metadata)", &paths.cache),
+    ]
+}

@@ -1,0 +1,191 @@
+//! The state the practice subnet starts with.
+
+use parity_scale_codec::Encode;
+
+use super::chain::{Base, KEPT_STATES};
+use super::commitment::CommitmentSpec;
+use super::metadata::{Entry, MetadataError, Runtime};
+use super::population::{Credentials, NETUID, OPERATOR_UID, VALIDATORS, former_hotkey, hotkey};
+use super::scenario::{Scenario, ScenarioError};
+use crate::domain::hotkey::Hotkey;
+
+/// Other subnets, so that "does not exist" is a real answer for every netuid but these and 81.
+const OTHER_NETUIDS: [u16; 2] = [0, 1];
+/// Blocks per epoch, as on subnet 81.
+const TEMPO: u16 = 360;
+/// Bytes a hotkey may commit per epoch (the chain's default).
+const MAX_SPACE: u32 = 3100;
+/// Names of the subnets' tokens.
+const TOKEN_SYMBOL: &str = "\u{3c4}";
+
+/// Why there is no initial state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BaseError {
+    /// The metadata lacks something.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The scenario asks for something impossible.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+}
+
+/// The storage entries that are written once for every uid, looked up once.
+struct PerUid<'a> {
+    keys: Entry<'a>,
+    uids: Entry<'a>,
+    registered: Entry<'a>,
+    commitment: Entry<'a>,
+    last: Entry<'a>,
+    used: Entry<'a>,
+    owner: Entry<'a>,
+}
+
+struct Builder<'a> {
+    runtime: &'a Runtime,
+    scenario: &'a Scenario,
+    base: Base,
+}
+
+/// The initial state for a scenario with so many uids (1 to 65,536).
+pub fn build(runtime: &Runtime, scenario: &Scenario, uids: u32) -> Result<Base, BaseError> {
+    let mut builder = Builder { runtime, scenario, base: Base::default() };
+    builder.chain_wide()?;
+    for netuid in OTHER_NETUIDS {
+        builder.subnet(netuid, 0)?;
+    }
+    builder.subnet(NETUID, uids)?;
+    builder.members(uids)?;
+    Ok(builder.base)
+}
+
+impl Builder<'_> {
+    fn put(&mut self, pallet: &str, entry: &str, parts: &[&[u8]], value: Vec<u8>) -> Result<(), MetadataError> {
+        let key = self.runtime.entry(pallet, entry)?.key(parts);
+        self.write(0, key, value);
+        Ok(())
+    }
+
+    fn write(&mut self, since: u32, key: Vec<u8>, value: Vec<u8>) {
+        self.base.writes.push((since, key.into(), value.into()));
+    }
+
+    fn chain_wide(&mut self) -> Result<(), MetadataError> {
+        let subnets = u16::try_from(OTHER_NETUIDS.len() + 1).unwrap_or(u16::MAX);
+        self.put("Commitments", "MaxSpace", &[], MAX_SPACE.encode())?;
+        self.put("SubtensorModule", "TotalNetworks", &[], subnets.encode())
+    }
+
+    fn subnet(&mut self, netuid: u16, uids: u32) -> Result<(), MetadataError> {
+        let id = netuid.encode();
+        // The chain counts uids in 16 bits: 65,536 of them show as 65,535.
+        let count = u16::try_from(uids).unwrap_or(u16::MAX);
+        let flags: Vec<bool> = (0..uids).map(|uid| uid < u32::from(VALIDATORS)).collect();
+        let updated: Vec<u64> = (0..uids).map(|uid| u64::from(self.scenario.head - uid % 300)).collect();
+        let incentive: Vec<u16> = (0..uids).map(|uid| share(uid, u32::from(u16::MAX))).collect();
+        let emission: Vec<u64> = incentive.iter().map(|share| u64::from(*share) * 10_000).collect();
+        self.put("SubtensorModule", "NetworksAdded", &[&id], true.encode())?;
+        self.put("SubtensorModule", "SubnetworkN", &[&id], count.encode())?;
+        self.put("SubtensorModule", "MaxAllowedUids", &[&id], count.max(256).encode())?;
+        self.put("SubtensorModule", "Tempo", &[&id], TEMPO.encode())?;
+        self.put("SubtensorModule", "TokenSymbol", &[&id], TOKEN_SYMBOL.as_bytes().to_vec().encode())?;
+        self.put("SubtensorModule", "ValidatorPermit", &[&id], flags.encode())?;
+        self.put("SubtensorModule", "LastUpdate", &[&id], updated.encode())?;
+        self.put("SubtensorModule", "Incentive", &[&id], incentive.encode())?;
+        self.put("SubtensorModule", "Emission", &[&id], emission.encode())?;
+        if self.runtime.entry("SubtensorModule", "SubnetEpochIndex").is_ok() {
+            let epoch = u64::from(self.scenario.head) / u64::from(TEMPO + 1);
+            self.put("SubtensorModule", "SubnetEpochIndex", &[&id], epoch.encode())?;
+        }
+        Ok(())
+    }
+
+    fn members(&mut self, uids: u32) -> Result<(), BaseError> {
+        let runtime = self.runtime;
+        let entries = PerUid {
+            keys: runtime.entry("SubtensorModule", "Keys")?,
+            uids: runtime.entry("SubtensorModule", "Uids")?,
+            registered: runtime.entry("SubtensorModule", "BlockAtRegistration")?,
+            commitment: runtime.entry("Commitments", "CommitmentOf")?,
+            last: runtime.entry("Commitments", "LastCommitment")?,
+            used: runtime.entry("Commitments", "UsedSpaceOf")?,
+            owner: runtime.entry("SubtensorModule", "Owner")?,
+        };
+        for uid in (0..uids).map_while(|uid| u16::try_from(uid).ok()) {
+            let hotkey = hotkey(uid);
+            self.member(&entries, uid, &hotkey);
+            if let Some((block, spec)) = self.commitment(uid)? {
+                self.commit(&entries, hotkey, block, spec)?;
+            }
+        }
+        for former in &self.scenario.former_members {
+            let credentials = Credentials::of(u16::MAX - former.index, 0);
+            let spec = CommitmentSpec::raw(credentials.read_commitment());
+            self.commit(&entries, former_hotkey(former.index), self.ago(former.blocks_ago), spec)?;
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, entries: &PerUid<'_>, uid: u16, hotkey: &Hotkey) {
+        let (netuid, id) = (NETUID.encode(), uid.encode());
+        let special = self.scenario.subnet.registered.iter().find(|registered| registered.uid == uid);
+        let blocks_ago = special.map_or(500_000 - u32::from(uid % 1000) * 11, |registered| registered.blocks_ago);
+        let registered = u64::from(self.ago(blocks_ago));
+        self.write(0, entries.keys.key(&[&netuid, &id]), hotkey.as_bytes().to_vec());
+        self.write(0, entries.uids.key(&[&netuid, hotkey.as_bytes()]), id.clone());
+        self.write(0, entries.registered.key(&[&netuid, &id]), registered.encode());
+        // One coldkey owns everybody; nothing in the sandbox depends on who.
+        self.write(0, entries.owner.key(&[hotkey.as_bytes()]), everybodys_coldkey().to_vec());
+    }
+
+    /// What a uid has committed, and at which block.
+    fn commitment(&self, uid: u16) -> Result<Option<(u32, CommitmentSpec)>, ScenarioError> {
+        let ordinary_age = 700 + u32::from(uid) * 7919 % 200_000;
+        if let Some(odd) = self.scenario.commitments.iter().find(|odd| odd.uid == uid) {
+            let block = self.ago(odd.blocks_ago.unwrap_or(ordinary_age));
+            return Ok(Some((block, self.scenario.spec(odd)?)));
+        }
+        let block = self.ago(ordinary_age);
+        if uid == OPERATOR_UID {
+            return Ok(self.scenario.operator_commitment().map(|spec| (block, spec)));
+        }
+        if self.scenario.subnet.without_commitment.contains(&uid) {
+            return Ok(None);
+        }
+        Ok(Some((block, CommitmentSpec::raw(Credentials::of(uid, 0).read_commitment()))))
+    }
+
+    fn commit(
+        &mut self,
+        entries: &PerUid<'_>,
+        hotkey: Hotkey,
+        block: u32,
+        spec: CommitmentSpec,
+    ) -> Result<(), MetadataError> {
+        let netuid = NETUID.encode();
+        let parts: [&[u8]; 2] = [&netuid, hotkey.as_bytes()];
+        // A commitment made within the kept states is visible from its block on, not before.
+        let since = if block + KEPT_STATES > self.scenario.head { block } else { 0 };
+        let epoch = u64::from(block) / u64::from(TEMPO + 1);
+        self.write(since, entries.commitment.key(&parts), spec.encode(self.runtime, block)?);
+        self.write(since, entries.last.key(&parts), block.encode());
+        self.write(since, entries.used.key(&parts), (epoch, spec.charged()).encode());
+        if spec.is_odd() {
+            self.base.odd.insert(hotkey, (block, spec));
+        }
+        Ok(())
+    }
+
+    const fn ago(&self, blocks: u32) -> u32 {
+        self.scenario.head.saturating_sub(blocks)
+    }
+}
+
+/// Share of a miner in the subnet's incentive; validators have none.
+fn share(uid: u32, whole: u32) -> u16 {
+    if uid < u32::from(VALIDATORS) { 0 } else { u16::try_from(whole / (uid + 17)).unwrap_or(u16::MAX) }
+}
+
+/// The coldkey of everybody on the practice subnet.
+fn everybodys_coldkey() -> [u8; 32] {
+    sp_crypto_hashing::blake2_256(b"grail-console sandbox coldkey")
+}

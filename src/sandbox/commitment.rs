@@ -1,0 +1,182 @@
+//! What a commitment on the practice chain holds, and how the runtime encodes it. Everything that the real chain can
+//! hold can be made here, and some things that only a broken node would serve.
+
+use parity_scale_codec::{Compact, Encode};
+
+use super::metadata::{MetadataError, Runtime};
+
+/// Longest content of a `Raw` field in bytes; the chain has one variant for each length.
+pub const MAX_RAW: usize = 128;
+
+/// One field of a commitment (an enum `Data` on chain).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Field {
+    /// No data.
+    None,
+    /// 0 to [`MAX_RAW`] bytes. Longer content cannot be said on chain; encoding it fails.
+    Raw(Vec<u8>),
+    /// Length-prefixed bytes. The chain allows 512; more is what a broken node would serve.
+    BigRaw(Vec<u8>),
+    /// A 32-byte hash instead of data.
+    Hash(HashKind, [u8; 32]),
+    /// Data readable only after a Drand round.
+    Timelock {
+        /// The encrypted bytes.
+        encrypted: Vec<u8>,
+        /// The round that reveals them.
+        round: u64,
+    },
+    /// The flag that resets the signer's bonds.
+    ResetBondsFlag,
+    /// What newer runtimes leave in place of a timelock that could not be revealed; only after the practice upgrade.
+    TimelockRevealFailed,
+    /// A first byte that no variant has, and whatever follows it.
+    Unknown {
+        /// The first byte.
+        index: u8,
+        /// What follows.
+        bytes: Vec<u8>,
+    },
+}
+
+/// The hash variants of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HashKind {
+    /// Blake2-256.
+    BlakeTwo256,
+    /// SHA-256.
+    Sha256,
+    /// Keccak-256.
+    Keccak256,
+    /// SHA3-256.
+    ShaThree256,
+}
+
+impl HashKind {
+    const fn variant(self) -> &'static str {
+        match self {
+            Self::BlakeTwo256 => "BlakeTwo256",
+            Self::Sha256 => "Sha256",
+            Self::Keccak256 => "Keccak256",
+            Self::ShaThree256 => "ShaThree256",
+        }
+    }
+}
+
+impl Field {
+    /// What the chain charges for it in bytes.
+    fn charged(&self) -> usize {
+        match self {
+            Self::Raw(bytes) | Self::BigRaw(bytes) => bytes.len(),
+            Self::Hash(..) => 32,
+            Self::Timelock { encrypted, .. } => encrypted.len(),
+            Self::None | Self::ResetBondsFlag | Self::TimelockRevealFailed | Self::Unknown { .. } => 0,
+        }
+    }
+
+    fn encode(&self, runtime: &Runtime, out: &mut Vec<u8>) -> Result<(), MetadataError> {
+        match self {
+            Self::None => out.push(runtime.data_variant("None")?),
+            Self::Raw(bytes) => {
+                out.push(runtime.data_variant(&format!("Raw{}", bytes.len()))?);
+                out.extend(bytes);
+            }
+            Self::BigRaw(bytes) => {
+                out.push(runtime.data_variant("BigRaw")?);
+                bytes.encode_to(out);
+            }
+            Self::Hash(kind, hash) => {
+                out.push(runtime.data_variant(kind.variant())?);
+                out.extend(hash);
+            }
+            Self::Timelock { encrypted, round } => {
+                out.push(runtime.data_variant("TimelockEncrypted")?);
+                (encrypted, round).encode_to(out);
+            }
+            Self::ResetBondsFlag => out.push(runtime.data_variant("ResetBondsFlag")?),
+            Self::TimelockRevealFailed => out.push(runtime.data_variant("TimelockRevealFailed")?),
+            Self::Unknown { index, bytes } => {
+                out.push(*index);
+                out.extend(bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is to be stored for a hotkey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitmentSpec {
+    /// A well-formed registration with these fields (the chain allows three).
+    Fields(Vec<Field>),
+    /// The stored value byte for byte, however broken.
+    Stored(Vec<u8>),
+}
+
+impl CommitmentSpec {
+    /// One `Raw` field, as GRAIL writes it.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::Fields(vec![Field::Raw(bytes.into())])
+    }
+
+    /// Bytes charged to the hotkey's space of the epoch: at least 100 (FACTS 3).
+    pub(super) fn charged(&self) -> u64 {
+        let bytes: usize = match self {
+            Self::Fields(fields) => fields.iter().map(Field::charged).sum(),
+            Self::Stored(bytes) => bytes.len(),
+        };
+        u64::try_from(bytes).unwrap_or(u64::MAX).max(100)
+    }
+
+    /// Whether its encoding depends on variant indices that an upgrade may move.
+    pub(super) fn is_odd(&self) -> bool {
+        matches!(self, Self::Fields(fields) if fields.iter().any(|field| !matches!(field, Field::Raw(_))))
+    }
+
+    /// The stored value: `Registration { deposit: 0, block, info: { fields } }`.
+    pub fn encode(&self, runtime: &Runtime, block: u32) -> Result<Vec<u8>, MetadataError> {
+        match self {
+            Self::Stored(bytes) => Ok(bytes.clone()),
+            Self::Fields(fields) => {
+                let mut out = (0u64, block).encode();
+                Compact(u32::try_from(fields.len()).unwrap_or(u32::MAX)).encode_to(&mut out);
+                fields.iter().try_for_each(|field| field.encode(runtime, &mut out))?;
+                Ok(out)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_commitment_of_128_characters_is_142_bytes() {
+        let runtime = Runtime::finney().unwrap();
+        let bytes = CommitmentSpec::raw([b'a'; 128]).encode(&runtime, 1_234_567).unwrap();
+        assert_eq!(bytes.len(), 142);
+        assert_eq!(hex::encode(&bytes[..14]), "000000000000000087d612000481");
+    }
+
+    #[test]
+    fn raw_content_longer_than_the_chain_can_say_is_refused() {
+        let runtime = Runtime::finney().unwrap();
+        assert_eq!(
+            CommitmentSpec::raw([b'a'; 129]).encode(&runtime, 1),
+            Err(MetadataError::Missing("variant Data::Raw129".to_owned()))
+        );
+    }
+
+    #[test]
+    fn the_practice_upgrade_moves_flags_and_big_raw_but_no_raw() {
+        let old = Runtime::finney().unwrap();
+        let new = old.upgraded().unwrap();
+        let index = |runtime: &Runtime, name| runtime.data_variant(name).unwrap();
+        assert_eq!((index(&old, "BigRaw"), index(&new, "BigRaw")), (136, 137));
+        assert_eq!((index(&old, "Raw128"), index(&new, "Raw128")), (129, 129));
+        assert_eq!(index(&new, "TimelockRevealFailed"), 135);
+        assert_eq!(new.version().spec_version, old.version().spec_version + 1);
+    }
+}

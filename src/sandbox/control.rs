@@ -1,0 +1,85 @@
+//! The handle by which tests, scenarios and people make things go wrong.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::draft::Act;
+use super::faults::{Misbehaviour, Throttle};
+use super::gate::{GateHandle, Stall};
+use super::node::Node;
+
+/// Faults at the press of a button; every fault is in effect when its method returns. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    node: Arc<Node>,
+    gate: GateHandle,
+    /// The latency to go back to.
+    latency: Duration,
+}
+
+impl Faults {
+    pub(super) const fn new(node: Arc<Node>, gate: GateHandle, latency: Duration) -> Self {
+        Self { node, gate, latency }
+    }
+
+    /// Closes every connection without a goodbye; new ones are accepted at once.
+    pub async fn drop_connections(&self) -> io::Result<()> {
+        self.gate.drop_connections().await
+    }
+
+    /// Kills the node: every connection is closed and new ones are refused, until [`Self::accept_connections`].
+    pub async fn refuse_connections(&self) -> io::Result<()> {
+        self.gate.refuse().await
+    }
+
+    /// Restarts the node on the same port.
+    pub async fn accept_connections(&self) -> io::Result<()> {
+        self.gate.accept().await
+    }
+
+    /// Lets connections fall silent with their sockets open, until [`Self::unstall`]. What was under way arrives then.
+    pub async fn stall(&self, which: Stall) -> io::Result<()> {
+        self.gate.stall(which).await
+    }
+
+    /// Ends a stall.
+    pub async fn unstall(&self) -> io::Result<()> {
+        self.gate.flow().await
+    }
+
+    /// Adds a latency to every request and handshake from now on.
+    pub fn set_latency(&self, latency: Duration) {
+        self.node.faults.set().latency = latency;
+    }
+
+    /// Refuses handshakes (HTTP 429), requests (JSON-RPC error), both, or neither.
+    pub fn throttle(&self, throttle: Option<Throttle>) {
+        self.node.faults.set().throttle = throttle;
+    }
+
+    /// Stops the production of blocks, or lets it go on.
+    pub fn set_stale_head(&self, stale: bool) {
+        self.node.faults.set().stale_head = stale;
+    }
+
+    /// Answers another chain's genesis hash, or the own one.
+    pub fn set_wrong_genesis(&self, wrong: bool) {
+        self.node.faults.set().wrong_genesis = wrong;
+    }
+
+    /// Sets the next runtime's code in the next block. From that block on the runtime version is one higher and the
+    /// metadata another: `Commitments`' `Data` has the variant `TimelockRevealFailed`, and `ResetBondsFlag` and `BigRaw`
+    /// have moved. As on a real chain, the storage of that very block was still written by the old runtime, and the
+    /// block after it brings what has moved up to date. It cannot be taken back.
+    pub fn upgrade_runtime(&self) {
+        self.node.queue(Act::Upgrade);
+    }
+
+    /// Everything works again: connections are accepted and flow, the latency is that of the start.
+    pub async fn recover(&self) -> io::Result<()> {
+        *self.node.faults.set() = Misbehaviour { latency: self.latency, ..Misbehaviour::default() };
+        self.gate.flow().await?;
+        self.gate.accept().await
+    }
+}

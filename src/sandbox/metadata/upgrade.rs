@@ -1,0 +1,46 @@
+//! The practice runtime upgrade: what changes when the chain moves to its next spec version while clients are connected.
+
+use frame_metadata::v16::RuntimeMetadataV16;
+use parity_scale_codec::Encode;
+use scale_info::form::PortableForm;
+use scale_info::{TypeDef, Variant};
+
+use super::{MetadataError, RuntimeVersion, data_type};
+
+/// The variant that newer runtimes add to `Data`.
+pub(super) const ADDED_VARIANT: &str = "TimelockRevealFailed";
+
+/// The variant in whose place it is inserted; this one and those after it move up by one.
+const INSERTED_BEFORE: &str = "ResetBondsFlag";
+
+/// Metadata of the next spec version. `Data` has gained [`ADDED_VARIANT`] before [`INSERTED_BEFORE`], so a client that
+/// keeps the old indices misreads every flag and `BigRaw`, and one that reads by name does not.
+pub(super) fn upgraded(
+    old: &RuntimeMetadataV16,
+    version: &RuntimeVersion,
+) -> Result<RuntimeMetadataV16, MetadataError> {
+    let mut new = old.clone();
+    insert_variant(&mut new)?;
+    let next = RuntimeVersion { spec_version: version.spec_version + 1, ..version.clone() };
+    for constant in new.pallets.iter_mut().filter(|pallet| pallet.name == "System").flat_map(|p| &mut p.constants) {
+        if constant.name == "Version" {
+            constant.value = next.encode();
+        }
+    }
+    Ok(new)
+}
+
+fn insert_variant(metadata: &mut RuntimeMetadataV16) -> Result<(), MetadataError> {
+    let missing = || MetadataError::Missing(format!("variant Data::{INSERTED_BEFORE}"));
+    let id = data_type(&metadata.types)?;
+    let found = metadata.types.types.iter_mut().find(|found| found.id == id).ok_or_else(missing)?;
+    let TypeDef::Variant(def) = &mut found.ty.type_def else { return Err(missing()) };
+    let index = def.variants.iter().find(|v| v.name == INSERTED_BEFORE).ok_or_else(missing)?.index;
+    for variant in def.variants.iter_mut().filter(|variant| variant.index >= index) {
+        variant.index += 1;
+    }
+    let added: Variant<PortableForm> = Variant::new(ADDED_VARIANT.to_owned(), Vec::new(), index, Vec::new());
+    def.variants.push(added);
+    def.variants.sort_by_key(|variant| variant.index);
+    Ok(())
+}

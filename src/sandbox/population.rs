@@ -1,0 +1,125 @@
+//! Who is on the practice subnet: hotkeys and bucket credentials, the same on every start.
+
+use std::sync::OnceLock;
+
+use parity_scale_codec::Encode;
+use schnorrkel::derive::ChainCode;
+use schnorrkel::{ExpansionMode, Keypair, MiniSecretKey};
+use sp_crypto_hashing::{blake2_256, sha2_256};
+
+use crate::domain::hotkey::Hotkey;
+use crate::domain::secret::SecretKey;
+
+/// The GRAIL subnet.
+pub const NETUID: u16 = 81;
+/// The uid of the operator who practises.
+pub const OPERATOR_UID: u16 = 42;
+/// The trainer's uid.
+pub const TRAINER_UID: u16 = 0;
+/// Uids with a validator permit: the trainer and 15 more.
+pub const VALIDATORS: u16 = 16;
+
+/// Seed of the well-known development phrase ("bottom drive obey lake curtain smoke basket hold race lonely fit walk").
+/// Everybody knows it; it guards nothing.
+const DEVELOPMENT_SEED: [u8; 32] = [
+    0xfa, 0xc7, 0x95, 0x9d, 0xbf, 0xe7, 0x2f, 0x05, 0x2e, 0x5a, 0x0c, 0x3c, 0x8d, 0x65, 0x30, 0xf2, 0x02, 0xb0, 0x2f,
+    0xd8, 0xf9, 0xf5, 0xca, 0x35, 0x80, 0xec, 0x8d, 0xeb, 0x77, 0x97, 0x47, 0x9e,
+];
+
+/// Uids below this have real sr25519 keys; above it, deriving one by one would take seconds, and nobody signs for them.
+const REAL_KEYS: u16 = 1024;
+
+/// The sr25519 key pair at a hard path (`//uid7`) of the development phrase.
+pub fn key_pair(path: &str) -> Keypair {
+    let mini = MiniSecretKey::from_bytes(&DEVELOPMENT_SEED).unwrap_or_else(|_| MiniSecretKey::generate());
+    let (child, _) = mini.expand(ExpansionMode::Ed25519).hard_derive_mini_secret_key(Some(chain_code(path)), b"");
+    child.expand_to_keypair(ExpansionMode::Ed25519)
+}
+
+/// The SCALE-encoded name of a junction, padded with zeros (names here are short enough never to need hashing).
+fn chain_code(path: &str) -> ChainCode {
+    let encoded = path.trim_start_matches('/').encode();
+    let mut code = [0; 32];
+    let length = encoded.len().min(code.len());
+    code[..length].copy_from_slice(&encoded[..length]);
+    ChainCode(code)
+}
+
+/// Hotkey of a uid: `//uid{n}` on the development phrase below [`REAL_KEYS`], else 32 deterministic bytes to which no
+/// secret is known.
+pub fn hotkey(uid: u16) -> Hotkey {
+    static REAL: OnceLock<Vec<OnceLock<[u8; 32]>>> = OnceLock::new();
+    let real = REAL.get_or_init(|| (0..REAL_KEYS).map(|_| OnceLock::new()).collect());
+    let bytes = real.get(usize::from(uid)).map_or_else(
+        || blake2_256(format!("grail-console sandbox //uid{uid}").as_bytes()),
+        |cell| *cell.get_or_init(|| key_pair(&format!("//uid{uid}")).public.to_bytes()),
+    );
+    Hotkey::from_bytes(bytes)
+}
+
+/// Hotkey of somebody who was on the subnet before: `//former{n}`.
+pub fn former_hotkey(index: u16) -> Hotkey {
+    Hotkey::from_bytes(key_pair(&format!("//former{index}")).public.to_bytes())
+}
+
+/// R2-shaped credentials of one uid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Account id and bucket name.
+    pub account: String,
+    /// Id of the key that reads.
+    pub read_key_id: String,
+    /// Secret of the key that reads.
+    pub read_secret: SecretKey,
+    /// Id of the key that writes.
+    pub write_key_id: String,
+    /// Secret of the key that writes.
+    pub write_secret: SecretKey,
+}
+
+impl Credentials {
+    /// Those of a uid; `generation` counts the read keys it has had (the account and the write key stay).
+    pub fn of(uid: u16, generation: u8) -> Self {
+        let hash = |what: &str| sha2_256(format!("grail-console sandbox uid {uid} {what}").as_bytes());
+        let read = format!("read key {generation}");
+        Self {
+            account: hex::encode(&hash("account")[..16]),
+            read_key_id: hex::encode(&hash(&read)[..16]),
+            read_secret: SecretKey::new(hex::encode(hash(&format!("{read} secret")))),
+            write_key_id: hex::encode(&hash("write key")[..16]),
+            write_secret: SecretKey::new(hex::encode(hash("write key secret"))),
+        }
+    }
+
+    /// The 128 characters that publish the read key.
+    pub fn read_commitment(&self) -> String {
+        [self.account.as_str(), &self.read_key_id, self.read_secret.expose()].concat()
+    }
+
+    /// The 128 characters that GRAIL publishes when only the write pair is configured: the write key.
+    pub fn write_commitment(&self) -> String {
+        [self.account.as_str(), &self.write_key_id, self.write_secret.expose()].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hotkeys_are_those_of_the_well_known_development_phrase() {
+        assert_eq!(hotkey(44).to_string(), "5HjjWKka3CWSAML5oZnptrveBhMGTRzSHe8nBXVqpSWUXAoL");
+        assert_eq!(hotkey(45).to_string(), "5C4mU6ugvST8z2BUrD4eFpQZ5ZgwnQyG8S7ZivYCJxtS2pyc");
+    }
+
+    #[test]
+    fn every_uid_has_its_own_hotkey_and_credentials_of_r2_s_shape() {
+        let (one, other) = (Credentials::of(7, 0), Credentials::of(8, 0));
+        assert_ne!(one, other);
+        assert_ne!(one.read_key_id, Credentials::of(7, 1).read_key_id);
+        assert_eq!(one.account, Credentials::of(7, 1).account);
+        assert_eq!(one.read_commitment().len(), 128);
+        assert_eq!(one.write_commitment().len(), 128);
+        assert_ne!(hotkey(2000), hotkey(2001));
+    }
+}

@@ -1,0 +1,153 @@
+//! Subscriptions: heads, storage and the runtime's version. Each walks the chain from block to block, so a slow client
+//! misses nothing that the node still has.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jsonrpsee::core::SubscriptionResult;
+use jsonrpsee::server::{PendingSubscriptionSink, RegisterMethodError, SubscriptionSink};
+use jsonrpsee::types::Params;
+use jsonrpsee::{Extensions, RpcModule};
+use serde::Serialize;
+use serde_json::value::to_raw_value;
+
+use super::state::{ChangeSet, version_json};
+use super::{Bytes, only};
+use crate::sandbox::block::Block;
+use crate::sandbox::node::{Heads, Node};
+
+type Module = RpcModule<Node>;
+
+pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
+    register_heads(module)?;
+    module.register_subscription("state_subscribeStorage", "state_storage", "state_unsubscribeStorage", storage)?;
+    module.register_subscription(
+        "state_subscribeRuntimeVersion",
+        "state_runtimeVersion",
+        "state_unsubscribeRuntimeVersion",
+        |_, pending, node, _| runtime_version(pending, node),
+    )?;
+    module.register_alias("chain_subscribeRuntimeVersion", "state_subscribeRuntimeVersion")?;
+    module.register_alias("chain_unsubscribeRuntimeVersion", "state_unsubscribeRuntimeVersion")
+}
+
+fn register_heads(module: &mut Module) -> Result<(), RegisterMethodError> {
+    module.register_subscription(
+        "chain_subscribeNewHeads",
+        "chain_newHead",
+        "chain_unsubscribeNewHeads",
+        |_, pending, node, _| heads(pending, node, |heads| heads.best),
+    )?;
+    module.register_subscription(
+        "chain_subscribeAllHeads",
+        "chain_allHead",
+        "chain_unsubscribeAllHeads",
+        |_, pending, node, _| heads(pending, node, |heads| heads.best),
+    )?;
+    module.register_subscription(
+        "chain_subscribeFinalizedHeads",
+        "chain_finalizedHead",
+        "chain_unsubscribeFinalizedHeads",
+        |_, pending, node, _| heads(pending, node, |heads| heads.finalized),
+    )?;
+    for (alias, name) in [
+        ("chain_subscribeNewHead", "chain_subscribeNewHeads"),
+        ("subscribe_newHead", "chain_subscribeNewHeads"),
+        ("chain_unsubscribeNewHead", "chain_unsubscribeNewHeads"),
+        ("unsubscribe_newHead", "chain_unsubscribeNewHeads"),
+        ("chain_subscribeFinalisedHeads", "chain_subscribeFinalizedHeads"),
+        ("chain_unsubscribeFinalisedHeads", "chain_unsubscribeFinalizedHeads"),
+    ] {
+        module.register_alias(alias, name)?;
+    }
+    Ok(())
+}
+
+async fn send(sink: &SubscriptionSink, item: &impl Serialize) -> SubscriptionResult {
+    Ok(sink.send(to_raw_value(item)?).await?)
+}
+
+/// The head of the moment, then every later one.
+async fn heads(pending: PendingSubscriptionSink, node: Arc<Node>, pick: fn(&Heads) -> u32) -> SubscriptionResult {
+    let sink = pending.accept().await?;
+    let mut changes = node.heads();
+    let mut next = pick(&changes.borrow_and_update());
+    loop {
+        let head = pick(&changes.borrow_and_update());
+        while next <= head {
+            let header = node.chain().block(next).map(|block| block.header.to_json());
+            if let Some(header) = header {
+                send(&sink, &header).await?;
+            }
+            next += 1;
+        }
+        tokio::select! {
+            changed = changes.changed() => changed?,
+            () = sink.closed() => return Ok(()),
+        }
+    }
+}
+
+/// The values of the keys at the best block, then those that a new best block changed.
+async fn storage(
+    params: Params<'static>,
+    pending: PendingSubscriptionSink,
+    node: Arc<Node>,
+    _: Extensions,
+) -> SubscriptionResult {
+    let keys = match only::<Vec<Bytes>>(&params) {
+        Ok(keys) => keys.unwrap_or_default().into_iter().map(|key| key.0).collect::<BTreeSet<_>>(),
+        Err(error) => {
+            pending.reject(error).await;
+            return Ok(());
+        }
+    };
+    let sink = pending.accept().await?;
+    let mut changes = node.heads();
+    let (mut seen, first) = {
+        let chain = node.chain();
+        (chain.best().number(), ChangeSet::at(chain.state(None)?, keys.iter().cloned()))
+    };
+    send(&sink, &first).await?;
+    loop {
+        let best = changes.borrow_and_update().best;
+        while seen < best {
+            seen += 1;
+            if let Some(set) = changed_in(&node, seen, &keys) {
+                send(&sink, &set).await?;
+            }
+        }
+        tokio::select! {
+            changed = changes.changed() => changed?,
+            () = sink.closed() => return Ok(()),
+        }
+    }
+}
+
+/// What a block changed among the keys; nothing, when its state is gone already.
+fn changed_in(node: &Node, number: u32, keys: &BTreeSet<Vec<u8>>) -> Option<ChangeSet> {
+    let chain = node.chain();
+    let block: &Arc<Block> = chain.block(number)?;
+    let changed: Vec<_> =
+        block.changed.iter().filter(|key| keys.contains(key.as_ref())).map(|key| key.to_vec()).collect();
+    if changed.is_empty() { None } else { Some(ChangeSet::at(chain.state(Some(&block.hash)).ok()?, changed)) }
+}
+
+/// The runtime's version at the best block, then every new one.
+async fn runtime_version(pending: PendingSubscriptionSink, node: Arc<Node>) -> SubscriptionResult {
+    let sink = pending.accept().await?;
+    let mut changes = node.heads();
+    let mut known = None;
+    loop {
+        changes.borrow_and_update();
+        let version = node.chain().best().runtime.version().clone();
+        if known.as_ref() != Some(&version.spec_version) {
+            send(&sink, &version_json(&version)).await?;
+            known = Some(version.spec_version);
+        }
+        tokio::select! {
+            changed = changes.changed() => changed?,
+            () = sink.closed() => return Ok(()),
+        }
+    }
+}

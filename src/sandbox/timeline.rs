@@ -1,0 +1,70 @@
+//! What happens by itself: blocks at their time and the scenario's events, both by the tick of the block time. Ticks go on
+//! while the head is stale, so that a scripted outage also ends.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::block::Block;
+use super::commitment::CommitmentSpec;
+use super::draft::Act;
+use super::node::Node;
+use super::population::{Credentials, OPERATOR_UID, former_hotkey, hotkey};
+use super::scenario::{Scenario, TimedEvent, What};
+use super::{Faults, SandboxError};
+
+/// Ticks and what is still to come.
+#[derive(Debug)]
+pub struct Timeline {
+    node: Arc<Node>,
+    faults: Faults,
+    scenario: Scenario,
+    to_come: VecDeque<TimedEvent>,
+    tick: u32,
+}
+
+impl Timeline {
+    /// From the start of a scenario.
+    pub fn new(node: Arc<Node>, faults: Faults, scenario: Scenario) -> Self {
+        let mut events = scenario.events.clone();
+        events.sort_by_key(|event| event.after_blocks);
+        Self { node, faults, scenario, to_come: events.into(), tick: 0 }
+    }
+
+    /// One block time passes: events that are due happen, then a block is made. Returns the best block.
+    pub async fn tick(&mut self) -> Result<Arc<Block>, SandboxError> {
+        self.tick += 1;
+        let tick = self.tick;
+        while let Some(event) = self.to_come.pop_front_if(|event| event.after_blocks <= tick) {
+            self.happen(event.what).await?;
+        }
+        Ok(self.node.produce()?)
+    }
+
+    async fn happen(&self, what: What) -> Result<(), SandboxError> {
+        let faults = &self.faults;
+        match what {
+            What::Commit { uid, fields } => {
+                let spec = self.scenario.fields(uid, &fields)?;
+                self.node.queue(Act::Commit { hotkey: hotkey(uid), spec });
+            }
+            What::CommitWriteKey {} => {
+                let spec = CommitmentSpec::raw(Credentials::of(OPERATOR_UID, 0).write_commitment());
+                self.node.queue(Act::Commit { hotkey: hotkey(OPERATOR_UID), spec });
+            }
+            What::Register { uid, former_member } => {
+                self.node.queue(Act::Register { uid, hotkey: former_hotkey(former_member) });
+            }
+            What::DropConnections {} => faults.drop_connections().await?,
+            What::Refuse {} => faults.refuse_connections().await?,
+            What::Stall { which } => faults.stall(which).await?,
+            What::Lag { milliseconds } => faults.set_latency(Duration::from_millis(milliseconds)),
+            What::TooManyRequests { at } => faults.throttle(Some(at)),
+            What::StaleHead {} => faults.set_stale_head(true),
+            What::WrongGenesis {} => faults.set_wrong_genesis(true),
+            What::RuntimeUpgrade {} => faults.upgrade_runtime(),
+            What::Recover {} => faults.recover().await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! The operator's practice folder: a wallet in Bittensor's format and a `.env` as GRAIL reads it. The keys in it are the
+//! well-known development ones and guard nothing.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::metadata::prefixed_hex;
+use super::population::{Credentials, NETUID, OPERATOR_UID, hotkey, key_pair};
+use super::scenario::Local;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::secret::SecretKey;
+
+/// Name of the practice wallet (coldkey name).
+pub const WALLET: &str = "practice";
+/// Name of the practice hotkey.
+pub const HOTKEY: &str = "operator";
+
+/// The operator who practises: identity, files and credentials.
+#[derive(Debug)]
+pub struct Operator {
+    /// The uid, [`OPERATOR_UID`].
+    pub uid: u16,
+    /// The hotkey.
+    pub hotkey: Hotkey,
+    /// Folder of wallets, as `--wallet-path` takes it.
+    pub wallet_path: PathBuf,
+    /// Wallet name, as `--wallet` takes it.
+    pub wallet: &'static str,
+    /// Hotkey name, as `--hotkey` takes it.
+    pub hotkey_name: &'static str,
+    /// GRAIL's `.env`, as `--env-file` takes it.
+    pub env_file: PathBuf,
+    /// What the `.env` says: names and values in the file's order.
+    pub environment: Vec<(&'static str, SecretKey)>,
+    /// Every credential the operator owns, whether or not the `.env` has it.
+    pub credentials: Credentials,
+    folder: TempDir,
+}
+
+impl Operator {
+    /// Writes the practice folder; nothing for a scenario without wallet and credentials.
+    pub(super) fn prepare(local: Local) -> io::Result<Option<Self>> {
+        if local == Local::Nothing {
+            return Ok(None);
+        }
+        let folder = tempfile::Builder::new().prefix("grail-console-sandbox-").tempdir()?;
+        let wallet_path = folder.path().join("wallets");
+        write_wallet(&wallet_path.join(WALLET))?;
+        let credentials = Credentials::of(OPERATOR_UID, 0);
+        let environment = environment(&credentials, local);
+        let env_file = folder.path().join(".env");
+        write_private(&env_file, &dotenv(&environment))?;
+        Ok(Some(Self {
+            uid: OPERATOR_UID,
+            hotkey: hotkey(OPERATOR_UID),
+            wallet_path,
+            wallet: WALLET,
+            hotkey_name: HOTKEY,
+            env_file,
+            environment,
+            credentials,
+            folder,
+        }))
+    }
+
+    /// The folder that holds everything; it is removed with the sandbox.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+fn environment(credentials: &Credentials, local: Local) -> Vec<(&'static str, SecretKey)> {
+    let mut lines = vec![
+        ("NETUID", SecretKey::new(NETUID.to_string())),
+        ("BT_WALLET_COLD", SecretKey::new(WALLET)),
+        ("BT_WALLET_HOT", SecretKey::new(HOTKEY)),
+        ("R2_ACCOUNT_ID", SecretKey::new(&*credentials.account)),
+        ("R2_BUCKET_ID", SecretKey::new(&*credentials.account)),
+    ];
+    if local == Local::BothPairs {
+        lines.push(("R2_READ_ACCESS_KEY_ID", SecretKey::new(&*credentials.read_key_id)));
+        lines.push(("R2_READ_SECRET_ACCESS_KEY", credentials.read_secret.clone()));
+    }
+    lines.push(("R2_WRITE_ACCESS_KEY_ID", SecretKey::new(&*credentials.write_key_id)));
+    lines.push(("R2_WRITE_SECRET_ACCESS_KEY", credentials.write_secret.clone()));
+    lines
+}
+
+fn dotenv(lines: &[(&str, SecretKey)]) -> String {
+    let head = "# Practice credentials of grail-console's sandbox. They open nothing.\n".to_owned();
+    lines.iter().fold(head, |text, (name, value)| text + name + "=" + value.expose() + "\n")
+}
+
+/// `hotkeys/operator` and its public twin, as bittensor-wallet writes a key made from a URI: without phrase and seed.
+fn write_wallet(wallet: &Path) -> io::Result<()> {
+    let pair = key_pair(&format!("//uid{OPERATOR_UID}"));
+    let public = prefixed_hex(&pair.public.to_bytes());
+    let address = hotkey(OPERATOR_UID).to_string();
+    let hotkeys = wallet.join("hotkeys");
+    fs::create_dir_all(&hotkeys)?;
+    let public_part = json!({ "accountId": public, "publicKey": public, "ss58Address": address, "cryptoType": 1 });
+    let mut keyfile = public_part.clone();
+    keyfile["privateKey"] = json!(prefixed_hex(&pair.secret.to_bytes()));
+    write_private(&hotkeys.join(HOTKEY), &keyfile.to_string())?;
+    write_private(&hotkeys.join(format!("{HOTKEY}pub.txt")), &public_part.to_string())
+}
+
+/// Readable by its owner alone, as bittensor-wallet leaves keyfiles.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_practice_keyfile_has_the_canonical_private_key_of_its_address() {
+        let operator = Operator::prepare(Local::BothPairs).unwrap().unwrap();
+        let path = operator.wallet_path.join("practice/hotkeys/operator");
+        let keyfile: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        let private = hex::decode(keyfile["privateKey"].as_str().unwrap().trim_start_matches("0x")).unwrap();
+        let secret = schnorrkel::SecretKey::from_bytes(&private).unwrap();
+        assert_eq!(Hotkey::from_bytes(secret.to_public().to_bytes()), operator.hotkey);
+        assert_eq!(keyfile["ss58Address"], operator.hotkey.to_string());
+    }
+
+    #[test]
+    fn the_folder_vanishes_with_the_operator() {
+        let operator = Operator::prepare(Local::BothPairs).unwrap().unwrap();
+        let folder = operator.folder().to_owned();
+        assert!(folder.join(".env").exists());
+        drop(operator);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_legacy_env_file_has_no_read_pair() {
+        let operator = Operator::prepare(Local::WritePairOnly).unwrap().unwrap();
+        let text = fs::read_to_string(&operator.env_file).unwrap();
+        assert!(text.contains("R2_WRITE_SECRET_ACCESS_KEY=") && !text.contains("R2_READ_"));
+        assert!(Operator::prepare(Local::Nothing).unwrap().is_none());
+    }
+}

@@ -1,0 +1,135 @@
+//! The public part of a hotkey's files: its address, and nothing that signs.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::WalletError;
+use crate::domain::hotkey::Hotkey;
+
+/// Largest key file that is read; real ones have less than 1 KiB.
+pub const MAX_BYTES: u64 = 64 << 10;
+
+/// The fields that are public. The others are skipped by the parser and never become values.
+#[derive(Deserialize)]
+struct PublicFields {
+    #[serde(rename = "ss58Address")]
+    address: Option<String>,
+    #[serde(rename = "accountId")]
+    account_id: Option<String>,
+    #[serde(rename = "publicKey")]
+    public_key: Option<String>,
+}
+
+/// What a key file tells without a password.
+pub(super) enum Told {
+    /// The address, and the mode of the file.
+    Address(Hotkey, u32),
+    /// It is encrypted in the way named, and the mode of the file.
+    Encrypted(&'static str, u32),
+}
+
+/// Reads a key file, or its public companion. `None` when it does not exist.
+pub(super) fn read(path: &Path) -> Result<Option<Told>, WalletError> {
+    let Some((bytes, mode)) = read_wiped(path)? else { return Ok(None) };
+    if let Some(kind) = encryption(&bytes) {
+        return Ok(Some(Told::Encrypted(kind, mode)));
+    }
+    let told = match serde_json::from_slice::<PublicFields>(&bytes) {
+        Ok(fields) => of_fields(path, &fields)?,
+        Err(_) => of_text(path, &bytes)?,
+    };
+    Ok(Some(Told::Address(told, mode)))
+}
+
+/// The prefixes of FACTS 4.
+fn encryption(bytes: &[u8]) -> Option<&'static str> {
+    let kinds: [(&[u8], _); 3] =
+        [(b"$NACL", "NaCl"), (b"$ANSIBLE_VAULT", "Ansible Vault, legacy"), (b"gAAAAA", "Fernet, legacy")];
+    kinds.into_iter().find(|(prefix, _)| bytes.starts_with(prefix)).map(|(_, kind)| kind)
+}
+
+/// All fields that tell the key must tell the same.
+fn of_fields(path: &Path, fields: &PublicFields) -> Result<Hotkey, WalletError> {
+    let address = fields.address.as_deref().map(|text| parse_address(path, text)).transpose()?;
+    let hex = |text: &Option<String>| text.as_deref().map(|text| parse_public(path, text)).transpose();
+    let told = [address, hex(&fields.account_id)?, hex(&fields.public_key)?];
+    let mut told = told.into_iter().flatten();
+    let one = told.next().ok_or_else(|| WalletError::NoAddress(path.to_owned()))?;
+    match told.find(|other| *other != one) {
+        None => Ok(one),
+        Some(other) => Err(WalletError::Mismatch { first: path.to_owned(), one, second: path.to_owned(), other }),
+    }
+}
+
+/// A file that holds the address alone. Anything else is not quoted: it may be a phrase.
+fn of_text(path: &Path, bytes: &[u8]) -> Result<Hotkey, WalletError> {
+    let text = std::str::from_utf8(bytes).ok().map(str::trim);
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| WalletError::NoAddress(path.to_owned()))
+}
+
+fn parse_address(path: &Path, text: &str) -> Result<Hotkey, WalletError> {
+    text.parse().map_err(|error| WalletError::BadAddress { path: path.to_owned(), error })
+}
+
+fn parse_public(path: &Path, text: &str) -> Result<Hotkey, WalletError> {
+    let mut bytes = [0; 32];
+    match hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(text), &mut bytes) {
+        Ok(()) => Ok(Hotkey::from_bytes(bytes)),
+        Err(_) => Err(WalletError::NoAddress(path.to_owned())),
+    }
+}
+
+/// A file's bytes, wiped when dropped, and its mode.
+type Wiped = (Zeroizing<Vec<u8>>, u32);
+
+/// Reads into a buffer that never grows, so that no copy is left behind.
+fn read_wiped(path: &Path) -> Result<Option<Wiped>, WalletError> {
+    let unreadable = |error| WalletError::Unreadable { path: path.to_owned(), error };
+    let real = match path.canonicalize() {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
+    if is_coldkey(&real) {
+        return Err(WalletError::NotAHotkeyFile(path.to_owned()));
+    }
+    let file = open(&real).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    if !meta.is_file() {
+        return Err(WalletError::NotAHotkeyFile(path.to_owned()));
+    }
+    let too_large = |bytes| WalletError::TooLarge { path: path.to_owned(), bytes };
+    if meta.len() > MAX_BYTES {
+        return Err(too_large(meta.len()));
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_BYTES).unwrap_or(0) + 64));
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(too_large(bytes.len() as u64));
+    }
+    Ok(Some((bytes, meta.mode() & 0o7777)))
+}
+
+/// Links are followed, since secrets are often mounted as links, but never to a coldkey.
+fn is_coldkey(real: &Path) -> bool {
+    real.file_name().is_some_and(|name| name == "coldkey")
+}
+
+/// Does not wait for the other end of a pipe, and does not follow a link that came after the check.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+/// The public companion's path.
+pub(super) fn companion(key: &Path) -> PathBuf {
+    let mut name = key.file_name().unwrap_or_default().to_owned();
+    name.push("pub.txt");
+    key.with_file_name(name)
+}

@@ -1,0 +1,131 @@
+//! The filter line: its grammar, what each term accepts, and errors that name what there is.
+
+use grail_console::domain::commitment::Payload;
+use grail_console::domain::credentials::LocalView;
+use grail_console::domain::filter::Filter;
+use grail_console::domain::provider::Provider;
+use grail_console::domain::roster::{Own, Roster, Row};
+use grail_console::domain::snapshot::Member;
+use proptest::prelude::*;
+use rstest::rstest;
+
+use crate::domain_credentials::{ACCOUNT, READ_ID, healthy_but};
+use crate::domain_roster::{bytes, hotkey, member, readable, set_at, snapshot, unreadable};
+
+/// uid 0 trainer, readable · 1 validator, never committed · 2 own, unreadable (drift) · 3 foreign, two fields · 4 inherited
+/// · 12 never committed · an ex-member.
+fn roster() -> Roster {
+    let members = vec![
+        member(0, 10),
+        Member { validator_permit: true, ..member(1, 11) },
+        member(2, 12),
+        member(3, 13),
+        member(4, 14),
+        member(12, 15),
+    ];
+    let foreign = format!("{:<32}{:<32}{:<64}", "garage-bucket", "GKABCDEF", "secret");
+    let commitments = [
+        (10, readable(2000)),
+        (12, unreadable(2000)),
+        (13, set_at(2000, vec![bytes(foreign.as_bytes()), Payload::Nothing])),
+        (14, readable(900)),
+        (99, readable(5)),
+    ];
+    let own = Own { hotkey: hotkey(12), local: LocalView::of(&Provider::default(), &healthy_but(&[])) };
+    Roster::join(&snapshot(members, commitments), Some(&own))
+}
+
+/// The uids that pass; 999 stands for the ex-member.
+fn passing(line: &str) -> Vec<u16> {
+    let roster = roster();
+    let filter = Filter::parse(line).unwrap();
+    let rows = roster.rows.iter().chain(&roster.orphans).filter(|row| filter.accepts(row));
+    rows.map(|row| row.uid.unwrap_or(999)).collect()
+}
+
+#[rstest]
+#[case("", &[0, 1, 2, 3, 4, 12, 999])]
+#[case("state:readable", &[0, 3, 4, 999])]
+#[case("state:unreadable", &[2])]
+#[case("state:none", &[1, 12])]
+#[case("state:drift", &[2])]
+#[case("state:foreign", &[3])]
+#[case("state:orphan", &[999])]
+#[case("state:orphans", &[999])]
+#[case("state:predates", &[4])]
+#[case("state:several", &[3])]
+#[case("role:trainer", &[0])]
+#[case("role:validator", &[1])]
+#[case("role:miner", &[2, 3, 4, 12])]
+#[case("own:yes", &[2])]
+#[case("own:no", &[0, 1, 3, 4, 12, 999])]
+#[case("reason:wrong_length", &[2])]
+#[case("reason:length", &[2])]
+#[case("reason:hash", &[])]
+#[case("12", &[12])]
+#[case("garage", &[3])]
+#[case("gkabc", &[3])]
+#[case("state:readable role:miner", &[3, 4])]
+#[case("  STATE:Readable   Role:MINER  ", &[3, 4])]
+#[case("garage state:unreadable", &[])]
+fn each_term_passes_its_rows(#[case] line: &str, #[case] uids: &[u16]) {
+    assert_eq!(passing(line), uids);
+}
+
+#[test]
+fn a_word_finds_address_locator_and_key_id_in_any_case() {
+    let roster = roster();
+    let address = roster.by_uid(1).unwrap().address.clone();
+    assert_eq!(passing(&address[5..30].to_uppercase()), [1]);
+    assert_eq!(passing(&ACCOUNT[4..20]), [0, 4, 999]);
+    assert_eq!(passing(&READ_ID[4..20]), [0, 4, 999]);
+}
+
+#[rstest]
+#[case("colour:red", "there is no filter colour: — try state: role: own: reason:")]
+#[case("state:fine", "state:fine is unknown — try readable unreadable none drift foreign orphan predates several")]
+#[case("state:", "state: is unknown — try readable unreadable none drift foreign orphan predates several")]
+#[case("role:boss", "role:boss is unknown — try trainer validator miner")]
+#[case("own:maybe", "own:maybe is unknown — try yes no")]
+#[case(
+    "reason:mood",
+    "reason:mood is unknown — try no_field no_bytes hash timelock wrong_length not_utf8 blank_part unknown_variant undecodable (a part of the name will do)"
+)]
+fn a_term_without_meaning_is_named_with_what_there_is(#[case] line: &str, #[case] message: &str) {
+    assert_eq!(Filter::parse(line).unwrap_err().to_string(), message);
+}
+
+#[test]
+fn every_state_an_error_offers_is_taken() {
+    let message = Filter::parse("state:x").unwrap_err().to_string();
+    let offered = message.split("try ").nth(1).unwrap();
+    assert!(offered.split(' ').all(|state| Filter::parse(&format!("state:{state}")).is_ok()));
+}
+
+#[test]
+fn only_an_explicit_question_brings_ex_members_in() {
+    assert!(Filter::parse("state:orphan").unwrap().wants_orphans());
+    assert!(!Filter::parse("5F state:readable").unwrap().wants_orphans());
+    assert!(Filter::parse("   ").unwrap().is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_line_parses_or_says_why_in_visible_words(line in ".{0,60}") {
+        if let Err(error) = Filter::parse(&line) {
+            prop_assert!(error.to_string().chars().all(grail_console::domain::untrusted::is_visible), "{}", error);
+        }
+    }
+
+    #[test]
+    fn another_term_never_lets_more_rows_through(
+        a in prop::sample::select(vec!["state:readable", "role:miner", "own:no", "5", "reason:length"]),
+        b in prop::sample::select(vec!["state:drift", "role:validator", "own:yes", "a", "state:predates"]),
+    ) {
+        let (alone, both) = (Filter::parse(a).unwrap(), Filter::parse(&format!("{a} {b}")).unwrap());
+        let roster = roster();
+        prop_assert!(roster.rows.iter().all(|row: &Row| !both.accepts(row) || alone.accepts(row)));
+    }
+}
