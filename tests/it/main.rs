@@ -23,6 +23,7 @@ mod domain_text;
 mod domain_untrusted;
 mod layers;
 mod logs_lines;
+mod readme;
 mod sandbox_node;
 mod state_files;
 mod tui_fixtures;
