@@ -80,7 +80,7 @@ pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment)
                     }
                 }
                 Ok(Err(error)) => {
-                    tracing::warn!("the .env changed and cannot be used, what was read before stands: {error}")
+                    tracing::warn!("the .env changed and cannot be used, what was read before stands: {error}");
                 }
                 Err(error) => tracing::warn!("the .env changed and was not read: {error}"),
             }

@@ -105,7 +105,7 @@ mod tests {
     fn requests_outstanding_together_are_one_round_trip() {
         let meter = Meter::default();
         let rounds = ["a", "b", "a"].map(|method| meter.requested(method));
-        rounds.map(|round| meter.answered(round));
+        rounds.into_iter().for_each(|round| meter.answered(round));
         assert_eq!(meter.read().round_trips, 1);
         assert_eq!(meter.read().requests, BTreeMap::from([("a".to_owned(), 2), ("b".to_owned(), 1)]));
     }

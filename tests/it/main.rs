@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod chain_errors;
+mod chain_events;
+mod chain_feed;
 mod chain_lies;
+mod chain_snapshot;
 mod config_dotenv;
 mod config_settings;
 mod domain_account;
@@ -20,6 +23,7 @@ mod domain_text;
 mod domain_untrusted;
 mod layers;
 mod logs_lines;
+mod readme;
 mod sandbox_node;
 mod state_files;
 mod tui_fixtures;
