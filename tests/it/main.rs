@@ -17,6 +17,7 @@ mod domain_secrecy;
 mod domain_untrusted;
 mod layers;
 mod logs_lines;
+mod sandbox_faults;
 mod sandbox_node;
 mod state_files;
 mod wallet_public;
