@@ -24,6 +24,7 @@ mod domain_untrusted;
 mod layers;
 mod logs_lines;
 mod readme;
+mod sandbox_faults;
 mod sandbox_node;
 mod state_files;
 mod tui_fixtures;
