@@ -139,7 +139,7 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
 
 /// A rule across the screen; on the practice subnet it has a colour of its own, and words.
 fn draw_rule(state: &State, styles: Styles, words: &str, area: Rect, frame: &mut Frame<'_>) {
-    if state.options.is_sandbox {
+    if state.is_sandbox() {
         let rest = usize::from(area.width).saturating_sub(ink::columns(words));
         let line = ink(format!("{words}{}", "─".repeat(rest)), styles.practice());
         return Paragraph::new(line).render(area, frame.buffer_mut());
