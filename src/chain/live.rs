@@ -409,3 +409,27 @@ async fn arrived<T>(session: &Session, item: Option<Result<T, RpcError>>) -> Res
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed_is_looked_at_again_once_its_own_block_is_final_and_not_before() {
+        let mut progress = Progress::new(365, 100);
+        progress.unconfirmed.extend([(Watch::Holder(1), 101), (Watch::Holder(2), 103)]);
+        assert_eq!(progress.confirmable(100), []);
+        assert_eq!(progress.confirmable(102), [Watch::Holder(1)]);
+        assert_eq!(progress.confirmable(102), [], "once is enough");
+        progress.unconfirmed.insert(Watch::Holder(2), 104);
+        assert_eq!(progress.confirmable(103), [], "it changed once more in a block that is not final yet");
+    }
+
+    #[test]
+    fn of_two_reasons_to_read_again_the_later_block_counts() {
+        let mut progress = Progress::new(365, 100);
+        progress.reread(105);
+        progress.reread(102);
+        assert_eq!(progress.reread_from, Some(105));
+    }
+}
