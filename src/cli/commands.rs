@@ -46,7 +46,7 @@ pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &En
     };
     let keep = |row: &Row| filter.accepts(row);
     let printed = if output.is_json() {
-        output.document(&StatusDocument::of(&found.snapshot, &found.roster, keep))
+        Output::document(&StatusDocument::of(&found.snapshot, &found.roster, keep))
     } else {
         output.text(&words::status(&context, &found, now_ms(), keep))
     };
@@ -77,7 +77,7 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
         return fail(output, &message, Exit::Usage);
     };
     let printed = if output.is_json() {
-        output.document(&ShowDocument::of(&found.snapshot, row))
+        Output::document(&ShowDocument::of(&found.snapshot, row))
     } else {
         output.text(&words::show(&found.snapshot, row))
     };
@@ -98,7 +98,7 @@ pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &En
         _ => Exit::Healthy,
     };
     let printed = if output.is_json() {
-        output.document(&DoctorDocument::of(&diagnosis))
+        Output::document(&DoctorDocument::of(&diagnosis))
     } else {
         output.text(&words::doctor(&diagnosis))
     };

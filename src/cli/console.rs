@@ -1,13 +1,12 @@
 //! Opening the console: what was configured, the last snapshot, a live feed, and the terminal.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::chain::{FeedOptions, follow};
 use crate::cli::args::SandboxArguments;
 use crate::cli::commands::now_ms;
 use crate::cli::exit::Exit;
@@ -16,23 +15,18 @@ use crate::cli::serve;
 use crate::config::Flags;
 use crate::config::file::ConfigFile;
 use crate::domain::environment::Environment;
-use crate::domain::feed::FeedEvent;
 use crate::domain::network::SANDBOX;
 use crate::domain::untrusted::Untrusted;
 use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
 use crate::ops::context::Context;
-use crate::ops::survey::name_the_sandbox;
+use crate::ops::live;
 use crate::state::Paths;
+use crate::state::atomic::PrivateDir;
 use crate::tui::keymap::KeyMap;
 use crate::tui::logbook::{Level, LogLine};
 use crate::tui::own::OwnInfo;
 use crate::tui::runner::{self, LogSource, Setup};
 use crate::tui::state::{Options, Theme};
-
-/// How often the `.env` is looked at for changes: an operator who edits it sees the drift change while still looking.
-const OWN_EVERY: Duration = Duration::from_secs(3);
-/// Events under way between the chain and the screen.
-const EVENTS: usize = 256;
 
 /// Opens the console on the configured network.
 pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Exit {
@@ -115,7 +109,7 @@ async fn show(context: Context, flags: &Flags, environment: &Environment, output
 }
 
 fn install_logs(context: &Context, environment: &Environment) -> Result<Logs, String> {
-    let opened = context.disk.state.as_ref().map(|state| state.logs().map(|dir| dir.into_handle()));
+    let opened = context.disk.state.as_ref().map(|state| state.logs().map(PrivateDir::into_handle));
     let (dir, problem) = match opened {
         Some(Ok(dir)) => (Some(dir), None),
         Some(Err(error)) => (None, Some(error.to_string())),
@@ -134,8 +128,8 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
     let saved = context.disk.last(&context.network, context.netuid());
     let own = own_info(&context);
     let options = options(&context, environment);
-    let own_news = watch_own(&context, flags.clone(), environment.clone());
-    let (feed, reconnect) = feed(&context);
+    let own_news = own_news(&context, flags, environment);
+    let (feed, reconnect) = live::follow_subnet(&context);
     let disk = Arc::new(context.disk);
     Setup {
         options,
@@ -225,76 +219,17 @@ fn log_line(seq: u64, line: crate::logs::LogLine) -> LogLine {
     LogLine { seq, at_ms: line.at_ms, level, target: line.target, message: Untrusted::from_text(line.text) }
 }
 
-/// Follows the chain, and begins anew whenever the operator asks for it.
-fn feed(context: &Context) -> (mpsc::Receiver<FeedEvent>, Arc<Notify>) {
-    let (events, received) = mpsc::channel(EVENTS);
-    let again = Arc::new(Notify::new());
-    let asked = Arc::clone(&again);
-    let (network, netuid, store) = (context.network.clone(), context.netuid(), context.metadata_store());
-    tokio::spawn(async move {
-        loop {
-            let mut feed = follow(network.clone(), netuid, store.clone(), FeedOptions::default());
-            loop {
-                tokio::select! {
-                    event = feed.next() => match event {
-                        Some(event) => if events.send(named(event)).await.is_err() { return },
-                        None => return,
-                    },
-                    () = asked.notified() => break,
-                    () = events.closed() => return,
-                }
-            }
-        }
-    });
-    (received, again)
-}
-
-fn named(mut event: FeedEvent) -> FeedEvent {
-    match &mut event {
-        FeedEvent::Connected { chain, .. } => name_the_sandbox(chain),
-        FeedEvent::Snapshot(snapshot) => name_the_sandbox(&mut snapshot.chain),
-        _ => {}
-    }
-    event
-}
-
-/// Looks at the `.env` now and then; when it changed, everything that depends on it is read again.
-fn watch_own(context: &Context, flags: Flags, environment: Environment) -> mpsc::Receiver<OwnInfo> {
+/// The operator's own side, whenever the `.env` changed.
+fn own_news(context: &Context, flags: &Flags, environment: &Environment) -> mpsc::Receiver<OwnInfo> {
     let (news, received) = mpsc::channel(1);
-    let Some(file) = context.configuration.settings.env_file.as_ref().map(|named| named.value.clone()) else {
-        return received;
-    };
+    let mut changes = live::watch_env_file(context, flags.clone(), environment.clone());
     tokio::spawn(async move {
-        let mut last = stamp(&file);
-        loop {
-            tokio::time::sleep(OWN_EVERY).await;
-            if news.is_closed() {
+        while let Some(context) = changes.recv().await {
+            crate::logs::redact_all(&context.configuration.secrets);
+            if news.send(own_info(&context)).await.is_err() {
                 return;
-            }
-            let now = stamp(&file);
-            if now == last {
-                continue;
-            }
-            last = now;
-            let (flags, environment) = (flags.clone(), environment.clone());
-            match tokio::task::spawn_blocking(move || Context::load(&flags, &environment)).await {
-                Ok(Ok(context)) => {
-                    crate::logs::redact_all(&context.configuration.secrets);
-                    tracing::info!("the .env changed and was read again");
-                    let _ = news.send(own_info(&context)).await;
-                }
-                Ok(Err(error)) => {
-                    tracing::warn!("the .env changed and cannot be used, what was read before stands: {error}")
-                }
-                Err(_) => tracing::warn!("the .env changed and could not be read"),
             }
         }
     });
     received
-}
-
-/// Modification time and length; `None` while the file is away.
-fn stamp(file: &PathBuf) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(file).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }

@@ -34,7 +34,7 @@ impl Output {
     }
 
     /// Prints one document.
-    pub fn document(self, document: &impl Serialize) -> io::Result<()> {
+    pub fn document(document: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(document)?;
         text.push('\n');
         finish(io::stdout().lock().write_all(text.as_bytes()))
@@ -55,7 +55,7 @@ impl Output {
     pub fn error(self, message: &str, exit: Exit) {
         let message = crate::logs::redacted(&sanitize_lines(message, ERROR_LINE));
         if self.json {
-            let _ = self.document(&ErrorDocument::new(message, exit.code()));
+            let _ = Self::document(&ErrorDocument::new(message, exit.code()));
         } else {
             self.remark(&format!("{} {message}", paint(BAD, "grail-console:")));
         }

@@ -82,7 +82,7 @@ pub async fn serve(arguments: &SandboxArguments, output: Output) -> Exit {
     };
     let environment = environment(&sandbox);
     let printed = if output.is_json() {
-        output.document(&document(&sandbox, arguments, environment))
+        Output::document(&document(&sandbox, arguments, environment))
     } else {
         output.text(&text(&sandbox, &environment))
     };

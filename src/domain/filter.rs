@@ -1,4 +1,5 @@
-//! The filter line: words match anywhere, `key:value` terms match a property, and every term must hold.
+//! The filter line: a number is a uid, other words match anywhere, `key:value` terms match a property, and every term
+//! must hold.
 
 use serde::Serialize;
 use thiserror::Error;
@@ -15,6 +16,7 @@ pub struct Filter {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 enum Term {
+    Uid(u16),
     Text(String),
     State(StateTerm),
     Role(Role),
@@ -82,7 +84,7 @@ impl Filter {
 
 fn parse_term(word: &str) -> Result<Term, FilterError> {
     let lower = word.to_lowercase();
-    let Some((key, value)) = lower.split_once(':') else { return Ok(Term::Text(lower)) };
+    let Some((key, value)) = lower.split_once(':') else { return Ok(plain_word(lower)) };
     match key {
         "state" => parse_state(value).map(Term::State),
         "role" => parse_role(value).map(Term::Role),
@@ -97,6 +99,12 @@ fn parse_term(word: &str) -> Result<Term, FilterError> {
         "reason" => Err(unknown("reason", value, REASONS)),
         _ => Err(FilterError::Key(sanitize(key, TYPED_SHOWN))),
     }
+}
+
+/// A number is a uid: as text it would match a good part of all hexadecimal ids.
+fn plain_word(lower: String) -> Term {
+    let uid = lower.parse().ok().filter(|_| lower.bytes().all(|b| b.is_ascii_digit()));
+    uid.map_or(Term::Text(lower), Term::Uid)
 }
 
 fn parse_state(value: &str) -> Result<StateTerm, FilterError> {
@@ -129,6 +137,7 @@ fn unknown(key: &'static str, value: &str, known: &'static str) -> FilterError {
 impl Term {
     fn accepts(&self, row: &Row) -> bool {
         match self {
+            Self::Uid(uid) => row.uid == Some(*uid),
             Self::Text(text) => matches_text(row, text),
             Self::State(state) => state.accepts(row),
             Self::Role(role) => row.role == *role && !row.is_orphan(),
@@ -155,11 +164,10 @@ impl StateTerm {
     }
 }
 
-/// A word matches the uid as a whole, or any part of address, locator or key id.
+/// A word matches any part of address, locator or key id.
 fn matches_text(row: &Row, lower: &str) -> bool {
-    let uid = row.uid.is_some_and(|uid| uid.to_string() == lower);
     let published = row.commitment.as_ref().and_then(Commitment::published);
     let contains = |text: &str| text.to_lowercase().contains(lower);
-    uid || contains(&row.address)
+    contains(&row.address)
         || published.is_some_and(|p| contains(&p.locator.shown()) || contains(&p.read_key_id.shown()))
 }

@@ -202,7 +202,7 @@ impl FromStr for Endpoint {
             "wss" => Ok(Self(url)),
             "ws" if is_loopback(&host) => Ok(Self(url)),
             "ws" => Err(NetworkError::PlaintextRemote(quotable_url(text))),
-            other => Err(NetworkError::Scheme(quotable_url(text), other.into())),
+            other => Err(NetworkError::Scheme(quotable_url(text), quotable_url(other))),
         }
     }
 }

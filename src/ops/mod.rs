@@ -2,4 +2,5 @@
 
 pub mod context;
 pub mod doctor;
+pub mod live;
 pub mod survey;

@@ -41,6 +41,7 @@ pub struct List {
     /// The line that `filter` was read from.
     good: String,
     slots: Vec<Slot>,
+    rows: usize,
     wanted: Option<Hotkey>,
     cursor: usize,
     offset: usize,
@@ -73,8 +74,8 @@ impl List {
     }
 
     /// How many rows are listed, the heading not counted.
-    pub fn rows(&self) -> usize {
-        self.slots.iter().filter(|slot| !matches!(slot, Slot::Heading)).count()
+    pub const fn rows(&self) -> usize {
+        self.rows
     }
 
     /// The row of a line.
@@ -133,8 +134,10 @@ impl List {
     pub fn arrange(&mut self, roster: &Roster) {
         self.slots.clear();
         let members = self.sorted(&roster.rows);
+        self.rows = members.len();
         self.slots.extend(members.into_iter().map(Slot::Member));
         let orphans = if self.shows_orphans() { self.sorted(&roster.orphans) } else { Vec::new() };
+        self.rows += orphans.len();
         if !orphans.is_empty() {
             self.slots.push(Slot::Heading);
             self.slots.extend(orphans.into_iter().map(Slot::Orphan));

@@ -31,6 +31,8 @@ pub struct OwnInfo {
     pub hotkey_name: Option<Untrusted>,
     /// The object store in use, in words.
     pub provider: String,
+    /// Whether that is R2, whose shapes every commitment must have.
+    pub is_r2: bool,
     /// The comparable part of the credentials.
     pub local: LocalView,
     /// The variables, one by one.
@@ -49,6 +51,7 @@ impl OwnInfo {
             wallet: None,
             hotkey_name: None,
             provider: provider.to_string(),
+            is_r2: provider.is_r2(),
             local: LocalView::of(provider, values),
             variables: Variable::ALL.iter().map(|variable| variable_row(*variable, provider, values)).collect(),
             findings: findings::of_local(provider, values),

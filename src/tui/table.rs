@@ -32,7 +32,23 @@ pub struct Table {
     #[serde(serialize_with = "shared")]
     roster: Arc<Roster>,
     origin: Origin,
+    /// Where the own row is, so that no frame looks for it among 65,536.
+    own: Option<OwnAt>,
     frozen: Option<Held>,
+}
+
+/// The own row's index in the roster.
+#[derive(Debug, Clone, Copy, Serialize)]
+enum OwnAt {
+    Member(usize),
+    Orphan(usize),
+}
+
+impl OwnAt {
+    fn find(roster: &Roster) -> Option<Self> {
+        let member = roster.rows.iter().position(|row| row.own).map(Self::Member);
+        member.or_else(|| roster.orphans.iter().position(|row| row.own).map(Self::Orphan))
+    }
 }
 
 /// What arrived while the table was frozen: at most one snapshot and one change, each later one merged in.
@@ -69,7 +85,10 @@ impl Table {
 
     /// The operator's own row.
     pub fn own_row(&self) -> Option<&Row> {
-        self.roster.own()
+        match self.own? {
+            OwnAt::Member(index) => self.roster.rows.get(index),
+            OwnAt::Orphan(index) => self.roster.orphans.get(index),
+        }
     }
 
     /// Takes a whole subnet. Whether the rows on the screen changed: not while frozen.
@@ -80,7 +99,7 @@ impl Table {
             held.snapshot = Some(snapshot);
             return false;
         }
-        self.roster = Arc::new(Roster::join(&snapshot, own));
+        self.put(Roster::join(&snapshot, own));
         self.snapshot = Some(Arc::from(snapshot));
         self.origin = origin;
         true
@@ -97,14 +116,20 @@ impl Table {
         let touched = touched_hotkeys(snapshot, &change);
         Arc::make_mut(snapshot).apply(&change);
         patch(Arc::make_mut(&mut self.roster), snapshot, &touched, own);
+        self.own = OwnAt::find(&self.roster);
         true
     }
 
     /// Compares again, after the operator's own side changed.
     pub fn rejoin(&mut self, own: Option<&Own>) {
         if let Some(snapshot) = &self.snapshot {
-            self.roster = Arc::new(Roster::join(snapshot, own));
+            self.put(Roster::join(snapshot, own));
         }
+    }
+
+    fn put(&mut self, roster: Roster) {
+        self.own = OwnAt::find(&roster);
+        self.roster = Arc::new(roster);
     }
 
     /// From here on what arrives is held back.

@@ -38,7 +38,7 @@ pub fn hex_text(seed: u64, chars: usize) -> String {
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        out.push_str(&format!("{x:016x}"));
+        out += &format!("{x:016x}");
     }
     out.truncate(chars);
     out

@@ -96,6 +96,13 @@ pub enum KeyMapError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyMap(BTreeMap<KeyMode, BTreeMap<Command, Vec<Chord>>>);
 
+impl Default for KeyMap {
+    /// The embedded keys. That they can be read is checked by a test, not at run time.
+    fn default() -> Self {
+        Self::load(&BTreeMap::new()).unwrap_or_else(|_| Self(BTreeMap::new()))
+    }
+}
+
 impl KeyMap {
     /// The embedded keys with the operator's own over them: `command → keys` in normal mode, `mode.command → keys` in
     /// another.

@@ -3,7 +3,7 @@
 //! ```text
 //! ✗ Connection lost 41 s ago · the table shows block #9,168,527 · next try in 8 s · r tries now
 //!   the node closed the connection: check the network, or choose another endpoint
-//! ‖ Frozen · 3 rows changed since · space lets them in
+//! ‖ Frozen · 3 rows changed since · space goes on
 //! ```
 
 use ratatui::Frame;
@@ -90,7 +90,7 @@ fn notices(state: &State) -> Vec<Notice> {
             1 => "1 row changed since".to_owned(),
             n => format!("{} rows changed since", grouped(n as u64)),
         };
-        let thaw = format!("{} lets it in", key(state, Command::Freeze));
+        let thaw = format!("{} goes on", key(state, Command::Freeze));
         notices.push(Notice { glyph: "‖", parts: vec!["Frozen".to_owned(), changed, thaw], look: Look::Note });
     }
     notices

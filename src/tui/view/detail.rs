@@ -70,7 +70,7 @@ fn verdict(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usiz
             let text = "Never committed: validators do not look for this bucket at all.";
             remark(lines, "○", text, width, styles.none());
         }
-        Some(commitment) => judged(lines, commitment, width, styles),
+        Some(commitment) => judged(lines, commitment, state.own.is_r2, width, styles),
     }
     let several = row.commitment.as_ref().map_or(0, |commitment| commitment.fields);
     if several > 1 {
@@ -93,10 +93,14 @@ fn verdict(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usiz
     }
 }
 
-fn judged(lines: &mut Vec<Line<'static>>, commitment: &Commitment, width: usize, styles: Styles) {
+fn judged(lines: &mut Vec<Line<'static>>, commitment: &Commitment, on_r2: bool, width: usize, styles: Styles) {
     match (commitment.published().map(|p| p.shape), commitment.unreadable()) {
         (Some(Shape::R2), _) => {
             let text = "GRAIL accepts this commitment: validators read with the key below.";
+            remark(lines, "✓", text, width, styles.readable());
+        }
+        (Some(Shape::Foreign), _) if !on_r2 => {
+            let text = "GRAIL accepts this commitment. It has not R2's shapes: it is meant for a store like the one in use here.";
             remark(lines, "✓", text, width, styles.readable());
         }
         (Some(Shape::Foreign), _) => {

@@ -18,7 +18,7 @@ use super::style::Styles;
 use crate::tui::state::{State, View};
 
 /// Columns of the keys and words at the left.
-const LEFT: usize = 18;
+const LEFT: usize = 15;
 
 /// The lines of the view.
 pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {

@@ -41,6 +41,15 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
+/// A configuration file that is enough.
+const CONFIG: [&str; 5] = [
+    "default_profile = \"me\"",
+    "[profile.me]",
+    "wallet = \"NAME\"",
+    "hotkey = \"NAME\"",
+    "env_file = \"~/grail/.env\"",
+];
+
 /// What to configure, and what works without.
 fn first_run(state: &State, width: usize, styles: Styles) -> Vec<Line<'static>> {
     let mut lines = vec![ink("Nothing is configured yet", styles.strong()).into()];
@@ -54,7 +63,7 @@ fn first_run(state: &State, width: usize, styles: Styles) -> Vec<Line<'static>> 
     );
     let steps = [
         ("1  your hotkey", "grail-console --wallet NAME --hotkey NAME", "only its public address is read"),
-        ("2  your credentials", "grail-console --env-file /path/to/grail/.env", "the .env that your GRAIL loads"),
+        ("2  your credentials", "grail-console --env-file ~/grail/.env", "the .env that your GRAIL loads"),
     ];
     for (what, how, note) in steps {
         section(&mut lines, what, styles);
@@ -62,10 +71,10 @@ fn first_run(state: &State, width: usize, styles: Styles) -> Vec<Line<'static>> 
         paragraph(&mut lines, note, 4, width, styles.dim());
     }
     section(&mut lines, "3  for good", styles);
-    if let Some((_, path)) = state.own.paths.iter().find(|(what, _)| *what == "config") {
+    if let Some((_, path)) = state.own.paths.iter().find(|(what, _)| what.starts_with("config")) {
         paragraph(&mut lines, &path.shown(), 4, width, styles.plain());
     }
-    for text in ["[profile.default]", "wallet = \"NAME\"", "hotkey = \"NAME\"", "env_file = \"/path/to/grail/.env\""] {
+    for text in CONFIG {
         lines.push(ink(format!("    {text}"), styles.dim()).into());
     }
     lines.push(Line::default());

@@ -1,0 +1,96 @@
+//! What keeps the console true by itself: the chain's feed and the operator's own `.env`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::spawn_blocking;
+
+use crate::chain::{FeedOptions, follow};
+use crate::config::Flags;
+use crate::domain::environment::Environment;
+use crate::domain::feed::FeedEvent;
+use crate::ops::context::Context;
+use crate::ops::survey::name_the_sandbox;
+
+/// How often the `.env` is looked at for changes: an operator who edits it sees the drift change while still looking.
+const OWN_EVERY: Duration = Duration::from_secs(3);
+/// Events under way between the chain and the screen.
+const EVENTS: usize = 256;
+
+/// Follows the configured subnet until the receiver is dropped; a notification makes it connect anew.
+pub fn follow_subnet(context: &Context) -> (mpsc::Receiver<FeedEvent>, Arc<Notify>) {
+    let (events, received) = mpsc::channel(EVENTS);
+    let again = Arc::new(Notify::new());
+    let asked = Arc::clone(&again);
+    let (network, netuid, store) = (context.network.clone(), context.netuid(), context.metadata_store());
+    tokio::spawn(async move {
+        loop {
+            let mut feed = follow(network.clone(), netuid, store.clone(), FeedOptions::default());
+            loop {
+                tokio::select! {
+                    event = feed.next() => match event {
+                        Some(event) => if events.send(named(event)).await.is_err() { return },
+                        None => return,
+                    },
+                    () = asked.notified() => break,
+                    () = events.closed() => return,
+                }
+            }
+        }
+    });
+    (received, again)
+}
+
+fn named(mut event: FeedEvent) -> FeedEvent {
+    match &mut event {
+        FeedEvent::Connected { chain, .. } => name_the_sandbox(chain),
+        FeedEvent::Snapshot(snapshot) => name_the_sandbox(&mut snapshot.chain),
+        _ => {}
+    }
+    event
+}
+
+/// Everything configured, read again each time the `.env` in use changes. A version that cannot be used is logged, and
+/// what was read before stands. Without a `.env` the receiver ends at once.
+pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment) -> mpsc::Receiver<Context> {
+    let (news, received) = mpsc::channel(1);
+    let Some(file) = context.configuration.settings.env_file.as_ref().map(|named| named.value.clone()) else {
+        return received;
+    };
+    tokio::spawn(async move {
+        let mut last = stamp(&file);
+        loop {
+            tokio::time::sleep(OWN_EVERY).await;
+            if news.is_closed() {
+                return;
+            }
+            let now = stamp(&file);
+            if now == last {
+                continue;
+            }
+            last = now;
+            let (flags, environment) = (flags.clone(), environment.clone());
+            match spawn_blocking(move || Context::load(&flags, &environment)).await {
+                Ok(Ok(context)) => {
+                    tracing::info!("the .env changed and was read again");
+                    if news.send(context).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!("the .env changed and cannot be used, what was read before stands: {error}");
+                }
+                Err(error) => tracing::warn!("the .env changed and was not read: {error}"),
+            }
+        }
+    });
+    received
+}
+
+/// Modification time and length; `None` while the file is away.
+fn stamp(file: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}

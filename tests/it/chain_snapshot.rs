@@ -1,0 +1,154 @@
+//! One reading of a subnet from the sandbox's node: what it costs and that it is whole.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use grail_console::chain::{Fault, MetadataStore, survey};
+use grail_console::domain::commitment::Reason;
+use grail_console::domain::network::{BlockHash, Network};
+use grail_console::domain::snapshot::SubnetSnapshot;
+use grail_console::sandbox::{CommitmentSpec, SANDBOX_GENESIS, Throttle, VALIDATORS, hotkey};
+
+use crate::chain_events::{memory, network, sandbox};
+use crate::chain_lies::hasty;
+
+/// Long enough that requests which go out together are seen to.
+const LATENCY: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn a_warm_reading_of_256_uids_takes_three_round_trips_and_at_most_eight_requests() {
+    let sandbox = sandbox("healthy", 256).await;
+    let (store, kept) = memory();
+    survey(&network(&[&sandbox]), 81, store.clone(), &hasty()).await.unwrap();
+    assert_eq!(kept.lock().unwrap().len(), 1, "the metadata was kept");
+    sandbox.faults().set_latency(LATENCY);
+    sandbox.reset_meter();
+    survey(&network(&[&sandbox]), 81, store, &hasty()).await.unwrap();
+    let meter = sandbox.meter();
+    assert!(meter.total() <= 8, "{:?}", meter.requests);
+    assert_eq!(meter.round_trips, 3, "{:?}", meter.requests);
+}
+
+#[tokio::test]
+async fn a_cold_reading_takes_one_round_trip_more() {
+    let sandbox = sandbox("healthy", 256).await;
+    sandbox.faults().set_latency(LATENCY);
+    survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    let meter = sandbox.meter();
+    assert_eq!(meter.round_trips, 4, "{:?}", meter.requests);
+}
+
+#[tokio::test]
+async fn the_reading_is_of_one_finalized_block_and_has_every_uid_and_commitment() {
+    let sandbox = sandbox("hostile", 256).await;
+    let snapshot = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    let finalized = sandbox.finalized();
+    assert_eq!(snapshot.at.hash, BlockHash(finalized.hash));
+    assert_eq!(snapshot.at.number, u64::from(finalized.number()));
+    assert_eq!(snapshot.at.timestamp_ms, finalized.timestamp_ms);
+    let uids: Vec<u16> = snapshot.members.iter().map(|member| member.uid).collect();
+    assert_eq!(uids, (0..256).collect::<Vec<u16>>());
+    for member in &snapshot.members {
+        assert_eq!(member.hotkey, hotkey(member.uid));
+        assert_eq!(member.validator_permit, member.uid < VALIDATORS);
+        assert!(member.registered_at.is_some());
+    }
+    let stored = sandbox.commitments().unwrap();
+    assert!(stored.iter().all(|(hotkey, _)| snapshot.commitments.contains_key(hotkey)));
+    assert_eq!(snapshot.commitments.len(), stored.len());
+    assert_eq!(snapshot.chain.genesis, BlockHash(SANDBOX_GENESIS));
+    assert_eq!(snapshot.chain.network, "SANDBOX");
+}
+
+#[tokio::test]
+async fn a_commitment_of_a_later_block_is_not_in_the_reading_until_it_is_final() {
+    let sandbox = sandbox("healthy", 32).await;
+    sandbox.commit(20, CommitmentSpec::raw(vec![b'z'; 100]));
+    sandbox.produce_block().await.unwrap();
+    let read = async || survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    let reason = |snapshot: &SubnetSnapshot| snapshot.commitments[&hotkey(20)].unreadable().map(|u| u.reason);
+    assert_eq!(reason(&read().await), None);
+    sandbox.produce_block().await.unwrap();
+    sandbox.produce_block().await.unwrap();
+    assert_eq!(reason(&read().await), Some(Reason::WrongLength));
+}
+
+#[tokio::test]
+async fn damaged_metadata_in_the_cache_is_fetched_again_and_replaced() {
+    let sandbox = sandbox("healthy", 8).await;
+    let (store, kept) = memory();
+    let whole = survey(&network(&[&sandbox]), 81, store.clone(), &hasty()).await.unwrap();
+    let sound = kept.lock().unwrap().clone();
+    for bytes in kept.lock().unwrap().values_mut() {
+        bytes.truncate(1_000);
+    }
+    let again = survey(&network(&[&sandbox]), 81, store, &hasty()).await.unwrap();
+    assert_eq!(again.commitments, whole.commitments);
+    assert_eq!(*kept.lock().unwrap(), sound);
+}
+
+#[tokio::test]
+async fn a_subnet_that_does_not_exist_is_an_error_that_names_it() {
+    let sandbox = sandbox("healthy", 8).await;
+    let error = survey(&network(&[&sandbox]), 9_999, MetadataStore::none(), &hasty()).await.unwrap_err();
+    assert_eq!(error.fault, Fault::NoSuchSubnet { netuid: 9_999 });
+    assert_eq!(error.endpoint, sandbox.url());
+}
+
+#[tokio::test]
+async fn an_endpoint_of_another_chain_is_passed_over_for_one_of_the_right_chain() {
+    let (wrong, right) = (sandbox("healthy", 8).await, sandbox("healthy", 8).await);
+    wrong.faults().set_wrong_genesis(true);
+    let snapshot = survey(&network(&[&wrong, &right]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    assert_eq!(snapshot.chain.endpoint, right.url());
+    let error = survey(&network(&[&wrong]), 81, MetadataStore::none(), &hasty()).await.unwrap_err();
+    assert_eq!(error.fault.code(), "wrong_genesis");
+}
+
+#[tokio::test]
+async fn a_dead_endpoint_is_passed_over_for_the_next() {
+    let (dead, alive) = (sandbox("healthy", 8).await, sandbox("healthy", 8).await);
+    dead.faults().refuse_connections().await.unwrap();
+    let snapshot = survey(&network(&[&dead, &alive]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    assert_eq!(snapshot.chain.endpoint, alive.url());
+}
+
+#[tokio::test]
+async fn a_node_that_refuses_requests_as_too_many_is_told_apart_from_a_dead_one() {
+    let sandbox = sandbox("healthy", 8).await;
+    for throttle in [Throttle::Handshakes, Throttle::Requests] {
+        sandbox.faults().throttle(Some(throttle));
+        let error = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap_err();
+        assert_eq!(error.fault.code(), "rate_limited", "{throttle:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_reading_by_name_of_every_odd_commitment_has_a_row_for_each() {
+    let sandbox = sandbox("hostile", 256).await;
+    let snapshot = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    let mut reasons: BTreeMap<&str, u32> = BTreeMap::new();
+    for commitment in snapshot.commitments.values() {
+        *reasons.entry(commitment.unreadable().map_or("readable", |u| u.reason.name())).or_default() += 1;
+    }
+    for reason in ["no_field", "no_bytes", "hash", "timelock", "wrong_length", "not_utf8", "blank_part", "undecodable"]
+    {
+        assert!(reasons.contains_key(reason), "{reason} is missing from {reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_subnet_of_65_536_uids_is_read_whole() {
+    let sandbox = sandbox("healthy", 65_536).await;
+    let snapshot = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    assert_eq!(snapshot.members.len(), 65_536);
+    assert_eq!(snapshot.members[65_535].uid, 65_535);
+    assert_eq!(snapshot.commitments.len(), sandbox.commitments().unwrap().len());
+}
+
+#[tokio::test]
+async fn nothing_that_is_configured_is_no_endpoint_to_try() {
+    let network = Network { name: "nowhere".to_owned(), endpoints: Vec::new(), genesis: None };
+    let error = survey(&network, 81, MetadataStore::none(), &hasty()).await.unwrap_err();
+    assert!(error.to_string().contains("no endpoint is configured"), "{error}");
+}

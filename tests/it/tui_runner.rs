@@ -1,0 +1,305 @@
+//! The whole console on a test backend: messages in, pictures and effects out.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use futures::Stream;
+use futures::channel::mpsc::{UnboundedSender, unbounded};
+use grail_console::domain::feed::FeedEvent;
+use grail_console::domain::snapshot::SubnetSnapshot;
+use grail_console::tui::keymap::KeyMap;
+use grail_console::tui::logbook::{Level, LogLine};
+use grail_console::tui::own::OwnInfo;
+use grail_console::tui::runner::{Aside, Exit, LogSource, Setup, drive};
+use grail_console::tui::terminal::{self, TerminalError};
+use ratatui::Terminal;
+use ratatui::backend::{Backend, ClearType, TestBackend, WindowSize};
+use ratatui::buffer::Cell;
+use ratatui::layout::{Position, Size};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::tui_fixtures::*;
+
+/// A test backend that tells every picture it was given.
+struct Watched {
+    inner: TestBackend,
+    pictures: mpsc::UnboundedSender<String>,
+}
+
+impl Backend for Watched {
+    type Error = io::Error;
+
+    fn draw<'a, I: Iterator<Item = (u16, u16, &'a Cell)>>(&mut self, content: I) -> io::Result<()> {
+        self.inner.draw(content).unwrap();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.pictures.send(text(self.inner.buffer()));
+        Ok(())
+    }
+
+    fn hide_cursor(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn show_cursor(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn get_cursor_position(&mut self) -> io::Result<Position> {
+        Ok(Position::ORIGIN)
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, _: P) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.inner.clear().unwrap();
+        Ok(())
+    }
+
+    fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
+        self.inner.clear_region(clear_type).unwrap();
+        Ok(())
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        Ok(self.inner.size().unwrap())
+    }
+
+    fn window_size(&mut self) -> io::Result<WindowSize> {
+        Ok(self.inner.window_size().unwrap())
+    }
+}
+
+/// A running console and the ends of everything it is connected to.
+struct Console {
+    feed: mpsc::Sender<FeedEvent>,
+    own: mpsc::Sender<OwnInfo>,
+    keys: UnboundedSender<io::Result<Event>>,
+    signal: Option<oneshot::Sender<()>>,
+    pictures: mpsc::UnboundedReceiver<String>,
+    asides: mpsc::UnboundedReceiver<String>,
+    clock: Arc<AtomicU64>,
+    reconnects: Arc<AtomicUsize>,
+    kept: mpsc::UnboundedReceiver<u64>,
+    log: (Arc<std::sync::Mutex<Vec<LogLine>>>, Arc<Notify>),
+    left: JoinHandle<Exit>,
+}
+
+fn start(saved: Option<SubnetSnapshot>) -> Console {
+    let (feed, feed_end) = mpsc::channel(64);
+    let (own_sender, own_end) = mpsc::channel(8);
+    let (keys, key_events) = unbounded();
+    let (signal, signalled) = oneshot::channel();
+    let (picture, pictures) = mpsc::unbounded_channel();
+    let (aside_sender, asides) = mpsc::unbounded_channel();
+    let (keep, kept) = mpsc::unbounded_channel();
+    let (clock, reconnects) = (Arc::new(AtomicU64::new(NOW_MS)), Arc::new(AtomicUsize::new(0)));
+    let log = (Arc::new(std::sync::Mutex::new(Vec::<LogLine>::new())), Arc::new(Notify::new()));
+    let (lines, news) = (Arc::clone(&log.0), Arc::clone(&log.1));
+    let (now, asked) = (Arc::clone(&clock), Arc::clone(&reconnects));
+    let setup = Setup {
+        options: options(),
+        own: own(&values(42, false)),
+        keymap: KeyMap::default(),
+        term: Some("xterm".to_owned()),
+        saved: saved.map(|snapshot| (Box::new(snapshot), NOW_MS - 7_300_000)),
+        feed: feed_end,
+        own_news: own_end,
+        logs: LogSource {
+            after: Box::new(move |seq| lines.lock().unwrap().iter().filter(|line| line.seq > seq).cloned().collect()),
+            news,
+        },
+        reconnect: Box::new(move || {
+            asked.fetch_add(1, Ordering::SeqCst);
+        }),
+        keep: Arc::new(move |snapshot| {
+            let _ = keep.send(snapshot.commitments.len() as u64);
+        }),
+        now_ms: Box::new(move || now.load(Ordering::SeqCst)),
+    };
+    let left = tokio::spawn(async move {
+        let backend = Watched { inner: TestBackend::new(120, 32), pictures: picture };
+        let mut terminal = Terminal::new(backend).unwrap();
+        let aside = |aside: Aside<'_>| {
+            let _ = aside_sender.send(format!("{aside:?}"));
+            Ok(())
+        };
+        let events: Pin<Box<dyn Stream<Item = io::Result<Event>> + Send>> = Box::pin(key_events);
+        let interrupted = async {
+            let _ = signalled.await;
+        };
+        drive(setup, &mut terminal, events, interrupted, aside).await.unwrap()
+    });
+    Console { feed, own: own_sender, keys, signal: Some(signal), pictures, asides, clock, reconnects, kept, log, left }
+}
+
+impl Console {
+    async fn tell(&self, event: FeedEvent) {
+        self.feed.send(event).await.unwrap();
+    }
+
+    async fn connect(&self) {
+        self.tell(FeedEvent::Connected { chain: chain(), latency_ms: 12 }).await;
+        self.tell(FeedEvent::Snapshot(Box::new(healthy()))).await;
+    }
+
+    fn press(&self, code: KeyCode) {
+        self.keys.unbounded_send(Ok(Event::Key(KeyEvent::from(code)))).unwrap();
+    }
+
+    /// The first picture that shows a text.
+    async fn sees(&mut self, words: &str) -> String {
+        let mut last = String::new();
+        let looking = async {
+            while let Some(picture) = self.pictures.recv().await {
+                if picture.contains(words) {
+                    return Some(picture);
+                }
+                last = picture;
+            }
+            None
+        };
+        match tokio::time::timeout(Duration::from_secs(20), looking).await {
+            Ok(Some(picture)) => picture,
+            _ => panic!("never saw {words:?}; the last picture was\n{last}"),
+        }
+    }
+
+    async fn left(self) -> Exit {
+        tokio::time::timeout(Duration::from_secs(20), self.left).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_last_session_is_painted_before_anything_else_happens() {
+    let mut console = start(Some(healthy()));
+    let first = console.pictures.recv().await.unwrap();
+    assert!(first.contains("256 uids") && first.contains("Saved 2 h ago on this machine"), "{first}");
+    assert_eq!(console.asides.recv().await.unwrap(), "Title(\"grail-console · finney · subnet 81\")");
+    console.press(KeyCode::Char('q'));
+    assert_eq!(console.left().await, Exit::Quit);
+}
+
+#[tokio::test]
+async fn a_subnet_arrives_is_shown_is_kept_and_survives_a_loss() {
+    let mut console = start(None);
+    console.sees("Connecting to finney").await;
+    console.connect().await;
+    console.sees("245 readable").await;
+    assert_eq!(console.kept.recv().await, Some(253));
+    let problem = grail_console::domain::findings::Finding::new(
+        "gone",
+        grail_console::domain::findings::Severity::Danger,
+        "the line was cut",
+        "",
+        "",
+    );
+    console.tell(FeedEvent::Lost { endpoint: ENDPOINT.to_owned(), problem, retry_in_ms: 5_000 }).await;
+    let picture = console.sees("the line was cut").await;
+    assert!(picture.contains("245 readable"), "{picture}");
+    console.connect().await;
+    console.sees("● live").await;
+    console.press(KeyCode::Char('q'));
+    assert_eq!(console.left().await, Exit::Quit);
+}
+
+#[tokio::test]
+async fn what_arrives_shortly_before_leaving_is_still_kept() {
+    let mut console = start(None);
+    console.connect().await;
+    assert_eq!(console.kept.recv().await, Some(253));
+    let change = grail_console::domain::snapshot::SubnetChange {
+        block: HEAD + 1,
+        commitments: vec![(hotkey(0), None)],
+        members: Vec::new(),
+    };
+    console.tell(FeedEvent::Changed(Box::new(change))).await;
+    console.sees("9 none").await;
+    console.press(KeyCode::Char('q'));
+    assert_eq!(console.kept.recv().await, Some(252));
+    assert_eq!(console.left().await, Exit::Quit);
+}
+
+#[tokio::test]
+async fn a_signal_leaves_as_interrupted() {
+    let mut console = start(None);
+    console.sees("Connecting").await;
+    console.signal.take().unwrap().send(()).unwrap();
+    assert_eq!(console.left().await, Exit::Interrupted);
+}
+
+#[tokio::test]
+async fn a_terminal_that_goes_away_leaves_as_interrupted() {
+    let mut console = start(None);
+    console.sees("Connecting").await;
+    console.keys.close_channel();
+    assert_eq!(console.left().await, Exit::Interrupted);
+}
+
+#[tokio::test]
+async fn a_copy_goes_to_the_terminal_and_a_refresh_to_the_feed() {
+    let mut console = start(None);
+    console.connect().await;
+    console.sees("245 readable").await;
+    console.asides.recv().await.unwrap();
+    console.press(KeyCode::Char('y'));
+    console.press(KeyCode::Enter);
+    assert_eq!(console.asides.recv().await.unwrap(), format!("Copy({:?})", hotkey(42).to_string()));
+    console.press(KeyCode::Char('r'));
+    console.sees("connecting anew").await;
+    assert_eq!(console.reconnects.load(Ordering::SeqCst), 1);
+    console.press(KeyCode::Char('q'));
+    console.left().await;
+}
+
+#[tokio::test]
+async fn ages_grow_by_themselves() {
+    let mut console = start(None);
+    console.connect().await;
+    console.sees("finalized 0 s ago").await;
+    console.clock.store(NOW_MS + 5_000, Ordering::SeqCst);
+    console.sees("finalized 5 s ago").await;
+    console.press(KeyCode::Char('q'));
+    console.left().await;
+}
+
+#[tokio::test]
+async fn log_lines_and_changed_credentials_appear_when_they_are_announced() {
+    let mut console = start(None);
+    console.connect().await;
+    console.own.send(own(&values(42, true))).await.unwrap();
+    console.sees("validators still read your old key").await;
+    console.press(KeyCode::Char('L'));
+    console.sees("Nothing was logged yet").await;
+    let line = LogLine {
+        seq: 1,
+        at_ms: NOW_MS,
+        level: Level::Info,
+        target: "chain".to_owned(),
+        message: "something happened".into(),
+    };
+    console.log.0.lock().unwrap().push(line);
+    console.log.1.notify_one();
+    console.sees("something happened").await;
+    console.press(KeyCode::Char('q'));
+    console.left().await;
+}
+
+#[test]
+fn a_terminal_that_cannot_be_drawn_on_is_refused_by_name() {
+    assert!(matches!(terminal::check(Some("xterm"), false), Err(TerminalError::NotATerminal)));
+    assert!(matches!(terminal::check(Some("dumb"), true), Err(TerminalError::Dumb(_))));
+    assert!(matches!(terminal::check(None, true), Err(TerminalError::Dumb(_))));
+    assert!(terminal::check(Some("xterm-256color"), true).is_ok());
+    let said = terminal::check(Some("dumb"), true).unwrap_err().to_string();
+    assert!(said.contains("grail-console status"), "{said}");
+}

@@ -1,0 +1,116 @@
+//! No text from outside reaches the terminal as anything but visible text; no secret reaches the state.
+
+use grail_console::domain::commitment::{Commitment, Payload, Stored};
+use grail_console::domain::feed::FeedEvent;
+use grail_console::domain::findings::{Finding, Severity};
+use grail_console::domain::untrusted::{Untrusted, is_visible};
+use grail_console::tui::logbook::{Level, LogLine};
+use grail_console::tui::msg::Msg;
+use grail_console::tui::state::State;
+use grail_console::tui::update::update;
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+
+use crate::tui_fixtures::*;
+
+/// Bytes that are more often nasty than random ones are.
+fn nasty() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just("\u{1b}[2J".as_bytes().to_vec()),
+        Just("\u{1b}]52;c;aGk=\u{7}".as_bytes().to_vec()),
+        Just("\u{202e}\u{2066}\u{200f}".as_bytes().to_vec()),
+        Just("\u{200b}\u{200d}\u{feff}\u{fe0f}".as_bytes().to_vec()),
+        Just("e\u{301}\u{e9}\u{627}\u{5d0}".as_bytes().to_vec()),
+        Just("漢字👩👍🏽🇩🇪".as_bytes().to_vec()),
+        Just(vec![0x9b, 0xff, 0x00, 0x0d, 0x0a, 0x09]),
+        any::<char>().prop_map(|c| c.to_string().into_bytes()),
+        prop::collection::vec(any::<u8>(), 0..8),
+        "[ -~]{0,12}".prop_map(String::into_bytes),
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+/// The first bytes filled up or cut to a length that GRAIL's rule accepts, so that they get as far as they can.
+fn as_readable(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut chars: Vec<char> = text.chars().take(128).collect();
+    chars.resize(128, 'z');
+    chars.into_iter().collect::<String>().into_bytes()
+}
+
+fn console(bytes: &[u8]) -> State {
+    let words = Untrusted::from_bytes(bytes);
+    let wild = String::from_utf8_lossy(bytes).into_owned();
+    let mut own = own(&values(42, true));
+    own.wallet = Some(words.clone());
+    own.hotkey_name = Some(words.clone());
+    own.paths.push(("wild", words.clone()));
+    let mut snapshot = all_good(20, 2);
+    let put = |fields| commitment(HEAD - 10, fields);
+    snapshot.commitments.insert(hotkey(0), put(vec![raw(bytes.to_vec())]));
+    snapshot.commitments.insert(hotkey(1), put(vec![raw(as_readable(bytes))]));
+    snapshot.commitments.insert(hotkey(2), put(vec![Payload::Unknown { variant: words.clone() }]));
+    snapshot.commitments.insert(hotkey(3), Commitment::of(&Stored::Undecodable { length: 3, why: words.clone() }));
+    snapshot.commitments.insert(hotkey(90_000), put(vec![raw(as_readable(bytes))]));
+    snapshot.chain.network.clone_from(&wild);
+    let mut state = live(own, snapshot);
+    state.options.network.clone_from(&wild);
+    let line = LogLine { seq: 1, at_ms: NOW_MS, level: Level::Warn, target: wild.clone(), message: words };
+    update(&mut state, Msg::Logs(vec![line]));
+    let problem = Finding::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
+    feed(&mut state, FeedEvent::Lost { endpoint: wild, problem, retry_in_ms: 1_000 });
+    press(&mut state, "o");
+    update(&mut state, Msg::Paste(String::from_utf8_lossy(bytes).into_owned()));
+    state
+}
+
+/// A cell holds one visible character, or several that are each visible and have columns of their own.
+fn assert_clean(buffer: &Buffer) {
+    for cell in &buffer.content {
+        assert!(cell.symbol().chars().all(is_visible), "{:?} on the screen", cell.symbol());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_bytes_arrive_the_screen_holds_only_visible_characters(bytes in nasty()) {
+        let state = console(&bytes);
+        for keys in ["g", "j enter", "j j enter", "G enter", "u", "L", "?", "j j y", "/", ":"] {
+            let mut state = state.clone();
+            press(&mut state, keys);
+            update(&mut state, Msg::Paste(String::from_utf8_lossy(&bytes).into_owned()));
+            for (width, height) in [(80, 24), (160, 40)] {
+                assert_clean(&drawn(&state, width, height));
+            }
+        }
+        let mut never = opened(nobody());
+        never.connection = state.connection.clone();
+        never.options.network = state.options.network.clone();
+        assert_clean(&drawn(&never, 80, 24));
+    }
+}
+
+#[test]
+fn no_secret_is_in_the_state_or_on_any_screen() {
+    let secrets = [secret(42), secret(50_042), secret(60_042), secret(3)];
+    for own_values in [values(42, false), values(42, true), legacy_values(42)] {
+        let mut state = live(own(&own_values), healthy());
+        let serialized = serde_json::to_string(&state).unwrap();
+        let debugged = format!("{state:?}");
+        assert!(serialized.contains(&account(42)), "the state is in the JSON at all");
+        let mut screens = String::new();
+        for keys in ["g", "y", "esc enter", "G", "u", "?", "L"] {
+            press(&mut state, keys);
+            screens.push_str(&screen(&state, 200, 120));
+        }
+        for secret in &secrets {
+            for part in [&secret[..16], &secret[48..]] {
+                assert!(!serialized.contains(part) && !debugged.contains(part) && !screens.contains(part));
+            }
+        }
+        let write_id = key_id(60_042);
+        assert!(!serialized.contains(&write_id), "of the write key only ends and a fingerprint are kept");
+    }
+}
