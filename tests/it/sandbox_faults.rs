@@ -14,7 +14,7 @@ use subxt_rpcs::client::{RpcClient, rpc_params};
 use crate::sandbox_node::{by_hand, client, next, rpc};
 
 /// Nothing here takes this long unless it hangs.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 
 async fn within<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(HANGS, what).await.expect("nothing happened")
