@@ -12,7 +12,7 @@ use grail_console::sandbox::{BlockTime, SANDBOX_GENESIS, Sandbox, SandboxOptions
 use tokio::time::timeout;
 
 /// Prevents a hanging test; nothing is measured with it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A sandbox whose blocks are made by hand.
 pub async fn sandbox(scenario: &str, uids: u32) -> Sandbox {

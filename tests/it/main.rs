@@ -28,6 +28,7 @@ mod sandbox_faults;
 mod sandbox_node;
 mod state_files;
 mod tui_fixtures;
+mod tui_pty;
 mod tui_runner;
 mod tui_safety;
 mod tui_screens;

@@ -36,7 +36,8 @@ fn every_command_of_the_readme_is_understood() {
 #[test]
 fn the_files_and_pictures_it_names_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for file in ["assets/console.png", "assets/config.example.toml", "LICENSE", "CHANGELOG.md", "src/lib.rs", ".ci/run"] {
+    for file in ["assets/console.png", "assets/config.example.toml", "LICENSE", "CHANGELOG.md", "src/lib.rs", ".ci/run"]
+    {
         assert!(root.join(file).exists(), "{file}");
     }
     assert!(readme().contains("assets/console.png"));

@@ -9,6 +9,7 @@ what differs and exits 1. Needs bittensor 11.3.0.
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 
@@ -32,7 +33,7 @@ async def held_by_the_node(url):
                 raise SystemExit(f"{method} failed: {answer['error']}")
             return answer["result"]
 
-        head = await call("chain_getFinalizedHead")
+        head = await call("chain_getBlockHash")
         keys = []
         while True:
             page = await call("state_getKeysPaged", PREFIX, PAGE, keys[-1] if keys else None, head)
@@ -83,11 +84,9 @@ def differences(held, returned):
 
 
 def main(url, expected=None):
-    import os
-
-    with tempfile.TemporaryDirectory() as cache:
-        # The sandbox's metadata has no business in the operator's own cache.
-        os.environ["BITTENSOR_RUNTIME_CACHE_DIR"] = cache
+    with tempfile.TemporaryDirectory() as home:
+        # The SDK caches metadata and token symbols in the home directory; the sandbox's have no business in a real one.
+        os.environ["HOME"] = home
         from bittensor import Subtensor
         from bittensor.sp_core import ss58_decode
 
