@@ -171,7 +171,7 @@ pub(super) enum FieldText {
     Hash(HashKind),
     Timelock { encrypted_bytes: u16, round: u64 },
     ResetBondsFlag,
-    TimelockRevealFailed,
+    TimelockRevealFailed { round: u64 },
     Unknown { index: u8, hex: String },
 }
 
@@ -315,7 +315,7 @@ impl Scenario {
                 Field::Timelock { encrypted: vec![0xe6; usize::from(*encrypted_bytes)], round: *round }
             }
             FieldText::ResetBondsFlag => Field::ResetBondsFlag,
-            FieldText::TimelockRevealFailed => Field::TimelockRevealFailed,
+            FieldText::TimelockRevealFailed { round } => Field::TimelockRevealFailed { round: *round },
             FieldText::Unknown { index, hex } => Field::Unknown { index: *index, bytes: self.hex(uid, hex)? },
         })
     }

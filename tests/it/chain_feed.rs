@@ -248,7 +248,7 @@ async fn a_runtime_upgrade_is_followed_without_misreading_a_single_row() {
     }
     let told = names(&heard.events);
     assert!(!told.contains(&"lost") && !told.contains(&"changed"), "{told:?}");
-    sandbox.commit(33, CommitmentSpec::Fields(vec![Field::TimelockRevealFailed]));
+    sandbox.commit(33, CommitmentSpec::Fields(vec![Field::TimelockRevealFailed { round: 1 }]));
     blocks(&sandbox, 1).await;
     let change = heard.change().await;
     let (_, commitment) = change.commitments.iter().find(|(who, _)| *who == hotkey(33)).unwrap();

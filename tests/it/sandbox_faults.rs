@@ -14,7 +14,7 @@ use subxt_rpcs::client::{RpcClient, rpc_params};
 use crate::sandbox_node::{by_hand, client, next, rpc};
 
 /// Nothing here takes this long unless it hangs.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 
 async fn within<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(HANGS, what).await.expect("nothing happened")
@@ -165,7 +165,7 @@ async fn a_runtime_upgrade_changes_version_metadata_and_then_the_storage_of_what
         (big_raw_index(&sandbox, before.hash.into()).await, big_raw_index(&sandbox, upgrade.hash.into()).await);
     assert_eq!((old, new), (136, 137));
     assert_eq!(first_byte_of_field(&sandbox, 7), old);
-    sandbox.commit(8, CommitmentSpec::Fields(vec![Field::TimelockRevealFailed]));
+    sandbox.commit(8, CommitmentSpec::Fields(vec![Field::TimelockRevealFailed { round: 1 }]));
     sandbox.produce_block().await.unwrap();
     assert_eq!(first_byte_of_field(&sandbox, 7), new);
     assert_eq!(first_byte_of_field(&sandbox, 8), 135);
@@ -174,7 +174,7 @@ async fn a_runtime_upgrade_changes_version_metadata_and_then_the_storage_of_what
 #[tokio::test]
 async fn a_commitment_that_the_runtime_cannot_say_stops_no_block() {
     let sandbox = by_hand("healthy").await;
-    sandbox.commit(8, CommitmentSpec::Fields(vec![Field::TimelockRevealFailed]));
+    sandbox.commit(8, CommitmentSpec::Fields(vec![Field::TimelockRevealFailed { round: 1 }]));
     let before = sandbox.best().number();
     assert!(sandbox.produce_block().await.is_err());
     assert_eq!(sandbox.produce_block().await.unwrap().number(), before + 1);
