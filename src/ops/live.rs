@@ -31,7 +31,7 @@ pub fn follow_subnet(context: &Context) -> (mpsc::Receiver<FeedEvent>, Arc<Notif
             loop {
                 tokio::select! {
                     event = feed.next() => match event {
-                        Some(event) => if events.send(named(event)).await.is_err() { return },
+                        Some(event) => if events.send(noted(named(event))).await.is_err() { return },
                         None => return,
                     },
                     () = asked.notified() => break,
@@ -48,6 +48,39 @@ fn named(mut event: FeedEvent) -> FeedEvent {
         FeedEvent::Connected { chain, .. } => name_the_sandbox(chain),
         FeedEvent::Snapshot(snapshot) => name_the_sandbox(&mut snapshot.chain),
         _ => {}
+    }
+    event
+}
+
+/// Leaves a trace of what matters in the log, so that the morning can tell what happened in the night.
+fn noted(event: FeedEvent) -> FeedEvent {
+    match &event {
+        FeedEvent::Connected { chain, latency_ms } => {
+            tracing::info!("connected to {} ({} ms), spec {}", chain.endpoint, latency_ms, chain.spec_version);
+        }
+        FeedEvent::Snapshot(snapshot) => tracing::info!(
+            "subnet {} read at #{}: {} uids, {} commitments",
+            snapshot.netuid,
+            snapshot.at.number,
+            snapshot.members.len(),
+            snapshot.commitments.len()
+        ),
+        FeedEvent::Changed(change) => {
+            for (hotkey, commitment) in &change.commitments {
+                let what = if commitment.is_some() { "set" } else { "removed" };
+                tracing::info!("#{}: commitment of {hotkey} {what}", change.block);
+            }
+            for member in &change.members {
+                tracing::info!("#{}: uid {} is now {}", change.block, member.uid, member.hotkey);
+            }
+        }
+        FeedEvent::Upgraded { spec_version } => tracing::info!("the runtime was upgraded to spec {spec_version}"),
+        FeedEvent::Stalled { number, seconds } => tracing::warn!("no block after #{number} for {seconds} s"),
+        FeedEvent::Connecting { .. }
+        | FeedEvent::BestHead { .. }
+        | FeedEvent::FinalizedHead { .. }
+        | FeedEvent::Latency { .. }
+        | FeedEvent::Lost { .. } => {}
     }
     event
 }
