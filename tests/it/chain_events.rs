@@ -63,10 +63,8 @@ impl Heard {
                 }
             }
         };
-        match timeout(PATIENCE, wait).await {
-            Ok(picked) => picked,
-            Err(_) => panic!("never told; last were {:?}", names(&self.events)),
-        }
+        let picked = timeout(PATIENCE, wait).await;
+        picked.unwrap_or_else(|_| panic!("never told; last were {:?}", names(&self.events)))
     }
 
     pub async fn snapshot(&mut self) -> SubnetSnapshot {

@@ -7,6 +7,7 @@ mod chain_events;
 mod chain_feed;
 mod chain_lies;
 mod chain_snapshot;
+mod chain_tls;
 mod config_dotenv;
 mod config_settings;
 mod domain_account;
