@@ -12,7 +12,7 @@ use super::state::Key;
 /// A block hash or another 32-byte hash.
 pub type Hash = [u8; 32];
 
-/// Genesis hash of every sandbox: the hash of [`Header::genesis`]. It is no other network's, so nothing signed for the
+/// Genesis hash of every sandbox: the hash of the header of block 0. It is no other network's, so nothing signed for the
 /// sandbox is valid anywhere else, and no client can take the sandbox for a named network.
 pub const SANDBOX_GENESIS: Hash = crate::domain::network::SANDBOX_GENESIS.0;
 

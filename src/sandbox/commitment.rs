@@ -13,7 +13,7 @@ pub const MAX_RAW: usize = 128;
 pub enum Field {
     /// No data.
     None,
-    /// 0 to [`MAX_RAW`] bytes. Longer content cannot be said on chain; encoding it fails.
+    /// 0 to 128 bytes. Longer content cannot be said on chain; encoding it fails.
     Raw(Vec<u8>),
     /// Length-prefixed bytes. The chain allows 512; more is what a broken node would serve.
     BigRaw(Vec<u8>),

@@ -44,7 +44,7 @@ fn chain_code(path: &str) -> ChainCode {
     ChainCode(code)
 }
 
-/// Hotkey of a uid: `//uid{n}` on the development phrase below [`REAL_KEYS`], else 32 deterministic bytes to which no
+/// Hotkey of a uid: `//uid{n}` on the development phrase below 1024, else 32 deterministic bytes to which no
 /// secret is known.
 pub fn hotkey(uid: u16) -> Hotkey {
     static REAL: OnceLock<Vec<OnceLock<[u8; 32]>>> = OnceLock::new();

@@ -365,3 +365,20 @@ async fn options_out_of_range_are_refused_with_what_to_do() {
     let taken = Sandbox::start(SandboxOptions { port, ..healthy() }).await.unwrap_err();
     assert!(taken.to_string().contains("choose another port"), "{taken}");
 }
+
+#[tokio::test]
+async fn hotkeys_and_keys_are_those_that_a_real_runtime_stored_for_the_same_uids() {
+    let recorded = include_str!("../fixtures/subnet-81-spec-293.json");
+    let recorded: serde_json::Value = serde_json::from_str(recorded).unwrap();
+    let sandbox = by_hand("healthy").await;
+    let rpc = rpc(&sandbox).await;
+    let bytes = |text: &str| hex::decode(text.trim_start_matches("0x")).unwrap();
+    for entry in ["SubtensorModule.Keys", "SubtensorModule.Uids", "SubtensorModule.Tempo"] {
+        let stored = recorded["storage"][entry].as_object().unwrap();
+        assert!(!stored.is_empty());
+        for (key, value) in stored {
+            let here = rpc.state_get_storage(&bytes(key), None).await.unwrap();
+            assert_eq!(here, Some(bytes(value.as_str().unwrap())), "{entry} {key}");
+        }
+    }
+}

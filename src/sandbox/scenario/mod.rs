@@ -1,21 +1,23 @@
 //! Scenarios: what the practice subnet looks like and what happens to it, as TOML in `assets/scenarios/`.
 
+mod form;
+
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::commitment::{CommitmentSpec, Field, HashKind, MAX_RAW};
-use super::faults::Throttle;
-use super::gate::Stall;
+use super::commitment::{CommitmentSpec, Field, MAX_RAW};
 use super::population::{Credentials, OPERATOR_UID};
+use form::{BytesText, FieldText, FormerMember, MemberCommitment, OperatorSetup, PublishedKey, Subnet};
+pub(super) use form::{Local, TimedEvent, What};
 
 /// The embedded scenarios by name.
 const EMBEDDED: [(&str, &str); 6] = [
-    ("healthy", include_str!("../../assets/scenarios/healthy.toml")),
-    ("first-run", include_str!("../../assets/scenarios/first-run.toml")),
-    ("drift", include_str!("../../assets/scenarios/drift.toml")),
-    ("legacy", include_str!("../../assets/scenarios/legacy.toml")),
-    ("hostile", include_str!("../../assets/scenarios/hostile.toml")),
-    ("outage", include_str!("../../assets/scenarios/outage.toml")),
+    ("healthy", include_str!("../../../assets/scenarios/healthy.toml")),
+    ("first-run", include_str!("../../../assets/scenarios/first-run.toml")),
+    ("drift", include_str!("../../../assets/scenarios/drift.toml")),
+    ("legacy", include_str!("../../../assets/scenarios/legacy.toml")),
+    ("hostile", include_str!("../../../assets/scenarios/hostile.toml")),
+    ("outage", include_str!("../../../assets/scenarios/outage.toml")),
 ];
 
 /// Why there is no such scenario.
@@ -74,171 +76,6 @@ pub struct Scenario {
 
 const fn default_head() -> u32 {
     9_168_527
-}
-
-/// The ordinary part of the population.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Subnet {
-    /// Uids that never committed.
-    pub(super) without_commitment: Vec<u16>,
-    /// How many blocks ago some uids registered, where it matters.
-    pub(super) registered: Vec<Registered>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Registered {
-    pub(super) uid: u16,
-    pub(super) blocks_ago: u32,
-}
-
-/// What the operator of uid 42 has, and has published.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct OperatorSetup {
-    pub(super) local: Local,
-    pub(super) published: PublishedKey,
-}
-
-impl Default for OperatorSetup {
-    fn default() -> Self {
-        Self { local: Local::BothPairs, published: PublishedKey::Read { generation: 0 } }
-    }
-}
-
-/// What is configured on the operator's machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Local {
-    /// Wallet, and a `.env` with the read and the write pair.
-    BothPairs,
-    /// Wallet, and a `.env` with the write pair only (legacy single-credential mode).
-    WritePairOnly,
-    /// Neither wallet nor credentials.
-    Nothing,
-}
-
-/// What the operator's commitment holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) enum PublishedKey {
-    /// A read key; generation 0 is the one in the `.env`, others are not.
-    Read { generation: u8 },
-    /// The write key.
-    Write,
-    /// No commitment.
-    Nothing,
-}
-
-/// A commitment that is not the ordinary one.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MemberCommitment {
-    pub(super) uid: u16,
-    /// What is odd about it; for whoever reads the scenario.
-    #[expect(dead_code, reason = "documents the scenario file; required so that every oddity says what it is")]
-    pub(super) why: String,
-    #[serde(default)]
-    pub(super) blocks_ago: Option<u32>,
-    #[serde(default)]
-    pub(super) fields: Option<Vec<FieldText>>,
-    /// The stored bytes themselves in hex, instead of fields.
-    #[serde(default)]
-    pub(super) stored: Option<String>,
-}
-
-/// Somebody who left the subnet and whose commitment stayed.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FormerMember {
-    pub(super) index: u16,
-    #[serde(default = "long_ago")]
-    pub(super) blocks_ago: u32,
-}
-
-const fn long_ago() -> u32 {
-    400_000
-}
-
-/// A field as a scenario writes it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum FieldText {
-    None,
-    Raw(BytesText),
-    BigRaw(BytesText),
-    Hash(HashKind),
-    Timelock { encrypted_bytes: u16, round: u64 },
-    ResetBondsFlag,
-    TimelockRevealFailed { round: u64 },
-    Unknown { index: u8, hex: String },
-}
-
-/// Bytes as a scenario writes them.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum BytesText {
-    /// As they are.
-    Text(String),
-    /// In hex.
-    Hex(String),
-    /// One text so many times.
-    Repeat { text: String, times: u16 },
-    /// The 128 characters of a uid's credentials, parts of which may be others.
-    Parts(Parts),
-}
-
-/// The three parts of a commitment; what is missing is the uid's own.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Parts {
-    /// Whose credentials, if not the uid's own.
-    of_uid: Option<u16>,
-    generation: u8,
-    locator: Option<String>,
-    key_id: Option<String>,
-    secret: Option<String>,
-    /// Only so many characters of the whole.
-    take: Option<usize>,
-}
-
-/// Something that happens so many block times after the start.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct TimedEvent {
-    pub(super) after_blocks: u32,
-    #[serde(flatten)]
-    pub(super) what: What,
-}
-
-/// What happens.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum What {
-    /// A uid commits.
-    Commit { uid: u16, fields: Vec<FieldText> },
-    /// The operator's write key is committed, as GRAIL does when the read pair is missing.
-    CommitWriteKey {},
-    /// A former member's hotkey (by index) takes a uid.
-    Register { uid: u16, former_member: u16 },
-    /// Every connection is closed.
-    DropConnections {},
-    /// The node is killed.
-    Refuse {},
-    /// Connections fall silent.
-    Stall { which: Stall },
-    /// Every request takes longer.
-    Lag { milliseconds: u64 },
-    /// Too many requests.
-    TooManyRequests { at: Throttle },
-    /// No more blocks.
-    StaleHead {},
-    /// Block 0 is another chain's.
-    WrongGenesis {},
-    /// The next spec version.
-    RuntimeUpgrade {},
-    /// Everything works again.
-    Recover {},
 }
 
 impl Scenario {
@@ -349,20 +186,9 @@ impl Scenario {
     }
 }
 
-impl Parts {
-    /// The parts side by side, each padded with blanks to its place (32, 32 and 64 characters) and never cut.
-    fn text(&self, uid: u16) -> String {
-        let own = Credentials::of(self.of_uid.unwrap_or(uid), self.generation);
-        let locator = self.locator.as_deref().unwrap_or(&own.account);
-        let key_id = self.key_id.as_deref().unwrap_or(&own.read_key_id);
-        let secret = self.secret.as_deref().unwrap_or_else(|| own.read_secret.expose());
-        let whole = format!("{locator:<32}{key_id:<32}{secret:<64}");
-        whole.chars().take(self.take.unwrap_or(usize::MAX)).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::form::Parts;
     use super::*;
 
     fn parse(text: &str) -> Result<Scenario, ScenarioError> {

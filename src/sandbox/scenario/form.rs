@@ -1,0 +1,185 @@
+//! The TOML of a scenario, as typed tables.
+
+use serde::Deserialize;
+
+use crate::sandbox::commitment::HashKind;
+use crate::sandbox::faults::Throttle;
+use crate::sandbox::gate::Stall;
+use crate::sandbox::population::Credentials;
+
+/// The ordinary part of the population.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::sandbox) struct Subnet {
+    /// Uids that never committed.
+    pub(in crate::sandbox) without_commitment: Vec<u16>,
+    /// How many blocks ago some uids registered, where it matters.
+    pub(in crate::sandbox) registered: Vec<Registered>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::sandbox) struct Registered {
+    pub(in crate::sandbox) uid: u16,
+    pub(in crate::sandbox) blocks_ago: u32,
+}
+
+/// What the operator of uid 42 has, and has published.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::sandbox) struct OperatorSetup {
+    pub(in crate::sandbox) local: Local,
+    pub(in crate::sandbox) published: PublishedKey,
+}
+
+impl Default for OperatorSetup {
+    fn default() -> Self {
+        Self { local: Local::BothPairs, published: PublishedKey::Read { generation: 0 } }
+    }
+}
+
+/// What is configured on the operator's machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::sandbox) enum Local {
+    /// Wallet, and a `.env` with the read and the write pair.
+    BothPairs,
+    /// Wallet, and a `.env` with the write pair only (legacy single-credential mode).
+    WritePairOnly,
+    /// Neither wallet nor credentials.
+    Nothing,
+}
+
+/// What the operator's commitment holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(in crate::sandbox) enum PublishedKey {
+    /// A read key; generation 0 is the one in the `.env`, others are not.
+    Read { generation: u8 },
+    /// The write key.
+    Write,
+    /// No commitment.
+    Nothing,
+}
+
+/// A commitment that is not the ordinary one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::sandbox) struct MemberCommitment {
+    pub(in crate::sandbox) uid: u16,
+    /// What is odd about it; for whoever reads the scenario.
+    #[expect(dead_code, reason = "documents the scenario file; required so that every oddity says what it is")]
+    pub(in crate::sandbox) why: String,
+    #[serde(default)]
+    pub(in crate::sandbox) blocks_ago: Option<u32>,
+    #[serde(default)]
+    pub(in crate::sandbox) fields: Option<Vec<FieldText>>,
+    /// The stored bytes themselves in hex, instead of fields.
+    #[serde(default)]
+    pub(in crate::sandbox) stored: Option<String>,
+}
+
+/// Somebody who left the subnet and whose commitment stayed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::sandbox) struct FormerMember {
+    pub(in crate::sandbox) index: u16,
+    #[serde(default = "long_ago")]
+    pub(in crate::sandbox) blocks_ago: u32,
+}
+
+const fn long_ago() -> u32 {
+    400_000
+}
+
+/// A field as a scenario writes it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(in crate::sandbox) enum FieldText {
+    None,
+    Raw(BytesText),
+    BigRaw(BytesText),
+    Hash(HashKind),
+    Timelock { encrypted_bytes: u16, round: u64 },
+    ResetBondsFlag,
+    TimelockRevealFailed { round: u64 },
+    Unknown { index: u8, hex: String },
+}
+
+/// Bytes as a scenario writes them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(in crate::sandbox) enum BytesText {
+    /// As they are.
+    Text(String),
+    /// In hex.
+    Hex(String),
+    /// One text so many times.
+    Repeat { text: String, times: u16 },
+    /// The 128 characters of a uid's credentials, parts of which may be others.
+    Parts(Parts),
+}
+
+/// The three parts of a commitment; what is missing is the uid's own.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::sandbox) struct Parts {
+    /// Whose credentials, if not the uid's own.
+    pub(in crate::sandbox) of_uid: Option<u16>,
+    pub(in crate::sandbox) generation: u8,
+    pub(in crate::sandbox) locator: Option<String>,
+    pub(in crate::sandbox) key_id: Option<String>,
+    pub(in crate::sandbox) secret: Option<String>,
+    /// Only so many characters of the whole.
+    pub(in crate::sandbox) take: Option<usize>,
+}
+
+/// Something that happens so many block times after the start.
+#[derive(Debug, Clone, Deserialize)]
+pub(in crate::sandbox) struct TimedEvent {
+    pub(in crate::sandbox) after_blocks: u32,
+    #[serde(flatten)]
+    pub(in crate::sandbox) what: What,
+}
+
+/// What happens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub(in crate::sandbox) enum What {
+    /// A uid commits.
+    Commit { uid: u16, fields: Vec<FieldText> },
+    /// The operator's write key is committed, as GRAIL does when the read pair is missing.
+    CommitWriteKey {},
+    /// A former member's hotkey (by index) takes a uid.
+    Register { uid: u16, former_member: u16 },
+    /// Every connection is closed.
+    DropConnections {},
+    /// The node is killed.
+    Refuse {},
+    /// Connections fall silent.
+    Stall { which: Stall },
+    /// Every request takes longer.
+    Lag { milliseconds: u64 },
+    /// Too many requests.
+    TooManyRequests { at: Throttle },
+    /// No more blocks.
+    StaleHead {},
+    /// Block 0 is another chain's.
+    WrongGenesis {},
+    /// The next spec version.
+    RuntimeUpgrade {},
+    /// Everything works again.
+    Recover {},
+}
+
+impl Parts {
+    /// The parts side by side, each padded with blanks to its place (32, 32 and 64 characters) and never cut.
+    pub(in crate::sandbox) fn text(&self, uid: u16) -> String {
+        let own = Credentials::of(self.of_uid.unwrap_or(uid), self.generation);
+        let locator = self.locator.as_deref().unwrap_or(&own.account);
+        let key_id = self.key_id.as_deref().unwrap_or(&own.read_key_id);
+        let secret = self.secret.as_deref().unwrap_or_else(|| own.read_secret.expose());
+        let whole = format!("{locator:<32}{key_id:<32}{secret:<64}");
+        whole.chars().take(self.take.unwrap_or(usize::MAX)).collect()
+    }
+}
