@@ -50,10 +50,11 @@ pub fn follow(network: Network, netuid: u16, store: MetadataStore, options: Feed
     Feed { events, task }
 }
 
-async fn run(network: Network, netuid: u16, store: MetadataStore, options: FeedOptions, events: Sender<FeedEvent>) {
+/// A chain that nobody pinned is pinned by its first answer: what answers at the same address later must be that chain.
+async fn run(mut network: Network, netuid: u16, store: MetadataStore, options: FeedOptions, events: Sender<FeedEvent>) {
     let mut schemas = Schemas::new(store);
     let mut pool = Pool::new(network.endpoints.len());
-    while let Some(endpoint) = network.endpoints.get(pool.at) {
+    while let Some(endpoint) = network.endpoints.get(pool.at).cloned() {
         let shown = endpoint.to_string();
         let connecting = FeedEvent::Connecting { endpoint: shown.clone(), attempt: pool.attempt() };
         if events.send(connecting).await.is_err() {
@@ -62,15 +63,16 @@ async fn run(network: Network, netuid: u16, store: MetadataStore, options: FeedO
         let mut settled = None;
         let subject = Subject { network: &network, netuid };
         let context = Context { subject, options: &options, events: &events, schemas: &mut schemas };
-        let error = match live::run(context, endpoint, &mut settled).await {
+        let error = match live::run(context, &endpoint, &mut settled).await {
             Stop::Unheard => return,
             Stop::Lost(error) => error,
         };
+        network.genesis = network.genesis.or_else(|| schemas.genesis());
         if settled.is_some_and(|since| since.elapsed() >= options.settled) {
             pool.succeeded();
         }
         let pause = pool.failed(&error, &options, Instant::now());
-        tracing::warn!(%error, retry_in_ms = pause.as_millis(), "connection lost");
+        tracing::warn!("connection lost, next try in {} ms: {error}", pause.as_millis());
         let retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let lost = FeedEvent::Lost { endpoint: shown, problem: error.finding(), retry_in_ms };
         if events.send(lost).await.is_err() {

@@ -122,6 +122,18 @@ async fn a_killed_node_is_told_as_lost_and_found_again_by_itself() {
 }
 
 #[tokio::test]
+async fn another_chain_behind_the_same_address_is_refused_until_the_first_one_is_back() {
+    let sandbox = sandbox("healthy", 16).await;
+    let (mut heard, before) = following(&sandbox, hasty()).await;
+    sandbox.faults().set_wrong_genesis(true);
+    sandbox.faults().drop_connections().await.unwrap();
+    assert_eq!(heard.lost().await, "closed");
+    assert_eq!(heard.lost().await, "wrong_genesis");
+    sandbox.faults().set_wrong_genesis(false);
+    assert_eq!(heard.snapshot().await.chain.genesis, before.chain.genesis);
+}
+
+#[tokio::test]
 async fn pauses_between_attempts_are_told_and_attempts_are_counted() {
     let sandbox = sandbox("healthy", 8).await;
     sandbox.faults().refuse_connections().await.unwrap();

@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use super::ink::{cut, fit, ink};
+use super::ink::{cut, fit, ink, wrap};
 use super::style::Styles;
 use crate::domain::text::grouped;
 use crate::tui::logbook::{Level, LogLine};
@@ -42,9 +42,9 @@ pub(super) fn render(state: &State, styles: Styles, body: Rect, frame: &mut Fram
     }
     let page = usize::from(area.height);
     let end = lines.len().saturating_sub(state.logs.back());
-    let start = end.saturating_sub(page);
-    for (y, line) in (area.top()..area.bottom()).zip(lines.range(start..end)) {
-        frame.buffer_mut().set_line(area.x, y, &drawn(line, styles, usize::from(area.width)), area.width);
+    let rows = newest(lines.range(..end).rev(), page, |line| drawn(line, styles, usize::from(area.width)));
+    for (y, row) in (area.top()..area.bottom()).zip(&rows) {
+        frame.buffer_mut().set_line(area.x, y, row, area.width);
     }
     let unit = if lines.len() == 1 { "line" } else { "lines" };
     let position = match state.logs.back() {
@@ -54,15 +54,43 @@ pub(super) fn render(state: &State, styles: Styles, body: Rect, frame: &mut Fram
     frame.buffer_mut().set_span(area.x, body.bottom().saturating_sub(1), &ink(position, styles.dim()), area.width);
 }
 
-fn drawn(line: &LogLine, styles: Styles, width: usize) -> Line<'static> {
+/// As many rows as fit, from the newest line upwards; only those lines are drawn. The oldest one may lose its first rows.
+fn newest<'a>(
+    lines: impl Iterator<Item = &'a LogLine>,
+    page: usize,
+    draw: impl Fn(&LogLine) -> Vec<Line<'static>>,
+) -> Vec<Line<'static>> {
+    let mut upwards = Vec::with_capacity(page);
+    for line in lines {
+        upwards.extend(draw(line).into_iter().rev());
+        if upwards.len() >= page {
+            break;
+        }
+    }
+    upwards.truncate(page);
+    upwards.reverse();
+    upwards
+}
+
+/// A line in as many rows as its message needs: what went wrong stands at the end of a sentence as often as not.
+fn drawn(line: &LogLine, styles: Styles, width: usize) -> Vec<Line<'static>> {
     let (word, style) = level(line.level, styles);
     let lead = 10 + 7 + FROM + 1;
-    Line::from(vec![
-        ink(format!("{}  ", clock(line.at_ms)), styles.dim()),
-        ink(fit(word, 7), style),
-        ink(format!("{} ", fit(part(&line.target), FROM)), styles.dim()),
-        ink(cut(&line.message.shown(), width.saturating_sub(lead)), styles.plain()),
-    ])
+    let message = wrap(&line.message.shown(), width.saturating_sub(lead).max(20));
+    let mut rows = Vec::with_capacity(message.len());
+    for (index, part_of_it) in message.into_iter().enumerate() {
+        let text = ink(part_of_it, styles.plain());
+        rows.push(match index {
+            0 => Line::from(vec![
+                ink(format!("{}  ", clock(line.at_ms)), styles.dim()),
+                ink(fit(word, 7), style),
+                ink(format!("{} ", fit(part(&line.target), FROM)), styles.dim()),
+                text,
+            ]),
+            _ => Line::from(vec![ink(" ".repeat(lead), styles.plain()), text]),
+        });
+    }
+    rows
 }
 
 /// Our own modules without the crate's name: the layer is what one looks for.
