@@ -5,7 +5,6 @@
 //! height is finalized. What a subscription cannot tell (blocks that the node skipped, a runtime upgrade, uids that
 //! vanished) makes the whole subnet be read again, at a finalized block, beside the table that stays.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::stream::{FuturesOrdered, SelectAll};
@@ -21,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use super::error::{ChainError, Fault};
 use super::metadata::Schemas;
 use super::options::FeedOptions;
+use super::progress::Progress;
 use super::session::{ChangeSet, Header, Session};
 use super::snapshot::{Greeting, Reading, Subject, greet, query, read};
 use super::table::{Delta, Table, Watch};
@@ -94,57 +94,6 @@ async fn open<'f>(context: Context<'f>, endpoint: &Endpoint, settled: &mut Optio
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Where the chain stands, as far as this connection told.
-#[derive(Debug)]
-struct Progress {
-    /// Spec version that values are read with.
-    spec: u32,
-    /// Spec version announced for the best block, while it is another.
-    announced: Option<u32>,
-    /// Number of the best block.
-    best: u64,
-    /// When it arrived.
-    best_at: Instant,
-    /// When anything arrived.
-    heard_at: Instant,
-    /// When the round trip was measured.
-    measured_at: Instant,
-    /// When a stall was told last.
-    stall_told: Option<Instant>,
-    /// The subnet is to be read again once this block is finalized.
-    reread_from: Option<u64>,
-    /// What changed in which best block, until that height is finalized.
-    unconfirmed: BTreeMap<Watch, u64>,
-}
-
-impl Progress {
-    fn new(spec: u32, best: u64) -> Self {
-        let now = Instant::now();
-        Self {
-            spec,
-            announced: None,
-            best,
-            best_at: now,
-            heard_at: now,
-            measured_at: now,
-            stall_told: None,
-            reread_from: None,
-            unconfirmed: BTreeMap::new(),
-        }
-    }
-
-    fn reread(&mut self, from: u64) {
-        self.reread_from = Some(self.reread_from.map_or(from, |earlier| earlier.max(from)));
-    }
-
-    /// What changed up to a block, leaving what changed later.
-    fn confirmable(&mut self, finalized: u64) -> Vec<Watch> {
-        let due = self.unconfirmed.iter().filter(|(_, block)| **block <= finalized).map(|(watch, _)| *watch).collect();
-        self.unconfirmed.retain(|_, block| *block > finalized);
-        due
-    }
 }
 
 /// What the select loop woke up for.

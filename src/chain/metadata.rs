@@ -56,7 +56,7 @@ impl Schemas {
         Self { store, last: None }
     }
 
-    /// The schema of the runtime at a block, whose spec version is believed to be `spec`. Returns the spec version that
+    /// The schema of the runtime held by a block, whose spec version is believed to be `spec`. Returns the spec version that
     /// the schema is really of; without a cached one it costs one round trip.
     pub(super) async fn at(
         &mut self,

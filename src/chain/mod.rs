@@ -17,6 +17,7 @@ mod feed;
 mod live;
 mod metadata;
 mod options;
+mod progress;
 #[cfg(test)]
 mod recorded;
 mod recorder;

@@ -15,7 +15,8 @@ pub struct CallLimits {
     pub message: u32,
     /// How often a call that the node's rate limit refused is repeated before that is an error.
     pub rate_limit_retries: u32,
-    /// Pause before the first of these, doubled each time. Public nodes allow about one request a second.
+    /// Pause before the first of these, doubled twice. Public nodes allow about one request a second, and up to four go
+    /// out together.
     pub rate_limit_pause: Duration,
     /// Keys asked for in one request of values or one subscription: 4096 make about 0.6 MB to send and 2 MB to receive.
     pub chunk: usize,
@@ -30,7 +31,7 @@ impl Default for CallLimits {
             connect_each: Duration::from_secs(4),
             call: Duration::from_secs(15),
             message: 16 << 20,
-            rate_limit_retries: 3,
+            rate_limit_retries: 5,
             rate_limit_pause: Duration::from_millis(1_200),
             chunk: 4_096,
             chunks_at_once: 4,

@@ -197,7 +197,7 @@ impl Session {
                     left -= 1;
                     tracing::debug!(endpoint = %self.endpoint, method, "rate limited, trying again");
                     sleep(retry_after.unwrap_or_else(|| jittered(pause))).await;
-                    pause *= 2;
+                    pause = (pause * 2).min(self.limits.rate_limit_pause * 4);
                 }
                 other => return other.map_err(|fault| self.fault(fault)),
             }

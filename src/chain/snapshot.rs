@@ -1,8 +1,11 @@
 //! A subnet at one finalized block, in three sequential round trips when the metadata is at hand:
 //!
 //! 1. genesis, runtime version and finalized head;
-//! 2. the keys under `Keys(netuid,*)` and `CommitmentOf(netuid,*)`, the header, the runtime version at that very block;
-//! 3. all values.
+//! 2. the keys under `Keys(netuid,*)` and `CommitmentOf(netuid,*)`, and the header;
+//! 3. all values, and the runtime version at the parent.
+//!
+//! The parent's, because a block's state is written by the runtime that its parent holds: the block that sets new code
+//! already reports the new version, while everything in it is still in the old runtime's form.
 //!
 //! Requests of one trip are under way together. Everything is read at one block hash, so that uids, hotkeys and
 //! commitments belong together.
@@ -83,20 +86,27 @@ pub(super) async fn read(
     schemas: &mut Schemas,
 ) -> Result<Reading, ChainError> {
     let at = greeting.head;
-    let mut believed = greeting.spec;
-    // The best block may already run a runtime that the finalized one does not: at most one more round.
+    let (mut believed, mut source) = (greeting.spec, at);
+    // The best block may run a runtime that had not written the finalized one's state yet: at most one more round.
     for _ in 0..3 {
-        let (spec, schema) = schemas.at(session, greeting.genesis, believed, at).await?;
+        let (spec, schema) = schemas.at(session, greeting.genesis, believed, source).await?;
         let table = Table::new(Arc::clone(&schema), subject.netuid);
-        let (holders, commitments, header, really) = tokio::try_join!(
+        let (holders, commitments, header) = tokio::try_join!(
             keys_under(session, &table.keys.holders, at, MOST_UIDS),
             keys_under(session, &table.keys.commitments, at, MOST_COMMITMENTS),
             session.header(at),
-            session.spec_version(Some(at)),
         )?;
-        if really != spec {
-            believed = really;
+        let keys = holders.iter().chain(&commitments);
+        let found: Vec<Watch> = keys.filter_map(|key| table.keys.watch(key)).collect();
+        let parent = BlockHash(header.parent_hash.0);
+        let writer = async { if header.number == 0 { Ok(spec) } else { session.spec_version(Some(parent)).await } };
+        let (writer, (table, commitments)) = tokio::try_join!(writer, values(session, table, found, at))?;
+        if writer != spec {
+            (believed, source) = (writer, parent);
             continue;
+        }
+        if !table.exists() {
+            return Err(session.fault(Fault::NoSuchSubnet { netuid: subject.netuid }));
         }
         let chain = ChainIdentity {
             network: subject.network.name.clone(),
@@ -104,14 +114,7 @@ pub(super) async fn read(
             genesis: greeting.genesis,
             spec_version: spec,
         };
-        let keys = holders.iter().chain(&commitments);
-        let found: Vec<Watch> = keys.filter_map(|key| table.keys.watch(key)).collect();
-        let mut at = BlockRef { number: header.number, hash: at, timestamp_ms: 0 };
-        let (table, commitments) = values(session, table, found, &at).await?;
-        if !table.exists() {
-            return Err(session.fault(Fault::NoSuchSubnet { netuid: subject.netuid }));
-        }
-        at.timestamp_ms = table.now_ms;
+        let at = BlockRef { number: header.number, hash: at, timestamp_ms: table.now_ms };
         let snapshot = SubnetSnapshot { chain, netuid: subject.netuid, at, members: table.members(), commitments };
         return Ok(Reading { snapshot, table });
     }
@@ -123,7 +126,7 @@ async fn values(
     session: &Session,
     mut table: Table,
     found: Vec<Watch>,
-    at: &BlockRef,
+    at: BlockHash,
 ) -> Result<(Table, BTreeMap<Hotkey, Commitment>), ChainError> {
     let own = [Watch::Now, Watch::Exists, Watch::Size, Watch::Permits];
     let registered: Vec<Watch> = found
@@ -137,7 +140,7 @@ async fn values(
     let keys = table.keys.clone();
     let limits = session.limits();
     let chunks: Vec<Vec<Watch>> = watches.chunks(limits.chunk).map(<[Watch]>::to_vec).collect();
-    let chunks = stream::iter(chunks).map(|chunk| query(session, &keys, chunk, at.hash));
+    let chunks = stream::iter(chunks).map(|chunk| query(session, &keys, chunk, at));
     let mut answers = chunks.buffer_unordered(limits.chunks_at_once);
     let mut commitments = BTreeMap::new();
     while let Some(answer) = answers.try_next().await? {

@@ -23,7 +23,7 @@ use crate::ops::live;
 use crate::state::Paths;
 use crate::state::atomic::PrivateDir;
 use crate::tui::keymap::KeyMap;
-use crate::tui::logbook::{Level, LogLine};
+use crate::tui::logbook::LogLine;
 use crate::tui::own::OwnInfo;
 use crate::tui::runner::{self, LogSource, Setup};
 use crate::tui::state::{Options, Theme};
@@ -141,7 +141,7 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
         own_news,
         logs: log_source(logs),
         reconnect: Box::new(move || reconnect.notify_one()),
-        keep: Arc::new(move |snapshot| disk.remember(snapshot, now_ms())),
+        keep: Arc::new(move |snapshot| drop(disk.remember(snapshot, now_ms()))),
         now_ms: Box::new(now_ms),
     }
 }
@@ -209,14 +209,7 @@ fn log_source(logs: &Logs) -> LogSource {
 }
 
 fn log_line(seq: u64, line: crate::logs::LogLine) -> LogLine {
-    let level = match line.level {
-        crate::logs::Level::Error => Level::Error,
-        crate::logs::Level::Warn => Level::Warn,
-        crate::logs::Level::Info => Level::Info,
-        crate::logs::Level::Debug => Level::Debug,
-        crate::logs::Level::Trace => Level::Trace,
-    };
-    LogLine { seq, at_ms: line.at_ms, level, target: line.target, message: Untrusted::from_text(line.text) }
+    LogLine { seq, at_ms: line.at_ms, level: line.level, target: line.target, message: Untrusted::from_text(line.text) }
 }
 
 /// The operator's own side, whenever the `.env` changed.

@@ -15,6 +15,7 @@ pub mod filter;
 pub mod findings;
 pub mod hotkey;
 pub mod inventory;
+pub mod log;
 pub mod network;
 pub mod provider;
 pub mod roster;

@@ -6,37 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::watch;
 
+pub use crate::domain::log::Level;
+
 /// Lines that are kept.
 pub const CAPACITY: usize = 2_000;
-
-/// How grave a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Something failed.
-    Error,
-    /// Something is odd, and the console goes on.
-    Warn,
-    /// What the console does.
-    Info,
-    /// How it does it.
-    Debug,
-    /// Every step of it.
-    Trace,
-}
-
-impl Level {
-    /// Five characters, as in the file.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Error => "ERROR",
-            Self::Warn => "WARN ",
-            Self::Info => "INFO ",
-            Self::Debug => "DEBUG",
-            Self::Trace => "TRACE",
-        }
-    }
-}
 
 impl From<tracing::Level> for Level {
     fn from(level: tracing::Level) -> Self {

@@ -80,6 +80,7 @@ impl Context {
         let hotkey = own_hotkey(&configuration, &mut findings);
         let disk = paths.as_ref().map(|paths| Disk::open(paths, &mut findings)).unwrap_or_default();
         findings.extend(configuration.findings.iter().cloned());
+        findings.extend((provider.is_r2() && settings.s3_endpoint.is_some()).then(r2_host_for_everybody));
         findings.extend(findings::of_local(&provider, &configuration.local));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         Ok(Self { configuration, provider, network, hotkey, paths, disk, findings })
@@ -124,16 +125,17 @@ impl Disk {
         opened.map_err(|error| tracing::warn!("last snapshots: {error}")).ok()
     }
 
-    /// Keeps a snapshot for the next start. A failure is logged and changes nothing else.
-    pub fn remember(&self, snapshot: &SubnetSnapshot, now_ms: u64) {
-        let Some(snapshots) = self.snapshots() else { return };
+    /// Keeps a snapshot for the next start. A failure is logged and told, and changes nothing else.
+    pub fn remember(&self, snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
+        let state = self.state.as_ref()?;
         let chain = &snapshot.chain;
-        let kept = snapshots
-            .keep(chain.genesis, snapshot.netuid, snapshot, now_ms)
-            .and_then(|()| snapshots.note_genesis(&chain.endpoint, chain.genesis));
-        if let Err(error) = kept {
-            tracing::warn!("the last snapshot was not kept: {error}");
-        }
+        let kept = state.snapshots().and_then(|snapshots| {
+            snapshots.keep(chain.genesis, snapshot.netuid, snapshot, now_ms)?;
+            snapshots.note_genesis(&chain.endpoint, chain.genesis)
+        });
+        let error = kept.err()?;
+        tracing::warn!("the last snapshot was not kept: {error}");
+        Some(without_disk("state directory", &error))
     }
 
     /// The snapshot that the last session left of a subnet, by the network's pinned genesis or by what was found at its
@@ -142,10 +144,13 @@ impl Disk {
         let snapshots = self.snapshots()?;
         let noted = || network.endpoints.iter().find_map(|at| snapshots.genesis_at(&at.to_string()).ok().flatten());
         let genesis = network.genesis.or_else(noted)?;
-        snapshots.last(genesis, netuid).unwrap_or_else(|error| {
+        let mut kept = snapshots.last::<SubnetSnapshot>(genesis, netuid).unwrap_or_else(|error| {
             tracing::warn!("the last snapshot is ignored: {error}");
             None
-        })
+        })?;
+        // Changes are applied by uid, so the order must hold whatever stood in the file.
+        kept.snapshot.members.sort_by_key(|member| member.uid);
+        Some(kept)
     }
 
     fn metadata_store(&self) -> MetadataStore {
@@ -174,6 +179,17 @@ fn without_disk(what: &str, error: &dyn std::error::Error) -> Finding {
         format!("The {what} cannot be used"),
         sanitize(&error.to_string(), 400),
         "The console runs on without it: nothing is remembered between runs, and each start downloads the metadata anew.",
+    )
+}
+
+/// GRAIL's override has no exception: with the own account's host in it, everybody's bucket is looked for there.
+fn r2_host_for_everybody() -> Finding {
+    Finding::new(
+        "r2_endpoint_override",
+        Severity::Warning,
+        "The S3 endpoint is the host of one R2 account",
+        "GRAIL sends the requests for every bucket to that endpoint, other miners' too, and finds none of them there.",
+        "Remove R2_ENDPOINT_URL: without it each account's own R2 host is used.",
     )
 }
 

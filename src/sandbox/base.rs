@@ -5,7 +5,7 @@ use parity_scale_codec::Encode;
 use super::chain::{Base, KEPT_STATES};
 use super::commitment::CommitmentSpec;
 use super::metadata::{Entry, MetadataError, Runtime};
-use super::population::{Credentials, NETUID, OPERATOR_UID, VALIDATORS, former_hotkey, hotkey};
+use super::population::{NETUID, OPERATOR_UID, VALIDATORS, former_hotkey, hotkey, ordinary_commitment};
 use super::scenario::{Scenario, ScenarioError};
 use crate::domain::hotkey::Hotkey;
 
@@ -37,7 +37,6 @@ struct PerUid<'a> {
     commitment: Entry<'a>,
     last: Entry<'a>,
     used: Entry<'a>,
-    owner: Entry<'a>,
 }
 
 struct Builder<'a> {
@@ -93,7 +92,7 @@ impl Builder<'_> {
         self.put("SubtensorModule", "Incentive", &[&id], incentive.encode())?;
         self.put("SubtensorModule", "Emission", &[&id], emission.encode())?;
         if self.runtime.entry("SubtensorModule", "SubnetEpochIndex").is_ok() {
-            let epoch = u64::from(self.scenario.head) / u64::from(TEMPO + 1);
+            let epoch = epoch(self.scenario.head);
             self.put("SubtensorModule", "SubnetEpochIndex", &[&id], epoch.encode())?;
         }
         Ok(())
@@ -108,7 +107,6 @@ impl Builder<'_> {
             commitment: runtime.entry("Commitments", "CommitmentOf")?,
             last: runtime.entry("Commitments", "LastCommitment")?,
             used: runtime.entry("Commitments", "UsedSpaceOf")?,
-            owner: runtime.entry("SubtensorModule", "Owner")?,
         };
         for uid in (0..uids).map_while(|uid| u16::try_from(uid).ok()) {
             let hotkey = hotkey(uid);
@@ -118,8 +116,7 @@ impl Builder<'_> {
             }
         }
         for former in &self.scenario.former_members {
-            let credentials = Credentials::of(u16::MAX - former.index, 0);
-            let spec = CommitmentSpec::raw(credentials.read_commitment());
+            let spec = CommitmentSpec::raw(ordinary_commitment(u16::MAX - former.index));
             self.commit(&entries, former_hotkey(former.index), self.ago(former.blocks_ago), spec)?;
         }
         Ok(())
@@ -133,8 +130,6 @@ impl Builder<'_> {
         self.write(0, entries.keys.key(&[&netuid, &id]), hotkey.as_bytes().to_vec());
         self.write(0, entries.uids.key(&[&netuid, hotkey.as_bytes()]), id.clone());
         self.write(0, entries.registered.key(&[&netuid, &id]), registered.encode());
-        // One coldkey owns everybody; nothing in the sandbox depends on who.
-        self.write(0, entries.owner.key(&[hotkey.as_bytes()]), everybodys_coldkey().to_vec());
     }
 
     /// What a uid has committed, and at which block.
@@ -151,7 +146,7 @@ impl Builder<'_> {
         if self.scenario.subnet.without_commitment.contains(&uid) {
             return Ok(None);
         }
-        Ok(Some((block, CommitmentSpec::raw(Credentials::of(uid, 0).read_commitment()))))
+        Ok(Some((block, CommitmentSpec::raw(ordinary_commitment(uid)))))
     }
 
     fn commit(
@@ -165,10 +160,13 @@ impl Builder<'_> {
         let parts: [&[u8]; 2] = [&netuid, hotkey.as_bytes()];
         // A commitment made within the kept states is visible from its block on, not before.
         let since = if block + KEPT_STATES > self.scenario.head { block } else { 0 };
-        let epoch = u64::from(block) / u64::from(TEMPO + 1);
-        self.write(since, entries.commitment.key(&parts), spec.encode(self.runtime, block)?);
-        self.write(since, entries.last.key(&parts), block.encode());
-        self.write(since, entries.used.key(&parts), (epoch, spec.charged()).encode());
+        // The three maps hash their keys alike: what follows the prefix is the same.
+        let key = entries.commitment.key(&parts);
+        let beside = |entry: &Entry<'_>| [entry.prefix(), &key[32..]].concat();
+        let (last, used) = (beside(&entries.last), beside(&entries.used));
+        self.write(since, key, spec.encode(self.runtime, block)?);
+        self.write(since, last, block.encode());
+        self.write(since, used, (epoch(block), spec.charged()).encode());
         if spec.is_odd() {
             self.base.odd.insert(hotkey, (block, spec));
         }
@@ -185,7 +183,61 @@ fn share(uid: u32, whole: u32) -> u16 {
     if uid < u32::from(VALIDATORS) { 0 } else { u16::try_from(whole / (uid + 17)).unwrap_or(u16::MAX) }
 }
 
-/// The coldkey of everybody on the practice subnet.
-fn everybodys_coldkey() -> [u8; 32] {
-    sp_crypto_hashing::blake2_256(b"grail-console sandbox coldkey")
+/// Epoch of subnet 81 at a block, as runtimes without an epoch index count it (FACTS 3).
+fn epoch(block: u32) -> u64 {
+    (u64::from(block) + u64::from(NETUID) + 1) / (u64::from(TEMPO) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use frame_metadata::v14::StorageEntryType;
+
+    use super::*;
+
+    /// The value type of the entry that a key belongs to.
+    fn value_type(runtime: &Runtime, key: &[u8]) -> u32 {
+        let pallets =
+            ["System", "Timestamp", "Commitments", "SubtensorModule"].map(|name| runtime.pallet(name).unwrap());
+        let entries = pallets
+            .iter()
+            .flat_map(|pallet| pallet.storage.as_ref().unwrap().entries.iter().map(|entry| (&pallet.name, entry)));
+        let (_, entry) = entries
+            .into_iter()
+            .find(|(pallet, entry)| key.starts_with(&crate::sandbox::metadata::storage_prefix(pallet, &entry.name)))
+            .expect("a key of no entry");
+        match &entry.ty {
+            StorageEntryType::Plain(value) | StorageEntryType::Map { value, .. } => value.id,
+        }
+    }
+
+    #[test]
+    fn every_stored_value_is_exactly_of_its_metadata_type() {
+        let runtime = Runtime::finney().unwrap();
+        for name in ["healthy", "drift", "legacy", "first-run"] {
+            let base = build(&runtime, &Scenario::named(name).unwrap(), 64).unwrap();
+            assert!(base.writes.len() > 64 * 6);
+            for (_, key, value) in &base.writes {
+                let mut rest = value.as_ref();
+                let id = value_type(&runtime, key);
+                scale_value::scale::decode_as_type(&mut rest, id, runtime.types()).unwrap();
+                assert!(rest.is_empty(), "{} has {} bytes too many", hex::encode(key), rest.len());
+            }
+        }
+    }
+
+    #[test]
+    fn commitments_that_scale_value_encodes_by_name_are_ours_byte_for_byte() {
+        let runtime = Runtime::finney().unwrap();
+        let base = build(&runtime, &Scenario::named("hostile").unwrap(), 36).unwrap();
+        let prefix = *runtime.entry("Commitments", "CommitmentOf").unwrap().prefix();
+        let id = runtime.entry("Commitments", "CommitmentOf").unwrap().value_type;
+        let commitments = base.writes.iter().filter(|(_, key, _)| key.starts_with(&prefix)).collect::<Vec<_>>();
+        assert!(commitments.len() > 30);
+        for (_, _, value) in commitments {
+            let decoded = scale_value::scale::decode_as_type(&mut value.as_ref(), id, runtime.types()).unwrap();
+            let mut again = Vec::new();
+            scale_value::scale::encode_as_type(&decoded, id, runtime.types(), &mut again).unwrap();
+            assert_eq!(hex::encode(again), hex::encode(value));
+        }
+    }
 }

@@ -76,16 +76,13 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// A chain whose state at every block of its history is `base`, up to the block numbered `head` at chain time
-    /// `now_ms`. `later` holds writes that happened at a block within the history.
+    /// A chain whose history has the state `base`, up to the block numbered `head` at chain time `now_ms`.
     pub fn new(runtime: &Arc<Runtime>, head: u32, now_ms: u64, base: Base) -> Result<Self, MetadataError> {
         let oldest = head.saturating_sub(HISTORY - 1).max(1);
         let genesis = Arc::new(genesis(runtime));
         let parent = blake2_256(&(b"grail-console sandbox history", oldest).encode());
-        let mut store = Store::default();
-        for (since, key, value) in base.writes {
-            store.put(since.clamp(oldest, head), oldest, key, Some(value));
-        }
+        let store =
+            Store::new(base.writes.into_iter().map(|(since, key, value)| (since.clamp(oldest, head), key, value)));
         let first = Arc::new(Block {
             header: Header { number: oldest - 1, ..genesis.header.clone() },
             hash: parent,

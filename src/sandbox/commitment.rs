@@ -29,7 +29,10 @@ pub enum Field {
     /// The flag that resets the signer's bonds.
     ResetBondsFlag,
     /// What newer runtimes leave in place of a timelock that could not be revealed; only after the practice upgrade.
-    TimelockRevealFailed,
+    TimelockRevealFailed {
+        /// The round that should have revealed it.
+        round: u64,
+    },
     /// A first byte that no variant has, and whatever follows it.
     Unknown {
         /// The first byte.
@@ -71,7 +74,7 @@ impl Field {
             Self::Raw(bytes) | Self::BigRaw(bytes) => bytes.len(),
             Self::Hash(..) => 32,
             Self::Timelock { encrypted, .. } => encrypted.len(),
-            Self::None | Self::ResetBondsFlag | Self::TimelockRevealFailed | Self::Unknown { .. } => 0,
+            Self::None | Self::ResetBondsFlag | Self::TimelockRevealFailed { .. } | Self::Unknown { .. } => 0,
         }
     }
 
@@ -95,7 +98,10 @@ impl Field {
                 (encrypted, round).encode_to(out);
             }
             Self::ResetBondsFlag => out.push(runtime.data_variant("ResetBondsFlag")?),
-            Self::TimelockRevealFailed => out.push(runtime.data_variant("TimelockRevealFailed")?),
+            Self::TimelockRevealFailed { round } => {
+                out.push(runtime.data_variant("TimelockRevealFailed")?);
+                round.encode_to(out);
+            }
             Self::Unknown { index, bytes } => {
                 out.push(*index);
                 out.extend(bytes);

@@ -111,6 +111,10 @@ impl<'a> Draft<'a> {
         self.write(uids.key(&[&netuid, hotkey.as_bytes()]), Some(uid_bytes.clone()));
         let number = u64::from(self.number).encode();
         self.put("SubtensorModule", "BlockAtRegistration", &[&netuid, &uid_bytes], number)?;
+        let size = self.runtime.entry("SubtensorModule", "SubnetworkN")?.key(&[&netuid]);
+        if uid >= self.get::<u16>(&size).unwrap_or(0) {
+            self.write(size, Some(uid.saturating_add(1).encode()));
+        }
         let fields = [NETUID, uid].map(|id| ScaleValue::u128(id.into())).into_iter();
         let fields = fields.chain([ScaleValue::from_bytes(hotkey.as_bytes())]).collect();
         self.record("Finalization", "SubtensorModule", "NeuronRegistered", Composite::Unnamed(fields));

@@ -105,7 +105,9 @@ mod tests {
     fn requests_outstanding_together_are_one_round_trip() {
         let meter = Meter::default();
         let rounds = ["a", "b", "a"].map(|method| meter.requested(method));
-        rounds.into_iter().for_each(|round| meter.answered(round));
+        for round in rounds {
+            meter.answered(round);
+        }
         assert_eq!(meter.read().round_trips, 1);
         assert_eq!(meter.read().requests, BTreeMap::from([("a".to_owned(), 2), ("b".to_owned(), 1)]));
     }

@@ -249,9 +249,10 @@ impl Sandbox {
         Ok(self.node.commitments()?)
     }
 
-    /// Ends the sandbox; the same as dropping it.
-    pub fn shutdown(self) {
-        drop(self);
+    /// Ends the sandbox and waits until its sockets are closed; dropping it does the same without waiting.
+    pub async fn shutdown(self) {
+        // It fails only when the gate has ended already.
+        self.faults.refuse_connections().await.ok();
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use parity_scale_codec::Encode;
 use schnorrkel::derive::ChainCode;
 use schnorrkel::{ExpansionMode, Keypair, MiniSecretKey};
-use sp_crypto_hashing::{blake2_256, sha2_256};
 
 use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
@@ -51,7 +50,7 @@ pub fn hotkey(uid: u16) -> Hotkey {
     static REAL: OnceLock<Vec<OnceLock<[u8; 32]>>> = OnceLock::new();
     let real = REAL.get_or_init(|| (0..REAL_KEYS).map(|_| OnceLock::new()).collect());
     let bytes = real.get(usize::from(uid)).map_or_else(
-        || blake2_256(format!("grail-console sandbox //uid{uid}").as_bytes()),
+        || mixed(uid, Purpose::Hotkey),
         |cell| *cell.get_or_init(|| key_pair(&format!("//uid{uid}")).public.to_bytes()),
     );
     Hotkey::from_bytes(bytes)
@@ -80,14 +79,12 @@ pub struct Credentials {
 impl Credentials {
     /// Those of a uid; `generation` counts the read keys it has had (the account and the write key stay).
     pub fn of(uid: u16, generation: u8) -> Self {
-        let hash = |what: &str| sha2_256(format!("grail-console sandbox uid {uid} {what}").as_bytes());
-        let read = format!("read key {generation}");
         Self {
-            account: hex::encode(&hash("account")[..16]),
-            read_key_id: hex::encode(&hash(&read)[..16]),
-            read_secret: SecretKey::new(hex::encode(hash(&format!("{read} secret")))),
-            write_key_id: hex::encode(&hash("write key")[..16]),
-            write_secret: SecretKey::new(hex::encode(hash("write key secret"))),
+            account: account(uid),
+            read_key_id: key_id(uid, Purpose::Read(generation)),
+            read_secret: SecretKey::new(secret(uid, Purpose::Read(generation))),
+            write_key_id: key_id(uid, Purpose::Write),
+            write_secret: SecretKey::new(secret(uid, Purpose::Write)),
         }
     }
 
@@ -102,6 +99,60 @@ impl Credentials {
     }
 }
 
+/// [`Credentials::read_commitment`] of a uid's first read key, without wrapping 65,536 secrets on the way.
+pub fn ordinary_commitment(uid: u16) -> String {
+    let first = Purpose::Read(0);
+    account(uid) + &key_id(uid, first) + &secret(uid, first)
+}
+
+/// What a uid's bytes are for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Hotkey,
+    Account,
+    Write,
+    Read(u8),
+}
+
+impl Purpose {
+    const fn tag(self) -> u64 {
+        match self {
+            Self::Hotkey => 1,
+            Self::Account => 2,
+            Self::Write => 3,
+            Self::Read(generation) => 0x100 + generation as u64,
+        }
+    }
+}
+
+fn account(uid: u16) -> String {
+    hex::encode(&mixed(uid, Purpose::Account)[..16])
+}
+
+fn key_id(uid: u16, purpose: Purpose) -> String {
+    hex::encode(&mixed(uid, purpose)[..16])
+}
+
+/// R2's secrets are SHA-256 hashes; this one looks like it and is unrelated to the key id.
+fn secret(uid: u16, purpose: Purpose) -> String {
+    hex::encode(mixed(!uid, purpose))
+}
+
+/// 32 bytes that differ for every uid and purpose (SplitMix64). Not a cryptographic hash: nothing here guards anything,
+/// and 65,536 uids must not take seconds to invent.
+fn mixed(uid: u16, purpose: Purpose) -> [u8; 32] {
+    let mut state = (u64::from(uid) << 32 | purpose.tag()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut bytes = [0; 32];
+    for chunk in bytes.chunks_exact_mut(8) {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = state;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        chunk.copy_from_slice(&(word ^ (word >> 31)).to_le_bytes());
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,12 +164,21 @@ mod tests {
     }
 
     #[test]
+    fn no_two_uids_share_an_account_a_key_or_an_invented_hotkey() {
+        let distinct = |of: fn(u16) -> String| (0..=u16::MAX).map(of).collect::<std::collections::HashSet<_>>().len();
+        assert_eq!(distinct(account), 65_536);
+        assert_eq!(distinct(|uid| key_id(uid, Purpose::Read(0))), 65_536);
+        assert_eq!(distinct(|uid| hex::encode(mixed(uid, Purpose::Hotkey))), 65_536);
+    }
+
+    #[test]
     fn every_uid_has_its_own_hotkey_and_credentials_of_r2_s_shape() {
         let (one, other) = (Credentials::of(7, 0), Credentials::of(8, 0));
         assert_ne!(one, other);
         assert_ne!(one.read_key_id, Credentials::of(7, 1).read_key_id);
         assert_eq!(one.account, Credentials::of(7, 1).account);
         assert_eq!(one.read_commitment().len(), 128);
+        assert_eq!(one.read_commitment(), ordinary_commitment(7));
         assert_eq!(one.write_commitment().len(), 128);
         assert_ne!(hotkey(2000), hotkey(2001));
     }

@@ -171,7 +171,7 @@ pub(super) enum FieldText {
     Hash(HashKind),
     Timelock { encrypted_bytes: u16, round: u64 },
     ResetBondsFlag,
-    TimelockRevealFailed,
+    TimelockRevealFailed { round: u64 },
     Unknown { index: u8, hex: String },
 }
 
@@ -315,7 +315,7 @@ impl Scenario {
                 Field::Timelock { encrypted: vec![0xe6; usize::from(*encrypted_bytes)], round: *round }
             }
             FieldText::ResetBondsFlag => Field::ResetBondsFlag,
-            FieldText::TimelockRevealFailed => Field::TimelockRevealFailed,
+            FieldText::TimelockRevealFailed { round } => Field::TimelockRevealFailed { round: *round },
             FieldText::Unknown { index, hex } => Field::Unknown { index: *index, bytes: self.hex(uid, hex)? },
         })
     }
@@ -358,5 +358,68 @@ impl Parts {
         let secret = self.secret.as_deref().unwrap_or_else(|| own.read_secret.expose());
         let whole = format!("{locator:<32}{key_id:<32}{secret:<64}");
         whole.chars().take(self.take.unwrap_or(usize::MAX)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Scenario, ScenarioError> {
+        Scenario::parse("test", &format!("description = \"a test\"\n{text}"))
+    }
+
+    #[test]
+    fn every_embedded_scenario_is_sound_and_says_what_it_is_in_one_line() {
+        for name in Scenario::names() {
+            let scenario = Scenario::named(name).unwrap();
+            assert_eq!(scenario.name(), name);
+            assert!(scenario.description().len() > 20 && !scenario.description().contains('\n'), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_scenario_is_answered_with_the_known_ones() {
+        let error = Scenario::named("haelthy").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage"
+        );
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_wherever_it_stands() {
+        for text in [
+            "heads = 1",
+            "[subnet]\nwithout = [1]",
+            "[operator]\nlocale = \"nothing\"",
+            "[[commitment]]\nuid = 1\nwhy = \"x\"\nfields = []\nfield = []",
+            "[[commitment]]\nuid = 1\nwhy = \"x\"\nfields = [{ raw = { parts = { locater = \"x\" } } }]",
+            "[[event]]\nafter_blocks = 1\ndo = \"lag\"\nmilliseconds = 5\nduration = 1",
+            "[[event]]\nafter_blocks = 1\ndo = \"recover\"\nwhen = 1",
+            "[[event]]\nafter_blocks = 1\ndo = \"explode\"",
+        ] {
+            assert!(matches!(parse(text), Err(ScenarioError::Malformed { .. })), "accepted: {text}");
+        }
+    }
+
+    #[test]
+    fn content_that_fits_no_chain_is_refused_with_its_uid() {
+        let too_long =
+            "[[commitment]]\nuid = 9\nwhy = \"x\"\nfields = [{ raw = { repeat = { text = \"a\", times = 129 } } }]";
+        let error = parse(too_long).unwrap_err().to_string();
+        assert_eq!(error, "scenario test: uid 9: a raw field holds 128 bytes, not 129; correct the scenario");
+        let both = "[[commitment]]\nuid = 9\nwhy = \"x\"\nfields = []\nstored = \"00\"";
+        assert!(parse(both).unwrap_err().to_string().contains("either `fields` or `stored`"));
+        let event = "[[event]]\nafter_blocks = 1\ndo = \"commit\"\nuid = 3\nfields = [{ raw = { hex = \"0\" } }]";
+        assert!(parse(event).unwrap_err().to_string().starts_with("scenario test: uid 3: "));
+    }
+
+    #[test]
+    fn parts_are_padded_to_their_places_and_never_cut() {
+        let parts = Parts { locator: Some("x".repeat(33)), key_id: Some("k".to_owned()), ..Parts::default() };
+        let text = parts.text(7);
+        assert_eq!(text.chars().count(), 129);
+        assert_eq!(&text[33..65], format!("{:<32}", "k"));
     }
 }

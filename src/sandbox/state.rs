@@ -23,6 +23,12 @@ pub struct Store {
 }
 
 impl Store {
+    /// A state of writes, each with the block since which it holds; a key written twice keeps the later in the list.
+    pub fn new(writes: impl IntoIterator<Item = (u32, Key, Value)>) -> Self {
+        let version = |(since, key, value)| (key, vec![Version { since, value: Some(value) }]);
+        Self { entries: writes.into_iter().map(version).collect() }
+    }
+
     /// Writes (or removes, with `None`) a value as of block `at`, which must not be older than the key's last write.
     /// Versions that no block from `oldest` on can see are dropped.
     pub fn put(&mut self, at: u32, oldest: u32, key: Key, value: Option<Value>) {

@@ -4,25 +4,11 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+pub use crate::domain::log::Level;
 use crate::domain::untrusted::Untrusted;
 
 /// Lines kept.
 pub const KEPT: usize = 2_000;
-
-/// How grave a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Level {
-    /// Something failed.
-    Error,
-    /// Something is odd.
-    Warn,
-    /// Something happened.
-    Info,
-    /// For those who look for the cause.
-    Debug,
-    /// Everything.
-    Trace,
-}
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -2,23 +2,13 @@
 
 use serde::Serialize;
 
-use crate::domain::credentials::{LocalValues, LocalView, Masked, Mode, Source, Variable};
+use crate::domain::credentials::{LocalValues, LocalView, Mode};
 use crate::domain::findings::{self, Finding};
 use crate::domain::hotkey::Hotkey;
+use crate::domain::inventory::{self, ValueLine};
 use crate::domain::provider::Provider;
 use crate::domain::roster::Own;
 use crate::domain::untrusted::Untrusted;
-
-/// One variable with where its value stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct VariableRow {
-    /// The variable.
-    pub variable: Variable,
-    /// The value that counts, masked, and its source; `None` when it is not set.
-    pub value: Option<(Masked, Source)>,
-    /// Where another, weaker definition stands, and whether its value differs.
-    pub overrides: Vec<(Source, bool)>,
-}
 
 /// What the console knows of its operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,7 +26,7 @@ pub struct OwnInfo {
     /// The comparable part of the credentials.
     pub local: LocalView,
     /// The variables, one by one.
-    pub variables: Vec<VariableRow>,
+    pub variables: Vec<ValueLine>,
     /// What is wrong with them.
     pub findings: Vec<Finding>,
     /// What the help shows as places on disk: what it is, and its path.
@@ -53,7 +43,7 @@ impl OwnInfo {
             provider: provider.to_string(),
             is_r2: provider.is_r2(),
             local: LocalView::of(provider, values),
-            variables: Variable::ALL.iter().map(|variable| variable_row(*variable, provider, values)).collect(),
+            variables: inventory::list(provider, values),
             findings: findings::of_local(provider, values),
             paths: Vec::new(),
         }
@@ -68,14 +58,4 @@ impl OwnInfo {
     pub fn is_first_run(&self) -> bool {
         self.hotkey.is_none() && self.local.mode == Mode::Absent
     }
-}
-
-fn variable_row(variable: Variable, provider: &Provider, values: &LocalValues) -> VariableRow {
-    let value =
-        values.effective(variable).map(|sourced| (Masked::of(variable, provider, &sourced.value), sourced.source));
-    let overrides = match values.definitions(variable) {
-        [winner, rest @ ..] => rest.iter().map(|other| (other.source, other.value != winner.value)).collect(),
-        [] => Vec::new(),
-    };
-    VariableRow { variable, value, overrides }
 }

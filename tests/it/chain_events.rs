@@ -12,7 +12,7 @@ use grail_console::sandbox::{BlockTime, SANDBOX_GENESIS, Sandbox, SandboxOptions
 use tokio::time::timeout;
 
 /// Prevents a hanging test; nothing is measured with it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A sandbox whose blocks are made by hand.
 pub async fn sandbox(scenario: &str, uids: u32) -> Sandbox {
@@ -63,10 +63,8 @@ impl Heard {
                 }
             }
         };
-        match timeout(PATIENCE, wait).await {
-            Ok(picked) => picked,
-            Err(_) => panic!("never told; last were {:?}", names(&self.events)),
-        }
+        let picked = timeout(PATIENCE, wait).await;
+        picked.unwrap_or_else(|_| panic!("never told; last were {:?}", names(&self.events)))
     }
 
     pub async fn snapshot(&mut self) -> SubnetSnapshot {

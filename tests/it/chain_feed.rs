@@ -224,17 +224,17 @@ async fn another_endpoint_takes_over_when_a_node_dies() {
 
 #[tokio::test]
 async fn a_runtime_upgrade_is_followed_without_misreading_a_single_row() {
-    let sandbox = sandbox("hostile", 64).await;
-    let flag = CommitmentSpec::Fields(vec![Field::ResetBondsFlag]);
-    sandbox.commit(33, flag);
+    let sandbox = sandbox("healthy", 64).await;
+    sandbox.commit(33, CommitmentSpec::Fields(vec![Field::ResetBondsFlag]));
+    sandbox.commit(34, CommitmentSpec::Fields(vec![Field::BigRaw(vec![b'b'; 128])]));
     blocks(&sandbox, 3).await;
     let (mut heard, before) = following(&sandbox, hasty()).await;
     assert_eq!(before.commitments[&hotkey(33)].variant, "ResetBondsFlag");
     sandbox.faults().upgrade_runtime();
     blocks(&sandbox, 1).await;
     heard.best(u64::from(sandbox.best().number())).await;
-    blocks(&sandbox, 6).await;
     heard.events.clear();
+    blocks(&sandbox, 6).await;
     let spec = heard
         .until(|event| match event {
             FeedEvent::Upgraded { spec_version } => Some(*spec_version),
@@ -244,14 +244,11 @@ async fn a_runtime_upgrade_is_followed_without_misreading_a_single_row() {
     let after = heard.snapshot().await;
     assert_eq!((spec, after.chain.spec_version), (before.chain.spec_version + 1, before.chain.spec_version + 1));
     for (hotkey, commitment) in &before.commitments {
-        let now = &after.commitments[hotkey];
-        assert_eq!(now.variant == "ResetBondsFlag", commitment.variant == "ResetBondsFlag", "{hotkey}");
-        if commitment.unreadable().is_none() {
-            assert_eq!(now.reading, commitment.reading, "{hotkey}");
-        }
+        assert_eq!(after.commitments[hotkey].reading, commitment.reading, "{hotkey}");
     }
-    assert!(!names(&heard.events).contains(&"lost"));
-    sandbox.commit(33, CommitmentSpec::Fields(vec![Field::TimelockRevealFailed]));
+    let told = names(&heard.events);
+    assert!(!told.contains(&"lost") && !told.contains(&"changed"), "{told:?}");
+    sandbox.commit(33, CommitmentSpec::Fields(vec![Field::TimelockRevealFailed { round: 1 }]));
     blocks(&sandbox, 1).await;
     let change = heard.change().await;
     let (_, commitment) = change.commitments.iter().find(|(who, _)| *who == hotkey(33)).unwrap();
@@ -270,10 +267,12 @@ async fn dropping_a_feed_closes_its_connection() {
     assert!(ended.is_ok(), "the socket is still open");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subnet_of_65_536_uids_is_followed() {
     let sandbox = sandbox("healthy", 65_536).await;
-    let (mut heard, snapshot) = following(&sandbox, hasty()).await;
+    let mut options = hasty();
+    options.limits.call = Duration::from_mins(2);
+    let (mut heard, snapshot) = following(&sandbox, options).await;
     assert_eq!(snapshot.members.len(), 65_536);
     sandbox.commit(60_001, CommitmentSpec::raw(vec![b'x'; 77]));
     blocks(&sandbox, 1).await;

@@ -26,7 +26,7 @@ pub type Lie = dyn Fn(&str, &[Value]) -> Option<Result<Value, ErrorObjectOwned>>
 /// A running node.
 pub struct LyingNode {
     pub address: SocketAddr,
-    pub handle: ServerHandle,
+    server: ServerHandle,
 }
 
 impl LyingNode {
@@ -37,12 +37,18 @@ impl LyingNode {
         let limits = jsonrpsee::server::ServerConfig::builder().max_response_body_size(64 << 20).build();
         let server = Server::builder().set_config(limits).build((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = server.local_addr().unwrap();
-        Self { address, handle: server.start(methods(Arc::new(lie))) }
+        Self { address, server: server.start(methods(Arc::new(lie))) }
     }
 
     /// The network that it claims to be.
     pub fn network(&self) -> Network {
         Network::at_endpoint(&format!("ws://{}", self.address), None).unwrap()
+    }
+}
+
+impl Drop for LyingNode {
+    fn drop(&mut self) {
+        self.server.stop().ok();
     }
 }
 

@@ -1,13 +1,12 @@
 //! One reading of a subnet from the sandbox's node: what it costs and that it is whole.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use grail_console::chain::{Fault, MetadataStore, survey};
 use grail_console::domain::commitment::Reason;
 use grail_console::domain::network::{BlockHash, Network};
 use grail_console::domain::snapshot::SubnetSnapshot;
-use grail_console::sandbox::{CommitmentSpec, SANDBOX_GENESIS, Throttle, VALIDATORS, hotkey};
+use grail_console::sandbox::{CommitmentSpec, Field, HashKind, SANDBOX_GENESIS, Throttle, VALIDATORS, hotkey};
 
 use crate::chain_events::{memory, network, sandbox};
 use crate::chain_lies::hasty;
@@ -40,7 +39,7 @@ async fn a_cold_reading_takes_one_round_trip_more() {
 
 #[tokio::test]
 async fn the_reading_is_of_one_finalized_block_and_has_every_uid_and_commitment() {
-    let sandbox = sandbox("hostile", 256).await;
+    let sandbox = sandbox("healthy", 256).await;
     let snapshot = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
     let finalized = sandbox.finalized();
     assert_eq!(snapshot.at.hash, BlockHash(finalized.hash));
@@ -71,6 +70,25 @@ async fn a_commitment_of_a_later_block_is_not_in_the_reading_until_it_is_final()
     sandbox.produce_block().await.unwrap();
     sandbox.produce_block().await.unwrap();
     assert_eq!(reason(&read().await), Some(Reason::WrongLength));
+}
+
+#[tokio::test]
+async fn the_block_that_sets_new_code_is_read_with_the_old_one() {
+    let sandbox = sandbox("healthy", 8).await;
+    sandbox.commit(3, CommitmentSpec::Fields(vec![Field::BigRaw(vec![b'b'; 128])]));
+    sandbox.produce_block().await.unwrap();
+    sandbox.faults().upgrade_runtime();
+    let mut read = Vec::new();
+    let (store, _) = memory();
+    for _ in 0..6 {
+        sandbox.produce_block().await.unwrap();
+        let snapshot = survey(&network(&[&sandbox]), 81, store.clone(), &hasty()).await.unwrap();
+        let variant = snapshot.commitments.get(&hotkey(3)).map(|commitment| commitment.variant.clone());
+        read.push((snapshot.chain.spec_version, variant));
+    }
+    let variants: Vec<Option<&str>> = read.iter().map(|(_, variant)| variant.as_deref()).collect();
+    assert_eq!(variants[1..], [Some("BigRaw"); 5], "{read:?}");
+    assert_eq!(read[5].0, read[0].0 + 1);
 }
 
 #[tokio::test]
@@ -124,23 +142,44 @@ async fn a_node_that_refuses_requests_as_too_many_is_told_apart_from_a_dead_one(
 }
 
 #[tokio::test]
-async fn a_reading_by_name_of_every_odd_commitment_has_a_row_for_each() {
-    let sandbox = sandbox("hostile", 256).await;
-    let snapshot = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
-    let mut reasons: BTreeMap<&str, u32> = BTreeMap::new();
-    for commitment in snapshot.commitments.values() {
-        *reasons.entry(commitment.unreadable().map_or("readable", |u| u.reason.name())).or_default() += 1;
+async fn every_odd_commitment_is_one_row_with_its_own_reason() {
+    let sandbox = sandbox("healthy", 32).await;
+    let fields = |field| CommitmentSpec::Fields(vec![field]);
+    let blank = [vec![b' '; 32], vec![b'k'; 96]].concat();
+    let odd = [
+        (CommitmentSpec::Fields(Vec::new()), "no_field"),
+        (fields(Field::None), "no_bytes"),
+        (fields(Field::ResetBondsFlag), "no_bytes"),
+        (fields(Field::Hash(HashKind::Keccak256, [7; 32])), "hash"),
+        (fields(Field::Timelock { encrypted: vec![1; 96], round: 1_000 }), "timelock"),
+        (CommitmentSpec::raw(vec![b'a'; 127]), "wrong_length"),
+        (CommitmentSpec::raw(vec![0xff; 128]), "not_utf8"),
+        (CommitmentSpec::raw(blank), "blank_part"),
+        (CommitmentSpec::Stored(vec![1, 2, 3]), "undecodable"),
+        (CommitmentSpec::Stored(vec![0; 20_000]), "undecodable"),
+        (fields(Field::Unknown { index: 200, bytes: vec![7; 9] }), "undecodable"),
+        (fields(Field::BigRaw(vec![b'b'; 128])), "readable"),
+    ];
+    for (uid, (spec, _)) in (0..).zip(&odd) {
+        sandbox.commit(uid, spec.clone());
     }
-    for reason in ["no_field", "no_bytes", "hash", "timelock", "wrong_length", "not_utf8", "blank_part", "undecodable"]
-    {
-        assert!(reasons.contains_key(reason), "{reason} is missing from {reasons:?}");
+    for _ in 0..3 {
+        sandbox.produce_block().await.unwrap();
+    }
+    let snapshot = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    for (uid, (spec, expected)) in (0..).zip(&odd) {
+        let unreadable = snapshot.commitments[&hotkey(uid)].unreadable();
+        assert_eq!(unreadable.map_or("readable", |u| u.reason.name()), *expected, "{spec:?}");
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subnet_of_65_536_uids_is_read_whole() {
     let sandbox = sandbox("healthy", 65_536).await;
-    let snapshot = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    let mut options = hasty();
+    options.limits.call = Duration::from_mins(2);
+    options.survey = Duration::from_mins(5);
+    let snapshot = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &options).await.unwrap();
     assert_eq!(snapshot.members.len(), 65_536);
     assert_eq!(snapshot.members[65_535].uid, 65_535);
     assert_eq!(snapshot.commitments.len(), sandbox.commitments().unwrap().len());

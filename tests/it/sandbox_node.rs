@@ -43,7 +43,7 @@ pub async fn rpc(sandbox: &Sandbox) -> Rpc {
 
 /// The next item of a subscription; a generous deadline keeps a silent node from hanging the tests.
 pub async fn next<T: serde::de::DeserializeOwned>(subscription: &mut RpcSubscription<T>) -> T {
-    let item = tokio::time::timeout(Duration::from_secs(60), subscription.next()).await;
+    let item = tokio::time::timeout(Duration::from_mins(1), subscription.next()).await;
     item.expect("the subscription stayed silent").expect("the subscription ended").unwrap()
 }
 

@@ -38,7 +38,7 @@ pub fn hex_text(seed: u64, chars: usize) -> String {
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        out += &format!("{x:016x}");
+        out += &hex::encode(x.to_be_bytes());
     }
     out.truncate(chars);
     out

@@ -4,6 +4,7 @@
 mod older;
 mod upgrade;
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use frame_metadata::v14::{StorageEntryType, StorageHasher};
@@ -65,7 +66,7 @@ pub struct RuntimeVersion {
 pub struct Runtime {
     metadata: RuntimeMetadataV16,
     version: RuntimeVersion,
-    data_variants: Vec<(String, u8)>,
+    data_variants: HashMap<String, u8>,
     v14: OnceLock<Arc<[u8]>>,
     v15: OnceLock<Arc<[u8]>>,
     v16: OnceLock<Arc<[u8]>>,
@@ -169,15 +170,8 @@ impl Runtime {
 
     /// First byte of a `Data` variant of the Commitments pallet, by name (`Raw128`, `BigRaw`, …).
     pub fn data_variant(&self, name: &str) -> Result<u8, MetadataError> {
-        self.data_variants
-            .iter()
-            .find_map(|(known, index)| (known == name).then_some(*index))
-            .ok_or_else(|| MetadataError::Missing(format!("variant Data::{name}")))
-    }
-
-    /// Every `Data` variant with its first byte.
-    pub fn data_variants(&self) -> &[(String, u8)] {
-        &self.data_variants
+        let index = self.data_variants.get(name).copied();
+        index.ok_or_else(|| MetadataError::Missing(format!("variant Data::{name}")))
     }
 
     /// Index of a pallet's call, for the inherents of a block.
@@ -292,7 +286,7 @@ fn data_type(types: &PortableRegistry) -> Result<u32, MetadataError> {
         .ok_or_else(|| MetadataError::Missing("type pallet_commitments::types::Data".to_owned()))
 }
 
-fn read_data_variants(types: &PortableRegistry) -> Result<Vec<(String, u8)>, MetadataError> {
+fn read_data_variants(types: &PortableRegistry) -> Result<HashMap<String, u8>, MetadataError> {
     let missing = || MetadataError::Missing("variants of Data".to_owned());
     let found = variants(types, data_type(types)?).ok_or_else(missing)?;
     Ok(found.iter().map(|variant| (variant.name.clone(), variant.index)).collect())

@@ -10,6 +10,9 @@ use super::{MetadataError, RuntimeVersion, data_type};
 /// The variant that newer runtimes add to `Data`.
 pub(super) const ADDED_VARIANT: &str = "TimelockRevealFailed";
 
+/// Its only field, which `TimelockEncrypted` has too: the Drand round.
+const ROUND: &str = "reveal_round";
+
 /// The variant in whose place it is inserted; this one and those after it move up by one.
 const INSERTED_BEFORE: &str = "ResetBondsFlag";
 
@@ -36,10 +39,12 @@ fn insert_variant(metadata: &mut RuntimeMetadataV16) -> Result<(), MetadataError
     let found = metadata.types.types.iter_mut().find(|found| found.id == id).ok_or_else(missing)?;
     let TypeDef::Variant(def) = &mut found.ty.type_def else { return Err(missing()) };
     let index = def.variants.iter().find(|v| v.name == INSERTED_BEFORE).ok_or_else(missing)?.index;
+    let round = def.variants.iter().flat_map(|v| &v.fields).find(|field| field.name.as_deref() == Some(ROUND)).cloned();
     for variant in def.variants.iter_mut().filter(|variant| variant.index >= index) {
         variant.index += 1;
     }
-    let added: Variant<PortableForm> = Variant::new(ADDED_VARIANT.to_owned(), Vec::new(), index, Vec::new());
+    let added: Variant<PortableForm> =
+        Variant::new(ADDED_VARIANT.to_owned(), round.into_iter().collect(), index, Vec::new());
     def.variants.push(added);
     def.variants.sort_by_key(|variant| variant.index);
     Ok(())

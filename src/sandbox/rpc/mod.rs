@@ -190,7 +190,9 @@ where
             } else {
                 MethodResponse::error(jsonrpsee::types::Id::Null, too_many_requests())
             };
-            rounds.into_iter().for_each(|round| node.meter.answered(round));
+            for round in rounds {
+                node.meter.answered(round);
+            }
             response
         }
     }

@@ -34,8 +34,11 @@ impl ChangeSet {
     }
 }
 
+/// How a stored value is answered.
+type Render = fn(&[u8]) -> Json;
+
 pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {
-    let storage: [(&str, &str, fn(&[u8]) -> Json); 3] = [
+    let storage: [(&str, &str, Render); 3] = [
         ("state_getStorage", "state_getStorageAt", |value| json!(prefixed_hex(value))),
         ("state_getStorageHash", "state_getStorageHashAt", |value| json!(prefixed_hex(&blake2_256(value)))),
         ("state_getStorageSize", "state_getStorageSizeAt", |value| json!(value.len())),
@@ -69,7 +72,7 @@ fn in_state<T>(node: &Node, at: Option<HashHex>, answer: impl FnOnce(StateAt<'_>
     answer(chain.state(at.map(|hash| hash.0).as_ref())?)
 }
 
-fn storage_at(params: &Params<'_>, node: &Node, render: fn(&[u8]) -> Json) -> Answer<Json> {
+fn storage_at(params: &Params<'_>, node: &Node, render: Render) -> Answer<Json> {
     let mut sequence = params.sequence();
     let key: Bytes = sequence.next()?;
     let at = optional(&mut sequence)?;

@@ -82,7 +82,7 @@ async fn heads(pending: PendingSubscriptionSink, node: Arc<Node>, pick: fn(&Head
             next += 1;
         }
         tokio::select! {
-            changed = changes.changed() => changed?,
+            woken = changes.changed() => woken?,
             () = sink.closed() => return Ok(()),
         }
     }
@@ -118,7 +118,7 @@ async fn storage(
             }
         }
         tokio::select! {
-            changed = changes.changed() => changed?,
+            woken = changes.changed() => woken?,
             () = sink.closed() => return Ok(()),
         }
     }
@@ -146,7 +146,7 @@ async fn runtime_version(pending: PendingSubscriptionSink, node: Arc<Node>) -> S
             known = Some(version.spec_version);
         }
         tokio::select! {
-            changed = changes.changed() => changed?,
+            woken = changes.changed() => woken?,
             () = sink.closed() => return Ok(()),
         }
     }

@@ -65,7 +65,7 @@ fn name(styles: Styles) -> Segment {
 fn network(state: &State, styles: Styles) -> Segment {
     let netuid = state.options.netuid.to_string();
     let form = |rank, word: &str| {
-        let name = if state.options.is_sandbox {
+        let name = if state.is_sandbox() {
             ink(" SANDBOX ", styles.sandbox())
         } else {
             ink(cut(&state.options.network, 24), styles.strong())

@@ -46,11 +46,12 @@ pub(super) fn render(state: &State, styles: Styles, body: Rect, frame: &mut Fram
     for (y, line) in (area.top()..area.bottom()).zip(lines.range(start..end)) {
         frame.buffer_mut().set_line(area.x, y, &drawn(line, styles, usize::from(area.width)), area.width);
     }
-    let where_ = match state.logs.back() {
-        0 => format!("{} lines · following", grouped(lines.len() as u64)),
-        back => format!("{} lines · {} newer below · G follows", grouped(lines.len() as u64), grouped(back as u64)),
+    let unit = if lines.len() == 1 { "line" } else { "lines" };
+    let position = match state.logs.back() {
+        0 => format!("{} {unit} · following", grouped(lines.len() as u64)),
+        back => format!("{} {unit} · {} newer below · G follows", grouped(lines.len() as u64), grouped(back as u64)),
     };
-    frame.buffer_mut().set_span(area.x, body.bottom().saturating_sub(1), &ink(where_, styles.dim()), area.width);
+    frame.buffer_mut().set_span(area.x, body.bottom().saturating_sub(1), &ink(position, styles.dim()), area.width);
 }
 
 fn drawn(line: &LogLine, styles: Styles, width: usize) -> Line<'static> {
@@ -59,9 +60,14 @@ fn drawn(line: &LogLine, styles: Styles, width: usize) -> Line<'static> {
     Line::from(vec![
         ink(format!("{}  ", clock(line.at_ms)), styles.dim()),
         ink(fit(word, 7), style),
-        ink(format!("{} ", fit(&line.target, FROM)), styles.dim()),
+        ink(format!("{} ", fit(part(&line.target), FROM)), styles.dim()),
         ink(cut(&line.message.shown(), width.saturating_sub(lead)), styles.plain()),
     ])
+}
+
+/// Our own modules without the crate's name: the layer is what one looks for.
+fn part(target: &str) -> &str {
+    target.strip_prefix("grail_console::").unwrap_or(target)
 }
 
 fn level(level: Level, styles: Styles) -> (&'static str, Style) {

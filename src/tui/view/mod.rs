@@ -128,19 +128,18 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
     }
     let parts = areas(state, area);
     header::render(state, styles, parts.header, frame);
-    for rule in parts.rules {
-        draw_rule(state, styles, rule, frame);
-    }
+    let [above, below] = parts.rules;
+    draw_rule(state, styles, "── practice subnet · nothing here is real ", above, frame);
+    draw_rule(state, styles, "", below, frame);
     banner::render(state, styles, parts.banner, frame);
     draw_body(state, styles, parts.body, frame);
     footer::render(state, styles, parts.footer, frame);
     popup::render(state, styles, parts.body, frame);
 }
 
-/// A rule across the screen; on the practice subnet it says so.
-fn draw_rule(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
-    if state.options.is_sandbox {
-        let words = "── practice subnet · nothing here is real ";
+/// A rule across the screen; on the practice subnet it has a colour of its own, and words.
+fn draw_rule(state: &State, styles: Styles, words: &str, area: Rect, frame: &mut Frame<'_>) {
+    if state.is_sandbox() {
         let rest = usize::from(area.width).saturating_sub(ink::columns(words));
         let line = ink(format!("{words}{}", "─".repeat(rest)), styles.practice());
         return Paragraph::new(line).render(area, frame.buffer_mut());

@@ -16,9 +16,10 @@ use super::facts::{self, finding, paragraph, remark, section, todo};
 use super::ink::{fit, ink};
 use super::style::Styles;
 use crate::domain::commitment::Commitment;
-use crate::domain::credentials::{Masked, Mode, Source};
+use crate::domain::credentials::{Masked, Mode};
 use crate::domain::findings::Severity;
-use crate::tui::own::{OwnInfo, VariableRow};
+use crate::domain::inventory::{HiddenValue, ValueLine};
+use crate::tui::own::OwnInfo;
 use crate::tui::state::State;
 
 /// The lines of the view.
@@ -157,24 +158,28 @@ fn compared(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles:
     facts::drift(lines, drift, published, &state.own.local, width, styles);
 }
 
-fn variable(lines: &mut Vec<Line<'static>>, row: &VariableRow, width: usize, styles: Styles) {
+fn variable(lines: &mut Vec<Line<'static>>, row: &ValueLine, width: usize, styles: Styles) {
     let name = ink(format!("  {}  ", fit(row.variable.name(), 26)), styles.dim());
-    let (value, source) = match &row.value {
-        None => (ink(fit("not set", 18), styles.dim()), String::new()),
-        Some((Masked::Misshapen { why, .. }, source)) => {
+    let source = row.source.map(|source| source.to_string()).unwrap_or_default();
+    let value = match &row.shown {
+        None if row.source.is_some() => ink(fit("○ set to nothing", 18), styles.drift()),
+        None => ink(fit("not set", 18), styles.dim()),
+        Some(Masked::Misshapen { why, .. }) => {
             lines.push(Line::from(vec![name, ink(format!("✗ {why}"), styles.unreadable())]));
-            let from = format!("from {source}");
-            return paragraph(lines, &from, 30, width, styles.dim());
+            return paragraph(lines, &format!("from {source}"), 30, width, styles.dim());
         }
-        Some((masked, source)) => (ink(fit(&masked.to_string(), 18), styles.plain()), source.to_string()),
+        Some(masked) => ink(fit(&masked.to_string(), 18), styles.plain()),
     };
     let mut line = Line::from(vec![name, value, ink(format!("  {}", fit(&source, 14)), styles.dim())]);
-    if let Some((other, differs)) = row.overrides.first() {
-        line.push_span(overridden(*other, *differs, styles));
-    }
+    line.spans.extend(row.hidden.first().map(|hidden| overridden(*hidden, styles)));
     lines.push(line);
 }
 
-fn overridden(other: Source, differs: bool, styles: Styles) -> ratatui::text::Span<'static> {
-    if differs { ink(format!("▲ beats {other}"), styles.drift()) } else { ink(format!("= {other}"), styles.dim()) }
+fn overridden(hidden: HiddenValue, styles: Styles) -> ratatui::text::Span<'static> {
+    let source = hidden.source;
+    if hidden.same {
+        ink(format!("= {source}"), styles.dim())
+    } else {
+        ink(format!("▲ beats {source}"), styles.drift())
+    }
 }

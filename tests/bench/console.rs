@@ -1,0 +1,119 @@
+//! The console itself in a pseudo terminal: time to the first table, and what it costs while nothing happens.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use grail_console::sandbox::{Sandbox, SandboxOptions, Scenario};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::{median, report};
+
+const STARTS: usize = 15;
+const SETTLING: Duration = Duration::from_secs(15);
+const IDLE: Duration = Duration::from_secs(36);
+
+pub async fn measure() {
+    let sandbox = start(256).await;
+    let home = tempfile::tempdir().unwrap();
+    // The first visit leaves a snapshot behind.
+    let filled = Command::new(env!("CARGO_BIN_EXE_grail-console"))
+        .env_clear()
+        .env("HOME", home.path())
+        .args(["status", "--endpoint", sandbox.url()])
+        .output()
+        .unwrap();
+    assert!(filled.status.success());
+    let url = sandbox.url().to_owned();
+    sandbox.faults().refuse_connections().await.unwrap();
+    let paints = (0..STARTS).map(|_| Console::open(&url, home.path()).until("readable")).collect();
+    report("start to the first table, from the last snapshot", "<= 50 ms", &format!("{:.1} ms", median(paints) * 1e3));
+    drop(sandbox);
+    for (uids, bar) in [(256, "< 0.5 % of a core, <= 30 MB"), (65_536, "<= 150 MB")] {
+        let sandbox = start(uids).await;
+        let home = tempfile::tempdir().unwrap();
+        let mut console = Console::open(sandbox.url(), home.path());
+        console.until("finalized");
+        tokio::time::sleep(SETTLING).await;
+        let before = console.cpu_seconds();
+        tokio::time::sleep(IDLE).await;
+        let share = (console.cpu_seconds() - before) / IDLE.as_secs_f64() * 100.0;
+        let measured = format!("{share:.2} % of a core, {:.1} MB", console.resident_mb());
+        report(&format!("idle and connected, {uids} uids"), bar, &measured);
+    }
+}
+
+async fn start(uids: u32) -> Sandbox {
+    let mut options = SandboxOptions::new(Scenario::named("healthy").unwrap());
+    options.uids = uids;
+    Sandbox::start(options).await.unwrap()
+}
+
+struct Console {
+    child: Box<dyn Child + Send + Sync>,
+    _terminal: Box<dyn MasterPty + Send>,
+    output: Receiver<Vec<u8>>,
+    opened: Instant,
+}
+
+impl Console {
+    fn open(url: &str, home: &Path) -> Self {
+        let size = PtySize { rows: 32, cols: 120, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_grail-console"));
+        command.env_clear();
+        command.env("HOME", home);
+        command.env("TERM", "xterm-256color");
+        command.args(["--endpoint", url]);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let opened = Instant::now();
+        let child = pair.slave.spawn_command(command).unwrap();
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; 65_536];
+            while let Ok(read @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, _terminal: pair.master, output, opened }
+    }
+
+    /// Seconds from the start until a word was written.
+    fn until(&mut self, word: &str) -> f64 {
+        let mut seen = Vec::new();
+        while !String::from_utf8_lossy(&seen).contains(word) {
+            seen.extend(self.output.recv_timeout(Duration::from_secs(30)).expect("the console never showed the word"));
+        }
+        self.opened.elapsed().as_secs_f64()
+    }
+
+    /// User and system time of the process, from fields 14 and 15 of its `stat` in ticks of 10 ms.
+    fn cpu_seconds(&self) -> f64 {
+        let stat = self.proc("stat");
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
+        (ticks(11) + ticks(12)) / 100.0
+    }
+
+    fn resident_mb(&self) -> f64 {
+        let status = self.proc("status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+
+    fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.process_id().unwrap())).unwrap()
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // It may have left already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

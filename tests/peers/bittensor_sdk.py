@@ -1,0 +1,113 @@
+"""The Python SDK against the sandbox: every commitment that the node holds must come back from the SDK.
+
+    python bittensor_sdk.py ws://127.0.0.1:PORT [EXPECTED.json]
+
+What the node holds is read over a second connection as raw keys and values, or given as a JSON object of hotkey (SS58) to
+stored value in hex. Prints one line and exits 0 when the SDK returns the same hotkeys, blocks and contents; otherwise says
+what differs and exits 1. Needs bittensor 11.3.0.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+
+NETUID = 81
+# twox128("Commitments") ++ twox128("CommitmentOf") ++ netuid, little-endian.
+PREFIX = "0xca407206ec1ab726b2636c4b145ac287419a60ae8b01e6dcaebd7317e43c69bf" + NETUID.to_bytes(2, "little").hex()
+PAGE = 1000
+RAW_FIRST, RAW_LAST = 1, 129
+
+
+async def held_by_the_node(url):
+    """Hotkey to stored value, read without the SDK."""
+    from websockets.asyncio.client import connect
+
+    async with connect(url, max_size=None) as socket:
+
+        async def call(method, *params):
+            await socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+            answer = json.loads(await socket.recv())
+            if "error" in answer:
+                raise SystemExit(f"{method} failed: {answer['error']}")
+            return answer["result"]
+
+        head = await call("chain_getBlockHash")
+        keys = []
+        while True:
+            page = await call("state_getKeysPaged", PREFIX, PAGE, keys[-1] if keys else None, head)
+            keys += page
+            if len(page) < PAGE:
+                break
+        (changes,) = await call("state_queryStorageAt", keys, head)
+        return {bytes.fromhex(key[-64:]): bytes.fromhex(value[2:]) for key, value in changes["changes"]}
+
+
+def expected_from(path):
+    from bittensor.sp_core import ss58_decode
+
+    with open(path, encoding="utf-8") as file:
+        return {bytes(ss58_decode(hotkey)): bytes.fromhex(value.removeprefix("0x")) for hotkey, value in json.load(file).items()}
+
+
+def single_raw(stored):
+    """Content of a registration with exactly one Raw field; None for every other form."""
+    count, first = stored[12], stored[13] if len(stored) > 13 else None
+    if count != 1 << 2 or first is None or not RAW_FIRST <= first <= RAW_LAST:
+        return None
+    content = stored[14 : 14 + first - RAW_FIRST]
+    return content if len(stored) == 14 + len(content) else None
+
+
+def text(content):
+    """Content as the SDK shows it."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return "0x" + content.hex()
+
+
+def differences(held, returned):
+    for hotkey in held.keys() - returned.keys():
+        yield f"{hotkey.hex()} is on chain and was not returned"
+    for hotkey in returned.keys() - held.keys():
+        yield f"{hotkey.hex()} was returned and is not on chain"
+    for hotkey in held.keys() & returned.keys():
+        stored, commitment = held[hotkey], returned[hotkey]
+        block = int.from_bytes(stored[8:12], "little")
+        if commitment.block != block:
+            yield f"{hotkey.hex()}: block {commitment.block}, not {block}"
+        content = single_raw(stored)
+        if content is not None and commitment.data != text(content):
+            yield f"{hotkey.hex()}: content {commitment.data!r}, not {text(content)!r}"
+
+
+def main(url, expected=None):
+    with tempfile.TemporaryDirectory() as home:
+        # The SDK caches metadata and token symbols in the home directory; the sandbox's have no business in a real one.
+        os.environ["HOME"] = home
+        from bittensor import Subtensor
+        from bittensor.sp_core import ss58_decode
+
+        held = expected_from(expected) if expected else asyncio.run(held_by_the_node(url))
+        subtensor = Subtensor(url)
+        try:
+            commitments = subtensor.subnets.commitments(NETUID)
+        finally:
+            subtensor.close()
+        returned = {bytes(ss58_decode(hotkey)): commitment for hotkey, commitment in commitments.items()}
+        wrong = list(differences(held, returned))
+        if not held:
+            wrong.append("the node holds no commitment at all")
+        for line in wrong[:20]:
+            print(line, file=sys.stderr)
+        if wrong:
+            raise SystemExit(f"the SDK and the node differ in {len(wrong)} places")
+        print(f"the SDK returned all {len(returned)} commitments")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        raise SystemExit(__doc__)
+    main(*sys.argv[1:])
