@@ -63,10 +63,12 @@ fn misused(error: &clap::Error, given: &[OsString], environment: &Environment) -
         return Exit::Healthy;
     }
     let output = Output::new(given.iter().any(|argument| argument == "--json"), environment);
+    let message = error.to_string();
     if output.is_json() {
-        output.error(error.to_string().trim_end(), Exit::Usage);
+        output.error(message.trim_end(), Exit::Usage);
     } else {
-        let _ = error.print();
+        // It repeats the argument, which may have come from anywhere.
+        output.remark(&crate::logs::redacted(&sanitize_lines(message.trim_end(), 2_000)));
     }
     Exit::Usage
 }

@@ -149,8 +149,7 @@ impl Aviary {
     /// Every file that the console wrote; there must be some.
     #[track_caller]
     fn files_are_clean(&self, at_least: usize) {
-        let written: Vec<_> =
-            self.house.files().into_iter().filter(|(file, _)| !self.planted.contains(file)).collect();
+        let written: Vec<_> = self.house.files().into_iter().filter(|(file, _)| !self.planted.contains(file)).collect();
         let names: Vec<_> = written.iter().map(|(file, _)| file.display().to_string()).collect();
         assert!(written.len() >= at_least, "{names:?}");
         written.iter().zip(&names).for_each(|((_, content), name)| self.clean(name, content));
@@ -262,7 +261,12 @@ fn no_view_of_the_console_shows_logs_or_keeps_a_secret() {
     assert!(left.seen.len() > 10);
     left.restored_with(0);
     aviary.files_are_clean(3);
-    let logs: Vec<_> = aviary.house.files().into_iter().filter(|(file, _)| file.starts_with(aviary.house.state().join("logs"))).collect();
+    let logs: Vec<_> = aviary
+        .house
+        .files()
+        .into_iter()
+        .filter(|(file, _)| file.starts_with(aviary.house.state().join("logs")))
+        .collect();
     assert!(!logs.is_empty() && logs.iter().all(|(_, text)| !text.is_empty()), "there was a log to look into");
 }
 
@@ -328,7 +332,11 @@ fn a_secret_pasted_into_the_configuration_is_not_quoted() {
     ] {
         let house = House::new();
         house.configure(&text);
-        for arguments in [&["doctor", "--offline"][..], &["doctor", "--offline", "--json"], &["doctor", "--offline", "--profile", "main"]] {
+        for arguments in [
+            &["doctor", "--offline"][..],
+            &["doctor", "--offline", "--json"],
+            &["doctor", "--offline", "--profile", "main"],
+        ] {
             let ran = house.run(arguments);
             clean(&canary, &text, (ran.stdout + &ran.stderr).as_bytes());
         }

@@ -29,9 +29,9 @@ fn status_at(url: &str) -> Ran {
 #[test]
 fn an_unknown_network_names_the_known_ones() {
     let ran = House::new().run(["status", "--network", "mars"]).exits(2);
-    says(ran.error(), &["unknown network \"mars\"", "finney, archive, test and local", "--endpoint wss://"]);
+    says(ran.error(), &["unknown network ‹mars›", "finney, archive, test and local", "--endpoint wss://"]);
     let by_variable = House::new().with("BT_NETWORK", "mars").run(["status"]).exits(2);
-    says(by_variable.error(), &["unknown network \"mars\""]);
+    says(by_variable.error(), &["unknown network ‹mars›"]);
 }
 
 #[test]
@@ -55,7 +55,10 @@ fn a_web_server_is_no_node() {
         let _ = stream.write_all(page.as_bytes());
     });
     let ran = status_at(&url).exits(4);
-    says(ran.error(), &[url.trim_start_matches("ws://"), "no Subtensor node answers there", "check host, port and path"]);
+    says(
+        ran.error(),
+        &[url.trim_start_matches("ws://"), "no Subtensor node answers there", "check host, port and path"],
+    );
 }
 
 #[test]
@@ -95,7 +98,7 @@ fn plaintext_to_another_machine_is_refused_before_anything_is_sent() {
 
 #[test]
 fn what_is_no_endpoint_is_refused() {
-    says(status_at("http://127.0.0.1:9944").exits(2).error(), &["scheme \"http\"", "wss://"]);
+    says(status_at("http://127.0.0.1:9944").exits(2).error(), &["scheme ‹http›", "wss://"]);
     says(status_at("entrypoint").exits(2).error(), &["is not an endpoint URL", "wss://HOST"]);
     let ran = status_at("wss://me:hunter2hunter2@node.example").exits(2);
     says(ran.error(), &["user name or password", "remove it"]);
@@ -120,7 +123,8 @@ fn a_malformed_env_file_is_told_line_by_line_and_the_rest_of_it_counts() {
     let own = Credentials::of(OPERATOR_UID, 0);
     let text = env_of(&own) + "=nameless\nOPEN='never closed\n";
     let document = offline_json(&House::new(), &text);
-    let faults: Vec<&Value> = document["findings"].as_array().unwrap().iter().filter(|f| f["code"] == "env_file_line").collect();
+    let faults: Vec<&Value> =
+        document["findings"].as_array().unwrap().iter().filter(|f| f["code"] == "env_file_line").collect();
     assert_eq!(faults.len(), 2, "{faults:#?}");
     let text = offline(&House::new(), &text).exits(1).stdout;
     says(&text, &[".env line 8, column", "no name before the `=`", "GRAIL skips this statement", "→ Write NAME=value"]);
@@ -160,7 +164,7 @@ fn a_profile_that_is_not_there_names_those_that_are() {
     let house = House::new();
     house.configure("[profile.main]\n[profile.spare]\n");
     let ran = house.run(["status", "--profile", "mian"]).exits(2);
-    says(ran.error(), &["no profile \"mian\"", "main, spare", "--profile"]);
+    says(ran.error(), &["no profile ‹mian›", "main, spare", "--profile"]);
 }
 
 #[test]
@@ -216,7 +220,10 @@ fn id_and_secret_swapped_are_recognised() {
     swapped.read_key_id = own.read_secret.expose().to_owned();
     swapped.read_secret = grail_console::domain::secret::SecretKey::new(own.read_key_id.clone());
     let ran = offline(&House::new(), &env_of(&swapped)).exits(1);
-    says(&ran.stdout, &["R2_READ_ACCESS_KEY_ID", "R2_READ_SECRET_ACCESS_KEY", "seem to be swapped", "Copy the value again"]);
+    says(
+        &ran.stdout,
+        &["R2_READ_ACCESS_KEY_ID", "R2_READ_SECRET_ACCESS_KEY", "seem to be swapped", "Copy the value again"],
+    );
     assert!(!ran.stdout.contains(own.read_secret.expose()));
     assert!(!ran.stdout.contains(&own.read_key_id));
 }
@@ -269,7 +276,9 @@ fn a_read_only_disk_is_said_and_the_console_runs_on() {
     let (house, node) = (House::new(), Node::with_uids("healthy", 64));
     let home = path(&house.path("home"));
     let script = if may_mount(&house) {
-        format!("unshare -m sh -c 'mount --bind {home} {home} && mount -o remount,bind,ro {home} && exec \"$@\"' sh \"$@\"")
+        format!(
+            "unshare -m sh -c 'mount --bind {home} {home} && mount -o remount,bind,ro {home} && exec \"$@\"' sh \"$@\""
+        )
     } else {
         assert!(!rustix::process::geteuid().is_root(), "root passes every permission: this needs a mount");
         format!("chmod 500 {home}; exec \"$@\"")
@@ -349,7 +358,8 @@ fn an_env_file_in_the_current_directory_has_no_effect() {
 
 #[test]
 fn ambient_credentials_of_other_tools_have_no_effect() {
-    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"];
+    let names =
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"];
     let house = names.iter().fold(House::new(), |house, name| house.with(name, "http://evil.example"));
     let node = Node::with_uids("healthy", 12);
     says(&house.run(line(&["status"], &node.flags())).exits(0).stdout, &["12 uids"]);

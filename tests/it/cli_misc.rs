@@ -65,7 +65,7 @@ fn every_option_is_explained() {
 #[test]
 fn completions_and_the_manual_page_need_neither_network_nor_home() {
     for (arguments, words) in [
-        (&["completions", "bash"][..], "complete -F _grail-console"),
+        (&["completions", "bash"][..], "complete -F _grail__console"),
         (&["completions", "zsh"], "#compdef grail-console"),
         (&["completions", "fish"], "complete -c grail-console"),
         (&["man"], ".TH grail-console 1"),
@@ -98,7 +98,9 @@ fn bad_usage_is_told_on_stderr_with_code_2() {
 #[test]
 fn bad_usage_with_json_is_one_document_on_stdout() {
     let house = House::new();
-    for arguments in [&["status", "--json", "--no-such-flag"][..], &["--json", "status", "--netuid", "x"], &["show", "--json"]] {
+    for arguments in
+        [&["status", "--json", "--no-such-flag"][..], &["--json", "status", "--netuid", "x"], &["show", "--json"]]
+    {
         let document = house.run(arguments).exits(2).json();
         assert_eq!(document["schema"], "grail-console/error/1");
         assert_eq!(document["exit_code"], 2);

@@ -45,8 +45,8 @@ impl Served {
         kill_process(Pid::from_child(&child), signal).unwrap();
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "", "nothing more on stdout");
-        Ran::ended(child)
+        let ran = Ran::ended(child);
+        Ran { stdout: rest, ..ran }
     }
 }
 
@@ -80,6 +80,7 @@ fn the_first_line_is_the_url_and_the_rest_is_what_to_use_with_it() {
     let ran = visitor.run(["status"].into_iter().chain(flags)).exits(1);
     says(&ran.stdout, &["SANDBOX · subnet 81", "64 uids", "you: uid 42, validators still read your old key"]);
     let over = served.end(Signal::TERM).exits(0);
+    assert_eq!(over.stdout, "", "nothing more is said on stdout");
     says(&over.stderr, &["SANDBOX served", "requests", "round trips"]);
 }
 

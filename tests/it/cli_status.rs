@@ -66,7 +66,13 @@ fn a_row_has_every_field_of_the_contract() {
         has_keys(row, &["uid", "hotkey", "role", "own", "commitment", "drift"]);
         assert_eq!(row["uid"], uid);
         assert_eq!(row["hotkey"], hotkey(u16::try_from(uid).unwrap()).to_string());
-        let role = if uid == 0 { "trainer" } else if uid < 16 { "validator" } else { "miner" };
+        let role = if uid == 0 {
+            "trainer"
+        } else if uid < 16 {
+            "validator"
+        } else {
+            "miner"
+        };
         assert_eq!(row["role"], role, "uid {uid}");
         assert_eq!(row["own"], uid == 42, "uid {uid}");
         assert_eq!(row["drift"].is_null(), uid != 42, "only the own row is compared");
@@ -251,7 +257,10 @@ fn several_fields_are_counted_and_the_first_is_the_one_that_is_read() {
     ]);
     let rows = &json(&house, &node)["rows"];
     assert_eq!((&rows[90]["commitment"]["fields"], &rows[90]["commitment"]["state"]), (&json!(2), &json!("readable")));
-    assert_eq!((&rows[91]["commitment"]["fields"], &rows[91]["commitment"]["state"]), (&json!(2), &json!("unreadable")));
+    assert_eq!(
+        (&rows[91]["commitment"]["fields"], &rows[91]["commitment"]["state"]),
+        (&json!(2), &json!("unreadable"))
+    );
 }
 
 #[test]

@@ -250,9 +250,8 @@ fn space_holds_the_table_still_and_lets_changes_in_again() {
     console.shows("○ 1 none");
     console.keys(" ");
     console.shows("Frozen");
-    let spec = grail_console::sandbox::CommitmentSpec::raw(
-        grail_console::sandbox::Credentials::of(11, 0).read_commitment(),
-    );
+    let spec =
+        grail_console::sandbox::CommitmentSpec::raw(grail_console::sandbox::Credentials::of(11, 0).read_commitment());
     node.commit([(11, spec)]);
     console.shows("1 row changed since");
     console.shows("○ 1 none");
@@ -375,7 +374,8 @@ fn a_node_that_is_killed_and_restarted_is_live_again_by_itself() {
     let screen = console.shows("Connection lost");
     says(&screen, &["256 uids", "✓ 248 readable", "✓ readable", "tries now"]);
     node.wait(node.sandbox().faults().accept_connections()).unwrap();
-    let screen = console.until("to be live again", |screen| screen.contains("● live") && !screen.contains("Connection lost"));
+    let screen =
+        console.until("to be live again", |screen| screen.contains("● live") && !screen.contains("Connection lost"));
     says(&screen, &["256 uids", "✓ 248 readable"]);
     console.keys("q");
     let left = console.left();

@@ -81,11 +81,8 @@ impl Pty {
 
     pub fn spawn(size: (u16, u16), command: CommandBuilder) -> Self {
         let pair = native_pty_system().openpty(pty_size(size)).unwrap();
-        let shown = Shown {
-            screen: vt100::Parser::new(cells(size.1), cells(size.0), 0),
-            bytes: Vec::new(),
-            seen: Vec::new(),
-        };
+        let shown =
+            Shown { screen: vt100::Parser::new(cells(size.1), cells(size.0), 0), bytes: Vec::new(), seen: Vec::new() };
         let shared = Arc::new(Shared { shown: Mutex::new(Some(shown)), news: Condvar::new() });
         let before = termios(&*pair.master);
         let (out, sink) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&shared));
@@ -114,11 +111,6 @@ impl Pty {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
-    }
-
-    /// What stands on the screen.
-    pub fn screen(&self) -> String {
-        self.with(|shown| shown.screen.screen().contents())
     }
 
     /// Whether the console is in raw mode, as the terminal's settings say.
