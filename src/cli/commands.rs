@@ -11,6 +11,7 @@ use crate::cli::words;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
+use crate::domain::findings::Severity;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::roster::{Roster, Row, State};
 use crate::domain::untrusted::sanitize;
@@ -81,8 +82,7 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
     } else {
         output.text(&words::show(&found.snapshot, row))
     };
-    let finding = row.state() == State::Unreadable || row.drifts();
-    printed_or(output, printed, if finding { Exit::Finding } else { Exit::Healthy })
+    printed_or(output, printed, if is_finding(row) { Exit::Finding } else { Exit::Healthy })
 }
 
 /// `doctor`
@@ -130,10 +130,15 @@ fn printed_or(output: Output, printed: std::io::Result<()>, exit: Exit) -> Exit 
     }
 }
 
-/// Drift or an unreadable own commitment is a finding; without a hotkey of our own there is none.
+/// Only the own row can be a finding of `status`; without a hotkey of our own there is none.
 fn own_exit(roster: &Roster) -> Exit {
-    let trouble = |row: &Row| row.drifts() || row.state() == State::Unreadable;
-    if roster.own().is_some_and(trouble) { Exit::Finding } else { Exit::Healthy }
+    if roster.own().is_some_and(is_finding) { Exit::Finding } else { Exit::Healthy }
+}
+
+/// An unreadable commitment, drift, or a write key that is published or about to be.
+fn is_finding(row: &Row) -> bool {
+    let grave = row.drift.as_ref().is_some_and(|drift| drift.consequence.severity == Severity::Danger);
+    row.state() == State::Unreadable || row.drifts() || grave
 }
 
 enum Who {

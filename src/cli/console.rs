@@ -141,7 +141,7 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
         own_news,
         logs: log_source(logs),
         reconnect: Box::new(move || reconnect.notify_one()),
-        keep: Arc::new(move |snapshot| disk.remember(snapshot, now_ms())),
+        keep: Arc::new(move |snapshot| drop(disk.remember(snapshot, now_ms()))),
         now_ms: Box::new(now_ms),
     }
 }

@@ -35,13 +35,10 @@ pub fn harden_process() {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     install_panic_hook();
     let environment = Environment::from_os(std::env::vars_os());
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let given: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&given) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Nobody is left to tell when the terminal is gone.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Healthy };
-        }
+        Err(error) => return misused(&error, &given, &environment),
     };
     let output = Output::new(arguments.connection.json, &environment);
     let result = match arguments.command {
@@ -56,6 +53,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Exit::Usage
         }
     }
+}
+
+/// Help and version on stdout; what clap did not understand on stderr, or as a document when the rest asks for JSON.
+fn misused(error: &clap::Error, given: &[OsString], environment: &Environment) -> Exit {
+    if !error.use_stderr() {
+        // Nobody is left to tell when the terminal is gone.
+        let _ = error.print();
+        return Exit::Healthy;
+    }
+    let output = Output::new(given.iter().any(|argument| argument == "--json"), environment);
+    let message = error.to_string();
+    if output.is_json() {
+        output.error(message.trim_end(), Exit::Usage);
+    } else {
+        // It repeats the argument, which may have come from anywhere.
+        output.remark(&crate::logs::redacted(&sanitize_lines(message.trim_end(), 2_000)));
+    }
+    Exit::Usage
 }
 
 fn in_runtime(command: Option<Command>, connection: &Connection, environment: &Environment, output: Output) -> Exit {

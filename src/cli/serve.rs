@@ -1,5 +1,7 @@
 //! `sandbox`: the practice subnet, for the console in this process or for other clients.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,7 +23,7 @@ struct ServeDocument {
     genesis: BlockHash,
     netuid: u16,
     scenario: String,
-    environment: Vec<(&'static str, String)>,
+    environment: BTreeMap<&'static str, String>,
     #[serde(flatten)]
     operator: Option<OperatorDocument>,
 }
@@ -126,7 +128,7 @@ fn document(
         genesis: SANDBOX_GENESIS,
         netuid: NETUID,
         scenario: arguments.scenario.clone(),
-        environment,
+        environment: environment.into_iter().collect(),
         operator: sandbox.operator().map(operator_document),
     }
 }

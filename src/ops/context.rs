@@ -125,16 +125,17 @@ impl Disk {
         opened.map_err(|error| tracing::warn!("last snapshots: {error}")).ok()
     }
 
-    /// Keeps a snapshot for the next start. A failure is logged and changes nothing else.
-    pub fn remember(&self, snapshot: &SubnetSnapshot, now_ms: u64) {
-        let Some(snapshots) = self.snapshots() else { return };
+    /// Keeps a snapshot for the next start. A failure is logged and told, and changes nothing else.
+    pub fn remember(&self, snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
+        let state = self.state.as_ref()?;
         let chain = &snapshot.chain;
-        let kept = snapshots
-            .keep(chain.genesis, snapshot.netuid, snapshot, now_ms)
-            .and_then(|()| snapshots.note_genesis(&chain.endpoint, chain.genesis));
-        if let Err(error) = kept {
-            tracing::warn!("the last snapshot was not kept: {error}");
-        }
+        let kept = state.snapshots().and_then(|snapshots| {
+            snapshots.keep(chain.genesis, snapshot.netuid, snapshot, now_ms)?;
+            snapshots.note_genesis(&chain.endpoint, chain.genesis)
+        });
+        let error = kept.err()?;
+        tracing::warn!("the last snapshot was not kept: {error}");
+        Some(without_disk("state directory", &error))
     }
 
     /// The snapshot that the last session left of a subnet, by the network's pinned genesis or by what was found at its

@@ -118,6 +118,7 @@ pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagno
     let answer = if ask_chain { Some(survey(context, now_ms).await) } else { None };
     let found = answer.as_ref().and_then(|answer| answer.as_ref().ok());
     findings.extend(found.and_then(|found| of_own_row(context, found)));
+    findings.extend(found.and_then(|found| found.unkept.clone()));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Diagnosis {
         settings: settings(context),

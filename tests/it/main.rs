@@ -2,12 +2,19 @@
 #![allow(missing_docs, clippy::missing_panics_doc)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod canary;
 mod chain_errors;
 mod chain_events;
 mod chain_feed;
 mod chain_lies;
 mod chain_snapshot;
 mod chain_tls;
+mod cli_doctor;
+mod cli_faults;
+mod cli_misc;
+mod cli_sandbox;
+mod cli_show;
+mod cli_status;
 mod config_dotenv;
 mod config_settings;
 mod domain_account;
@@ -24,10 +31,12 @@ mod domain_text;
 mod domain_untrusted;
 mod layers;
 mod logs_lines;
+mod pty_console;
 mod readme;
 mod sandbox_faults;
 mod sandbox_node;
 mod state_files;
+mod support;
 mod tui_fixtures;
 mod tui_pty;
 mod tui_runner;

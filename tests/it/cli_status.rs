@@ -1,0 +1,382 @@
+//! `status`: the contract of its JSON field by field, its text, and what its exit code says.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use grail_console::sandbox::{CommitmentSpec, Credentials, Field, HashKind, OPERATOR_UID, SANDBOX_GENESIS, hotkey};
+use serde_json::{Value, json};
+
+use crate::support::house::{House, Ran, is_plain, says};
+use crate::support::node::{Node, line};
+use crate::support::pty::Pty;
+
+fn as_operator(house: &House, node: &Node, words: &[&str]) -> Ran {
+    house.run(line(words, &node.operator_flags()))
+}
+
+fn json(house: &House, node: &Node) -> Value {
+    house.run(line(&["status", "--json"], &node.flags())).exits(0).json()
+}
+
+fn own_row(document: &Value) -> &Value {
+    let own: Vec<_> = document["rows"].as_array().unwrap().iter().filter(|row| row["own"] == true).collect();
+    assert_eq!(own.len(), 1);
+    own[0]
+}
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[track_caller]
+fn has_keys(value: &Value, contract: &[&str]) {
+    let missing: Vec<_> = contract.iter().filter(|key| !keys(value).contains(*key)).collect();
+    assert!(missing.is_empty(), "{missing:?} missing in {value}");
+}
+
+#[test]
+fn the_document_says_which_chain_and_which_finalized_block_it_is_about() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let finalized = node.sandbox().finalized();
+    let document = json(&house, &node);
+    assert_eq!(document["schema"], "grail-console/status/1");
+    assert_eq!(document["netuid"], 81);
+    let network = json!({
+        "name": "SANDBOX",
+        "endpoint": node.url(),
+        "genesis": format!("0x{}", hex::encode(SANDBOX_GENESIS)),
+        "spec_version": 365,
+    });
+    assert_eq!(document["network"], network);
+    let block = &document["block"];
+    assert_eq!(block["number"], u64::from(finalized.number()));
+    assert_eq!(block["hash"], format!("0x{}", hex::encode(finalized.hash)));
+    assert_eq!(block["finalized"], true);
+    assert!(block["timestamp_ms"].as_u64().unwrap() > 1_700_000_000_000);
+}
+
+#[test]
+fn a_row_has_every_field_of_the_contract() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let document = as_operator(&house, &node, &["status", "--json"]).exits(0).json();
+    let rows = document["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 256);
+    for (uid, row) in rows.iter().enumerate() {
+        has_keys(row, &["uid", "hotkey", "role", "own", "commitment", "drift"]);
+        assert_eq!(row["uid"], uid);
+        assert_eq!(row["hotkey"], hotkey(u16::try_from(uid).unwrap()).to_string());
+        let role = if uid == 0 {
+            "trainer"
+        } else if uid < 16 {
+            "validator"
+        } else {
+            "miner"
+        };
+        assert_eq!(row["role"], role, "uid {uid}");
+        assert_eq!(row["own"], uid == 42, "uid {uid}");
+        assert_eq!(row["drift"].is_null(), uid != 42, "only the own row is compared");
+    }
+}
+
+#[test]
+fn a_readable_commitment_is_told_in_full_but_for_its_secret() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let document = json(&house, &node);
+    let (head, commitment) = (document["block"]["number"].as_u64().unwrap(), &document["rows"][7]["commitment"]);
+    let theirs = Credentials::of(7, 0);
+    has_keys(commitment, &["state", "reason", "block", "age_blocks", "predates_registration", "fields", "shape"]);
+    assert_eq!(commitment["state"], "readable");
+    assert_eq!(commitment["reason"], Value::Null);
+    assert_eq!(commitment["fields"], 1);
+    assert_eq!(commitment["locator"], theirs.account);
+    assert_eq!(commitment["read_key_id"], theirs.read_key_id);
+    assert_eq!(commitment["shape"], "r2");
+    assert_eq!(commitment["predates_registration"], false);
+    assert_eq!(commitment["age_blocks"].as_u64().unwrap(), head - commitment["block"].as_u64().unwrap());
+    assert!(!document.to_string().contains(theirs.read_secret.expose()));
+}
+
+#[test]
+fn who_never_committed_is_none_and_has_neither_block_nor_reason() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let document = json(&house, &node);
+    let commitment = &document["rows"][11]["commitment"];
+    assert_eq!(commitment["state"], "none");
+    assert_eq!(commitment["fields"], 0);
+    for absent in ["reason", "block", "age_blocks", "locator", "read_key_id", "shape"] {
+        assert_eq!(commitment[absent], Value::Null, "{absent}");
+    }
+}
+
+#[test]
+fn the_summary_counts_the_rows_and_the_ex_members() {
+    for scenario in ["healthy", "drift", "legacy", "first-run", "hostile"] {
+        let (house, node) = (House::new(), Node::start(scenario));
+        let document = json(&house, &node);
+        let of = |state: &str| {
+            let rows = document["rows"].as_array().unwrap();
+            rows.iter().filter(|row| row["commitment"]["state"] == state).count()
+        };
+        let orphans = document["orphans"].as_array().unwrap();
+        let counted = json!({
+            "uids": 256, "readable": of("readable"), "unreadable": of("unreadable"), "none": of("none"),
+            "orphans": orphans.len(),
+        });
+        assert_eq!(document["summary"], counted, "{scenario}");
+        assert_eq!(of("readable") + of("unreadable") + of("none"), 256, "{scenario}");
+        assert!(!orphans.is_empty(), "{scenario}");
+        assert!(orphans.iter().all(|row| row["uid"].is_null() && row["role"].is_null()), "{scenario}");
+        assert!(orphans.iter().all(|row| row["commitment"]["state"] == "readable"), "{scenario}");
+    }
+}
+
+#[test]
+fn a_commitment_that_is_the_local_one_matches_and_is_healthy() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let document = as_operator(&house, &node, &["status", "--json"]).exits(0).json();
+    let drift = &own_row(&document)["drift"];
+    assert_eq!(drift["state"], "match");
+    assert_eq!(drift["fields"], json!({ "locator": "equal", "read_key_id": "equal", "read_secret": "equal" }));
+}
+
+#[test]
+fn an_old_key_on_chain_is_drift_and_a_finding() {
+    let (house, node) = (House::new(), Node::start("drift"));
+    let document = as_operator(&house, &node, &["status", "--json"]).exits(1).json();
+    let drift = &own_row(&document)["drift"];
+    assert_eq!(drift["state"], "drift");
+    assert_eq!(drift["fields"], json!({ "locator": "equal", "read_key_id": "differs", "read_secret": "differs" }));
+    let text = as_operator(&house, &node, &["status"]).exits(1).stdout;
+    says(&text, &["you: uid 42, validators still read your old key", "▲ drift"]);
+}
+
+#[test]
+fn without_a_local_read_pair_the_coming_publication_of_the_write_key_is_a_finding() {
+    let (house, node) = (House::new(), Node::start("legacy"));
+    let document = as_operator(&house, &node, &["status", "--json"]).exits(1).json();
+    let drift = &own_row(&document)["drift"];
+    assert_eq!(drift["state"], "unknown");
+    let fields = json!({ "locator": "equal", "read_key_id": "local_missing", "read_secret": "local_missing" });
+    assert_eq!(drift["fields"], fields);
+    let text = as_operator(&house, &node, &["status"]).exits(1).stdout;
+    says(&text, &["next GRAIL start PUBLISHES YOUR WRITE KEY"]);
+}
+
+#[test]
+fn a_published_write_key_is_a_finding_whatever_is_configured() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let published = Credentials::of(OPERATOR_UID, 0).write_commitment();
+    node.commit([(OPERATOR_UID, CommitmentSpec::raw(published))]);
+    let ran = as_operator(&house, &node, &["status"]).exits(1);
+    says(&ran.stdout, &["your WRITE key is published"]);
+}
+
+#[test]
+fn a_missing_own_commitment_is_drift_when_there_is_something_to_commit() {
+    let (house, node) = (House::new(), Node::start("first-run"));
+    let env = house.write("work/grail.env", env_of(&Credentials::of(OPERATOR_UID, 0)));
+    let own = ["--hotkey".to_owned(), hotkey(OPERATOR_UID).to_string(), "--env-file".to_owned(), path(&env)];
+    let flags: Vec<_> = node.flags().into_iter().chain(own).collect();
+    let document = house.run(line(&["status", "--json"], &flags)).exits(1).json();
+    let fields = json!({ "locator": "chain_missing", "read_key_id": "chain_missing", "read_secret": "chain_missing" });
+    assert_eq!(own_row(&document)["drift"]["state"], "drift");
+    assert_eq!(own_row(&document)["drift"]["fields"], fields);
+}
+
+#[test]
+fn an_unreadable_own_commitment_is_a_finding() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    node.commit([(OPERATOR_UID, CommitmentSpec::raw("x".repeat(127)))]);
+    let document = as_operator(&house, &node, &["status", "--json"]).exits(1).json();
+    assert_eq!(own_row(&document)["commitment"]["reason"], "wrong_length");
+    says(&as_operator(&house, &node, &["status"]).exits(1).stdout, &["you: uid 42, unreadable, validators skip you"]);
+}
+
+#[test]
+fn somebody_who_only_watches_gets_rows_without_a_comparison() {
+    let (house, node) = (House::new(), Node::start("first-run"));
+    let document = json(&house, &node);
+    let rows = document["rows"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["own"] == false && row["drift"].is_null()));
+    let text = house.run(line(&["status"], &node.flags())).exits(0).stdout;
+    says(&text, &["no own hotkey configured", "--wallet and --hotkey"]);
+}
+
+#[test]
+fn every_way_in_which_grail_drops_a_commitment_has_its_reason() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let of = |field: Field| CommitmentSpec::Fields(vec![field]);
+    let mut not_utf8 = vec![b'a'; 128];
+    not_utf8[5] = 0xff;
+    let blank_key = format!("{:32}{:32}{}", "bucket", "", "s".repeat(64));
+    let odd = [
+        ("no_field", CommitmentSpec::Fields(Vec::new())),
+        ("no_bytes", of(Field::None)),
+        ("no_bytes", of(Field::ResetBondsFlag)),
+        ("hash", of(Field::Hash(HashKind::Sha256, [7; 32]))),
+        ("hash", of(Field::Hash(HashKind::Keccak256, [7; 32]))),
+        ("timelock", of(Field::Timelock { encrypted: vec![1, 2, 3], round: 9 })),
+        ("wrong_length", CommitmentSpec::raw("too short")),
+        ("wrong_length", of(Field::BigRaw(vec![b'a'; 200]))),
+        ("not_utf8", of(Field::Raw(not_utf8))),
+        ("blank_part", CommitmentSpec::raw(blank_key)),
+        ("undecodable", CommitmentSpec::Stored(vec![1, 2, 3])),
+    ];
+    node.commit((100..).zip(odd.iter().map(|(_, spec)| spec.clone())));
+    let document = json(&house, &node);
+    for (uid, (reason, spec)) in (100..).zip(&odd) {
+        let commitment = &document["rows"][uid]["commitment"];
+        assert_eq!(commitment["state"], "unreadable", "{spec:?}");
+        assert_eq!(commitment["reason"], *reason, "{spec:?}");
+        assert!(commitment["locator"].is_null() && commitment["shape"].is_null(), "{spec:?}");
+    }
+    assert_eq!(document["summary"]["unreadable"], odd.len());
+}
+
+#[test]
+fn a_readable_commitment_of_another_shape_is_foreign() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let of_aws = format!("{:32}{:32}{:64}", "my-bucket", "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG");
+    node.commit([(77, CommitmentSpec::raw(of_aws))]);
+    let commitment = &json(&house, &node)["rows"][77]["commitment"];
+    assert_eq!(commitment["state"], "readable");
+    assert_eq!(commitment["shape"], "foreign");
+    assert_eq!(commitment["locator"], "my-bucket");
+    assert_eq!(commitment["read_key_id"], "AKIAIOSFODNN7EXAMPLE");
+}
+
+#[test]
+fn several_fields_are_counted_and_the_first_is_the_one_that_is_read() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let readable = Field::Raw(Credentials::of(90, 0).read_commitment().into_bytes());
+    let other = Field::Raw(b"something else".to_vec());
+    node.commit([
+        (90, CommitmentSpec::Fields(vec![readable.clone(), other.clone()])),
+        (91, CommitmentSpec::Fields(vec![other, readable])),
+    ]);
+    let rows = &json(&house, &node)["rows"];
+    assert_eq!((&rows[90]["commitment"]["fields"], &rows[90]["commitment"]["state"]), (&json!(2), &json!("readable")));
+    assert_eq!(
+        (&rows[91]["commitment"]["fields"], &rows[91]["commitment"]["state"]),
+        (&json!(2), &json!("unreadable"))
+    );
+}
+
+#[test]
+fn a_commitment_from_before_the_registration_says_so() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    node.sandbox().register(50, hotkey(50));
+    node.blocks(3);
+    let rows = &json(&house, &node)["rows"];
+    assert_eq!(rows[50]["commitment"]["predates_registration"], true);
+    assert_eq!(rows[51]["commitment"]["predates_registration"], false);
+    let text = house.run(line(&["status"], &node.flags())).exits(0).stdout;
+    let of_50 = text.lines().find(|line| line.starts_with("50 ")).unwrap();
+    says(of_50, &["before this registration"]);
+}
+
+#[test]
+fn a_filter_picks_rows_and_the_summary_still_counts_all() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let filtered = |filter: &str| {
+        let ran = as_operator(&house, &node, &["status", "--json", "--filter", filter]).exits(0);
+        let document = ran.json();
+        assert_eq!(document["summary"]["uids"], 256);
+        let uids = document["rows"].as_array().unwrap().iter().map(|row| row["uid"].as_u64().unwrap());
+        (uids.collect::<Vec<_>>(), document["orphans"].as_array().unwrap().len())
+    };
+    assert_eq!(filtered("state:none"), (vec![11, 23, 64, 99, 130, 171, 202, 240], 0));
+    assert_eq!(filtered("role:trainer"), (vec![0], 0));
+    assert_eq!(filtered("own:yes"), (vec![42], 0));
+    assert_eq!(filtered("state:orphan"), (vec![], 2));
+    assert_eq!(filtered("role:validator state:none"), (vec![11], 0));
+    assert_eq!(filtered(&hotkey(9).to_string()), (vec![9], 0));
+    let text = as_operator(&house, &node, &["status", "--filter", "state:unreadable"]).exits(0).stdout;
+    says(&text, &["no row matches"]);
+}
+
+#[test]
+fn a_filter_that_means_nothing_names_what_there_is() {
+    let (house, node) = (House::new(), Node::with_uids("healthy", 64));
+    let ran = as_operator(&house, &node, &["status", "--filter", "state:broken"]).exits(2);
+    says(ran.error(), &["--filter", "state:broken is unknown", "unreadable"]);
+    let ran = as_operator(&house, &node, &["status", "--filter", "stake:5"]).exits(2);
+    says(ran.error(), &["there is no filter stake:", "state:", "role:"]);
+}
+
+#[test]
+fn the_text_names_network_block_counts_and_every_row_with_its_word() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    let text = as_operator(&house, &node, &["status"]).exits(0).stdout;
+    says(&text, &["SANDBOX · subnet 81", "finalized", node.url(), "spec 365"]);
+    says(&text, &["256 uids", "✓ 248 readable", "✗ 0 unreadable", "○ 8 none", "+ 2 ex-members"]);
+    says(&text, &["UID", "HOTKEY", "ROLE", "COMMITMENT", "READ KEY", "SET AT"]);
+    says(&text, &["you: uid 42, chain and local agree"]);
+    let words = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{text}"));
+    says(words("0 "), &["trainer", "✓ readable"]);
+    says(words("11 "), &["validator", "○ none", "never"]);
+    says(words("42 "), &["● you", "✓ readable"]);
+    assert_eq!(text.lines().filter(|line| line.starts_with("+ ") && line.contains("ex-member")).count(), 2);
+}
+
+#[test]
+fn piped_text_holds_no_escape_sequence() {
+    let (house, node) = (House::new(), Node::start("hostile"));
+    is_plain(&as_operator(&house, &node, &["status"]).stdout);
+    is_plain(&as_operator(&house, &node, &["status", "--json"]).stdout);
+}
+
+#[test]
+fn on_a_terminal_there_is_colour_unless_somebody_objects() {
+    let node = Node::with_uids("healthy", 12);
+    let written = |house: House| {
+        let left = Pty::open(&house, line(&["status"], &node.flags())).left();
+        assert_eq!(left.status.exit_code(), 0, "{}", left.screen);
+        says(&left.screen, &["12 uids", "readable"]);
+        left.bytes.contains(&0x1b)
+    };
+    assert!(written(House::new()), "an ordinary terminal is shown colours");
+    assert!(!written(House::new().with("NO_COLOR", "1")));
+    assert!(!written(House::new().with("TERM", "dumb")));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let (house, node) = (House::new(), Node::start("healthy"));
+    for words in [&["status"][..], &["status", "--json"]] {
+        let mut command = house.console(line(words, &node.operator_flags()));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        assert!(!first.is_empty());
+        let ran = Ran::ended(child).exits(0);
+        assert_eq!(ran.stderr, "");
+    }
+}
+
+#[test]
+fn an_own_hotkey_that_is_not_on_the_subnet_is_said() {
+    let (house, node) = (House::new(), Node::with_uids("healthy", 64));
+    let stranger = ["--hotkey".to_owned(), hotkey(200).to_string()];
+    let flags: Vec<_> = node.flags().into_iter().chain(stranger).collect();
+    says(&house.run(line(&["status"], &flags)).stdout, &["is not registered on this subnet"]);
+}
+
+/// A `.env` with both pairs.
+pub fn env_of(credentials: &Credentials) -> String {
+    let lines = [
+        ("BT_NETUID", "81"),
+        ("R2_ACCOUNT_ID", credentials.account.as_str()),
+        ("R2_BUCKET_ID", credentials.account.as_str()),
+        ("R2_READ_ACCESS_KEY_ID", credentials.read_key_id.as_str()),
+        ("R2_READ_SECRET_ACCESS_KEY", credentials.read_secret.expose()),
+        ("R2_WRITE_ACCESS_KEY_ID", credentials.write_key_id.as_str()),
+        ("R2_WRITE_SECRET_ACCESS_KEY", credentials.write_secret.expose()),
+    ];
+    lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+}
+
+pub fn path(path: &std::path::Path) -> String {
+    path.to_str().unwrap().to_owned()
+}

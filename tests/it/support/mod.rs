@@ -1,0 +1,10 @@
+//! Shared plumbing of the tests that run the real binary: a home of its own, a practice node, a terminal.
+
+pub mod house;
+pub mod node;
+pub mod pty;
+
+use std::time::Duration;
+
+/// How long anything may take before a test gives up. Nothing waits this long unless it hangs.
+pub const DEADLINE: Duration = Duration::from_secs(120);
