@@ -133,7 +133,7 @@ impl RowDocument {
             own: row.own,
             registered_at: row.registered_at,
             commitment: CommitmentDocument::of(row, head),
-            drift: row.drift.as_ref().map(DriftDocument::from),
+            drift: row.drift.as_deref().map(DriftDocument::from),
         }
     }
 }
