@@ -99,6 +99,9 @@ impl Table {
             held.snapshot = Some(snapshot);
             return false;
         }
+        // The old ones go first: what 65,536 uids take would otherwise be held twice.
+        self.snapshot = None;
+        self.roster = Arc::default();
         self.put(Roster::join(&snapshot, own));
         self.snapshot = Some(Arc::from(snapshot));
         self.origin = origin;

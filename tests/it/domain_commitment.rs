@@ -1,7 +1,9 @@
 //! The codec: every named state, GRAIL's rule by difference, exact bytes in writing.
 
 use grail_console::domain::account::AccessKeyId;
-use grail_console::domain::commitment::{Commitment, Parts, Payload, Reading, Reason, Shape, Stored, read, read_bytes};
+use grail_console::domain::commitment::{
+    Commitment, MaskedBytes, Parts, Payload, Reading, Reason, Shape, Stored, read, read_bytes,
+};
 use grail_console::domain::credentials::{CommitmentBytes, CredentialsError, ReadCredentials, Variable};
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::untrusted::Untrusted;
@@ -131,6 +133,18 @@ fn the_dump_masks_whatever_could_be_a_key_and_shows_what_spoils_one() {
         dump.iter().enumerate().filter(|(i, b)| *i >= 64 && b.is_some()).map(|(i, _)| i).collect::<Vec<_>>(),
         [100]
     );
+}
+
+#[test]
+fn a_kept_dump_comes_back_as_it_was_and_one_that_was_tampered_with_comes_back_masked() {
+    let mut bytes = laid_out(ACCOUNT, KEY_ID, SECRET);
+    bytes[100] = 0xff;
+    let dump = MaskedBytes::of(&bytes);
+    let kept = serde_json::to_string(&dump).unwrap();
+    assert!(!kept.contains(&hex::encode(&SECRET[..8])), "{kept}");
+    assert_eq!(serde_json::from_str::<MaskedBytes>(&kept).unwrap(), dump);
+    let tampered = serde_json::to_string(&hex::encode(&bytes)).unwrap();
+    assert_eq!(serde_json::from_str::<MaskedBytes>(&tampered).unwrap(), dump);
 }
 
 fn every_payload() -> impl Strategy<Value = Payload> {
