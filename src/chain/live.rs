@@ -5,10 +5,12 @@
 //! height is finalized. What a subscription cannot tell (blocks that the node skipped, a runtime upgrade, uids that
 //! vanished) makes the whole subnet be read again, at a finalized block, beside the table that stays.
 
+use std::collections::VecDeque;
+use std::future::ready;
 use std::time::Duration;
 
-use futures::stream::{FuturesOrdered, SelectAll};
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
+use futures::stream::SelectAll;
 use parity_scale_codec::Encode;
 use sp_crypto_hashing::blake2_256;
 use subxt_rpcs::Error as RpcError;
@@ -102,6 +104,7 @@ enum Woken {
     Changes(Option<Result<ChangeSet, RpcError>>),
     Best(Option<Result<Header, RpcError>>),
     Finalized(Option<Result<Header, RpcError>>),
+    Leisure,
     Tick,
 }
 
@@ -112,14 +115,17 @@ struct Live<'f> {
     table: Table,
     progress: Progress,
     changes: SelectAll<RpcSubscription<ChangeSet>>,
+    /// What is still to be subscribed to, chunk by chunk.
+    unwatched: VecDeque<Vec<Watch>>,
     best: RpcSubscription<Header>,
     finalized: RpcSubscription<Header>,
     versions: RpcSubscription<RuntimeVersion>,
 }
 
 impl<'f> Live<'f> {
-    /// Subscribes to everything; the storage subscriptions begin by telling the best block's values, which closes the
-    /// gap between it and the finalized one that was read.
+    /// Subscribes to heads and to the first chunk of storage, which is all of an ordinary subnet; the others follow one
+    /// after the other. Each begins by telling the best block's values, which closes the gap between that block and the
+    /// finalized one that was read. Asked for together, those of 65,536 uids would all wait in memory.
     async fn begin(
         context: Context<'f>,
         session: Session,
@@ -127,13 +133,28 @@ impl<'f> Live<'f> {
         mut table: Table,
         progress: Progress,
     ) -> Result<Self, Stop> {
-        let (changes, best, finalized, versions) = tokio::try_join!(
-            watch_all(&session, &mut table),
+        let mut unwatched = everything(&session, &mut table);
+        let (first, best, finalized, versions) = tokio::try_join!(
+            watch(&session, &table, unwatched.pop_front().unwrap_or_default()),
             session.best_heads(),
             session.finalized_heads(),
             session.runtime_versions()
         )?;
-        Ok(Self { context, session, greeting, table, progress, changes, best, finalized, versions })
+        let changes = SelectAll::from_iter([first]);
+        Ok(Self { context, session, greeting, table, progress, changes, unwatched, best, finalized, versions })
+    }
+
+    /// Has all subscriptions of storage made anew, as few as can be.
+    fn watch_all(&mut self) {
+        self.changes.clear();
+        self.unwatched = everything(&self.session, &mut self.table);
+    }
+
+    async fn watch_next(&mut self) -> Result<(), Stop> {
+        if let Some(chunk) = self.unwatched.pop_front() {
+            self.changes.push(watch(&self.session, &self.table, chunk).await?);
+        }
+        Ok(())
     }
 
     async fn follow(&mut self) -> Stop {
@@ -147,17 +168,19 @@ impl<'f> Live<'f> {
     async fn step(&mut self) -> Result<(), Stop> {
         let tick = sleep_until(self.next_tick());
         let events = self.context.events;
-        // Versions first: an upgrade must be known before values written by it are read.
+        // Versions first: an upgrade must be known before values written by it are read. More is asked for only when
+        // what came is dealt with.
         let woken = tokio::select! {
             biased;
             () = events.closed() => return Err(Stop::Unheard),
             version = self.versions.next() => Woken::Version(version),
             best = self.best.next() => Woken::Best(best),
-            changes = self.changes.next() => Woken::Changes(changes),
+            changes = self.changes.next(), if !self.changes.is_empty() => Woken::Changes(changes),
             finalized = self.finalized.next() => Woken::Finalized(finalized),
+            () = ready(()), if !self.unwatched.is_empty() => Woken::Leisure,
             () = tick => Woken::Tick,
         };
-        if !matches!(woken, Woken::Tick) {
+        if !matches!(woken, Woken::Tick | Woken::Leisure) {
             self.progress.heard_at = Instant::now();
         }
         match woken {
@@ -179,6 +202,7 @@ impl<'f> Live<'f> {
                 let hash = BlockHash(blake2_256(&head.encode()));
                 self.on_finalized(head.number, hash).await
             }
+            Woken::Leisure => self.watch_next().await,
             Woken::Tick => self.on_tick().await,
         }
     }
@@ -239,15 +263,15 @@ impl<'f> Live<'f> {
         }
         let overlooked = self.table.overlooked();
         if overlooked.is_empty() {
-            Ok(())
-        } else if self.changes.len() >= MOST_SUBSCRIPTIONS {
-            self.changes = watch_all(&self.session, &mut self.table).await?;
-            Ok(())
+            return Ok(());
+        }
+        if self.changes.len() + self.unwatched.len() >= MOST_SUBSCRIPTIONS {
+            self.watch_all();
         } else {
             let more = self.table.expect(overlooked);
-            self.changes.extend(watch_some(&self.session, &self.table, &more).await?);
-            Ok(())
+            self.unwatched.extend(chunks(&self.session, &more));
         }
+        Ok(())
     }
 
     async fn on_finalized(&mut self, number: u64, hash: BlockHash) -> Result<(), Stop> {
@@ -284,7 +308,7 @@ impl<'f> Live<'f> {
         }
         self.table = table;
         self.context.tell(FeedEvent::Snapshot(Box::new(snapshot))).await?;
-        self.changes = watch_all(&self.session, &mut self.table).await?;
+        self.watch_all();
         Ok(())
     }
 
@@ -322,28 +346,21 @@ impl<'f> Live<'f> {
     }
 }
 
-/// Subscribes to everything that the subnet has.
-async fn watch_all(session: &Session, table: &mut Table) -> Result<SelectAll<RpcSubscription<ChangeSet>>, ChainError> {
+/// Everything that the subnet has, in the chunks in which it is subscribed to.
+fn everything(session: &Session, table: &mut Table) -> VecDeque<Vec<Watch>> {
     let overlooked = table.overlooked();
     table.expect(overlooked.into_iter().chain([Watch::Number]));
-    let all = table.followed();
-    Ok(watch_some(session, table, &all).await?.into_iter().collect())
+    chunks(session, &table.followed()).collect()
 }
 
-async fn watch_some(
-    session: &Session,
-    table: &Table,
-    watches: &[Watch],
-) -> Result<Vec<RpcSubscription<ChangeSet>>, ChainError> {
-    let chunks = watches.chunks(session.limits().chunk);
-    let subscriptions: FuturesOrdered<_> = chunks
-        .map(|chunk| {
-            let with_number = chunk.iter().chain(&[Watch::Number]);
-            let keys: Vec<Vec<u8>> = with_number.filter_map(|watch| table.keys.key(*watch)).collect();
-            async move { session.watch(&keys).await }
-        })
-        .collect();
-    subscriptions.try_collect().await
+fn chunks(session: &Session, watches: &[Watch]) -> impl Iterator<Item = Vec<Watch>> {
+    watches.chunks(session.limits().chunk).map(<[Watch]>::to_vec)
+}
+
+async fn watch(session: &Session, table: &Table, chunk: Vec<Watch>) -> Result<RpcSubscription<ChangeSet>, ChainError> {
+    let with_number = chunk.into_iter().chain([Watch::Number]);
+    let keys: Vec<Vec<u8>> = with_number.filter_map(|watch| table.keys.key(watch)).collect();
+    session.watch(&keys).await
 }
 
 /// An item of a subscription, or why there will be no more.

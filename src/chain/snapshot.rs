@@ -92,12 +92,11 @@ pub(super) async fn read(
         let (spec, schema) = schemas.at(session, greeting.genesis, believed, source).await?;
         let table = Table::new(Arc::clone(&schema), subject.netuid);
         let (holders, commitments, header) = tokio::try_join!(
-            keys_under(session, &table.keys.holders, at, MOST_UIDS),
-            keys_under(session, &table.keys.commitments, at, MOST_COMMITMENTS),
+            found_under(session, &table.keys, &table.keys.holders, at, MOST_UIDS),
+            found_under(session, &table.keys, &table.keys.commitments, at, MOST_COMMITMENTS),
             session.header(at),
         )?;
-        let keys = holders.iter().chain(&commitments);
-        let found: Vec<Watch> = keys.filter_map(|key| table.keys.watch(key)).collect();
+        let found = [holders, commitments].concat();
         let parent = BlockHash(header.parent_hash.0);
         let writer = async { if header.number == 0 { Ok(spec) } else { session.spec_version(Some(parent)).await } };
         let (writer, (table, commitments)) = tokio::try_join!(writer, values(session, table, found, at))?;
@@ -139,8 +138,11 @@ async fn values(
     let watches = table.expect(own.into_iter().chain(found).chain(registered));
     let keys = table.keys.clone();
     let limits = session.limits();
-    let chunks: Vec<Vec<Watch>> = watches.chunks(limits.chunk).map(<[Watch]>::to_vec).collect();
-    let chunks = stream::iter(chunks).map(|chunk| query(session, &keys, chunk, at));
+    let starts = (0..watches.len()).step_by(limits.chunk);
+    let chunks = stream::iter(starts).map(|start| {
+        let chunk = watches.iter().skip(start).take(limits.chunk).copied().collect();
+        query(session, &keys, chunk, at)
+    });
     let mut answers = chunks.buffer_unordered(limits.chunks_at_once);
     let mut commitments = BTreeMap::new();
     while let Some(answer) = answers.try_next().await? {
@@ -151,23 +153,32 @@ async fn values(
     Ok((table, commitments))
 }
 
-/// Every key under a prefix. A full page is followed by the next; a node that repeats itself or has no end is refused.
-async fn keys_under(session: &Session, prefix: &[u8], at: BlockHash, most: usize) -> Result<Vec<Vec<u8>>, ChainError> {
-    let mut all: Vec<Vec<u8>> = Vec::new();
+/// What there is under a prefix, in the order of the keys, which themselves are let go page by page. A full page is
+/// followed by the next; a node that repeats itself or has no end is refused.
+async fn found_under(
+    session: &Session,
+    keys: &Keys,
+    prefix: &[u8],
+    at: BlockHash,
+    most: usize,
+) -> Result<Vec<Watch>, ChainError> {
+    let (mut found, mut seen, mut last) = (Vec::new(), 0, None::<Vec<u8>>);
     loop {
-        let page = session.keys_paged(prefix, PAGE, all.last().map(Vec::as_slice), at).await?;
+        let page = session.keys_paged(prefix, PAGE, last.as_deref(), at).await?;
         let full = page.len() >= PAGE as usize;
+        seen += page.len();
         for key in page {
-            if !key.starts_with(prefix) || all.last().is_some_and(|last| *last >= key) {
+            if !key.starts_with(prefix) || last.as_ref().is_some_and(|last| *last >= key) {
                 return Err(session.malformed("state_getKeysPaged", "keys out of order or of another prefix"));
             }
-            all.push(key);
+            found.extend(keys.watch(&key));
+            last = Some(key);
         }
-        if all.len() > most {
+        if seen > most {
             return Err(session.fault(Fault::TooLarge { what: format!("more than {most} keys") }));
         }
         if !full {
-            return Ok(all);
+            return Ok(found);
         }
     }
 }

@@ -7,11 +7,12 @@ use crate::cli::args::{DoctorArguments, ShowArguments, StatusArguments};
 use crate::cli::document::{DoctorDocument, ShowDocument, StatusDocument};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
+use crate::cli::report;
 use crate::cli::words;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
-use crate::domain::findings::Severity;
+use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::roster::{Roster, Row, State};
 use crate::domain::untrusted::sanitize;
@@ -27,12 +28,10 @@ pub fn now_ms() -> u64 {
 
 /// Loads the context, or says why it cannot be.
 pub fn context(flags: &Flags, environment: &Environment, output: Output) -> Result<Context, Exit> {
-    let context = Context::load(flags, environment).map_err(|error| {
-        output.error(&error.to_string(), Exit::Usage);
-        Exit::Usage
-    })?;
-    crate::logs::redact_all(&context.configuration.secrets);
-    Ok(context)
+    Context::load(flags, environment).map_err(|error| {
+        let exit = if error.is_refusal() { Exit::Refused } else { Exit::Usage };
+        fail(output, &error.to_string(), exit)
+    })
 }
 
 /// `status`
@@ -46,12 +45,14 @@ pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &En
         Err(exit) => return exit,
     };
     let keep = |row: &Row| filter.accepts(row);
+    let findings = warnings(&context, &found);
     let printed = if output.is_json() {
-        Output::document(&StatusDocument::of(&found.snapshot, &found.roster, keep))
+        Output::document(&StatusDocument::of(&found.snapshot, &found.roster, findings, keep))
     } else {
+        remark(output, &findings);
         output.text(&words::status(&context, &found, now_ms(), keep))
     };
-    printed_or(output, printed, own_exit(&found.roster))
+    printed_or(output, printed, own_exit(&context, &found.roster))
 }
 
 /// `show`
@@ -60,7 +61,7 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
         Ok(wanted) => wanted,
         Err(message) => return fail(output, &message, Exit::Usage),
     };
-    let (_, found) = match look(flags, environment, output).await {
+    let (context, found) = match look(flags, environment, output).await {
         Ok(found) => found,
         Err(exit) => return exit,
     };
@@ -77,12 +78,14 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
         );
         return fail(output, &message, Exit::Usage);
     };
+    let findings = warnings(&context, &found);
     let printed = if output.is_json() {
-        Output::document(&ShowDocument::of(&found.snapshot, row))
+        Output::document(&ShowDocument::of(&found.snapshot, row, findings))
     } else {
+        remark(output, &findings);
         output.text(&words::show(&found.snapshot, row))
     };
-    printed_or(output, printed, if is_finding(row) { Exit::Finding } else { Exit::Healthy })
+    printed_or(output, printed, if row.own && is_finding(row) { Exit::Finding } else { Exit::Healthy })
 }
 
 /// `doctor`
@@ -93,7 +96,9 @@ pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &En
     };
     let diagnosis = diagnose(&context, !arguments.offline, now_ms()).await;
     let exit = match &diagnosis.chain {
+        ChainLine::Unreachable { about_the_chain: true, .. } => Exit::Usage,
         ChainLine::Unreachable { .. } => Exit::ChainUnreachable,
+        _ if context.own_is_missing() => Exit::Usage,
         _ if diagnosis.has_trouble() => Exit::Finding,
         _ => Exit::Healthy,
     };
@@ -130,9 +135,26 @@ fn printed_or(output: Output, printed: std::io::Result<()>, exit: Exit) -> Exit 
     }
 }
 
-/// Only the own row can be a finding of `status`; without a hotkey of our own there is none.
-fn own_exit(roster: &Roster) -> Exit {
-    if roster.own().is_some_and(is_finding) { Exit::Finding } else { Exit::Healthy }
+fn remark(output: Output, findings: &[Finding]) {
+    for finding in findings {
+        output.remark(report::finding(finding).trim_end());
+    }
+}
+
+/// What a script or a tired reader must not overlook, beside the table itself.
+fn warnings(context: &Context, found: &Survey) -> Vec<Finding> {
+    let all = context.findings.iter().chain(&found.findings);
+    all.filter(|finding| finding.severity >= Severity::Warning).cloned().collect()
+}
+
+/// Only the own row can be a finding of `status`. A hotkey that was named and not found is a matter of configuration, one
+/// that is not registered is a finding; without any there is none.
+fn own_exit(context: &Context, roster: &Roster) -> Exit {
+    if context.own_is_missing() {
+        return Exit::Usage;
+    }
+    let unregistered = context.hotkey.is_some() && roster.own().is_none_or(Row::is_orphan);
+    if unregistered || roster.own().is_some_and(is_finding) { Exit::Finding } else { Exit::Healthy }
 }
 
 /// An unreadable commitment, drift, or a write key that is published or about to be.

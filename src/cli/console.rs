@@ -20,6 +20,7 @@ use crate::domain::untrusted::Untrusted;
 use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
 use crate::ops::context::Context;
 use crate::ops::live;
+use crate::sandbox::practice_folder;
 use crate::state::Paths;
 use crate::state::atomic::PrivateDir;
 use crate::tui::keymap::KeyMap;
@@ -48,7 +49,7 @@ pub async fn open_sandbox(
         Ok(sandbox) => sandbox,
         Err(exit) => return exit,
     };
-    let home = match tempfile::Builder::new().prefix("grail-console-").tempdir() {
+    let home = match practice_folder() {
         Ok(home) => home,
         Err(error) => {
             let message =
@@ -219,7 +220,6 @@ fn own_news(context: &Context, flags: &Flags, environment: &Environment) -> mpsc
     let mut changes = live::watch_env_file(context, flags.clone(), environment.clone());
     tokio::spawn(async move {
         while let Some(context) = changes.recv().await {
-            crate::logs::redact_all(&context.configuration.secrets);
             if news.send(own_info(&context)).await.is_err() {
                 return;
             }

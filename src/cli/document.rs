@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::domain::commitment::{Commitment, Reason, Shape};
 use crate::domain::drift::{Drift, DriftFields, DriftState};
+use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
 use crate::domain::roster::{Role, Roster, Row, State, Summary};
@@ -133,7 +134,7 @@ impl RowDocument {
             own: row.own,
             registered_at: row.registered_at,
             commitment: CommitmentDocument::of(row, head),
-            drift: row.drift.as_ref().map(DriftDocument::from),
+            drift: row.drift.as_deref().map(DriftDocument::from),
         }
     }
 }
@@ -148,11 +149,12 @@ pub struct StatusDocument {
     rows: Vec<RowDocument>,
     orphans: Vec<RowDocument>,
     summary: Summary,
+    findings: Vec<Finding>,
 }
 
 impl StatusDocument {
     /// Of a snapshot and its roster; `keep` picks the rows, the summary always counts all.
-    pub fn of(snapshot: &SubnetSnapshot, roster: &Roster, keep: impl Fn(&Row) -> bool) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, roster: &Roster, findings: Vec<Finding>, keep: impl Fn(&Row) -> bool) -> Self {
         let head = snapshot.at.number;
         let documents =
             |rows: &[Row]| rows.iter().filter(|row| keep(row)).map(|row| RowDocument::of(row, head)).collect();
@@ -164,6 +166,7 @@ impl StatusDocument {
             rows: documents(&roster.rows),
             orphans: documents(&roster.orphans),
             summary: roster.summary,
+            findings,
         }
     }
 }
@@ -179,11 +182,12 @@ pub struct ShowDocument {
     variant: Option<String>,
     detail: Option<String>,
     read_secret_fingerprint: Option<String>,
+    findings: Vec<Finding>,
 }
 
 impl ShowDocument {
     /// Of one row.
-    pub fn of(snapshot: &SubnetSnapshot, row: &Row) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, row: &Row, findings: Vec<Finding>) -> Self {
         let commitment = row.commitment.as_ref();
         Self {
             schema: schema("show"),
@@ -194,6 +198,7 @@ impl ShowDocument {
             variant: commitment.map(|c| c.variant.clone()),
             detail: commitment.and_then(Commitment::unreadable).map(|u| u.detail.clone()),
             read_secret_fingerprint: commitment.and_then(Commitment::published).map(|p| p.read_secret.to_string()),
+            findings,
         }
     }
 }

@@ -85,18 +85,36 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
     let flags = flags(connection);
     let exit = runtime.block_on(async {
         match command {
-            None => console::open(&flags, environment, output).await,
             Some(Command::Sandbox(sandbox)) if sandbox.serve => serve::serve(&sandbox, output).await,
+            None | Some(Command::Sandbox(_)) if output.is_json() => {
+                output.error("the console has no JSON: use status --json, or sandbox --serve --json", Exit::Usage);
+                Exit::Usage
+            }
+            None => console::open(&flags, environment, output).await,
             Some(Command::Sandbox(sandbox)) => console::open_sandbox(&sandbox, &flags, environment, output).await,
-            Some(Command::Status(status)) => commands::status(&status, &flags, environment, output).await,
-            Some(Command::Show(show)) => commands::show(&show, &flags, environment, output).await,
-            Some(Command::Doctor(doctor)) => commands::doctor(&doctor, &flags, environment, output).await,
+            Some(Command::Status(status)) => {
+                interruptible(Box::pin(commands::status(&status, &flags, environment, output))).await
+            }
+            Some(Command::Show(show)) => {
+                interruptible(Box::pin(commands::show(&show, &flags, environment, output))).await
+            }
+            Some(Command::Doctor(doctor)) => {
+                interruptible(Box::pin(commands::doctor(&doctor, &flags, environment, output))).await
+            }
             Some(Command::Completions { .. } | Command::Man) => Exit::Healthy,
         }
     });
     // A resolver that hangs in a blocking thread must not keep the shell waiting.
     runtime.shutdown_background();
     exit
+}
+
+/// A question that is given up by ctrl-c has a code of its own.
+async fn interruptible(question: impl Future<Output = Exit>) -> Exit {
+    tokio::select! {
+        exit = question => exit,
+        Ok(()) = tokio::signal::ctrl_c() => Exit::Interrupted,
+    }
 }
 
 fn flags(connection: &Connection) -> Flags {

@@ -10,6 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::report::{BAD, paint};
 use crate::domain::environment::Environment;
 use crate::domain::untrusted::sanitize_lines;
+use crate::logs::withheld;
 
 /// Characters of one line of an error: room for any message of ours around one quoted text.
 const ERROR_LINE: usize = 2_000;
@@ -37,18 +38,18 @@ impl Output {
     pub fn document(document: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(document)?;
         text.push('\n');
-        finish(io::stdout().lock().write_all(text.as_bytes()))
+        finish(io::stdout().lock().write_all(withheld(&text).as_bytes()))
     }
 
     /// Prints text for people.
     pub fn text(self, text: &str) -> io::Result<()> {
-        finish(AutoStream::new(io::stdout(), self.color).write_all(text.as_bytes()))
+        finish(AutoStream::new(io::stdout(), self.color).write_all(withheld(text).as_bytes()))
     }
 
     /// Prints a remark beside the result, on stderr.
     pub fn remark(self, text: &str) {
         // Nobody is left to tell when stderr is gone.
-        let _ = AutoStream::new(io::stderr(), self.color).write_all(format!("{text}\n").as_bytes());
+        let _ = AutoStream::new(io::stderr(), self.color).write_all(format!("{}\n", withheld(text)).as_bytes());
     }
 
     /// Prints what went wrong: on stderr for people, as a document on stdout for scripts.

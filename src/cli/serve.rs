@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use std::path::Path;
+
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,6 +14,7 @@ use crate::cli::output::Output;
 use crate::config::Flags;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, SANDBOX, SANDBOX_GENESIS};
+use crate::domain::untrusted::sanitize;
 use crate::sandbox::{BlockTime, NETUID, Operator, Sandbox, SandboxOptions, Scenario};
 
 /// `sandbox --serve --json`
@@ -137,8 +140,8 @@ fn operator_document(operator: &Operator) -> OperatorDocument {
     OperatorDocument {
         uid: operator.uid,
         hotkey: operator.hotkey,
-        wallet_path: operator.wallet_path.display().to_string(),
-        env_file: operator.env_file.display().to_string(),
+        wallet_path: shown(&operator.wallet_path),
+        env_file: shown(&operator.env_file),
     }
 }
 
@@ -147,8 +150,13 @@ fn text(sandbox: &Sandbox, environment: &[(&'static str, String)]) -> String {
     let mut lines = vec![sandbox.url().to_owned()];
     lines.extend(environment.iter().map(|(name, value)| format!("export {name}={value}")));
     if let Some(operator) = sandbox.operator() {
-        lines.push(format!("--wallet-path {}", operator.wallet_path.display()));
-        lines.push(format!("--env-file {}", operator.env_file.display()));
+        lines.push(format!("--wallet-path {}", shown(&operator.wallet_path)));
+        lines.push(format!("--env-file {}", shown(&operator.env_file)));
     }
     lines.join("\n") + "\n"
+}
+
+/// The temporary directory is named by the environment.
+fn shown(path: &Path) -> String {
+    sanitize(&path.to_string_lossy(), 400)
 }

@@ -60,6 +60,9 @@ fn summary(roster: &Roster) -> String {
 }
 
 fn own_line(context: &Context, roster: &Roster) -> String {
+    if context.own_is_missing() {
+        return paint(WARN, "▲ you: the hotkey that is configured was not found\n");
+    }
     let Some(hotkey) = context.hotkey else {
         return paint(DIM, "no own hotkey configured: name it with --wallet and --hotkey, or --hotkey SS58\n");
     };
@@ -247,7 +250,7 @@ fn wallets(wallets: &[WalletLine]) -> String {
 fn chain(chain: &ChainLine) -> String {
     match chain {
         ChainLine::Skipped => paint(DIM, "not asked (--offline)\n"),
-        ChainLine::Unreachable { problem } => format!("{} {problem}\n", paint(BAD, "✗")),
+        ChainLine::Unreachable { problem, .. } => format!("{} {problem}\n", paint(BAD, "✗")),
         ChainLine::Reached { endpoint, spec_version, block, age_seconds: age, own } => {
             let own = own.map(|state| format!(" · own commitment: {state}")).unwrap_or_default();
             format!(

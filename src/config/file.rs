@@ -189,6 +189,10 @@ impl ConfigFile {
     /// Reads the file. One that does not exist is an empty one.
     pub fn read(path: &Path) -> Result<Self, ConfigFileError> {
         let unreadable = |error| ConfigFileError::Unreadable { path: path.to_owned(), error };
+        // Asked before opening: a pipe would wait for somebody to write.
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(unreadable(std::io::Error::other("not a regular file")));
+        }
         let file = match std::fs::File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -64,11 +64,25 @@ impl Configuration {
     ///
     /// A named `.env` that cannot be read is an error: going on without it could mean another subnet or network.
     pub fn load(flags: &Flags, environment: &Environment, file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::load_telling(flags, environment, file, |_| {})
+    }
+
+    /// [`Configuration::load`], which tells the secrets that it found before it judges anything: a judgement may quote a
+    /// value, and the value may be a secret in the wrong place.
+    pub fn load_telling(
+        flags: &Flags,
+        environment: &Environment,
+        file: Option<&Path>,
+        tell: impl Fn(&[SecretKey]),
+    ) -> Result<Self, ConfigError> {
+        tell(&local::secrets(None, environment));
         let file = file.map_or_else(|| Ok(ConfigFile::default()), ConfigFile::read)?;
         let profile = file.profile(flags.profile.as_deref())?;
         let home = environment.filled("HOME").map(PathBuf::from);
         let env_file = settings::env_file(flags, profile, home.as_deref())?;
         let dotenv = env_file.as_ref().map(|named| Dotenv::read(&named.value, environment)).transpose()?;
+        let secrets = local::secrets(dotenv.as_ref(), environment);
+        tell(&secrets);
         let places = Places { flags, dotenv: dotenv.as_ref(), environment, file: &file, profile };
         let settings = Settings::resolve(&places)?;
         let mut findings = notes::of_settings(&places, &settings);
@@ -76,7 +90,6 @@ impl Configuration {
             findings.extend(notes::readable_by_others(&named.value, dotenv));
         }
         let local = local::local_values(dotenv.as_ref(), environment);
-        let secrets = local::secrets(dotenv.as_ref(), environment);
         Ok(Self { settings, local, secrets, dotenv, keys: file.keys, findings })
     }
 }

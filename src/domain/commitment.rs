@@ -6,8 +6,10 @@
 //! error that names the field and its length.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::domain::account::{KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, is_lower_hex};
 pub use crate::domain::dump::MaskedBytes;
@@ -314,9 +316,35 @@ fn trimmed(chars: &[char]) -> String {
     chars.iter().collect::<String>().trim().to_owned()
 }
 
-/// One on-chain commitment as the console keeps it: judged, and without the secret.
+/// One on-chain commitment as the console keeps it: judged, and without the secret. Its clones are one and the same, so
+/// that snapshot, roster and changes of 65,536 uids hold it once.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Judged")]
+pub struct Commitment(Arc<Judged>);
+
+impl Deref for Commitment {
+    type Target = Judged;
+
+    fn deref(&self) -> &Judged {
+        &self.0
+    }
+}
+
+impl From<Judged> for Commitment {
+    fn from(judged: Judged) -> Self {
+        Self(Arc::new(judged))
+    }
+}
+
+impl Serialize for Commitment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+/// What a [`Commitment`] says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Commitment {
+pub struct Judged {
     /// Block number at which it was set; `None` when the value does not decode that far.
     pub block: Option<u64>,
     /// Number of fields in the registration.
@@ -342,8 +370,8 @@ pub enum Reading {
 impl Commitment {
     /// Judges a stored entry and drops its secret.
     pub fn of(stored: &Stored) -> Self {
-        match stored {
-            Stored::Registration { block, fields, .. } => Self {
+        let judged = match stored {
+            Stored::Registration { block, fields, .. } => Judged {
                 block: Some(*block),
                 fields: fields.len(),
                 variant: fields.first().map_or_else(|| "—".to_owned(), Payload::variant),
@@ -353,7 +381,7 @@ impl Commitment {
                     Err(unreadable) => Reading::Unreadable(unreadable),
                 },
             },
-            Stored::Undecodable { length, why } => Self {
+            Stored::Undecodable { length, why } => Judged {
                 block: None,
                 fields: 0,
                 variant: "—".to_owned(),
@@ -364,7 +392,8 @@ impl Commitment {
                     format!("The {length} stored bytes do not decode with this node's metadata: {}", why.shown()),
                 )),
             },
-        }
+        };
+        judged.into()
     }
 
     /// The published parts when GRAIL can read them.

@@ -1,25 +1,28 @@
 //! The hex dump of a commitment: what spoils it stays visible, what could be a key does not.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::account::{KEY_ID_CHARS, LOCATOR_CHARS};
 
+/// Where the secret of a commitment begins.
+const SECRET_FROM: usize = LOCATOR_CHARS + KEY_ID_CHARS;
+/// What stands in the place of a masked byte: itself a byte that is masked there, so that masking twice is masking once.
+const MASK: u8 = b'*';
+
 /// Bytes for the hex dump. Past byte 64, where the secret of a commitment stands, every byte that could belong to a key
 /// (printable ASCII) is masked; bytes that cannot, which are the ones to look for, stay visible.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MaskedBytes(Vec<Option<u8>>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MaskedBytes(Box<[u8]>);
 
 impl MaskedBytes {
     /// Masks a field's bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        let secret_from = LOCATOR_CHARS + KEY_ID_CHARS;
-        let mask = |(i, b): (usize, &u8)| (i < secret_from || !b.is_ascii_graphic()).then_some(*b);
-        Self(bytes.iter().enumerate().map(mask).collect())
+        Self(bytes.iter().enumerate().map(|(at, byte)| if is_masked(at, *byte) { MASK } else { *byte }).collect())
     }
 
     /// The bytes in order, `None` where one is masked.
     pub fn iter(&self) -> impl Iterator<Item = Option<u8>> + '_ {
-        self.0.iter().copied()
+        self.0.iter().enumerate().map(|(at, byte)| (!is_masked(at, *byte)).then_some(*byte))
     }
 
     /// How many bytes there are, masked ones included.
@@ -30,5 +33,24 @@ impl MaskedBytes {
     /// Whether the field carries none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+const fn is_masked(at: usize, byte: u8) -> bool {
+    at >= SECRET_FROM && byte.is_ascii_graphic()
+}
+
+/// As hexadecimal text, the masked bytes as asterisks.
+impl Serialize for MaskedBytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(&self.0))
+    }
+}
+
+/// What is read is masked once more: a file is not believed.
+impl<'de> Deserialize<'de> for MaskedBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        hex::decode(text).map(|bytes| Self::of(&bytes)).map_err(serde::de::Error::custom)
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::domain::credentials::{LocalValues, Masked, Source, Variable};
 use crate::domain::provider::Provider;
+use crate::domain::secret::SecretKey;
 
 /// One variable as GRAIL would see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,8 +41,18 @@ fn line(provider: &Provider, values: &LocalValues, variable: Variable) -> ValueL
     });
     ValueLine {
         variable,
-        shown: values.effective(variable).map(|sourced| Masked::of(variable, provider, &sourced.value)),
+        shown: values.effective(variable).map(|sourced| masked(provider, values, variable, &sourced.value)),
         source: definitions.first().map(|sourced| sourced.source),
         hidden: hidden.collect(),
+    }
+}
+
+/// An id that is the same as one of the secrets is a secret in the wrong place, whatever its shape.
+fn masked(provider: &Provider, values: &LocalValues, variable: Variable, value: &SecretKey) -> Masked {
+    let secrets = [Variable::ReadSecret, Variable::WriteSecret];
+    let same = |secret: &&Variable| values.effective(**secret).is_some_and(|other| other.value == *value);
+    match secrets.iter().find(same).filter(|_| !variable.is_secret()) {
+        Some(secret) => Masked::Misshapen { chars: value.chars(), why: format!("is the same as {secret}") },
+        None => Masked::of(variable, provider, value),
     }
 }

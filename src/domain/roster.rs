@@ -82,8 +82,8 @@ pub struct Row {
     pub commitment: Option<Commitment>,
     /// Block of its registration, where known.
     pub registered_at: Option<u64>,
-    /// Set for the own row only.
-    pub drift: Option<Drift>,
+    /// Set for the own row only; boxed, since all the other rows would carry its empty space.
+    pub drift: Option<Box<Drift>>,
 }
 
 impl Row {
@@ -194,7 +194,7 @@ fn member_row(snapshot: &SubnetSnapshot, member: &Member, own: Option<&Own>) -> 
         role: Role::of(member),
         own: own.is_some(),
         registered_at: member.registered_at,
-        drift: own.map(|own| drift::compare(commitment.as_ref(), &own.local)),
+        drift: own.map(|own| Box::new(drift::compare(commitment.as_ref(), &own.local))),
         commitment,
     }
 }
@@ -208,7 +208,7 @@ fn orphan_row(hotkey: Hotkey, commitment: &Commitment, own: Option<&Own>) -> Row
         role: Role::Miner,
         own: own.is_some(),
         registered_at: None,
-        drift: own.map(|own| drift::compare(Some(commitment), &own.local)),
+        drift: own.map(|own| Box::new(drift::compare(Some(commitment), &own.local))),
         commitment: Some(commitment.clone()),
     }
 }

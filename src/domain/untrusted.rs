@@ -19,17 +19,17 @@ pub const SHOWN_LIMIT: usize = 512;
 
 /// Bytes that somebody else wrote. Shown only through [`sanitize_bytes`].
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Untrusted(Vec<u8>);
+pub struct Untrusted(Box<[u8]>);
 
 impl Untrusted {
     /// Wraps bytes of unknown encoding, such as a chain value.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
+        Self(bytes.into().into_boxed_slice())
     }
 
     /// Wraps text whose characters are unknown, such as an RPC error message.
     pub fn from_text(text: impl Into<String>) -> Self {
-        Self(text.into().into_bytes())
+        Self::from_bytes(text.into())
     }
 
     /// The sanitised text, at most [`SHOWN_LIMIT`] characters of the original.

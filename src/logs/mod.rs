@@ -23,7 +23,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 pub use clock::{Clock, system_clock};
 pub use file::{KEPT, MAX_BYTES};
-pub use redact::{REDACTED, redact, redact_all, redacted};
+pub use redact::{REDACTED, redact, redact_all, redacted, withheld};
 pub use ring::{CAPACITY, Level, LogLine};
 
 use file::{DailyFile, warning};

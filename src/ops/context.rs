@@ -15,7 +15,7 @@ use crate::domain::provider::{Provider, S3EndpointError};
 use crate::domain::roster::Own;
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::domain::untrusted::sanitize;
-use crate::logs::redacted;
+use crate::logs::{redact_all, redacted};
 use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir};
 use crate::wallet;
 
@@ -64,6 +64,13 @@ pub enum ContextError {
     S3(#[from] S3EndpointError),
 }
 
+impl ContextError {
+    /// Whether a safety rule said no: keys or trust would have crossed the network in the clear.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Network(NetworkError::PlaintextRemote(_)) | Self::S3(S3EndpointError::PlaintextRemote(_)))
+    }
+}
+
 impl Context {
     /// Brings everything together. What is merely odd becomes a finding; what makes no sense is an error.
     pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ContextError> {
@@ -71,7 +78,7 @@ impl Context {
         let paths =
             Paths::resolve(environment).map_err(|error| findings.push(without_disk("place on disk", &error))).ok();
         let config_file = paths.as_ref().map(Paths::config_file);
-        let configuration = Configuration::load(flags, environment, config_file.as_deref())?;
+        let configuration = Configuration::load_telling(flags, environment, config_file.as_deref(), redact_all)?;
         let settings = &configuration.settings;
         let network = match &settings.endpoint {
             Some(endpoint) => Network::at_endpoint(&endpoint.value, settings.network_beside_endpoint())?,
@@ -100,6 +107,11 @@ impl Context {
     /// Who "you" are on the subnet, when a hotkey is known.
     pub fn own(&self) -> Option<Own> {
         self.hotkey.map(|hotkey| Own { hotkey, local: self.local() })
+    }
+
+    /// Whether a hotkey was named that could not be found: then nothing can be said about the own row.
+    pub fn own_is_missing(&self) -> bool {
+        self.hotkey.is_none() && self.configuration.settings.hotkey.is_some()
     }
 
     /// Where the chain layer keeps metadata between runs.

@@ -78,8 +78,11 @@ pub enum ChainLine {
         /// The state of the own commitment, when a hotkey is known.
         own: Option<&'static str>,
     },
-    /// It did not.
+    /// It did not, or it said that there is no such subnet.
     Unreachable {
+        /// Whether the chain answered and the question makes no sense there.
+        #[serde(skip)]
+        about_the_chain: bool,
         /// What failed, why, and what to do.
         problem: String,
     },
@@ -118,8 +121,11 @@ pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagno
     let mut findings = context.findings.clone();
     let answer = if ask_chain { Some(survey(context, now_ms).await) } else { None };
     let found = answer.as_ref().and_then(|answer| answer.as_ref().ok());
-    findings.extend(found.and_then(|found| of_own_row(context, found)));
-    findings.extend(found.and_then(|found| found.unkept.clone()));
+    match &answer {
+        Some(Ok(found)) => findings.extend(found.findings.iter().cloned().chain(of_own_row(context, found))),
+        Some(Err(error)) => findings.push(error.finding()),
+        None => {}
+    }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Diagnosis {
         settings: settings(context),
@@ -130,7 +136,10 @@ pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagno
         paths: paths(context),
         chain: match &answer {
             None => ChainLine::Skipped,
-            Some(Err(error)) => ChainLine::Unreachable { problem: sanitize(&error.to_string(), 600) },
+            Some(Err(error)) => ChainLine::Unreachable {
+                about_the_chain: error.fault.is_about_the_chain(),
+                problem: sanitize(&error.to_string(), 600),
+            },
             Some(Ok(found)) => reached(found, now_ms),
         },
         findings,
@@ -189,7 +198,11 @@ fn settings(context: &Context) -> Vec<SettingLine> {
         of_path("wallet-path", settings.wallet_path.as_ref()),
         of_path("env-file", settings.env_file.as_ref()),
         of("s3-endpoint", settings.s3_endpoint.as_ref()),
-        of("read-only", Some(&settings.read_only)),
+        SettingLine {
+            name: "read-only",
+            value: Some("true".to_owned()),
+            source: Some("this version changes nothing outside this machine".to_owned()),
+        },
     ]
 }
 

@@ -7,15 +7,19 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_blocking;
 
-use crate::chain::{FeedOptions, follow};
+use crate::chain::{Feed, FeedOptions, follow};
 use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::feed::FeedEvent;
+use crate::domain::findings::{Finding, Severity};
+use crate::domain::network::Network;
 use crate::ops::context::Context;
 use crate::ops::survey::name_the_sandbox;
 
 /// How often the `.env` is looked at for changes: an operator who edits it sees the drift change while still looking.
 const OWN_EVERY: Duration = Duration::from_secs(3);
+/// Pause before a feed that broke begins anew.
+const AFTER_A_MISTAKE: Duration = Duration::from_secs(5);
 /// Events under way between the chain and the screen.
 const EVENTS: usize = 256;
 
@@ -24,23 +28,66 @@ pub fn follow_subnet(context: &Context) -> (mpsc::Receiver<FeedEvent>, Arc<Notif
     let (events, received) = mpsc::channel(EVENTS);
     let again = Arc::new(Notify::new());
     let asked = Arc::clone(&again);
-    let (network, netuid, store) = (context.network.clone(), context.netuid(), context.metadata_store());
+    let (mut network, netuid, store) = (context.network.clone(), context.netuid(), context.metadata_store());
     tokio::spawn(async move {
         loop {
-            let mut feed = follow(network.clone(), netuid, store.clone(), FeedOptions::default());
-            loop {
-                tokio::select! {
-                    event = feed.next() => match event {
-                        Some(event) => if events.send(noted(named(event))).await.is_err() { return },
-                        None => return,
-                    },
-                    () = asked.notified() => break,
-                    () = events.closed() => return,
+            let feed = follow(network.clone(), netuid, store.clone(), FeedOptions::default());
+            match relay(feed, &events, &asked, &mut network).await {
+                Relayed::Asked => {}
+                Relayed::Unheard => return,
+                Relayed::Ended => {
+                    tracing::error!("the feed ended by a mistake of ours and begins anew");
+                    if events.send(broken_feed(&network)).await.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(AFTER_A_MISTAKE).await;
                 }
             }
         }
     });
     (received, again)
+}
+
+/// Why a feed is no longer listened to.
+enum Relayed {
+    /// The operator asked to connect anew.
+    Asked,
+    /// Nobody listens.
+    Unheard,
+    /// It broke.
+    Ended,
+}
+
+/// Passes a feed on. Whatever answers for the rest of the session must be the chain that answered first.
+async fn relay(mut feed: Feed, events: &mpsc::Sender<FeedEvent>, asked: &Notify, network: &mut Network) -> Relayed {
+    loop {
+        let event = tokio::select! {
+            event = feed.next() => event,
+            () = asked.notified() => return Relayed::Asked,
+            () = events.closed() => return Relayed::Unheard,
+        };
+        let Some(event) = event else { return Relayed::Ended };
+        if let FeedEvent::Connected { chain, .. } = &event {
+            network.genesis = network.genesis.or(Some(chain.genesis));
+        }
+        if events.send(noted(named(event))).await.is_err() {
+            return Relayed::Unheard;
+        }
+    }
+}
+
+/// A feed never ends by itself; one that does has met a defect, which must not look like a living connection.
+fn broken_feed(network: &Network) -> FeedEvent {
+    let problem = Finding::new(
+        "feed_ended",
+        Severity::Danger,
+        "The live feed ended by a mistake of ours",
+        "What is shown no longer changes until the feed has begun anew.",
+        "Please report it with the lines of the log.",
+    );
+    let endpoint = network.endpoints.first().map(ToString::to_string).unwrap_or_default();
+    let retry_in_ms = u64::try_from(AFTER_A_MISTAKE.as_millis()).unwrap_or(u64::MAX);
+    FeedEvent::Lost { endpoint, problem, retry_in_ms }
 }
 
 fn named(mut event: FeedEvent) -> FeedEvent {
@@ -92,6 +139,7 @@ pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment)
     let Some(file) = context.configuration.settings.env_file.as_ref().map(|named| named.value.clone()) else {
         return received;
     };
+    let subject = (context.network.clone(), context.netuid());
     tokio::spawn(async move {
         let mut last = stamp(&file);
         loop {
@@ -108,6 +156,11 @@ pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment)
             match spawn_blocking(move || Context::load(&flags, &environment)).await {
                 Ok(Ok(context)) => {
                     tracing::info!("the .env changed and was read again");
+                    if (&context.network, context.netuid()) != (&subject.0, subject.1) {
+                        tracing::warn!(
+                            "the .env names another network or subnet now: start the console anew to see it"
+                        );
+                    }
                     if news.send(context).await.is_err() {
                         return;
                     }

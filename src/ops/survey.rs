@@ -1,11 +1,15 @@
 //! One look at the subnet: read it, join it with who we are, remember it for the next start.
 
 use crate::chain::{self, ChainError, FeedOptions};
-use crate::domain::findings::Finding;
+use crate::domain::findings::{Finding, Severity};
 use crate::domain::network::{SANDBOX, SANDBOX_GENESIS};
 use crate::domain::roster::Roster;
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
+use crate::domain::text::age_seconds;
 use crate::ops::context::Context;
+
+/// Age of a finalized head, in ms, from which it is called stale: five blocks, as on the screen.
+const HEAD_MAY_LAG_MS: u64 = 60_000;
 
 /// A subnet at one block, joined.
 #[derive(Debug)]
@@ -14,8 +18,8 @@ pub struct Survey {
     pub snapshot: SubnetSnapshot,
     /// Row by row.
     pub roster: Roster,
-    /// Why it was not kept for the next start, when it should have been.
-    pub unkept: Option<Finding>,
+    /// What is odd about the reading itself: an old or a future head, or that it could not be kept.
+    pub findings: Vec<Finding>,
 }
 
 /// Reads the subnet at its finalized head. `now_ms` is the time since 1970, for the age of the kept snapshot.
@@ -24,8 +28,33 @@ pub async fn survey(context: &Context, now_ms: u64) -> Result<Survey, ChainError
     let mut snapshot = chain::survey(&context.network, context.netuid(), context.metadata_store(), &options).await?;
     name_the_sandbox(&mut snapshot.chain);
     let unkept = context.disk.remember(&snapshot, now_ms);
+    let findings = unkept.into_iter().chain(odd_head(&snapshot, now_ms)).collect();
     let roster = Roster::join(&snapshot, context.own().as_ref());
-    Ok(Survey { snapshot, roster, unkept })
+    Ok(Survey { snapshot, roster, findings })
+}
+
+/// A node that lags or lies about time answers like any other (THREATS T5).
+fn odd_head(snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
+    let at = snapshot.at;
+    let (behind, ahead) = (now_ms.saturating_sub(at.timestamp_ms), at.timestamp_ms.saturating_sub(now_ms));
+    if behind > HEAD_MAY_LAG_MS {
+        return Some(Finding::new(
+            "stale_head",
+            Severity::Warning,
+            format!("The newest finalized block is {} old", age_seconds(behind / 1_000)),
+            "What is shown is the subnet of that time; what was committed since is not in it.",
+            "Use another node with --endpoint, or check this machine's clock.",
+        ));
+    }
+    (ahead > HEAD_MAY_LAG_MS).then(|| {
+        Finding::new(
+            "future_head",
+            Severity::Warning,
+            format!("The newest finalized block is {} ahead of this machine's clock", age_seconds(ahead / 1_000)),
+            "Either the clock here is slow, or the node lies about time; ages on the screen are wrong.",
+            "Check the clock (NTP), then the node.",
+        )
+    })
 }
 
 /// The practice subnet is called SANDBOX wherever a network's name stands, however it was reached.

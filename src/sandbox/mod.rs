@@ -57,7 +57,7 @@ pub use metadata::MetadataError;
 pub use meter::Reading;
 pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
 pub use scenario::{Scenario, ScenarioError};
-pub use wallet::Operator;
+pub use wallet::{Operator, practice_folder};
 
 /// The shortest block time: below it a debug build spends its time on blocks alone.
 pub const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);

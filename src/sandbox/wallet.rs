@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -47,7 +48,7 @@ impl Operator {
         if local == Local::Nothing {
             return Ok(None);
         }
-        let folder = tempfile::Builder::new().prefix("grail-console-sandbox-").tempdir()?;
+        let folder = practice_folder()?;
         let wallet_path = folder.path().join("wallets");
         write_wallet(&wallet_path.join(WALLET))?;
         let credentials = Credentials::of(OPERATOR_UID, 0);
@@ -70,6 +71,37 @@ impl Operator {
     /// The folder that holds everything; it is removed with the sandbox.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+}
+
+/// Beginning of the names of our temporary folders; the process id follows.
+const FOLDER_PREFIX: &str = "grail-console-sandbox-";
+
+/// A folder of this process that vanishes with its guard. What a killed sandbox of the same user left behind is removed
+/// on the way: nobody else will.
+pub fn practice_folder() -> io::Result<TempDir> {
+    sweep();
+    tempfile::Builder::new()
+        .prefix(&format!("{FOLDER_PREFIX}{}-", std::process::id()))
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir()
+}
+
+/// Removes our own folders whose process is gone. Failing at it harms nobody.
+fn sweep() {
+    let owner = rustix::process::geteuid().as_raw();
+    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)?.split('-').next()?.parse().ok());
+        let gone = process
+            .and_then(rustix::process::Pid::from_raw)
+            .is_some_and(|process| rustix::process::test_kill_process(process) == Err(rustix::io::Errno::SRCH));
+        // Not followed: a link of that name is removed, not what it points to.
+        let ours = entry.metadata().is_ok_and(|found| found.is_dir() && found.uid() == owner);
+        if gone && ours {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -101,7 +133,7 @@ fn write_wallet(wallet: &Path) -> io::Result<()> {
     let public = prefixed_hex(&pair.public.to_bytes());
     let address = hotkey(OPERATOR_UID).to_string();
     let hotkeys = wallet.join("hotkeys");
-    fs::create_dir_all(&hotkeys)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&hotkeys)?;
     let public_part = json!({ "accountId": public, "publicKey": public, "ss58Address": address, "cryptoType": 1 });
     let mut keyfile = public_part.clone();
     keyfile["privateKey"] = json!(prefixed_hex(&pair.secret.to_bytes()));
@@ -130,6 +162,17 @@ mod tests {
         let secret = schnorrkel::SecretKey::from_bytes(&private).unwrap();
         assert_eq!(Hotkey::from_bytes(secret.to_public().to_bytes()), operator.hotkey);
         assert_eq!(keyfile["ss58Address"], operator.hotkey.to_string());
+    }
+
+    #[test]
+    fn what_a_killed_sandbox_left_behind_is_removed_and_what_lives_stays() {
+        let living = practice_folder().unwrap();
+        assert_eq!(fs::metadata(living.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        // No process has this number: it is past the kernel's highest.
+        let dead = std::env::temp_dir().join(format!("{FOLDER_PREFIX}{}-test", 0x4000_0001));
+        fs::create_dir_all(dead.join("wallets")).unwrap();
+        drop(practice_folder().unwrap());
+        assert!(!dead.exists() && living.path().exists());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::error::StateError;
 use crate::domain::network::BlockHash;
 
 /// Version of the format. Another version is no error: the snapshot is taken anew.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Largest snapshot that is read: 65,536 uids with a commitment each need about a third of it.
 pub const MAX_BYTES: u64 = 128 << 20;
 

@@ -9,6 +9,7 @@ use std::process::Command;
 use grail_console::domain::environment::Environment;
 use grail_console::domain::network::BlockHash;
 use grail_console::state::atomic::PrivateDir;
+use grail_console::state::snapshots::VERSION;
 use grail_console::state::{CacheDir, Paths, StateDir, StateError, metadata_cache};
 
 fn mode(path: &Path) -> u32 {
@@ -262,7 +263,7 @@ fn a_damaged_snapshot_is_reported_and_one_of_another_version_is_none() {
         let error = snapshots.last::<Vec<u8>>(genesis, 81).unwrap_err();
         assert!(matches!(error, StateError::Corrupt { .. }), "{error:?}");
     }
-    fs::write(&file, br#"{"version":2,"something":"else"}"#).unwrap();
+    fs::write(&file, format!(r#"{{"version":{},"something":"else"}}"#, VERSION + 1)).unwrap();
     assert!(snapshots.last::<Vec<u8>>(genesis, 81).unwrap().is_none());
 }
 
