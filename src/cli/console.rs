@@ -150,8 +150,9 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
 /// The operator's own side as the console shows it.
 fn own_info(context: &Context) -> OwnInfo {
     let settings = &context.configuration.settings;
-    let name =
-        |setting: &Option<crate::config::Setting<String>>| setting.as_ref().map(|s| Untrusted::from_text(&s.value));
+    let name = |setting: &Option<crate::config::Setting<String>>| {
+        setting.as_ref().map(|s| Untrusted::from_text(crate::logs::redacted(&s.value)))
+    };
     let mut own = OwnInfo::of(&context.provider, &context.configuration.local);
     own.hotkey = context.hotkey;
     own.wallet = name(&settings.wallet);

@@ -15,7 +15,7 @@ use crate::domain::provider::{Provider, S3EndpointError};
 use crate::domain::roster::Own;
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::domain::untrusted::sanitize;
-use crate::logs::redact_all;
+use crate::logs::{redact_all, redacted};
 use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir};
 use crate::wallet;
 
@@ -223,7 +223,8 @@ fn own_hotkey(configuration: &Configuration, findings: &mut Vec<Finding>) -> Opt
             findings.push(Finding::new(
                 "own_hotkey",
                 Severity::Warning,
-                format!("The own hotkey is not known: {}", sanitize(&error.to_string(), 400)),
+                // The name that was not found may be a key in the wrong place.
+                format!("The own hotkey is not known: {}", redacted(&sanitize(&error.to_string(), 400))),
                 "Without it the console cannot mark your row or compare it with the local credentials.",
                 "Name the wallet and hotkey with --wallet and --hotkey, or give the SS58 address with --hotkey.",
             ));

@@ -12,6 +12,7 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
 use crate::domain::roster::{Row, State};
 use crate::domain::untrusted::{Untrusted, sanitize};
+use crate::logs::redacted;
 use crate::ops::context::Context;
 use crate::ops::survey::{Survey, survey};
 use crate::wallet;
@@ -208,7 +209,7 @@ fn settings(context: &Context) -> Vec<SettingLine> {
 fn of<T: Display>(name: &'static str, setting: Option<&Setting<T>>) -> SettingLine {
     SettingLine {
         name,
-        value: setting.map(|setting| without_password(&sanitize(&setting.value.to_string(), SHOWN))),
+        value: setting.map(|setting| without_password(&shown(&setting.value.to_string()))),
         source: setting.map(|setting| setting.source.to_string()),
     }
 }
@@ -216,9 +217,14 @@ fn of<T: Display>(name: &'static str, setting: Option<&Setting<T>>) -> SettingLi
 fn of_path(name: &'static str, setting: Option<&Setting<std::path::PathBuf>>) -> SettingLine {
     SettingLine {
         name,
-        value: setting.map(|setting| sanitize(&setting.value.to_string_lossy(), SHOWN)),
+        value: setting.map(|setting| shown(&setting.value.to_string_lossy())),
         source: setting.map(|setting| setting.source.to_string()),
     }
+}
+
+/// Somebody may have pasted a key where a name belongs.
+fn shown(text: &str) -> String {
+    redacted(&sanitize(text, SHOWN))
 }
 
 /// A URL's user information never leaves, even when the URL was refused anyway.

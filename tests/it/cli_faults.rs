@@ -298,9 +298,9 @@ fn without_any_home_the_console_runs_on() {
     let house = House::new();
     let bare = |words: &[&str]| {
         let mut command = house.console(line(words, &node.flags()));
-        ["HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"].iter().for_each(|name| {
+        for name in ["HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
             command.env_remove(name);
-        });
+        }
         Ran::of(command)
     };
     says(&bare(&["status"]).exits(0).stdout, &["12 uids"]);

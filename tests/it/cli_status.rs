@@ -235,6 +235,36 @@ fn every_way_in_which_grail_drops_a_commitment_has_its_reason() {
 }
 
 #[test]
+fn every_odd_commitment_of_the_hostile_scenario_is_judged() {
+    let (house, node) = (House::new(), Node::start("hostile"));
+    let rows = &json(&house, &node)["rows"];
+    let reasons = [
+        (16, "not_utf8"),
+        (17, "wrong_length"),
+        (20, "blank_part"),
+        (23, "hash"),
+        (27, "timelock"),
+        (28, "no_bytes"),
+        (29, "no_bytes"),
+        (30, "no_field"),
+        (38, "undecodable"),
+    ];
+    for (uid, reason) in reasons {
+        assert_eq!(rows[uid]["commitment"]["state"], "unreadable", "uid {uid}");
+        assert_eq!(rows[uid]["commitment"]["reason"], reason, "uid {uid}");
+    }
+    for uid in [44, 47, 54, 66, 71] {
+        assert_eq!(rows[uid]["commitment"]["state"], "readable", "uid {uid}: GRAIL's rule accepts it");
+        assert_eq!(rows[uid]["commitment"]["shape"], "foreign", "uid {uid}");
+    }
+    assert_eq!(rows[77]["commitment"]["predates_registration"], true);
+    for filter in ["reason:timelock", "state:foreign", "state:several", "state:predates"] {
+        let ran = house.run(line(&["status", "--json", "--filter", filter], &node.flags())).exits(0);
+        assert!(!ran.json()["rows"].as_array().unwrap().is_empty(), "{filter}");
+    }
+}
+
+#[test]
 fn a_readable_commitment_of_another_shape_is_foreign() {
     let (house, node) = (House::new(), Node::start("healthy"));
     let of_aws = format!("{:32}{:32}{:64}", "my-bucket", "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG");
@@ -374,7 +404,7 @@ pub fn env_of(credentials: &Credentials) -> String {
         ("R2_WRITE_ACCESS_KEY_ID", credentials.write_key_id.as_str()),
         ("R2_WRITE_SECRET_ACCESS_KEY", credentials.write_secret.expose()),
     ];
-    lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+    lines.map(|(name, value)| [name, "=", value, "\n"].concat()).concat()
 }
 
 pub fn path(path: &std::path::Path) -> String {

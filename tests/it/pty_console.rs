@@ -101,14 +101,15 @@ fn nothing_of_the_practice_subnet_stays_behind() {
 fn keys_move_the_selection() {
     let house = House::new();
     let mut console = practice(&house, "healthy");
+    // The own row stands first.
     console.keys("g");
-    selects(&console, 0);
+    selects(&console, 42);
     console.keys("jj");
-    selects(&console, 2);
-    console.keys("k");
     selects(&console, 1);
+    console.keys("k");
+    selects(&console, 0);
     console.keys(DOWN);
-    selects(&console, 2);
+    selects(&console, 1);
     console.keys("G");
     selects(&console, 63);
 }
@@ -117,7 +118,7 @@ fn keys_move_the_selection() {
 fn enter_opens_a_row_and_esc_comes_back_to_it() {
     let house = House::new();
     let mut console = practice(&house, "healthy");
-    console.keys("gjjj");
+    console.keys("gjjjj");
     selects(&console, 3);
     console.keys(ENTER);
     let screen = console.shows(&hotkey(3).to_string());
@@ -148,14 +149,14 @@ fn slash_filters_while_typing_and_esc_takes_the_filter_away() {
     let house = House::new();
     let mut console = practice(&house, "healthy");
     console.keys("/state:none");
-    let screen = console.shows("3 of 64 rows");
+    let screen = console.shows("2 of 64 rows");
     says(&screen, &["○ none"]);
     assert!(!screen.contains("● you"));
     console.keys(ENTER);
     console.shows("/ state:none");
     console.keys(ESC);
     console.shows("64 rows");
-    console.hides("3 of 64 rows");
+    console.hides("2 of 64 rows");
     console.keys("/state:wrong");
     console.shows("state:wrong is unknown");
     console.keys(ESC);
@@ -166,7 +167,7 @@ fn slash_filters_while_typing_and_esc_takes_the_filter_away() {
 fn s_sorts_by_the_next_column_and_the_selection_stays_on_its_hotkey() {
     let house = House::new();
     let mut console = practice(&house, "healthy");
-    console.keys("gjjjjj");
+    console.keys("gjjjjjj");
     selects(&console, 5);
     console.shows("by uid");
     console.keys("s");
@@ -274,7 +275,7 @@ fn a_commitment_appears_by_itself() {
 fn y_copies_a_public_field_to_the_terminal_s_clipboard() {
     let house = House::new();
     let mut console = practice(&house, "healthy");
-    console.keys("gjjj");
+    console.keys("gjjjj");
     selects(&console, 3);
     console.keys("y");
     console.shows("hotkey");
@@ -323,8 +324,39 @@ fn no_color_is_words_and_glyphs_alone() {
     console.shows("▲ drift");
     console.keys("q");
     let left = console.left();
-    let coloured = |bytes: &[u8]| bytes.windows(3).any(|w| w == b"[38" || w == b"[48" || w == b";38");
-    assert!(!coloured(&left.bytes), "a colour was set");
+    let written = String::from_utf8_lossy(&left.bytes).into_owned();
+    let styles = written.split("\x1b[").filter_map(|rest| rest.split_once('m')).map(|(parameters, _)| parameters);
+    let plain =
+        |style: &str| style.split(';').all(|n| n.is_empty() || matches!(n, "0" | "1" | "2" | "7" | "22" | "27"));
+    let is_style = |text: &&str| text.chars().all(|c| c.is_ascii_digit() || c == ';');
+    let coloured: Vec<&str> = styles.filter(is_style).filter(|style| !plain(style)).collect();
+    assert_eq!(coloured, Vec::<&str>::new(), "a colour was set");
+    left.restored_with(0);
+}
+
+#[test]
+fn what_miners_write_drives_no_terminal() {
+    let (house, node) = (House::new(), Node::start("hostile"));
+    let mut console = Pty::open(&house, node.operator_flags());
+    console.shows("256 uids");
+    // Each of them once in the table and once in full.
+    for uid in 44..=53 {
+        console.keys(&format!("/{}\r", hotkey(uid)));
+        selects(&console, uid);
+        console.keys(ENTER).shows("RAW BYTES");
+        console.keys(ESC).shows("1 of 256 rows");
+        console.keys(ESC).shows("by uid");
+    }
+    console.keys("q");
+    let left = console.left();
+    let written = String::from_utf8(left.bytes.clone()).expect("only whole characters are written");
+    let odd = written.chars().find(|c| {
+        matches!(c, '\u{80}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e000}'..='\u{f8ff}')
+    });
+    assert_eq!(odd, None);
+    let commands: Vec<&str> = written.split("\x1b]").skip(1).map(|rest| rest.split('\x07').next().unwrap()).collect();
+    assert!(!commands.is_empty(), "the window has a title");
+    assert!(commands.iter().all(|command| command.starts_with("0;grail-console · ")), "{commands:?}");
     left.restored_with(0);
 }
 
@@ -333,7 +365,7 @@ fn an_endpoint_where_nobody_listens_says_why_and_what_to_do() {
     let house = House::new();
     let mut console = Pty::open(&house, ["--endpoint", "ws://127.0.0.1:9"]);
     let screen = console.shows("no TCP connection");
-    says(&screen, &["check the endpoint's host and port", "grail-console sandbox"]);
+    says(&screen, &["the endpoint's host and port", "grail-console sandbox"]);
     console.keys("q");
     console.left().restored_with(0);
 }

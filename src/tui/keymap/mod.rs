@@ -17,6 +17,9 @@ pub use command::{Command, SPECS, Spec};
 use crate::domain::untrusted::sanitize;
 use crate::tui::state::View;
 
+/// Characters of the longest name that a command or a key has, with its mode, and a few to spare.
+const LONGEST_NAME: usize = 24;
+
 /// The default key map, embedded.
 const DEFAULT: &str = include_str!("../../../assets/keybindings.toml");
 
@@ -123,12 +126,12 @@ impl KeyMap {
     }
 
     fn bind(&mut self, name: &str, keys: &[String]) -> Result<(), KeyMapError> {
-        let unknown = || KeyMapError::UnknownCommand(sanitize(name, 40));
+        let unknown = || KeyMapError::UnknownCommand(quotable(name));
         let (mode, command) = name.split_once('.').unwrap_or(("normal", name));
         let mode = KeyMode::ALL.into_iter().find(|m| m.name() == mode).ok_or_else(unknown)?;
         let command = Command::named(command).ok_or_else(unknown)?;
         let chord = |key: &String| {
-            key.parse().map_err(|()| KeyMapError::UnknownKey { key: sanitize(key, 20), command: sanitize(name, 40) })
+            key.parse().map_err(|()| KeyMapError::UnknownKey { key: quotable(key), command: quotable(name) })
         };
         let chords = keys.iter().map(chord).collect::<Result<_, _>>()?;
         self.0.entry(mode).or_default().insert(command, chords);
@@ -215,4 +218,12 @@ fn edit(chord: Chord) -> Option<InputRequest> {
         (KeyCode::End, ..) | (KeyCode::Char('e'), true, _) => R::GoToEnd,
         _ => return None,
     })
+}
+
+/// A mistyped name as an error may repeat it. What is longer than any name may be a key of another kind.
+fn quotable(text: &str) -> String {
+    match text.chars().count() {
+        chars if chars > LONGEST_NAME => format!("{chars} characters"),
+        _ => sanitize(text, LONGEST_NAME),
+    }
 }

@@ -7,4 +7,4 @@ pub mod pty;
 use std::time::Duration;
 
 /// How long anything may take before a test gives up. Nothing waits this long unless it hangs.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+pub const DEADLINE: Duration = Duration::from_mins(2);

@@ -15,10 +15,15 @@ use super::house::{BINARY, House};
 /// Columns and rows of the screen that most tests look at.
 pub const USUAL: (u16, u16) = (120, 32);
 
+/// What ratatui writes last for each picture: the cursor is hidden.
+const PICTURE_ENDS: &[u8] = b"\x1b[?25l";
+
 /// Everything that came out of the terminal, and what it makes of it.
 struct Shown {
     screen: vt100::Parser,
     bytes: Vec<u8>,
+    /// The screen after the last whole picture: halves of two pictures side by side mean nothing.
+    whole: String,
     /// Every state that the screen was in, for those who look for something that may never appear.
     seen: Vec<String>,
 }
@@ -81,8 +86,12 @@ impl Pty {
 
     pub fn spawn(size: (u16, u16), command: CommandBuilder) -> Self {
         let pair = native_pty_system().openpty(pty_size(size)).unwrap();
-        let shown =
-            Shown { screen: vt100::Parser::new(cells(size.1), cells(size.0), 0), bytes: Vec::new(), seen: Vec::new() };
+        let shown = Shown {
+            screen: vt100::Parser::new(cells(size.1), cells(size.0), 0),
+            bytes: Vec::new(),
+            whole: String::new(),
+            seen: Vec::new(),
+        };
         let shared = Arc::new(Shared { shown: Mutex::new(Some(shown)), news: Condvar::new() });
         let before = termios(&*pair.master);
         let (out, sink) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&shared));
@@ -124,7 +133,7 @@ impl Pty {
         let deadline = Instant::now() + DEADLINE;
         let mut shown = self.shared.shown.lock().unwrap();
         loop {
-            let screen = shown.as_ref().map(|shown| shown.screen.screen().contents()).unwrap_or_default();
+            let screen = shown.as_ref().map(|shown| shown.whole.clone()).unwrap_or_default();
             if holds(&screen) {
                 return screen;
             }
@@ -199,6 +208,9 @@ fn read(mut out: Box<dyn Read + Send>, sink: &Shared) {
             shown.screen.process(&buffer[..count]);
             shown.bytes.extend_from_slice(&buffer[..count]);
             let screen = shown.screen.screen().contents();
+            if shown.bytes.ends_with(PICTURE_ENDS) || !shown.screen.screen().alternate_screen() {
+                shown.whole.clone_from(&screen);
+            }
             shown.seen.push(screen);
         }
         sink.news.notify_all();
