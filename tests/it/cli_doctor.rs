@@ -125,11 +125,25 @@ fn an_unreachable_chain_is_said_beside_everything_else() {
 }
 
 #[test]
-fn a_hotkey_of_no_wallet_is_a_finding() {
+fn a_hotkey_that_was_named_and_is_not_there_is_a_matter_of_configuration() {
     let (house, node) = (House::new(), Node::with_uids("healthy", 64));
     let mut flags = node.operator_flags();
     let at = flags.iter().position(|flag| flag == "operator").unwrap();
     "nobody".clone_into(&mut flags[at]);
-    let ran = house.run(line(&["doctor"], &flags)).exits(1);
+    let ran = house.run(line(&["doctor"], &flags)).exits(2);
     says(&ran.stdout, &["The own hotkey is not known", "nobody", "--hotkey"]);
+    let ran = house.run(line(&["status"], &flags)).exits(2);
+    says(&ran.stdout, &["the hotkey that is configured was not found", "✓ readable"]);
+    says(&ran.stderr, &["The own hotkey is not known", "nobody", "--hotkey"]);
+    let document = house.run(line(&["status", "--json"], &flags)).exits(2).json();
+    assert_eq!(document["findings"][0]["code"], "own_hotkey");
+    assert_eq!(document["rows"].as_array().unwrap().len(), 64, "the table is shown all the same");
+}
+
+#[test]
+fn a_chain_that_cannot_be_reached_is_something_to_complain_about() {
+    let ran = House::new().run(["doctor", "--endpoint", "ws://127.0.0.1:9"]).exits(4);
+    assert!(!ran.stdout.contains("nothing to complain about"), "{}", ran.stdout);
+    let (house, node) = (House::new(), Node::with_uids("healthy", 12));
+    house.run(line(&["doctor", "--netuid", "9999"], &node.flags())).exits(2);
 }

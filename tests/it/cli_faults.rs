@@ -91,7 +91,7 @@ fn a_node_that_allows_no_more_requests_is_said_to() {
 #[test]
 fn plaintext_to_another_machine_is_refused_before_anything_is_sent() {
     for remote in ["ws://node.example:9944", "ws://192.0.2.1", "ws://127.0.0.1.example"] {
-        let ran = status_at(remote).exits(2);
+        let ran = status_at(remote).exits(3);
         says(ran.error(), &[remote, "plaintext to another machine", "forge", "use wss://"]);
     }
 }
