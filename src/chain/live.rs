@@ -118,6 +118,8 @@ struct Live<'f> {
     table: Table,
     progress: Progress,
     changes: SelectAll<Changes>,
+    /// The block that changes told of last, with its number.
+    latest: Option<(BlockHash, u64)>,
     /// What is still to be subscribed to, chunk by chunk.
     unwatched: VecDeque<Vec<Watch>>,
     best: RpcSubscription<Header>,
@@ -144,7 +146,8 @@ impl<'f> Live<'f> {
             session.runtime_versions()
         )?;
         let changes = SelectAll::from_iter([first]);
-        Ok(Self { context, session, greeting, table, progress, changes, unwatched, best, finalized, versions })
+        let latest = None;
+        Ok(Self { context, session, greeting, table, progress, changes, latest, unwatched, best, finalized, versions })
     }
 
     /// Has all subscriptions of storage made anew, as few as can be.
@@ -241,14 +244,26 @@ impl<'f> Live<'f> {
         });
         let values: Vec<_> = values.collect();
         let delta = self.table.apply(values);
+        if let Some(number) = delta.number {
+            self.latest = Some((set.block, number));
+        }
         if delta.touched.is_empty() {
             return Ok(());
         }
-        let number = match delta.number {
-            Some(number) => number,
-            None => self.session.header(set.block).await?.number,
-        };
+        let number = self.number_of(set.block).await?;
         self.digest(delta, number).await
+    }
+
+    /// The number of a block. Of several subscriptions only the first to tell of a block brings a new one along.
+    async fn number_of(&mut self, block: BlockHash) -> Result<u64, ChainError> {
+        match self.latest {
+            Some((latest, number)) if latest == block => Ok(number),
+            _ => {
+                let number = self.session.header(block).await?.number;
+                self.latest = Some((block, number));
+                Ok(number)
+            }
+        }
     }
 
     /// Tells a change, follows what it brought into view, and remembers to look again at finality.
