@@ -11,14 +11,8 @@ use grail_console::sandbox::{CommitmentSpec, Field, Sandbox, Stall, Throttle, ho
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::chain_events::{Heard, names, network, sandbox};
+use crate::chain_events::{Heard, blocks, names, network, sandbox};
 use crate::chain_lies::hasty;
-
-async fn blocks(sandbox: &Sandbox, count: u32) {
-    for _ in 0..count {
-        sandbox.produce_block().await.unwrap();
-    }
-}
 
 /// A feed that has its snapshot.
 async fn following(sandbox: &Sandbox, options: FeedOptions) -> (Heard, SubnetSnapshot) {
@@ -74,7 +68,7 @@ async fn changes_of_one_block_in_several_subscriptions_are_told_with_its_number_
         best(&mut heard).await;
     }
     sandbox.reset_meter();
-    (20..60).for_each(|uid| drop(sandbox.commit(uid, CommitmentSpec::raw(vec![b'x'; 77]))));
+    (20..60).for_each(|uid| sandbox.commit(uid, CommitmentSpec::raw(vec![b'x'; 77])));
     blocks(&sandbox, 1).await;
     let made_in = u64::from(sandbox.best().number());
     let mut told = 0;

@@ -1,7 +1,9 @@
 //! The codec: every named state, GRAIL's rule by difference, exact bytes in writing.
 
 use grail_console::domain::account::AccessKeyId;
-use grail_console::domain::commitment::{Commitment, Parts, Payload, Reading, Reason, Shape, Stored, read, read_bytes};
+use grail_console::domain::commitment::{
+    Commitment, MaskedBytes, Parts, Payload, Reading, Reason, Shape, Stored, read, read_bytes,
+};
 use grail_console::domain::credentials::{CommitmentBytes, CredentialsError, ReadCredentials, Variable};
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::untrusted::Untrusted;
@@ -66,7 +68,13 @@ fn what_grail_drops_has_a_named_reason(
 
 #[test]
 fn bytes_that_do_not_decode_are_a_state_of_their_own() {
-    let commitment = Commitment::of(&Stored::Undecodable { length: 13, why: "ran out of \u{1b}[2Jbytes".into() });
+    let commitment = Commitment::of(&Stored::Undecodable {
+        block: None,
+        length: 13,
+        unknown: None,
+        dump: MaskedBytes::default(),
+        why: "ran out of \u{1b}[2Jbytes".into(),
+    });
     let unreadable = commitment.unreadable().unwrap();
     assert_eq!(unreadable.reason, Reason::Undecodable);
     assert_eq!((commitment.block, commitment.fields), (None, 0));
