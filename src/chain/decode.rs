@@ -1,17 +1,19 @@
 //! Stored bytes to domain values, with the types of the node's own metadata.
 //!
 //! Variants are read by name, never by index: indices move between runtimes. What this version does not know becomes
-//! [`Payload::Unknown`], what does not decode becomes [`Stored::Undecodable`]; either costs that one row.
+//! [`Payload::Unknown`], what does not decode becomes [`Stored::Undecodable`] with all that was decoded before; either costs
+//! that one row.
 
 use std::marker::PhantomData;
 
+use scale_decode::error::ErrorKind;
 use scale_decode::visitor::types::{Array, Composite, Sequence, Variant};
-use scale_decode::visitor::{TypeIdFor, decode_with_visitor};
+use scale_decode::visitor::{DecodeError, IgnoreVisitor, TypeIdFor, decode_with_visitor};
 use scale_decode::{DecodeAsType, Error, IntoVisitor, Visitor};
-use scale_info::PortableRegistry;
+use scale_info::{PortableRegistry, TypeDef};
 
 use super::schema::Schema;
-use crate::domain::commitment::{Payload, Stored};
+use crate::domain::commitment::{MaskedBytes, Payload, Stored};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::untrusted::Untrusted;
 
@@ -24,14 +26,24 @@ const MOST_FIELDS: usize = 64;
 
 /// One entry of `CommitmentOf`.
 pub(super) fn stored(schema: &Schema, bytes: &[u8]) -> Stored {
-    let undecodable = |why: Untrusted| Stored::Undecodable { length: bytes.len(), why };
-    if bytes.len() > LONGEST_REGISTRATION {
-        return undecodable("longer than any registration".into());
-    }
-    let visitor = Registration(PhantomData);
-    match decode_with_visitor(&mut &*bytes, schema.commitment_of.value, &schema.types, visitor) {
+    let mut registration = Registration { rest: bytes, ..Registration::default() };
+    match registration.read(schema) {
         Ok(stored) => stored,
-        Err(error) => undecodable(Untrusted::from_text(error.to_string())),
+        Err(error) => Stored::Undecodable {
+            block: registration.block,
+            length: bytes.len(),
+            unknown: absent_variant(&error),
+            dump: MaskedBytes::of(registration.rest),
+            why: Untrusted::from_text(error.to_string()),
+        },
+    }
+}
+
+/// The index that stopped the decoding because the metadata has no variant of it.
+fn absent_variant(error: &Error) -> Option<u8> {
+    match error.kind() {
+        ErrorKind::VisitorDecodeError(DecodeError::VariantNotFound(index)) => Some(*index),
+        _ => None,
     }
 }
 
@@ -120,34 +132,43 @@ fn only_field<'scale, 'resolver, V: Visitor<TypeResolver = PortableRegistry, Err
     value.decode_item(visitor).unwrap_or_else(|| Err(says("an empty wrapper")))
 }
 
-/// `Registration { deposit, block, info }`.
-struct Registration(PhantomData<PortableRegistry>);
+/// `Registration { deposit, block, info }`, field by field, so that what came before a bad one is not lost with it.
+#[derive(Default)]
+struct Registration<'v> {
+    /// What is not decoded yet.
+    rest: &'v [u8],
+    block: Option<u64>,
+    deposit: Option<u64>,
+    fields: Option<Vec<Payload>>,
+}
 
-impl Visitor for Registration {
-    type Value<'scale, 'resolver> = Stored;
-    type Error = Error;
-    type TypeResolver = PortableRegistry;
-
-    fn visit_composite(
-        self,
-        value: &mut Composite<'_, '_, PortableRegistry>,
-        _: TypeIdFor<Self>,
-    ) -> Result<Stored, Error> {
-        let (mut block, mut deposit, mut fields) = (None, None, None);
-        for field in value.by_ref() {
-            let field = field?;
-            match field.name() {
-                Some("block") => block = Some(field.decode_as_type()?),
-                Some("deposit") => deposit = Some(field.decode_as_type()?),
-                Some("info") => fields = Some(field.decode_with_visitor(Fields)?),
-                _ => {}
-            }
+impl Registration<'_> {
+    fn read(&mut self, schema: &Schema) -> Result<Stored, Error> {
+        if self.rest.len() > LONGEST_REGISTRATION {
+            return Err(says("longer than any registration"));
+        }
+        let ty = schema.types.resolve(schema.commitment_of.value).map(|ty| &ty.type_def);
+        let Some(TypeDef::Composite(composite)) = ty else { return Err(says("not a registration")) };
+        for field in &composite.fields {
+            let mut rest = self.rest;
+            self.field(field.name.as_deref(), field.ty.id, &mut rest, &schema.types)?;
+            self.rest = rest;
         }
         Ok(Stored::Registration {
-            block: block.ok_or_else(|| says("a registration without a block"))?,
-            deposit: deposit.unwrap_or_default(),
-            fields: fields.ok_or_else(|| says("a registration without content"))?,
+            block: self.block.ok_or_else(|| says("a registration without a block"))?,
+            deposit: self.deposit.unwrap_or_default(),
+            fields: self.fields.take().ok_or_else(|| says("a registration without content"))?,
         })
+    }
+
+    fn field(&mut self, name: Option<&str>, ty: u32, rest: &mut &[u8], types: &PortableRegistry) -> Result<(), Error> {
+        match name {
+            Some("block") => self.block = Some(u64::decode_as_type(rest, ty, types)?),
+            Some("deposit") => self.deposit = Some(u64::decode_as_type(rest, ty, types)?),
+            Some("info") => self.fields = Some(decode_with_visitor(rest, ty, types, Fields)?),
+            _ => drop(decode_with_visitor(rest, ty, types, IgnoreVisitor::new())?),
+        }
+        Ok(())
     }
 }
 

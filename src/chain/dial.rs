@@ -64,7 +64,8 @@ async fn reach(url: &Url, by: &Deadline, limits: &CallLimits) -> Result<TcpStrea
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
     let port = url.port_or_known_default().unwrap_or(443);
     let found = by.keep("the name lookup", lookup_host((host, port))).await?;
-    let addresses: Vec<SocketAddr> = found.map_err(|error| Fault::NameUnresolved { why: plain(&error) })?.collect();
+    let found = found.map_err(|error| Fault::NameUnresolved { why: plain(&error) })?;
+    let addresses = dialled(url, found)?;
     let mut why = "the name has no address".to_owned();
     for address in addresses {
         match by.keep("the TCP connection", timeout(limits.connect_each, TcpStream::connect(address))).await? {
@@ -78,6 +79,24 @@ async fn reach(url: &Url, by: &Deadline, limits: &CallLimits) -> Result<TcpStrea
         }
     }
     Err(Fault::Unreachable { why })
+}
+
+/// The addresses that may be dialled: without TLS only this machine's own, whatever the name resolves to.
+fn dialled(url: &Url, found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, Fault> {
+    let found: Vec<SocketAddr> = found.collect();
+    let secured = url.scheme() == "wss";
+    let near = |address: &&SocketAddr| secured || address.ip().to_canonical().is_loopback();
+    let dialled: Vec<SocketAddr> = found.iter().filter(near).copied().collect();
+    match found.first() {
+        Some(elsewhere) if dialled.is_empty() => {
+            let why = format!(
+                "it leads to {}, which is not this machine, and ws:// is for this machine alone",
+                elsewhere.ip()
+            );
+            Err(Fault::NameUnresolved { why })
+        }
+        _ => Ok(dialled),
+    }
 }
 
 /// The usual I/O errors by their kind, whose words are the same on every system.
@@ -160,4 +179,33 @@ fn refused(error: &ClientError, heard: &Heard, limits: &CallLimits) -> Fault {
 fn said(heard: &Heard, error: &ClientError) -> Untrusted {
     let line = heard.first_line();
     if line.is_empty() { Untrusted::from_text(error.to_string()) } else { Untrusted::from_bytes(line) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(list: &[&str]) -> Vec<SocketAddr> {
+        list.iter().map(|address| address.parse().unwrap()).collect()
+    }
+
+    fn dialled_at(url: &str, found: &[&str]) -> Result<Vec<SocketAddr>, Fault> {
+        dialled(&Url::parse(url).unwrap(), addresses(found).into_iter())
+    }
+
+    #[test]
+    fn without_tls_only_this_machine_is_dialled_whatever_the_name_resolves_to() {
+        let both = ["10.0.0.7:9944", "127.0.0.1:9944", "[::1]:9944", "[::ffff:127.0.0.2]:9944"];
+        assert_eq!(dialled_at("ws://localhost:9944", &both), Ok(addresses(&both[1..])));
+        let refused = dialled_at("ws://localhost:9944", &["10.0.0.7:9944"]).unwrap_err();
+        assert_eq!(refused.code(), "dns");
+        assert!(refused.to_string().contains("10.0.0.7"), "{refused}");
+        assert!(dialled_at("ws://localhost:9944", &["[::ffff:10.0.0.7]:9944"]).is_err());
+    }
+
+    #[test]
+    fn with_tls_every_address_of_the_name_is_dialled() {
+        let far = ["10.0.0.7:443", "[2001:db8::1]:443"];
+        assert_eq!(dialled_at("wss://node.example", &far), Ok(addresses(&far)));
+    }
 }

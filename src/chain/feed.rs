@@ -15,6 +15,9 @@ use super::snapshot::Subject;
 use crate::domain::feed::FeedEvent;
 use crate::domain::network::Network;
 
+/// However long a node wants to be left alone, and however often it said so: longer than this the console is not silent.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
 /// Events of a subnet, live. Dropping it closes the connection and ends everything behind it.
 #[derive(Debug)]
 pub struct Feed {
@@ -113,7 +116,7 @@ impl Pool {
         let endpoints = self.not_before.len();
         if let Fault::RateLimited { retry_after } = error.fault {
             let rounds = self.failures / u32::try_from(endpoints).unwrap_or(u32::MAX).max(1);
-            let wait = retry_after.unwrap_or(options.rate_limited).saturating_mul(1 << rounds.min(3));
+            let wait = retry_after.unwrap_or(options.rate_limited).saturating_mul(1 << rounds.min(3)).min(LONGEST_WAIT);
             self.not_before[self.at] = Some(now + wait);
         }
         self.at = if self.failures == 0 && self.at > 0 { 0 } else { (self.at + 1) % endpoints };
@@ -186,5 +189,16 @@ mod tests {
         let mut pool = Pool::new(2);
         assert!(pool.failed(&limited, &options(), now) <= Duration::from_millis(500));
         assert!(pool.failed(&refused(), &options(), now) >= Duration::from_secs(39), "the limited one is left alone");
+    }
+
+    #[test]
+    fn no_rate_limit_silences_the_console_for_more_than_ten_minutes() {
+        let now = Instant::now();
+        for wait in [Duration::from_mins(9), Duration::from_hours(9), Duration::MAX] {
+            let limited = Fault::RateLimited { retry_after: Some(wait) }.at(&"wss://a");
+            let mut pool = Pool::new(1);
+            let pauses: Vec<Duration> = (0..6).map(|_| pool.failed(&limited, &options(), now)).collect();
+            assert!(pauses.iter().all(|pause| *pause <= Duration::from_mins(10)), "{wait:?}: {pauses:?}");
+        }
     }
 }

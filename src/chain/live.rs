@@ -10,7 +10,7 @@ use std::future::ready;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::stream::SelectAll;
+use futures::stream::{self, BoxStream, SelectAll};
 use parity_scale_codec::Encode;
 use sp_crypto_hashing::blake2_256;
 use subxt_rpcs::Error as RpcError;
@@ -98,6 +98,9 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A storage subscription that says when it ended: among several, one that merely stopped would not be missed.
+type Changes = BoxStream<'static, Option<Result<ChangeSet, RpcError>>>;
+
 /// What the select loop woke up for.
 enum Woken {
     Version(Option<Result<RuntimeVersion, RpcError>>),
@@ -114,7 +117,9 @@ struct Live<'f> {
     greeting: Greeting,
     table: Table,
     progress: Progress,
-    changes: SelectAll<RpcSubscription<ChangeSet>>,
+    changes: SelectAll<Changes>,
+    /// The block that changes told of last, with its number.
+    latest: Option<(BlockHash, u64)>,
     /// What is still to be subscribed to, chunk by chunk.
     unwatched: VecDeque<Vec<Watch>>,
     best: RpcSubscription<Header>,
@@ -141,7 +146,8 @@ impl<'f> Live<'f> {
             session.runtime_versions()
         )?;
         let changes = SelectAll::from_iter([first]);
-        Ok(Self { context, session, greeting, table, progress, changes, unwatched, best, finalized, versions })
+        let latest = None;
+        Ok(Self { context, session, greeting, table, progress, changes, latest, unwatched, best, finalized, versions })
     }
 
     /// Has all subscriptions of storage made anew, as few as can be.
@@ -175,7 +181,7 @@ impl<'f> Live<'f> {
             () = events.closed() => return Err(Stop::Unheard),
             version = self.versions.next() => Woken::Version(version),
             best = self.best.next() => Woken::Best(best),
-            changes = self.changes.next(), if !self.changes.is_empty() => Woken::Changes(changes),
+            changes = self.changes.next(), if !self.changes.is_empty() => Woken::Changes(changes.flatten()),
             finalized = self.finalized.next() => Woken::Finalized(finalized),
             () = ready(()), if !self.unwatched.is_empty() => Woken::Leisure,
             () = tick => Woken::Tick,
@@ -238,14 +244,26 @@ impl<'f> Live<'f> {
         });
         let values: Vec<_> = values.collect();
         let delta = self.table.apply(values);
+        if let Some(number) = delta.number {
+            self.latest = Some((set.block, number));
+        }
         if delta.touched.is_empty() {
             return Ok(());
         }
-        let number = match delta.number {
-            Some(number) => number,
-            None => self.session.header(set.block).await?.number,
-        };
+        let number = self.number_of(set.block).await?;
         self.digest(delta, number).await
+    }
+
+    /// The number of a block. Of several subscriptions only the first to tell of a block brings a new one along.
+    async fn number_of(&mut self, block: BlockHash) -> Result<u64, ChainError> {
+        match self.latest {
+            Some((latest, number)) if latest == block => Ok(number),
+            _ => {
+                let number = self.session.header(block).await?.number;
+                self.latest = Some((block, number));
+                Ok(number)
+            }
+        }
     }
 
     /// Tells a change, follows what it brought into view, and remembers to look again at finality.
@@ -357,10 +375,11 @@ fn chunks(session: &Session, watches: &[Watch]) -> impl Iterator<Item = Vec<Watc
     watches.chunks(session.limits().chunk).map(<[Watch]>::to_vec)
 }
 
-async fn watch(session: &Session, table: &Table, chunk: Vec<Watch>) -> Result<RpcSubscription<ChangeSet>, ChainError> {
+async fn watch(session: &Session, table: &Table, chunk: Vec<Watch>) -> Result<Changes, ChainError> {
     let with_number = chunk.into_iter().chain([Watch::Number]);
     let keys: Vec<Vec<u8>> = with_number.filter_map(|watch| table.keys.key(watch)).collect();
-    session.watch(&keys).await
+    let subscription = session.watch(&keys).await?;
+    Ok(subscription.map(Some).chain(stream::once(ready(None))).boxed())
 }
 
 /// An item of a subscription, or why there will be no more.

@@ -46,9 +46,10 @@ impl Progress {
         }
     }
 
-    /// Has the subnet read again once a block is finalized.
+    /// Has the subnet read again once a block is finalized. Of several reasons the earliest counts, or else a stream of
+    /// them would postpone the reading for ever; a reason that it does not settle asks again.
     pub(super) fn reread(&mut self, from: u64) {
-        self.reread_from = Some(self.reread_from.map_or(from, |earlier| earlier.max(from)));
+        self.reread_from = Some(self.reread_from.map_or(from, |earlier| earlier.min(from)));
     }
 
     /// What changed up to a block, leaving what changed later.
@@ -75,10 +76,11 @@ mod tests {
     }
 
     #[test]
-    fn of_two_reasons_to_read_again_the_later_block_counts() {
+    fn reasons_to_read_again_that_keep_coming_do_not_postpone_the_reading() {
         let mut progress = Progress::new(365, 100);
-        progress.reread(105);
-        progress.reread(102);
-        assert_eq!(progress.reread_from, Some(105));
+        for block in 102..110 {
+            progress.reread(block);
+        }
+        assert_eq!(progress.reread_from, Some(102));
     }
 }

@@ -100,8 +100,14 @@ pub enum Stored {
     },
     /// A value that the node's own metadata cannot decode.
     Undecodable {
+        /// Block number at which it was set, when the value decodes that far.
+        block: Option<u64>,
         /// Length of the value in bytes.
         length: usize,
+        /// Index of a variant of `Data` that the metadata does not have, when that is why.
+        unknown: Option<u8>,
+        /// The bytes from the part on that does not decode, masked: content begins after them, its secret later still.
+        dump: MaskedBytes,
         /// What the decoder said.
         why: Untrusted,
     },
@@ -125,7 +131,7 @@ pub enum Reason {
     NotUtf8,
     /// Locator, key id or secret is nothing but blanks.
     BlankPart,
-    /// A variant of `Data` that this console does not know.
+    /// A variant of `Data` that this console, or the node's metadata, does not know.
     UnknownVariant,
     /// The stored bytes do not decode with the node's metadata.
     Undecodable,
@@ -310,6 +316,21 @@ fn wrong_length(chars: usize) -> Unreadable {
     Unreadable::new(Reason::WrongLength, format!("{chars} of {COMMITMENT_CHARS}"), detail)
 }
 
+fn undecodable(length: usize, unknown: Option<u8>, why: &Untrusted) -> Unreadable {
+    match unknown {
+        Some(index) => Unreadable::new(
+            Reason::UnknownVariant,
+            "unknown kind",
+            format!("A field is of the kind with index {index}, which this node's metadata does not have."),
+        ),
+        None => Unreadable::new(
+            Reason::Undecodable,
+            "undecodable",
+            format!("The {length} stored bytes do not decode with this node's metadata: {}", why.shown()),
+        ),
+    }
+}
+
 /// GRAIL's parts pass through pydantic, which strips Unicode white space. It is not Python's `str.strip`: the
 /// information separators U+001C to U+001F stay, and a part made of them is not blank.
 fn trimmed(chars: &[char]) -> String {
@@ -351,7 +372,7 @@ pub struct Judged {
     pub fields: usize,
     /// Variant name of the first field, such as `Raw128`.
     pub variant: String,
-    /// The first field's bytes with the secret's place masked.
+    /// The first field's bytes with the secret's place masked; of a value that does not decode, its bytes from there on.
     pub dump: MaskedBytes,
     /// GRAIL's judgement.
     pub reading: Reading,
@@ -381,16 +402,12 @@ impl Commitment {
                     Err(unreadable) => Reading::Unreadable(unreadable),
                 },
             },
-            Stored::Undecodable { length, why } => Judged {
-                block: None,
+            Stored::Undecodable { block, length, unknown, dump, why } => Judged {
+                block: *block,
                 fields: 0,
-                variant: "—".to_owned(),
-                dump: MaskedBytes::default(),
-                reading: Reading::Unreadable(Unreadable::new(
-                    Reason::Undecodable,
-                    "undecodable",
-                    format!("The {length} stored bytes do not decode with this node's metadata: {}", why.shown()),
-                )),
+                variant: unknown.map_or_else(|| "—".to_owned(), |index| format!("index {index}")),
+                dump: dump.clone(),
+                reading: Reading::Unreadable(undecodable(*length, *unknown, why)),
             },
         };
         judged.into()

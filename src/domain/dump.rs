@@ -6,6 +6,8 @@ use crate::domain::account::{KEY_ID_CHARS, LOCATOR_CHARS};
 
 /// Where the secret of a commitment begins.
 const SECRET_FROM: usize = LOCATOR_CHARS + KEY_ID_CHARS;
+/// Bytes kept: a field has at most 512, and a broken node's values are not to fill the memory.
+const LONGEST: usize = 640;
 /// What stands in the place of a masked byte: itself a byte that is masked there, so that masking twice is masking once.
 const MASK: u8 = b'*';
 
@@ -15,9 +17,16 @@ const MASK: u8 = b'*';
 pub struct MaskedBytes(Box<[u8]>);
 
 impl MaskedBytes {
-    /// Masks a field's bytes.
+    /// Masks a field's bytes; those past the longest that the chain allows are dropped.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(bytes.iter().enumerate().map(|(at, byte)| if is_masked(at, *byte) { MASK } else { *byte }).collect())
+        Self(
+            bytes
+                .iter()
+                .take(LONGEST)
+                .enumerate()
+                .map(|(at, byte)| if is_masked(at, *byte) { MASK } else { *byte })
+                .collect(),
+        )
     }
 
     /// The bytes in order, `None` where one is masked.

@@ -21,6 +21,13 @@ pub async fn sandbox(scenario: &str, uids: u32) -> Sandbox {
     Sandbox::start(options).await.unwrap()
 }
 
+/// Makes blocks.
+pub async fn blocks(sandbox: &Sandbox, count: u32) {
+    for _ in 0..count {
+        sandbox.produce_block().await.unwrap();
+    }
+}
+
 /// The network of some sandboxes, which are all of one chain.
 pub fn network(sandboxes: &[&Sandbox]) -> Network {
     let endpoints = sandboxes.iter().map(|sandbox| sandbox.url().parse().unwrap()).collect();

@@ -11,14 +11,8 @@ use grail_console::sandbox::{CommitmentSpec, Field, Sandbox, Stall, Throttle, ho
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::chain_events::{Heard, names, network, sandbox};
+use crate::chain_events::{Heard, blocks, names, network, sandbox};
 use crate::chain_lies::hasty;
-
-async fn blocks(sandbox: &Sandbox, count: u32) {
-    for _ in 0..count {
-        sandbox.produce_block().await.unwrap();
-    }
-}
 
 /// A feed that has its snapshot.
 async fn following(sandbox: &Sandbox, options: FeedOptions) -> (Heard, SubnetSnapshot) {
@@ -59,6 +53,31 @@ async fn following_asks_for_nothing_while_blocks_pass_without_a_change() {
     heard.best(u64::from(sandbox.best().number())).await;
     assert_eq!(sandbox.meter().total(), 0, "{:?}", sandbox.meter().requests);
     assert!(!names(&heard.events).contains(&"changed"));
+}
+
+#[tokio::test]
+async fn changes_of_one_block_in_several_subscriptions_are_told_with_its_number_and_no_question_asked() {
+    let sandbox = sandbox("healthy", 64).await;
+    let mut options = hasty();
+    options.limits.chunk = 16;
+    let (mut heard, _) = following(&sandbox, options).await;
+    let best = async |heard: &mut Heard| heard.best(u64::from(sandbox.best().number())).await;
+    // Long enough that every subscription is made and has told its first values.
+    for _ in 0..20 {
+        blocks(&sandbox, 1).await;
+        best(&mut heard).await;
+    }
+    sandbox.reset_meter();
+    (20..60).for_each(|uid| sandbox.commit(uid, CommitmentSpec::raw(vec![b'x'; 77])));
+    blocks(&sandbox, 1).await;
+    let made_in = u64::from(sandbox.best().number());
+    let mut told = 0;
+    while told < 40 {
+        let change = heard.change().await;
+        assert_eq!(change.block, made_in);
+        told += change.commitments.len();
+    }
+    assert_eq!(sandbox.meter().requests.get("chain_getHeader"), None, "{:?}", sandbox.meter().requests);
 }
 
 #[tokio::test]

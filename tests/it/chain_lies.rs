@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed, v16::RuntimeMetadataV16};
+use grail_console::chain::schema::Schema;
 use grail_console::chain::{CallLimits, FeedOptions};
 use grail_console::domain::network::Network;
-use jsonrpsee::RpcModule;
+use jsonrpsee::core::SubscriptionError;
 use jsonrpsee::server::{Server, ServerHandle};
 use jsonrpsee::types::{ErrorObjectOwned, Params};
+use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use parity_scale_codec::{Decode, Encode};
 use serde_json::{Value, json};
 
@@ -19,6 +21,14 @@ pub const METADATA: &[u8] = include_bytes!("../../assets/metadata/finney-spec-36
 /// Hash of block 0 that a lying node names unless told otherwise.
 pub const GENESIS: &str = "0x1111111111111111111111111111111111111111111111111111111111111111";
 const HEAD: &str = "0x2222222222222222222222222222222222222222222222222222222222222222";
+
+/// A subscription tells the one thing that the lie says and then nothing more; an error ends it alone.
+const SUBSCRIPTIONS: [(&str, &str, &str); 4] = [
+    ("chain_subscribeNewHeads", "chain_newHead", "chain_unsubscribeNewHeads"),
+    ("chain_subscribeFinalizedHeads", "chain_finalizedHead", "chain_unsubscribeFinalizedHeads"),
+    ("state_subscribeRuntimeVersion", "state_runtimeVersion", "state_unsubscribeRuntimeVersion"),
+    ("state_subscribeStorage", "state_storage", "state_unsubscribeStorage"),
+];
 
 /// An answer by method and parameters; `None` leaves it to the node's usual ones.
 pub type Lie = dyn Fn(&str, &[Value]) -> Option<Result<Value, ErrorObjectOwned>> + Send + Sync;
@@ -70,6 +80,22 @@ fn methods(lie: Arc<Lie>) -> RpcModule<Arc<Lie>> {
         };
         module.register_method(method, answer).unwrap();
     }
+    for (method, told, end) in SUBSCRIPTIONS {
+        let serve = move |params: Params<'static>, pending: PendingSubscriptionSink, lie: Arc<Arc<Lie>>, _| {
+            let params: Vec<Value> = params.parse().unwrap_or_default();
+            async move {
+                let sink = pending.accept().await?;
+                match lie(method, &params) {
+                    Some(Err(error)) => return Err(SubscriptionError::from(error.message())),
+                    Some(Ok(value)) => sink.send(serde_json::value::to_raw_value(&value)?).await?,
+                    None => {}
+                }
+                sink.closed().await;
+                Ok(())
+            }
+        };
+        module.register_subscription(method, told, end, serve).unwrap();
+    }
     module
 }
 
@@ -88,6 +114,22 @@ fn usual(method: &str, params: &[Value]) -> Value {
         "state_queryStorageAt" => json!([{ "block": params[1], "changes": [] }]),
         other => panic!("no usual answer to {other}"),
     }
+}
+
+/// The answer to a query of values on a chain that has the subnet, with nobody in it.
+pub fn empty_subnet(method: &str, params: &[Value]) -> Option<Result<Value, ErrorObjectOwned>> {
+    if method != "state_queryStorageAt" {
+        return None;
+    }
+    let added = hex0x(&schema().networks_added.unwrap().key(&[&81_u16.to_le_bytes()]));
+    let asked = params[0].as_array().unwrap().iter().any(|key| *key == json!(added));
+    let changes = if asked { json!([[added, "0x01"]]) } else { json!([]) };
+    Some(Ok(json!([{ "block": params[1], "changes": changes }])))
+}
+
+/// Where finney keeps its values.
+pub fn schema() -> Schema {
+    Schema::of_metadata(METADATA).unwrap()
 }
 
 /// `0x…`.

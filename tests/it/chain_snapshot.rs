@@ -8,7 +8,9 @@ use grail_console::domain::network::{BlockHash, Network};
 use grail_console::domain::snapshot::SubnetSnapshot;
 use grail_console::sandbox::{CommitmentSpec, Field, HashKind, SANDBOX_GENESIS, Throttle, VALIDATORS, hotkey};
 
-use crate::chain_events::{memory, network, sandbox};
+use parity_scale_codec::Encode;
+
+use crate::chain_events::{blocks, memory, network, sandbox};
 use crate::chain_lies::hasty;
 
 /// Long enough that requests which go out together are seen to.
@@ -157,7 +159,7 @@ async fn every_odd_commitment_is_one_row_with_its_own_reason() {
         (CommitmentSpec::raw(blank), "blank_part"),
         (CommitmentSpec::Stored(vec![1, 2, 3]), "undecodable"),
         (CommitmentSpec::Stored(vec![0; 20_000]), "undecodable"),
-        (fields(Field::Unknown { index: 200, bytes: vec![7; 9] }), "undecodable"),
+        (fields(Field::Unknown { index: 200, bytes: vec![7; 9] }), "unknown_variant"),
         (fields(Field::BigRaw(vec![b'b'; 128])), "readable"),
     ];
     for (uid, (spec, _)) in (0..).zip(&odd) {
@@ -171,6 +173,46 @@ async fn every_odd_commitment_is_one_row_with_its_own_reason() {
         let unreadable = snapshot.commitments[&hotkey(uid)].unreadable();
         assert_eq!(unreadable.map_or("readable", |u| u.reason.name()), *expected, "{spec:?}");
     }
+}
+
+#[tokio::test]
+async fn what_does_not_decode_keeps_its_age_and_its_masked_bytes() {
+    const SET_AT: u32 = 9_167_568;
+    let sandbox = sandbox("healthy", 16).await;
+    let stored = |info: &[u8]| CommitmentSpec::Stored([(0_u64, SET_AT).encode().as_slice(), info].concat());
+    let keys = [b'k'; 128];
+    let cut_off = [&[0x08, 0x81], keys.as_slice(), &[0x81, b'k']].concat();
+    let unknown = [&[0x08, 0x81], keys.as_slice(), &[0xc8, 0xff]].concat();
+    let before_the_block = CommitmentSpec::Stored(vec![7, 8, 9]);
+    for (uid, spec) in [stored(&cut_off), stored(&unknown), before_the_block].into_iter().enumerate() {
+        sandbox.commit(u16::try_from(uid).unwrap(), spec);
+    }
+    blocks(&sandbox, 3).await;
+    let snapshot = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    let row = |uid| &snapshot.commitments[&hotkey(uid)];
+    let shown = |uid| row(uid).dump.iter().collect::<Vec<Option<u8>>>();
+    for (uid, info) in [(0, &cut_off), (1, &unknown)] {
+        assert_eq!(row(uid).block, Some(u64::from(SET_AT)));
+        assert_eq!(shown(uid)[..64], info[..64].iter().copied().map(Some).collect::<Vec<_>>());
+        assert!(shown(uid)[64..130].iter().all(Option::is_none), "a key may stand there");
+        assert_eq!(shown(uid).len(), info.len());
+    }
+    assert_eq!((row(2).block, shown(2)), (None, vec![Some(7), Some(8), Some(9)]));
+    let reasons = [0, 1, 2].map(|uid| row(uid).unreadable().unwrap().reason);
+    assert_eq!(reasons, [Reason::Undecodable, Reason::UnknownVariant, Reason::Undecodable]);
+    assert_eq!(row(1).variant, "index 200");
+}
+
+#[tokio::test]
+async fn the_hostile_scenario_has_rows_of_an_unknown_kind_and_rows_that_do_not_decode() {
+    let sandbox = sandbox("hostile", 256).await;
+    let snapshot = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    let reason = |uid| snapshot.commitments[&hotkey(uid)].unreadable().map(|unreadable| unreadable.reason);
+    assert_eq!(reason(37), Some(Reason::UnknownVariant));
+    for uid in [38, 39, 43] {
+        assert_eq!(reason(uid), Some(Reason::Undecodable), "uid {uid}");
+    }
+    assert!(snapshot.commitments[&hotkey(38)].block.is_some(), "it is cut off after its block");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

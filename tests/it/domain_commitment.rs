@@ -68,7 +68,13 @@ fn what_grail_drops_has_a_named_reason(
 
 #[test]
 fn bytes_that_do_not_decode_are_a_state_of_their_own() {
-    let commitment = Commitment::of(&Stored::Undecodable { length: 13, why: "ran out of \u{1b}[2Jbytes".into() });
+    let commitment = Commitment::of(&Stored::Undecodable {
+        block: None,
+        length: 13,
+        unknown: None,
+        dump: MaskedBytes::default(),
+        why: "ran out of \u{1b}[2Jbytes".into(),
+    });
     let unreadable = commitment.unreadable().unwrap();
     assert_eq!(unreadable.reason, Reason::Undecodable);
     assert_eq!((commitment.block, commitment.fields), (None, 0));

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use grail_console::domain::commitment::{Commitment, Payload, Stored};
+use grail_console::domain::commitment::{Commitment, MaskedBytes, Payload, Stored};
 use grail_console::domain::credentials::LocalView;
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::network::BlockHash;
@@ -149,7 +149,16 @@ fn a_kept_snapshot_comes_back_whole_and_holds_no_read_secret() {
         (12, unreadable(2001)),
         (13, set_at(3, vec![])),
         (14, set_at(4, vec![bytes(cut.as_bytes()), bytes(READ_SECRET.as_bytes())])),
-        (15, Commitment::of(&Stored::Undecodable { length: 3, why: "eof".into() })),
+        (
+            15,
+            Commitment::of(&Stored::Undecodable {
+                block: None,
+                length: 3,
+                unknown: None,
+                dump: MaskedBytes::default(),
+                why: "eof".into(),
+            }),
+        ),
         (16, set_at(5, vec![Payload::Timelock { length: 200, reveal_round: 9 }])),
     ];
     let kept = snapshot(vec![member(0, 11), member(1, 12)], odd);
@@ -182,7 +191,13 @@ fn some_commitment() -> impl Strategy<Value = Commitment> {
         )),
         (0..4u64).prop_map(unreadable),
         (0..4u64).prop_map(|block| set_at(block, vec![])),
-        Just(Commitment::of(&Stored::Undecodable { length: 1, why: "eof".into() })),
+        Just(Commitment::of(&Stored::Undecodable {
+            block: None,
+            length: 1,
+            unknown: None,
+            dump: MaskedBytes::default(),
+            why: "eof".into()
+        })),
     ]
 }
 

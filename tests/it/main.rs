@@ -6,6 +6,7 @@ mod canary;
 mod chain_errors;
 mod chain_events;
 mod chain_feed;
+mod chain_hostile;
 mod chain_lies;
 mod chain_snapshot;
 mod chain_tls;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use grail_console::domain::commitment::{Commitment, Payload, Stored};
+use grail_console::domain::commitment::{Commitment, MaskedBytes, Payload, Stored};
 use grail_console::domain::credentials::{LocalValues, Source, Variable};
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::findings::{Finding, Severity};
@@ -166,7 +166,13 @@ pub fn hostile() -> SubnetSnapshot {
     for (n, fields) in (0u64..).zip(values) {
         snapshot.commitments.insert(hotkey(n), commitment(HEAD - 1_000 * (n + 1), fields));
     }
-    let undecodable = Stored::Undecodable { length: 9, why: "not\u{1b}[0m enough \u{202e}data".into() };
+    let undecodable = Stored::Undecodable {
+        block: None,
+        length: 9,
+        unknown: None,
+        dump: MaskedBytes::default(),
+        why: "not\u{1b}[0m enough \u{202e}data".into(),
+    };
     snapshot.commitments.insert(hotkey(16), Commitment::of(&undecodable));
     snapshot.commitments.insert(hotkey(17), good(17, HEAD - 600_000));
     snapshot

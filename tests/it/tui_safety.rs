@@ -1,6 +1,6 @@
 //! No text from outside reaches the terminal as anything but visible text; no secret reaches the state.
 
-use grail_console::domain::commitment::{Commitment, Payload, Stored};
+use grail_console::domain::commitment::{Commitment, MaskedBytes, Payload, Stored};
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::untrusted::{Untrusted, is_visible};
@@ -50,7 +50,16 @@ fn console(bytes: &[u8]) -> State {
     snapshot.commitments.insert(hotkey(0), put(vec![raw(bytes.to_vec())]));
     snapshot.commitments.insert(hotkey(1), put(vec![raw(as_readable(bytes))]));
     snapshot.commitments.insert(hotkey(2), put(vec![Payload::Unknown { variant: words.clone() }]));
-    snapshot.commitments.insert(hotkey(3), Commitment::of(&Stored::Undecodable { length: 3, why: words.clone() }));
+    snapshot.commitments.insert(
+        hotkey(3),
+        Commitment::of(&Stored::Undecodable {
+            block: None,
+            length: 3,
+            unknown: None,
+            dump: MaskedBytes::default(),
+            why: words.clone(),
+        }),
+    );
     snapshot.commitments.insert(hotkey(90_000), put(vec![raw(as_readable(bytes))]));
     snapshot.chain.network.clone_from(&wild);
     let mut state = live(own, snapshot);
