@@ -1,5 +1,6 @@
 //! Secrets that may never be seen: planted wherever the console reads, then looked for wherever it writes.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -17,52 +18,53 @@ use crate::support::pty::Pty;
 /// Characters of a secret that give it away: masks show six and four.
 const FRAGMENT: usize = 12;
 
-/// One secret and every form in which it could be written.
-struct Canary {
-    name: String,
-    forms: Vec<String>,
-}
+/// Secrets, and every piece of every form in which they could be written, with the name of the secret.
+#[derive(Default)]
+struct Canaries(HashMap<[u8; FRAGMENT], String>);
 
-impl Canary {
+impl Canaries {
     fn of(name: &str, secret: &str) -> Self {
-        let mut texts: Vec<Vec<u8>> = vec![secret.as_bytes().to_vec()];
-        texts.extend(hex::decode(secret));
-        let mut forms: Vec<String> = texts.iter().flat_map(|bytes| [hex::encode(bytes), in_base64(bytes, 0)]).collect();
-        forms.extend(texts.iter().flat_map(|bytes| [1, 2].map(|skip| in_base64(bytes, skip))));
-        forms.push(secret.to_owned());
-        let upper: Vec<String> = forms.iter().map(|form| form.to_uppercase()).collect();
-        forms.extend(upper);
-        Self { name: name.to_owned(), forms }
+        let mut canaries = Self::default();
+        canaries.add(name, secret);
+        canaries
     }
 
-    /// The first piece of this secret in a text, in whatever form.
-    fn piece_in<'a>(&'a self, text: &str) -> Option<&'a str> {
-        self.forms.iter().flat_map(|form| pieces(form)).find(|piece| text.contains(piece))
+    fn add(&mut self, name: &str, secret: &str) {
+        for form in forms(secret) {
+            for piece in form.as_bytes().windows(FRAGMENT) {
+                self.0.insert(piece.try_into().unwrap(), name.to_owned());
+            }
+        }
+    }
+
+    /// The name of a secret of which a piece is in there, in whatever form.
+    fn found_in(&self, bytes: &[u8]) -> Option<&str> {
+        bytes.windows(FRAGMENT).find_map(|piece| self.0.get(piece)).map(String::as_str)
+    }
+
+    /// Fails if any of the secrets is in there.
+    #[track_caller]
+    fn absent(&self, place: &str, bytes: &[u8]) {
+        assert_eq!(self.found_in(bytes), None, "a secret is in {place}");
     }
 }
 
-/// Base64 of what follows the first bytes: a secret inside a longer text begins at one of three phases.
-fn in_base64(bytes: &[u8], skip: usize) -> String {
-    let whole = &bytes[skip..];
-    STANDARD_NO_PAD.encode(&whole[..whole.len() / 3 * 3])
-}
-
-fn pieces(form: &str) -> impl Iterator<Item = &str> {
-    (0..=form.len().saturating_sub(FRAGMENT)).map(|at| &form[at..at + FRAGMENT])
-}
-
-/// Bytes as text in which every byte is a character, so that nothing hides behind broken UTF-8.
-fn as_text(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| char::from(*byte)).collect()
-}
-
-/// Fails if any of the secrets is in there.
-#[track_caller]
-fn clean(canaries: &[Canary], place: &str, bytes: &[u8]) {
-    let text = as_text(bytes);
-    for canary in canaries {
-        assert_eq!(canary.piece_in(&text), None, "{} is in {place}", canary.name);
+/// As it is, in hexadecimal digits and in base64; what is hexadecimal already also as the bytes that it stands for.
+fn forms(secret: &str) -> Vec<String> {
+    let mut forms = vec![secret.to_owned()];
+    for bytes in [Ok(secret.as_bytes().to_vec()), hex::decode(secret)].into_iter().flatten() {
+        forms.push(hex::encode(&bytes));
+        // Inside a longer text it begins at one of three phases.
+        forms.extend([0, 1, 2].map(|skip| in_base64(&bytes[skip..])));
     }
+    let upper: Vec<String> = forms.iter().map(|form| form.to_uppercase()).collect();
+    forms.extend(upper);
+    forms
+}
+
+/// The part of the base64 that does not depend on what follows.
+fn in_base64(bytes: &[u8]) -> String {
+    STANDARD_NO_PAD.encode(&bytes[..bytes.len() / 3 * 3])
 }
 
 /// A secret that is the same in every run and nowhere else.
@@ -78,7 +80,7 @@ fn id(name: &str) -> String {
 struct Aviary {
     house: House,
     node: Node,
-    canaries: Vec<Canary>,
+    canaries: Canaries,
     planted: Vec<PathBuf>,
     flags: Vec<String>,
 }
@@ -88,12 +90,12 @@ impl Aviary {
         let own = [secret("read secret"), secret("write secret"), id("write key id"), secret("token")];
         let exported = [secret("exported read secret"), secret("exported write secret"), secret("password")];
         let wallet = [secret("private") + &secret("key"), secret("seed"), secret("phrase")];
-        let mut canaries: Vec<Canary> = Vec::new();
+        let mut canaries = Canaries::default();
         for (i, value) in own.iter().chain(&exported).chain(&wallet).enumerate() {
-            canaries.push(Canary::of(&format!("canary {i}"), value));
+            canaries.add(&format!("canary {i}"), value);
         }
         // What others published is for validators, not for logs and screens.
-        canaries.push(Canary::of("secret of uid 7", Credentials::of(7, 0).read_secret.expose()));
+        canaries.add("secret of uid 7", Credentials::of(7, 0).read_secret.expose());
 
         let house = House::new()
             .with("R2_READ_SECRET_ACCESS_KEY", &exported[0])
@@ -143,7 +145,7 @@ impl Aviary {
 
     #[track_caller]
     fn clean(&self, place: &str, bytes: &[u8]) {
-        clean(&self.canaries, place, bytes);
+        self.canaries.absent(place, bytes);
     }
 
     /// Every file that the console wrote; there must be some.
@@ -169,7 +171,7 @@ impl Aviary {
 fn the_search_finds_what_is_planted_in_every_form() {
     let value = secret("found");
     let bytes = hex::decode(&value).unwrap();
-    let canary = [Canary::of("planted", &value)];
+    let canary = Canaries::of("planted", &value);
     let inside = |text: &[u8]| [b"some text ", text, b" and more"].concat();
     let forms = [
         value.clone(),
@@ -183,10 +185,10 @@ fn the_search_finds_what_is_planted_in_every_form() {
         STANDARD_NO_PAD.encode([b"xy", bytes.as_slice()].concat()),
     ];
     for form in forms {
-        assert!(canary[0].piece_in(&as_text(&inside(form.as_bytes()))).is_some(), "{form}");
+        assert_eq!(canary.found_in(&inside(form.as_bytes())), Some("planted"), "{form}");
     }
     let masked = format!("{}…{} fp {}", &value[..6], &value[60..], secret("other"));
-    assert!(canary[0].piece_in(&masked).is_none());
+    assert_eq!(canary.found_in(masked.as_bytes()), None);
 }
 
 #[test]
@@ -274,7 +276,7 @@ fn no_view_of_the_console_shows_logs_or_keeps_a_secret() {
 #[test]
 fn values_in_the_wrong_place_are_not_shown_either() {
     let value = secret("misplaced");
-    let canary = [Canary::of("misplaced", &value)];
+    let canary = Canaries::of("misplaced", &value);
     let lines = |name: &str| {
         let read = if name == "R2_READ_ACCESS_KEY_ID" { value.clone() } else { id("read") };
         format!("R2_READ_ACCESS_KEY_ID={read}\nR2_READ_SECRET_ACCESS_KEY={}\n{name}={value}\n", secret("read"))
@@ -302,9 +304,9 @@ fn values_in_the_wrong_place_are_not_shown_either() {
         for json in [&[][..], &["--json"]] {
             let run = |house: &House, flags: &[&str]| {
                 let ran = house.run([&["doctor", "--offline"], json, flags].concat());
-                clean(&canary, name, (ran.stdout + &ran.stderr).as_bytes());
+                canary.absent(name, (ran.stdout + &ran.stderr).as_bytes());
                 house.files().iter().filter(|(file, _)| !file.ends_with(".env")).for_each(|(file, content)| {
-                    clean(&canary, &file.display().to_string(), content);
+                    canary.absent(&file.display().to_string(), content);
                 });
             };
             run(&in_environment, &[]);
@@ -317,7 +319,7 @@ fn values_in_the_wrong_place_are_not_shown_either() {
 #[test]
 fn a_secret_pasted_into_the_configuration_is_not_quoted() {
     let value = secret("pasted");
-    let canary = [Canary::of("pasted", &value)];
+    let canary = Canaries::of("pasted", &value);
     for text in [
         format!("api_token = \"{value}\"\n"),
         format!("{value}\n"),
@@ -339,9 +341,9 @@ fn a_secret_pasted_into_the_configuration_is_not_quoted() {
             &["doctor", "--offline", "--profile", "main"],
         ] {
             let ran = house.run(arguments);
-            clean(&canary, &text, (ran.stdout + &ran.stderr).as_bytes());
+            canary.absent(&text, (ran.stdout + &ran.stderr).as_bytes());
         }
         let ran = house.run::<&str>([]);
-        clean(&canary, &text, (ran.stdout + &ran.stderr).as_bytes());
+        canary.absent(&text, (ran.stdout + &ran.stderr).as_bytes());
     }
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use grail_console::sandbox::{CommitmentSpec, Credentials, Field, HashKind, OPERATOR_UID, SANDBOX_GENESIS, hotkey};
+use grail_console::sandbox::{
+    BlockTime, CommitmentSpec, Credentials, Field, HashKind, OPERATOR_UID, SANDBOX_GENESIS, SandboxOptions, hotkey,
+};
 use serde_json::{Value, json};
 
 use crate::support::house::{House, Ran, is_plain, says};
-use crate::support::node::{Node, line};
+use crate::support::node::{Node, line, of};
 use crate::support::pty::Pty;
 
 fn as_operator(house: &House, node: &Node, words: &[&str]) -> Ran {
@@ -386,11 +388,23 @@ fn a_reader_that_leaves_early_is_no_error() {
 }
 
 #[test]
+fn an_old_head_is_warned_of_beside_the_table() {
+    let options =
+        SandboxOptions { uids: 12, block_time: BlockTime::Manual, now_ms: Some(1_700_000_000_000), ..of("healthy") };
+    let (house, node) = (House::new(), Node::with(options));
+    let ran = house.run(line(&["status"], &node.flags()));
+    says(&ran.stdout, &["12 uids"]);
+    says(&ran.stderr, &["The newest finalized block is", "old", "--endpoint"]);
+    assert_eq!(json(&house, &node)["findings"][0]["code"], "stale_head");
+}
+
+#[test]
 fn an_own_hotkey_that_is_not_on_the_subnet_is_said() {
     let (house, node) = (House::new(), Node::with_uids("healthy", 64));
     let stranger = ["--hotkey".to_owned(), hotkey(200).to_string()];
     let flags: Vec<_> = node.flags().into_iter().chain(stranger).collect();
-    says(&house.run(line(&["status"], &flags)).stdout, &["is not registered on this subnet"]);
+    let ran = house.run(line(&["status"], &flags)).exits(1);
+    says(&ran.stdout, &["is not registered on this subnet"]);
 }
 
 /// A `.env` with both pairs.

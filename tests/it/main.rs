@@ -39,7 +39,6 @@ mod sandbox_node;
 mod state_files;
 mod support;
 mod tui_fixtures;
-mod tui_pty;
 mod tui_runner;
 mod tui_safety;
 mod tui_screens;
