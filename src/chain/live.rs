@@ -19,6 +19,7 @@ use subxt_rpcs::methods::legacy::RuntimeVersion;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep_until};
 
+use super::allowance::Allowance;
 use super::error::{ChainError, Fault};
 use super::metadata::Schemas;
 use super::options::FeedOptions;
@@ -64,6 +65,10 @@ pub(super) struct Context<'f> {
 }
 
 impl Context<'_> {
+    fn allowance(&self) -> Allowance {
+        Allowance::new(self.options.survey, self.options.limits.values)
+    }
+
     async fn tell(&self, event: FeedEvent) -> Result<(), Stop> {
         self.events.send(event).await.map_err(|_| Stop::Unheard)
     }
@@ -87,7 +92,8 @@ async fn open<'f>(context: Context<'f>, endpoint: &Endpoint, settled: &mut Optio
         spec_version: greeting.spec,
     };
     context.tell(FeedEvent::Connected { chain, latency_ms: millis(greeting.latency) }).await?;
-    let Reading { snapshot, table } = read(&session, context.subject, &greeting, context.schemas).await?;
+    let allowance = context.allowance();
+    let Reading { snapshot, table } = read(&session, context.subject, &greeting, context.schemas, &allowance).await?;
     let (spec, number) = (snapshot.chain.spec_version, snapshot.at.number);
     context.tell(FeedEvent::Snapshot(Box::new(snapshot))).await?;
     *settled = Some(Instant::now());
@@ -139,6 +145,7 @@ impl<'f> Live<'f> {
         progress: Progress,
     ) -> Result<Self, Stop> {
         let mut unwatched = everything(&session, &mut table);
+        table.settle();
         let (first, best, finalized, versions) = tokio::try_join!(
             watch(&session, &table, unwatched.pop_front().unwrap_or_default()),
             session.best_heads(),
@@ -272,7 +279,7 @@ impl<'f> Live<'f> {
             let netuid = self.context.subject.netuid;
             return Err(self.session.fault(Fault::NoSuchSubnet { netuid }).into());
         }
-        if delta.shrunk {
+        if delta.shrunk || self.table.is_outgrown() {
             self.progress.reread(number);
         }
         self.progress.unconfirmed.extend(delta.touched.iter().map(|watch| (*watch, number)));
@@ -282,6 +289,10 @@ impl<'f> Live<'f> {
         let overlooked = self.table.overlooked();
         if overlooked.is_empty() {
             return Ok(());
+        }
+        if self.table.is_overfull() {
+            let what = "more hotkeys than a subnet can have seen".to_owned();
+            return Err(self.session.fault(Fault::TooLarge { what }).into());
         }
         if self.changes.len() + self.unwatched.len() >= MOST_SUBSCRIPTIONS {
             self.watch_all();
@@ -310,8 +321,9 @@ impl<'f> Live<'f> {
     async fn reread(&mut self, number: u64, hash: BlockHash) -> Result<(), Stop> {
         let spec = self.progress.announced.unwrap_or(self.progress.spec);
         self.greeting = Greeting { head: hash, spec, ..self.greeting };
-        let reading = read(&self.session, self.context.subject, &self.greeting, self.context.schemas).await?;
-        let Reading { snapshot, table } = reading;
+        let allowance = self.context.allowance();
+        let (subject, schemas) = (self.context.subject, &mut *self.context.schemas);
+        let Reading { snapshot, table } = read(&self.session, subject, &self.greeting, schemas, &allowance).await?;
         let spec = snapshot.chain.spec_version;
         self.progress.unconfirmed.clear();
         self.progress.reread_from = None;
@@ -327,6 +339,7 @@ impl<'f> Live<'f> {
         self.table = table;
         self.context.tell(FeedEvent::Snapshot(Box::new(snapshot))).await?;
         self.watch_all();
+        self.table.settle();
         Ok(())
     }
 

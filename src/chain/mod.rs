@@ -9,6 +9,7 @@
 //! deadline. Nothing is generated from metadata at build time: pallets, entries, hashers and variants are looked up by
 //! name in what the node itself serves ([`schema`]), and an unknown variant costs one row, never the table.
 
+mod allowance;
 mod budget;
 mod decode;
 mod dial;

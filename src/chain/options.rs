@@ -22,6 +22,8 @@ pub struct CallLimits {
     pub chunk: usize,
     /// Chunks under way at once.
     pub chunks_at_once: usize,
+    /// Most bytes of values in one reading; those of 65,536 uids that all have a commitment take 13 MB.
+    pub values: usize,
 }
 
 impl Default for CallLimits {
@@ -35,16 +37,18 @@ impl Default for CallLimits {
             rate_limit_pause: Duration::from_millis(1_200),
             chunk: 4_096,
             chunks_at_once: 4,
+            values: 64 << 20,
         }
     }
 }
 
-/// How a feed behaves over time; [`survey`](super::survey()) uses the limits and the overall deadline.
+/// How a feed behaves over time; [`survey`](super::survey()) uses the limits and the time for one reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedOptions {
     /// Of each connection.
     pub limits: CallLimits,
-    /// Overall deadline of [`survey`](super::survey()), failover included.
+    /// Time for one reading of a subnet, in [`survey`](super::survey()) failover included; 2 s more for each thousand keys
+    /// that it finds.
     pub survey: Duration,
     /// First pause before reconnecting; doubled after each round through the pool.
     pub backoff_first: Duration,

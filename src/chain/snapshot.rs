@@ -15,8 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use super::allowance::Allowance;
 use super::error::{ChainError, Fault};
 use super::metadata::{MetadataStore, Schemas};
 use super::options::FeedOptions;
@@ -78,12 +79,24 @@ pub(super) struct Subject<'n> {
     pub(super) netuid: u16,
 }
 
-/// Reads a subnet at a block.
+/// Reads a subnet at a block, within what the reading may take.
 pub(super) async fn read(
     session: &Session,
     subject: Subject<'_>,
     greeting: &Greeting,
     schemas: &mut Schemas,
+    allowance: &Allowance,
+) -> Result<Reading, ChainError> {
+    let reading = allowance.keep(read_on(session, subject, greeting, schemas, allowance)).await;
+    reading.map_err(|fault| session.fault(fault))?
+}
+
+async fn read_on(
+    session: &Session,
+    subject: Subject<'_>,
+    greeting: &Greeting,
+    schemas: &mut Schemas,
+    allowance: &Allowance,
 ) -> Result<Reading, ChainError> {
     let at = greeting.head;
     let (mut believed, mut source) = (greeting.spec, at);
@@ -92,14 +105,19 @@ pub(super) async fn read(
         let (spec, schema) = schemas.at(session, greeting.genesis, believed, source).await?;
         let table = Table::new(Arc::clone(&schema), subject.netuid);
         let (holders, commitments, header) = tokio::try_join!(
-            found_under(session, &table.keys, &table.keys.holders, at, MOST_UIDS),
-            found_under(session, &table.keys, &table.keys.commitments, at, MOST_COMMITMENTS),
+            found_under(session, &table.keys, Range { prefix: &table.keys.holders, at, most: MOST_UIDS }, allowance),
+            found_under(
+                session,
+                &table.keys,
+                Range { prefix: &table.keys.commitments, at, most: MOST_COMMITMENTS },
+                allowance
+            ),
             session.header(at),
         )?;
         let found = [holders, commitments].concat();
         let parent = BlockHash(header.parent_hash.0);
         let writer = async { if header.number == 0 { Ok(spec) } else { session.spec_version(Some(parent)).await } };
-        let (writer, (table, commitments)) = tokio::try_join!(writer, values(session, table, found, at))?;
+        let (writer, (table, commitments)) = tokio::try_join!(writer, values(session, table, found, at, allowance))?;
         if writer != spec {
             (believed, source) = (writer, parent);
             continue;
@@ -126,6 +144,7 @@ async fn values(
     mut table: Table,
     found: Vec<Watch>,
     at: BlockHash,
+    allowance: &Allowance,
 ) -> Result<(Table, BTreeMap<Hotkey, Commitment>), ChainError> {
     let own = [Watch::Now, Watch::Exists, Watch::Size, Watch::Permits];
     let registered: Vec<Watch> = found
@@ -146,6 +165,8 @@ async fn values(
     let mut answers = chunks.buffer_unordered(limits.chunks_at_once);
     let mut commitments = BTreeMap::new();
     while let Some(answer) = answers.try_next().await? {
+        let bytes = answer.values().flatten().map(Vec::len).sum();
+        allowance.spend(bytes).map_err(|fault| session.fault(fault))?;
         let delta = table.apply(answer.iter().map(|(watch, value)| (*watch, value.as_deref())));
         commitments.extend(delta.commitments.into_iter().filter_map(|(hotkey, c)| Some((hotkey, c?))));
     }
@@ -153,20 +174,29 @@ async fn values(
     Ok((table, commitments))
 }
 
+/// Keys to look for.
+#[derive(Debug, Clone, Copy)]
+struct Range<'k> {
+    prefix: &'k [u8],
+    at: BlockHash,
+    /// More than this many are refused.
+    most: usize,
+}
+
 /// What there is under a prefix, in the order of the keys, which themselves are let go page by page. A full page is
 /// followed by the next; a node that repeats itself or has no end is refused.
 async fn found_under(
     session: &Session,
     keys: &Keys,
-    prefix: &[u8],
-    at: BlockHash,
-    most: usize,
+    Range { prefix, at, most }: Range<'_>,
+    allowance: &Allowance,
 ) -> Result<Vec<Watch>, ChainError> {
     let (mut found, mut seen, mut last) = (Vec::new(), 0, None::<Vec<u8>>);
     loop {
         let page = session.keys_paged(prefix, PAGE, last.as_deref(), at).await?;
         let full = page.len() >= PAGE as usize;
         seen += page.len();
+        allowance.found(page.len());
         for key in page {
             if !key.starts_with(prefix) || last.as_ref().is_some_and(|last| *last >= key) {
                 return Err(session.malformed("state_getKeysPaged", "keys out of order or of another prefix"));
@@ -201,7 +231,8 @@ pub(super) async fn query(
     Ok(values)
 }
 
-/// Reads a subnet once, for a command that ends: each endpoint in turn until one answers, all under one deadline.
+/// Reads a subnet once, for a command that ends: each endpoint in turn until one answers, all within one allowance of
+/// time and memory.
 ///
 /// What one endpoint says of the chain itself (no such subnet, no such pallet) is not asked of the next. When all fail,
 /// the error is that of the first, which is the preferred one.
@@ -212,17 +243,15 @@ pub async fn survey(
     options: &FeedOptions,
 ) -> Result<SubnetSnapshot, ChainError> {
     let mut schemas = Schemas::new(store);
-    let by = Instant::now() + options.survey;
+    let allowance = Allowance::new(options.survey, options.limits.values);
     let mut first = None;
     for endpoint in &network.endpoints {
-        let left = by.saturating_duration_since(Instant::now());
         let attempt = async {
             let session = Session::open(endpoint, &options.limits).await?;
             let greeting = greet(&session, network).await?;
-            read(&session, Subject { network, netuid }, &greeting, &mut schemas).await
+            read_on(&session, Subject { network, netuid }, &greeting, &mut schemas, &allowance).await
         };
-        let late = || Fault::Deadline { what: "the whole of the reading", after: options.survey }.at(endpoint);
-        match timeout(left, attempt).await.unwrap_or_else(|_| Err(late())) {
+        match allowance.keep(attempt).await.unwrap_or_else(|fault| Err(fault.at(endpoint))) {
             Ok(reading) => return Ok(reading.snapshot),
             Err(error) if error.fault.is_about_the_chain() => return Err(error),
             Err(error) => {

@@ -13,6 +13,10 @@ use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::snapshot::{Member, SubnetChange};
 
+/// Values followed at most: holder, registration and two hotkeys for each of 65,536 uids, and a commitment of four
+/// ex-members for each.
+const MOST_WATCHED: usize = 1 << 19;
+
 /// One storage value that the console reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Watch {
@@ -141,6 +145,8 @@ pub(super) struct Table {
     /// `Timestamp.Now` in ms, 0 when unknown.
     pub(super) now_ms: u64,
     seen: HashMap<Watch, u64>,
+    /// How many values there were when the subnet had been read.
+    read: usize,
 }
 
 impl Table {
@@ -153,6 +159,7 @@ impl Table {
             exists: false,
             now_ms: 0,
             seen: HashMap::new(),
+            read: 0,
         }
     }
 
@@ -181,6 +188,21 @@ impl Table {
         let uids = (0..self.size).flat_map(|uid| [Watch::Holder(uid), Watch::Registered(uid)]);
         let hotkeys = self.seats.values().filter_map(|seat| seat.hotkey).map(Watch::Commitment);
         uids.chain(hotkeys).filter(|watch| !self.seen.contains_key(watch)).collect()
+    }
+
+    /// Counts what is followed from a reading on.
+    pub(super) fn settle(&mut self) {
+        self.read = self.seen.len();
+    }
+
+    /// Whether there are twice the values that were read: hotkeys that left stay until the subnet is read anew.
+    pub(super) fn is_outgrown(&self) -> bool {
+        self.seen.len() > self.read.saturating_mul(2)
+    }
+
+    /// Whether it holds more than any subnet, so that a node which never finalizes a reading is left.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.seen.len() > MOST_WATCHED
     }
 
     /// Whether the chain knows this subnet, by its own word or by its having members.
