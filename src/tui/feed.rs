@@ -18,7 +18,7 @@ pub(super) fn on(state: &mut State, event: FeedEvent) -> Vec<Effect> {
             state.connection = Connection::Connecting { endpoint, attempt, after };
         }
         FeedEvent::Connected { chain, latency_ms } => {
-            state.connection = Connection::Live { endpoint: chain.endpoint.clone(), latency_ms };
+            state.connection = Connection::Live { endpoint: chain.endpoint.clone(), latency_ms: Some(latency_ms) };
             state.chain = Some(chain);
         }
         FeedEvent::Snapshot(snapshot) => {
@@ -32,7 +32,7 @@ pub(super) fn on(state: &mut State, event: FeedEvent) -> Vec<Effect> {
         FeedEvent::Upgraded { spec_version } => upgraded(state, spec_version),
         FeedEvent::Latency { ms } => {
             if let Connection::Live { latency_ms, .. } = &mut state.connection {
-                *latency_ms = ms;
+                *latency_ms = Some(ms);
             }
         }
         FeedEvent::Stalled { number, seconds } => stalled(state, number, seconds),
@@ -91,7 +91,7 @@ fn heard_finalized(state: &mut State, number: u64) {
 /// A block ends a stall.
 fn revive(state: &mut State) {
     if let Connection::Stalled { endpoint, .. } = &state.connection {
-        state.connection = Connection::Live { endpoint: endpoint.clone(), latency_ms: 0 };
+        state.connection = Connection::Live { endpoint: endpoint.clone(), latency_ms: None };
     }
 }
 

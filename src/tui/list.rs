@@ -10,6 +10,7 @@ use tui_input::{Input, InputRequest};
 use crate::domain::filter::Filter;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::roster::{Column, Roster, Row};
+use crate::tui::filter_line;
 use crate::tui::state::line_text;
 
 /// One line of the table.
@@ -31,6 +32,8 @@ pub struct List {
     pub line: Input,
     /// Why the line means nothing, when it does; the filter before it still holds.
     pub error: Option<String>,
+    /// What the word that is being typed stands for, or may become.
+    pub hint: Option<String>,
     /// The column that decides the order.
     pub sort: Column,
     /// The other way round.
@@ -38,7 +41,7 @@ pub struct List {
     /// Whether ex-members are shown.
     pub orphans: bool,
     filter: Filter,
-    /// The line that `filter` was read from.
+    /// The line that `filter` was read from, every word written out.
     good: String,
     slots: Vec<Slot>,
     rows: usize,
@@ -95,24 +98,29 @@ impl List {
     /// Edits the filter line. A line that means nothing is named and leaves the last good filter in force.
     pub fn edit(&mut self, request: InputRequest, roster: &Roster) {
         self.line.handle(request);
-        let complete = without_begun_key(self.line.value());
-        match Filter::parse(complete) {
-            Ok(filter) => {
+        match filter_line::typing(self.line.value()) {
+            Ok(meaning) => {
                 self.error = None;
-                complete.clone_into(&mut self.good);
-                self.put_filter(filter, roster);
+                self.hint = meaning.hint;
+                self.good = meaning.line;
+                self.put_filter(meaning.filter, roster);
             }
-            Err(error) => self.error = Some(error.to_string()),
+            Err(error) => {
+                self.hint = None;
+                self.error = Some(error.to_string());
+            }
         }
     }
 
-    /// Takes the line as it stands; one that means nothing gives way to the last good one.
+    /// Takes the line as it stands, begun values written out; one that means nothing gives way to the last good one.
     pub fn accept(&mut self, roster: &Roster) {
-        match Filter::parse(self.line.value()) {
-            Ok(filter) => self.put_filter(filter, roster),
-            Err(_) => self.line = Input::new(self.good.clone()),
+        if let Ok(meaning) = filter_line::typed(self.line.value()) {
+            self.good = meaning.line;
+            self.put_filter(meaning.filter, roster);
         }
+        self.line = Input::new(self.good.clone());
         self.error = None;
+        self.hint = None;
     }
 
     fn put_filter(&mut self, filter: Filter, roster: &Roster) {
@@ -125,6 +133,7 @@ impl List {
         self.line.reset();
         self.good.clear();
         self.error = None;
+        self.hint = None;
         self.filter = Filter::default();
         self.arrange(roster);
     }
@@ -217,16 +226,4 @@ impl List {
         let most = self.slots.len().saturating_sub(page);
         self.offset = self.offset.min(self.cursor).max((self.cursor + 1).saturating_sub(page)).min(most);
     }
-}
-
-/// Keys of the filter's `key:value` terms.
-const KEYS: [&str; 4] = ["state:", "role:", "own:", "reason:"];
-
-/// The line without a last word that is the beginning of a key: whoever types `state:none` should not see the table
-/// empty itself at `stat`.
-fn without_begun_key(line: &str) -> &str {
-    let start = line.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
-    let word = &line[start..];
-    let begun = word.len() > 1 && KEYS.iter().any(|key| key.starts_with(word));
-    if begun { line[..start].trim_end() } else { line }
 }

@@ -8,6 +8,7 @@
 //! [`runner`] and [`terminal`] touch the world.
 
 mod feed;
+mod filter_line;
 pub mod keymap;
 pub mod list;
 pub mod logbook;

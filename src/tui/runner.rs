@@ -33,8 +33,8 @@ use crate::tui::view;
 const TICK: Duration = Duration::from_secs(1);
 /// The subnet is written to disk at most this often, and once more on leaving.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
-/// How long leaving waits for that.
-const LAST_KEEP: Duration = Duration::from_secs(2);
+/// How long leaving waits for that: leaving must feel instant, and an unwritten subnet is read anew at the next start.
+const LAST_KEEP: Duration = Duration::from_millis(300);
 /// Messages after which the screen is drawn even though more are waiting.
 const UNDRAWN: usize = 256;
 

@@ -112,8 +112,8 @@ pub enum Connection {
     Live {
         /// The endpoint, as it is shown.
         endpoint: String,
-        /// Round trip in ms.
-        latency_ms: u64,
+        /// Round trip in ms, once it was measured.
+        latency_ms: Option<u64>,
     },
     /// The node answers but brings no new block.
     Stalled {
@@ -305,6 +305,11 @@ impl State {
     pub fn own_row(&self) -> Option<&Row> {
         let hotkey: Hotkey = self.own.hotkey?;
         self.table.own_row().filter(|row| row.hotkey == hotkey)
+    }
+
+    /// Whether a node was heard at all since the console opened.
+    pub const fn was_heard(&self) -> bool {
+        self.heads.finalized.is_some()
     }
 
     /// The newest block known, from which ages in blocks are counted.

@@ -103,7 +103,7 @@ fn the_age_of_a_loss_counts_from_the_first_failure_and_ends_with_the_next_connec
     assert!(screen(&state, 120, 32).contains("Connection lost 12 s ago"));
     feed(&mut state, FeedEvent::Connected { chain: chain(), latency_ms: 20 });
     feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())));
-    assert!(matches!(state.connection, Connection::Live { latency_ms: 20, .. }));
+    assert!(matches!(state.connection, Connection::Live { latency_ms: Some(20), .. }));
     assert!(!screen(&state, 120, 32).contains("lost"));
 }
 
@@ -250,6 +250,57 @@ fn beginning_to_type_a_key_of_the_filter_does_not_empty_the_table() {
     assert_eq!(state.list.rows(), 8);
     press(&mut state, "enter esc");
     assert_eq!(state.list.rows(), 256);
+}
+
+#[test]
+fn the_beginning_of_a_value_counts_as_soon_as_it_can_mean_one_thing_only() {
+    let mut state = console();
+    press(&mut state, "/ text:role:");
+    assert_eq!((state.list.rows(), &state.list.error), (256, &None));
+    assert_eq!(state.list.hint.as_deref(), Some("trainer validator miner"));
+    press(&mut state, "text:tr");
+    assert_eq!(listed(&state), [0]);
+    assert_eq!(state.list.hint.as_deref(), Some("role:trainer"));
+    press(&mut state, "enter");
+    assert_eq!(state.list.line.value(), "role:trainer");
+    assert_eq!(listed(&state), [0]);
+}
+
+#[test]
+fn a_value_that_may_still_become_something_is_no_error_and_is_dropped_on_enter() {
+    let mut state = console();
+    press(&mut state, "/ text:ROLE:M");
+    let miners = state.list.rows();
+    update(&mut state, Msg::Paste(" own:".to_owned()));
+    assert_eq!((state.list.rows(), &state.list.error), (miners, &None));
+    assert_eq!(state.list.hint.as_deref(), Some("yes no"));
+    press(&mut state, "text:x");
+    assert!(state.list.error.is_some());
+    assert_eq!(state.list.rows(), miners);
+    press(&mut state, "enter");
+    assert_eq!(state.list.line.value(), "role:miner");
+}
+
+#[test]
+fn a_latency_below_a_millisecond_is_told_and_an_unknown_one_is_not_invented() {
+    let mut state = console();
+    feed(&mut state, FeedEvent::Latency { ms: 0 });
+    assert!(screen(&state, 120, 32).contains("● live <1 ms"));
+    feed(&mut state, FeedEvent::Stalled { number: HEAD, seconds: 70 });
+    feed(&mut state, FeedEvent::BestHead { number: HEAD + 1 });
+    assert!(matches!(state.connection, Connection::Live { latency_ms: None, .. }));
+}
+
+#[test]
+fn a_node_that_never_answered_is_not_called_lost() {
+    let mut state = opened(nobody());
+    update(&mut state, Msg::CachedSnapshot { snapshot: Box::new(healthy()), saved_at_ms: NOW_MS - 7_300_000 });
+    lost(&mut state);
+    pass(&mut state, 5);
+    let screen = screen(&state, 120, 32);
+    assert!(screen.contains("No connection for 5 s · next try in 3 s · the table was saved 2 h ago"), "{screen}");
+    assert!(screen.contains("✗ no connection"), "{screen}");
+    assert!(!screen.contains("lost"), "{screen}");
 }
 
 #[test]

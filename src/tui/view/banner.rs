@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ✗ Connection lost 41 s ago · the table shows block #9,168,527 · next try in 8 s · r tries now
-//!   the node closed the connection: check the network, or choose another endpoint
+//!   the node closed the connection · check the network, or choose another endpoint
 //! ‖ Frozen · 3 rows changed since · space goes on
 //! ```
 
@@ -16,7 +16,7 @@ use super::ink::{columns, cut, ink};
 use super::style::Styles;
 use crate::domain::text::{age_seconds, grouped};
 use crate::tui::keymap::{Command, KeyMode};
-use crate::tui::state::{Connection, STALE_AFTER_MS, State};
+use crate::tui::state::{Connection, Loss, STALE_AFTER_MS, State};
 use crate::tui::table::Origin;
 
 /// How far a fresh snapshot may lie behind the clock, in ms, before it is said: finality takes half a minute, clocks
@@ -38,6 +38,9 @@ enum Look {
     Note,
 }
 
+/// Columns that glyph and margins take.
+const MARGIN: usize = 4;
+
 /// Rows of the screen from which an empty line parts the banner from the view.
 const AIRY: u16 = 24;
 
@@ -53,7 +56,7 @@ pub(super) fn height(state: &State) -> u16 {
 pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
     for (y, notice) in (area.top()..area.bottom()).zip(notices(state)) {
         let style = notice.look.style(styles);
-        let text = pruned(&notice.parts, usize::from(area.width).saturating_sub(4));
+        let text = pruned(&notice.parts, usize::from(area.width).saturating_sub(MARGIN));
         let line = Line::from(vec![ink(format!(" {} ", notice.glyph), style), ink(text, style)]);
         frame.buffer_mut().set_line(area.x, y, &line, area.width);
     }
@@ -99,19 +102,34 @@ fn notices(state: &State) -> Vec<Notice> {
 fn connection(state: &State) -> Vec<Notice> {
     let Some(snapshot) = state.table.snapshot() else { return Vec::new() };
     if let Some(loss) = state.connection.loss() {
-        let mut parts = vec![
-            format!("Connection lost {} ago", age_seconds(state.since(loss.since_ms) / 1_000)),
-            retry(state),
-            format!("the table shows block #{}", grouped(state.newest_block().unwrap_or(snapshot.at.number))),
-        ];
-        parts.push(format!("{} tries now", key(state, Command::Reconnect)));
-        let why = vec![loss.problem.what.clone(), loss.problem.todo.clone()];
-        return vec![
-            Notice { glyph: "✗", parts, look: Look::Bad },
-            Notice { glyph: " ", parts: why, look: Look::Quiet },
-        ];
+        let shown = state.heads.finalized.unwrap_or(snapshot.at.number);
+        return lost(state, loss, shown);
     }
     still(state).or_else(|| behind(state)).or_else(|| saved(state)).into_iter().collect()
+}
+
+/// What happened, and beneath it why and what to do: in one line if that has room for both, else in two if the screen has.
+fn lost(state: &State, loss: &Loss, shown: u64) -> Vec<Notice> {
+    let age = age_seconds(state.since(loss.since_ms) / 1_000);
+    let (lead, table) = match state.table.origin() {
+        Origin::Saved { at_ms } => (
+            format!("No connection for {age}"),
+            format!("the table was saved {} ago", age_seconds(state.since(at_ms) / 1_000)),
+        ),
+        _ => (format!("Connection lost {age} ago"), format!("the table shows block #{}", grouped(shown))),
+    };
+    let parts = vec![lead, retry(state), table, format!("{} tries now", key(state, Command::Reconnect))];
+    let quiet = |text: &str| Notice { glyph: " ", parts: vec![text.to_owned()], look: Look::Quiet };
+    let mut notices = vec![Notice { glyph: "✗", parts, look: Look::Bad }];
+    let (what, todo) = (&loss.problem.what, &loss.problem.todo);
+    let together = format!("{what} · {todo}");
+    if columns(&together) + MARGIN <= usize::from(state.size.0) {
+        notices.push(quiet(&together));
+    } else {
+        notices.push(quiet(what));
+        notices.extend((state.size.1 >= AIRY).then(|| quiet(&format!("→ {todo}"))));
+    }
+    notices
 }
 
 fn retry(state: &State) -> String {

@@ -38,7 +38,8 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
         fields(&mut lines, published, width, styles);
     }
     if let Some(drift) = &row.drift {
-        facts::drift(&mut lines, drift, published, &state.own.local, width, styles);
+        facts::drift(&mut lines, drift, published, &state.own.local, styles);
+        facts::consequence(&mut lines, drift, &state.own.local, width, styles);
     }
     provenance(&mut lines, state, row, width, styles);
     if let Some(commitment) = row.commitment.as_ref().filter(|commitment| !commitment.dump.is_empty()) {

@@ -76,13 +76,12 @@ pub(super) fn todo(lines: &mut Vec<Line<'static>>, text: &str, width: usize, sty
     }
 }
 
-/// The own commitment against the local credentials, field by field, and what follows from it.
+/// The own commitment against the local credentials, field by field.
 pub(super) fn drift(
     lines: &mut Vec<Line<'static>>,
     drift: &Drift,
     published: Option<&Published>,
     local: &LocalView,
-    width: usize,
     styles: Styles,
 ) {
     section(lines, "CHAIN AND LOCAL", styles);
@@ -107,6 +106,16 @@ pub(super) fn drift(
     for (label, chain, here, field) in rows {
         lines.push(compared(label, chain, here, field, styles));
     }
+}
+
+/// What follows from it for validators and for the next start.
+pub(super) fn consequence(
+    lines: &mut Vec<Line<'static>>,
+    drift: &Drift,
+    local: &LocalView,
+    width: usize,
+    styles: Styles,
+) {
     lines.push(Line::default());
     let consequence = &drift.consequence;
     let (mark, style) = match consequence.severity {

@@ -102,7 +102,11 @@ fn connection(state: &State, styles: Styles) -> Segment {
         Connection::Live { latency_ms, .. } => ("●", "live", styles.readable(), latency(*latency_ms)),
         Connection::Stalled { .. } => ("▲", "stalled", styles.drift(), String::new()),
         Connection::Connecting { after: None, .. } => ("◌", "connecting", styles.accent(), String::new()),
+        Connection::Connecting { attempt, .. } if !state.was_heard() => {
+            ("◌", "connecting", styles.drift(), format!(" try {attempt}"))
+        }
         Connection::Connecting { attempt, .. } => ("◌", "reconnecting", styles.drift(), format!(" try {attempt}")),
+        Connection::Lost { .. } if !state.was_heard() => ("✗", "no connection", styles.unreadable(), String::new()),
         Connection::Lost { .. } => ("✗", "lost", styles.unreadable(), String::new()),
     };
     let line =
@@ -112,8 +116,12 @@ fn connection(state: &State, styles: Styles) -> Segment {
     Segment(vec![(1, line(full)), (4, line(more)), (LAST, line(String::new()))])
 }
 
-fn latency(ms: u64) -> String {
-    if ms == 0 { String::new() } else { format!(" {ms} ms") }
+fn latency(ms: Option<u64>) -> String {
+    match ms {
+        None => String::new(),
+        Some(0) => " <1 ms".to_owned(),
+        Some(ms) => format!(" {ms} ms"),
+    }
 }
 
 /// The first label of a URL's host, or its address and port.

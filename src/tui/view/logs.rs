@@ -17,7 +17,7 @@ use crate::tui::logbook::{Level, LogLine};
 use crate::tui::state::State;
 
 /// Columns of the part of the program that speaks.
-const FROM: usize = 12;
+const FROM: usize = 8;
 
 /// Where the lines go.
 pub(super) fn lines_area(body: Rect) -> Rect {
@@ -93,9 +93,10 @@ fn drawn(line: &LogLine, styles: Styles, width: usize) -> Vec<Line<'static>> {
     rows
 }
 
-/// Our own modules without the crate's name: the layer is what one looks for.
+/// The layer, which is what one looks for: the first module of ours, the crate of others.
 fn part(target: &str) -> &str {
-    target.strip_prefix("grail_console::").unwrap_or(target)
+    let ours = target.strip_prefix("grail_console::").unwrap_or(target);
+    ours.split("::").next().unwrap_or(ours)
 }
 
 fn level(level: Level, styles: Styles) -> (&'static str, Style) {

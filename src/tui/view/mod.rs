@@ -123,8 +123,10 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
     let styles = Styles::of(&state.options);
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
         let text = format!("{}x{} is too small: {MIN_WIDTH}x{MIN_HEIGHT} at least", area.width, area.height);
+        let middle = Rect { y: area.y + area.height.saturating_sub(1) / 2, height: area.height.min(1), ..area };
         return Paragraph::new(ink(ink::cut(&text, usize::from(area.width)), styles.drift()))
-            .render(area, frame.buffer_mut());
+            .centered()
+            .render(middle, frame.buffer_mut());
     }
     let parts = areas(state, area);
     header::render(state, styles, parts.header, frame);

@@ -52,12 +52,19 @@ fn commands(state: &State, palette: &Palette, styles: Styles, body: Rect, frame:
     if palette.found.is_empty() {
         lines.push(ink(" no command fits: fewer letters, or esc", styles.dim()).into());
     }
+    let below = palette.found.len().saturating_sub(top + PALETTE_ROWS);
+    if below > 0 {
+        lines.push(ink(format!(" ↓ {below} more"), styles.dim()).into());
+    }
     draw_box(" Command ", lines, width, styles, body, frame);
 }
 
 fn typed(palette: &Palette, styles: Styles) -> Line<'static> {
     let mut line = Line::from(ink(" : ", styles.accent()));
     line.spans.extend(edited(&palette.line, 60, styles));
+    if palette.line.value().is_empty() {
+        line.push_span(ink(" a few letters of what you want", styles.dim()));
+    }
     line
 }
 

@@ -79,12 +79,10 @@ fn first_run(state: &State, width: usize, styles: Styles) -> Vec<Line<'static>> 
         lines.push(ink(format!("    {text}"), styles.dim()).into());
     }
     lines.push(Line::default());
-    todo(
-        &mut lines,
-        "grail-console sandbox opens a practice subnet, where everything is configured and nothing is real.",
-        width,
-        styles,
-    );
+    if !state.is_sandbox() {
+        let text = "grail-console sandbox opens a practice subnet, where everything is configured and nothing is real.";
+        todo(&mut lines, text, width, styles);
+    }
     lines
 }
 
@@ -139,7 +137,7 @@ fn findings(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles:
         return;
     }
     let grave = own.findings.iter().filter(|f| f.severity == Severity::Danger).count();
-    let count = if grave > 0 { format!("FINDINGS   {grave} grave") } else { "FINDINGS".to_owned() };
+    let count = if grave > 0 { format!("FINDINGS   {grave} serious") } else { "FINDINGS".to_owned() };
     section(lines, &count, styles);
     let mut sorted: Vec<_> = own.findings.iter().collect();
     sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -155,7 +153,11 @@ fn compared(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles:
     let Some(row) = state.own_row() else { return };
     let Some(drift) = &row.drift else { return };
     let published = row.commitment.as_ref().and_then(Commitment::published);
-    facts::drift(lines, drift, published, &state.own.local, width, styles);
+    facts::drift(lines, drift, published, &state.own.local, styles);
+    // In single-credential mode the finding above has said what follows, and what to do.
+    if state.own.local.mode != Mode::Legacy {
+        facts::consequence(lines, drift, &state.own.local, width, styles);
+    }
 }
 
 fn variable(lines: &mut Vec<Line<'static>>, row: &ValueLine, width: usize, styles: Styles) {

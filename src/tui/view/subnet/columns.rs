@@ -22,11 +22,11 @@ const ALL: [(Cell, &str, usize, u8); 8] = [
     (Cell::Sorted(Column::Uid), "UID", 6, 9),
     (Cell::Sorted(Column::Hotkey), "HOTKEY", 11, 8),
     (Cell::Sorted(Column::Role), "ROLE", 9, 5),
-    (Cell::Sorted(Column::Commitment), "COMMITMENT", 15, 9),
+    (Cell::Sorted(Column::Commitment), "COMMITMENT", 14, 9),
     (Cell::Sorted(Column::Locator), "ACCOUNT = BUCKET", 20, 2),
     (Cell::Sorted(Column::ReadKey), "READ KEY", 11, 3),
     (Cell::Sorted(Column::SetAt), "SET AT", 16, 4),
-    (Cell::Note, "NOTE", 16, 1),
+    (Cell::Note, "NOTE", 17, 1),
 ];
 
 /// The columns of a width, in order, each with the columns it takes.

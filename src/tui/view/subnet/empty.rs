@@ -53,7 +53,7 @@ fn unreachable(lines: &mut Vec<Line<'static>>, state: &State, loss: &Loss, width
     lines.push(Line::from(vec![
         ink("✗ ", styles.danger()),
         ink(format!("{} cannot be read", state.options.network), styles.danger()),
-        ink(format!("   since {}", age_seconds(state.since(loss.since_ms) / 1_000)), styles.dim()),
+        ink(format!("   for {}", age_seconds(state.since(loss.since_ms) / 1_000)), styles.dim()),
     ]));
     lines.push(Line::default());
     paragraph(lines, &loss.problem.what, 2, width, styles.plain());

@@ -18,7 +18,7 @@ pub(super) fn drawn(state: &State, row: &Row, columns: &Columns, selected: bool,
     let mut line = Line::from(ink(if selected { "▌" } else { " " }, styles.accent()));
     for (cell, _, width) in &columns.0 {
         let spans = match cell {
-            Cell::Note => vec![(notes(row).join(", "), styles.drift())],
+            Cell::Note => vec![(note(row, *width), styles.drift())],
             Cell::Sorted(Column::Uid) => vec![uid(row, *width, styles)],
             Cell::Sorted(Column::Hotkey) => vec![(row.hotkey.short(), who_style(row, styles))],
             Cell::Sorted(Column::Role) => vec![role(row, styles)],
@@ -67,7 +67,7 @@ fn role(row: &Row, styles: Styles) -> (String, Style) {
 /// The state in a word; without a column for notes, the note that matters most stands here.
 fn commitment(row: &Row, has_notes: bool, styles: Styles) -> (String, Style) {
     let grave = row.drift.as_ref().is_some_and(|drift| drift.consequence.severity == Severity::Danger);
-    let note = notes(row).into_iter().next().filter(|_| !has_notes);
+    let note = notes(row, PREDATES).into_iter().next().filter(|_| !has_notes);
     match (row.state(), row.commitment.as_ref().and_then(Commitment::unreadable)) {
         (RowState::None, _) => ("○ none".to_owned(), styles.none()),
         (_, Some(unreadable)) => (format!("✗ {}", unreadable.label), styles.unreadable()),
@@ -81,14 +81,26 @@ fn commitment(row: &Row, has_notes: bool, styles: Styles) -> (String, Style) {
     }
 }
 
+/// The column of notes: spelled out if there is room.
+fn note(row: &Row, width: usize) -> String {
+    let spelled = notes(row, "predates its uid").join(", ");
+    if width_of(&spelled) <= width { spelled } else { notes(row, PREDATES).join(", ") }
+}
+
+/// The shortest word for a commitment from before the registration.
+const PREDATES: &str = "predates";
+
 /// What else there is to know, in few words.
-fn notes(row: &Row) -> Vec<String> {
+fn notes(row: &Row, predates: &str) -> Vec<String> {
     let mut notes = Vec::new();
     if row.predates_registration() {
-        notes.push("predates".to_owned());
+        notes.push(predates.to_owned());
     }
     if let Some(several) = row.commitment.as_ref().map(|commitment| commitment.fields).filter(|fields| *fields > 1) {
         notes.push(format!("{several} fields"));
+    }
+    if row.is_foreign() {
+        notes.push("not R2-shaped".to_owned());
     }
     notes
 }

@@ -37,7 +37,10 @@ fn typing(state: &State, room: usize, styles: Styles) -> Line<'static> {
         None if state.list.line.value().is_empty() => {
             line.push_span(ink(cut("  words, state:unreadable, role:miner, own:yes", room), styles.dim()));
         }
-        None => {}
+        None => {
+            let hint = state.list.hint.as_deref().map(|hint| cut(&format!("  {hint}"), room)).unwrap_or_default();
+            line.push_span(ink(hint, styles.dim()));
+        }
     }
     line
 }

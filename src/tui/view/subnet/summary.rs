@@ -4,12 +4,17 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::super::ink::{cut, ink, line_columns};
+use super::super::ink::{columns, cut, ink, line_columns};
 use super::super::style::{Styles, glyph};
 use crate::domain::findings::Severity;
 use crate::domain::roster::Summary;
 use crate::domain::text::grouped;
+use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::state::State;
+
+/// Rows and columns of the screen from which a word to those without a hotkey takes no place from anything else.
+const AIRY: u16 = 24;
+const ROOMY: u16 = 120;
 
 /// Rows of summary and bar: one more when the operator's own line has no room beside the counts.
 pub(super) fn height(state: &State, width: u16) -> u16 {
@@ -22,7 +27,7 @@ pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Fram
     let counts = counts(state, styles);
     let buffer = frame.buffer_mut();
     let inner = area.width.saturating_sub(2);
-    buffer.set_line(area.x + 1, area.y, &counts, inner);
+    buffer.set_line(area.x + 1, area.y, &whole_parts(&counts, usize::from(inner)), inner);
     let mut bar_at = area.y + 1;
     if let Some(own) = own(state, styles) {
         if beside(&counts, &own, area.width) {
@@ -39,6 +44,17 @@ pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Fram
 
 fn beside(counts: &Line<'_>, own: &Line<'_>, width: u16) -> bool {
     line_columns(counts) + 4 + line_columns(own) + 2 <= usize::from(width)
+}
+
+/// As many of the counts as fit: half a number would be a wrong one.
+fn whole_parts(counts: &Line<'static>, width: usize) -> Line<'static> {
+    let mut room = width;
+    let fitting = counts.spans.iter().take_while(|span| {
+        let left = room.checked_sub(columns(&span.content));
+        room = left.unwrap_or(0);
+        left.is_some()
+    });
+    fitting.cloned().collect()
 }
 
 fn counts(state: &State, styles: Styles) -> Line<'static> {
@@ -78,8 +94,14 @@ fn own(state: &State, styles: Styles) -> Option<Line<'static>> {
     if state.own.hotkey.is_some() {
         return Some(ink("▲ you: this hotkey is not registered on this subnet", styles.drift()).into());
     }
-    (summary.uids > 0 && summary.readable + summary.unreadable == 0)
-        .then(|| ink("· nobody has published anything on this subnet yet", styles.dim()).into())
+    if summary.uids > 0 && summary.readable + summary.unreadable == 0 {
+        return Some(ink("· nobody has published anything on this subnet yet", styles.dim()).into());
+    }
+    if state.size.1 < AIRY && state.size.0 < ROOMY {
+        return None;
+    }
+    let key = state.keymap.chords(KeyMode::Normal, Command::You).first()?.to_string();
+    Some(ink(format!("· no hotkey: {key} says how to see your row"), styles.dim()).into())
 }
 
 /// The proportions of readable, unreadable and none. Whatever exists is at least one column wide.
