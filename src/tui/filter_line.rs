@@ -36,7 +36,7 @@ pub(super) fn typing(line: &str) -> Result<Meaning, FilterError> {
             Word::Begun(values, _) => meaning.hint = Some(values),
             Word::Whole(text) => {
                 meaning.hint = Some(text.clone()).filter(|text| text != last);
-                meaning.line = format!("{} {text}", meaning.line).trim_start().to_owned();
+                meaning.line = [meaning.line.as_str(), &text].join(" ").trim_start().to_string();
                 meaning.filter = Filter::parse(&meaning.line)?;
             }
         },

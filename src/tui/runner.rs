@@ -103,8 +103,9 @@ pub enum Aside<'a> {
 
 /// Opens the console on this process's terminal. To be awaited on the thread that may panic visibly: the main thread.
 pub async fn run(setup: Setup) -> Result<Exit, RunError> {
-    let held = Held::take(setup.term.as_deref())?;
+    // Before the terminal is taken, so that no signal finds it taken and nobody to give it back.
     let interrupted = interrupted().map_err(TerminalError::Io)?;
+    let held = Held::take(setup.term.as_deref())?;
     let backend = CrosstermBackend::new(io::BufWriter::new(io::stdout()));
     let mut terminal = Terminal::new(backend).map_err(RunError::Draw)?;
     let aside = |aside: Aside<'_>| match aside {
