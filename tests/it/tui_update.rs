@@ -267,6 +267,18 @@ fn the_beginning_of_a_value_counts_as_soon_as_it_can_mean_one_thing_only() {
 }
 
 #[test]
+fn a_guess_from_the_beginning_of_a_word_falls_with_the_word() {
+    let mut state = console();
+    press(&mut state, "/ text:state:o");
+    assert_eq!(state.list.rows(), 5);
+    press(&mut state, "text:dd");
+    assert_eq!(state.list.rows(), 256);
+    assert!(state.list.error.is_some());
+    update(&mut state, Msg::Paste("\u{3000}role:t".to_owned()));
+    assert!(state.list.error.is_some());
+}
+
+#[test]
 fn a_value_that_may_still_become_something_is_no_error_and_is_dropped_on_enter() {
     let mut state = console();
     press(&mut state, "/ text:ROLE:M");
