@@ -294,6 +294,17 @@ fn a_value_that_may_still_become_something_is_no_error_and_is_dropped_on_enter()
 }
 
 #[test]
+fn a_commitment_that_claims_a_block_of_the_future_has_no_age() {
+    let mut state = console();
+    let commitments = vec![(hotkey(3), Some(good(77_777, u64::from(u32::MAX))))];
+    feed(&mut state, FeedEvent::Changed(Box::new(SubnetChange { commitments, ..change(HEAD + 1) })));
+    let table = screen(&state, 120, 32);
+    assert!(table.contains("4,294,967,295  "), "{table}");
+    press(&mut state, "j j j j enter");
+    assert!(screen(&state, 120, 32).contains("#4,294,967,295  a block that does not exist yet"));
+}
+
+#[test]
 fn a_latency_below_a_millisecond_is_told_and_an_unknown_one_is_not_invented() {
     let mut state = console();
     feed(&mut state, FeedEvent::Latency { ms: 0 });
