@@ -26,8 +26,7 @@ enum Word {
 /// Reads a line that is still being typed: the last word may be only begun. Errors: a word that means nothing and never
 /// will by typing on.
 pub(super) fn typing(line: &str) -> Result<Meaning, FilterError> {
-    let start = line.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
-    let (before, last) = line.split_at(start);
+    let (before, last) = line.split_at(start_of_last_word(line));
     let mut meaning = typed(before)?;
     match begun_key(last) {
         Some(key) => meaning.hint = Some(key.to_owned()),
@@ -42,6 +41,15 @@ pub(super) fn typing(line: &str) -> Result<Meaning, FilterError> {
         },
     }
     Ok(meaning)
+}
+
+/// Reads a line up to the word that is being typed. Errors: as for [`typed`].
+pub(super) fn without_last_word(line: &str) -> Result<Meaning, FilterError> {
+    typed(&line[..start_of_last_word(line)])
+}
+
+fn start_of_last_word(line: &str) -> usize {
+    line.char_indices().rfind(|(_, c)| c.is_whitespace()).map_or(0, |(at, blank)| at + blank.len_utf8())
 }
 
 /// Reads a line as it stands. Errors: a word that means nothing, or could mean several things.

@@ -106,9 +106,20 @@ impl List {
                 self.put_filter(meaning.filter, roster);
             }
             Err(error) => {
-                self.hint = None;
                 self.error = Some(error.to_string());
+                self.take_back_guess(roster);
             }
+        }
+    }
+
+    /// What was guessed from the beginning of a word falls with it; what was typed in full still holds.
+    fn take_back_guess(&mut self, roster: &Roster) {
+        if self.hint.take().is_none() {
+            return;
+        }
+        if let Ok(meaning) = filter_line::without_last_word(self.line.value()) {
+            self.good = meaning.line;
+            self.put_filter(meaning.filter, roster);
         }
     }
 

@@ -267,6 +267,18 @@ fn the_beginning_of_a_value_counts_as_soon_as_it_can_mean_one_thing_only() {
 }
 
 #[test]
+fn a_guess_from_the_beginning_of_a_word_falls_with_the_word() {
+    let mut state = console();
+    press(&mut state, "/ text:state:o");
+    assert_eq!(state.list.rows(), 5);
+    press(&mut state, "text:dd");
+    assert_eq!(state.list.rows(), 256);
+    assert!(state.list.error.is_some());
+    update(&mut state, Msg::Paste("\u{3000}role:t".to_owned()));
+    assert!(state.list.error.is_some());
+}
+
+#[test]
 fn a_value_that_may_still_become_something_is_no_error_and_is_dropped_on_enter() {
     let mut state = console();
     press(&mut state, "/ text:ROLE:M");
@@ -279,6 +291,17 @@ fn a_value_that_may_still_become_something_is_no_error_and_is_dropped_on_enter()
     assert_eq!(state.list.rows(), miners);
     press(&mut state, "enter");
     assert_eq!(state.list.line.value(), "role:miner");
+}
+
+#[test]
+fn a_commitment_that_claims_a_block_of_the_future_has_no_age() {
+    let mut state = console();
+    let commitments = vec![(hotkey(3), Some(good(77_777, u64::from(u32::MAX))))];
+    feed(&mut state, FeedEvent::Changed(Box::new(SubnetChange { commitments, ..change(HEAD + 1) })));
+    let table = screen(&state, 120, 32);
+    assert!(table.contains("4,294,967,295  "), "{table}");
+    press(&mut state, "j j j j enter");
+    assert!(screen(&state, 120, 32).contains("#4,294,967,295  a block that does not exist yet"));
 }
 
 #[test]

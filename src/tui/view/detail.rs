@@ -155,8 +155,11 @@ fn fields(lines: &mut Vec<Line<'static>>, published: &Published, width: usize, s
 fn provenance(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usize, styles: Styles) {
     section(lines, "ON CHAIN", styles);
     let age = |block: u64| {
-        let newest = state.newest_block().unwrap_or(block);
-        format!("{} ago", age_blocks(newest.saturating_sub(block)))
+        let passed = state.newest_block().unwrap_or(block).checked_sub(block);
+        passed.map_or_else(
+            || "a block that does not exist yet".to_owned(),
+            |blocks| format!("{} ago", age_blocks(blocks)),
+        )
     };
     let block = |number: u64| ink(format!("#{}", grouped(number)), styles.plain());
     match row.commitment.as_ref().map(|commitment| commitment.block) {

@@ -67,7 +67,7 @@ fn role(row: &Row, styles: Styles) -> (String, Style) {
 /// The state in a word; without a column for notes, the note that matters most stands here.
 fn commitment(row: &Row, has_notes: bool, styles: Styles) -> (String, Style) {
     let grave = row.drift.as_ref().is_some_and(|drift| drift.consequence.severity == Severity::Danger);
-    let note = notes(row, PREDATES).into_iter().next().filter(|_| !has_notes);
+    let note = notes(row, &SHORT).into_iter().next().filter(|_| !has_notes);
     match (row.state(), row.commitment.as_ref().and_then(Commitment::unreadable)) {
         (RowState::None, _) => ("○ none".to_owned(), styles.none()),
         (_, Some(unreadable)) => (format!("✗ {}", unreadable.label), styles.unreadable()),
@@ -83,24 +83,30 @@ fn commitment(row: &Row, has_notes: bool, styles: Styles) -> (String, Style) {
 
 /// The column of notes: spelled out if there is room.
 fn note(row: &Row, width: usize) -> String {
-    let spelled = notes(row, "predates its uid").join(", ");
-    if width_of(&spelled) <= width { spelled } else { notes(row, PREDATES).join(", ") }
+    let spelled = notes(row, &SPELLED).join(", ");
+    if width_of(&spelled) <= width { spelled } else { notes(row, &SHORT).join(", ") }
 }
 
-/// The shortest word for a commitment from before the registration.
-const PREDATES: &str = "predates";
+/// The words for a commitment from before the registration, and for one without R2's shapes.
+struct Words {
+    predates: &'static str,
+    foreign: &'static str,
+}
+
+const SPELLED: Words = Words { predates: "predates its uid", foreign: "not R2-shaped" };
+const SHORT: Words = Words { predates: "predates", foreign: "foreign" };
 
 /// What else there is to know, in few words.
-fn notes(row: &Row, predates: &str) -> Vec<String> {
+fn notes(row: &Row, words: &Words) -> Vec<String> {
     let mut notes = Vec::new();
     if row.predates_registration() {
-        notes.push(predates.to_owned());
+        notes.push(words.predates.to_owned());
     }
     if let Some(several) = row.commitment.as_ref().map(|commitment| commitment.fields).filter(|fields| *fields > 1) {
         notes.push(format!("{several} fields"));
     }
     if row.is_foreign() {
-        notes.push("not R2-shaped".to_owned());
+        notes.push(words.foreign.to_owned());
     }
     notes
 }
@@ -128,7 +134,10 @@ fn set_at(state: &State, row: &Row, styles: Styles) -> Vec<(String, Style)> {
         None => vec![("never".to_owned(), styles.dim())],
         Some(None) => vec![("unknown".to_owned(), styles.dim())],
         Some(Some(block)) => {
-            let age = age_blocks(state.newest_block().unwrap_or(block).saturating_sub(block));
+            let Some(blocks) = state.newest_block().unwrap_or(block).checked_sub(block) else {
+                return vec![(grouped(block), styles.drift())];
+            };
+            let age = age_blocks(blocks);
             vec![(grouped(block), styles.plain()), (format!(" {age}"), styles.dim())]
         }
     }
