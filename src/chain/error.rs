@@ -80,7 +80,7 @@ pub enum Fault {
         after: Duration,
     },
     /// The connection ended.
-    #[error("the connection was closed ({why:?})")]
+    #[error("the connection was lost ({why:?})")]
     Closed {
         /// What the library said.
         why: Untrusted,
@@ -202,7 +202,7 @@ impl Fault {
     fn why(&self) -> &'static str {
         match self {
             Self::NameUnresolved { .. } | Self::Unreachable { .. } => {
-                "Without a node the console shows the last snapshot, and its age grows."
+                "Without a node nothing new is shown; what was read before stays, and its age grows."
             }
             Self::Tls { .. } | Self::NoRootCertificates => {
                 "A node whose identity cannot be checked could show anything, so it is not used."

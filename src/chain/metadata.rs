@@ -75,7 +75,7 @@ impl Schemas {
         }
         let (bytes, spec) = tokio::try_join!(fetch(session, block), session.spec_version(Some(block)))?;
         let (bytes, schema) = decode(bytes).await.map_err(|fault| session.fault(fault))?;
-        tracing::info!(spec_version = spec, bytes = bytes.len(), "metadata fetched");
+        tracing::info!("metadata of spec {spec} fetched, {} bytes", bytes.len());
         let store = self.store.clone();
         let saved = spawn_blocking(move || (store.save)(genesis, spec, &bytes)).await;
         if let Err(error) = saved {

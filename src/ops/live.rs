@@ -13,6 +13,7 @@ use crate::domain::environment::Environment;
 use crate::domain::feed::FeedEvent;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::network::Network;
+use crate::domain::text::grouped;
 use crate::ops::context::Context;
 use crate::ops::survey::name_the_sandbox;
 
@@ -108,21 +109,23 @@ fn noted(event: FeedEvent) -> FeedEvent {
         FeedEvent::Snapshot(snapshot) => tracing::info!(
             "subnet {} read at #{}: {} uids, {} commitments",
             snapshot.netuid,
-            snapshot.at.number,
+            grouped(snapshot.at.number),
             snapshot.members.len(),
             snapshot.commitments.len()
         ),
         FeedEvent::Changed(change) => {
             for (hotkey, commitment) in &change.commitments {
                 let what = if commitment.is_some() { "set" } else { "removed" };
-                tracing::info!("#{}: commitment of {hotkey} {what}", change.block);
+                tracing::info!("#{}: commitment of {hotkey} {what}", grouped(change.block));
             }
             for member in &change.members {
-                tracing::info!("#{}: uid {} is now {}", change.block, member.uid, member.hotkey);
+                tracing::info!("#{}: uid {} is now {}", grouped(change.block), member.uid, member.hotkey);
             }
         }
         FeedEvent::Upgraded { spec_version } => tracing::info!("the runtime was upgraded to spec {spec_version}"),
-        FeedEvent::Stalled { number, seconds } => tracing::warn!("no block after #{number} for {seconds} s"),
+        FeedEvent::Stalled { number, seconds } => {
+            tracing::warn!("no block after #{} for {seconds} s", grouped(*number));
+        }
         FeedEvent::Connecting { .. }
         | FeedEvent::BestHead { .. }
         | FeedEvent::FinalizedHead { .. }

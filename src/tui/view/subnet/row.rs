@@ -72,7 +72,7 @@ fn commitment(row: &Row, has_notes: bool, styles: Styles) -> (String, Style) {
         (RowState::None, _) => ("○ none".to_owned(), styles.none()),
         (_, Some(unreadable)) => (format!("✗ {}", unreadable.label), styles.unreadable()),
         _ if row.drifts() => ("▲ drift".to_owned(), styles.drift()),
-        _ if grave => ("✗ write key".to_owned(), styles.danger()),
+        _ if grave => ("✗ danger".to_owned(), styles.danger()),
         _ if row.is_foreign() => ("! foreign".to_owned(), styles.drift()),
         _ => match note {
             Some(note) => (format!("! {note}"), styles.drift()),
