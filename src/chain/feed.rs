@@ -30,11 +30,6 @@ impl Feed {
     pub async fn next(&mut self) -> Option<FeedEvent> {
         self.events.recv().await
     }
-
-    /// The next event, if there is one already.
-    pub fn try_next(&mut self) -> Option<FeedEvent> {
-        self.events.try_recv().ok()
-    }
 }
 
 impl Drop for Feed {

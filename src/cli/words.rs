@@ -138,8 +138,9 @@ fn commitment_lines(commitment: &Commitment, head: u64) -> Vec<Vec<Cell>> {
         ));
     }
     lines.push(pair("set at", plain(commitment.block.map_or_else(|| "unknown".to_owned(), |b| at_block(b, head)))));
+    let count = commitment.field_count().map_or_else(|| "unknown".to_owned(), |count| count.to_string());
     let more = if commitment.fields > 1 { ", of which GRAIL reads the first" } else { "" };
-    lines.push(pair("fields", plain(format!("{} ({}{more})", commitment.fields, commitment.variant))));
+    lines.push(pair("fields", plain(format!("{count} ({}{more})", commitment.variant))));
     lines
 }
 

@@ -413,6 +413,12 @@ impl Commitment {
         judged.into()
     }
 
+    /// How many fields the registration has; `None` when the value does not decode far enough to count them.
+    pub fn field_count(&self) -> Option<usize> {
+        let empty = self.unreadable().is_some_and(|unreadable| unreadable.reason == Reason::NoField);
+        (self.fields > 0 || empty).then_some(self.fields)
+    }
+
     /// The published parts when GRAIL can read them.
     pub fn published(&self) -> Option<&Published> {
         match &self.reading {

@@ -133,6 +133,21 @@ pub struct Summary {
     pub orphans: usize,
 }
 
+impl Summary {
+    /// Counts the rows of registered uids; ex-members are only a number.
+    pub fn of(rows: &[Row], orphans: usize) -> Self {
+        let mut summary = Self { uids: rows.len(), orphans, ..Self::default() };
+        for row in rows {
+            match row.state() {
+                State::Readable => summary.readable += 1,
+                State::Unreadable => summary.unreadable += 1,
+                State::None => summary.none += 1,
+            }
+        }
+        summary
+    }
+}
+
 /// The whole table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Roster {
@@ -164,7 +179,7 @@ impl Roster {
             .filter(|(hotkey, _)| !members.contains(hotkey))
             .map(|(hotkey, commitment)| orphan_row(*hotkey, commitment, own))
             .collect();
-        let summary = summarise(&rows, orphans.len());
+        let summary = Summary::of(&rows, orphans.len());
         Self { rows, orphans, summary }
     }
 
@@ -211,18 +226,6 @@ fn orphan_row(hotkey: Hotkey, commitment: &Commitment, own: Option<&Own>) -> Row
         drift: own.map(|own| Box::new(drift::compare(Some(commitment), &own.local))),
         commitment: Some(commitment.clone()),
     }
-}
-
-fn summarise(rows: &[Row], orphans: usize) -> Summary {
-    let mut summary = Summary { uids: rows.len(), orphans, ..Summary::default() };
-    for row in rows {
-        match row.state() {
-            State::Readable => summary.readable += 1,
-            State::Unreadable => summary.unreadable += 1,
-            State::None => summary.none += 1,
-        }
-    }
-    summary
 }
 
 /// A column of the table.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use crate::domain::hotkey::Hotkey;
-use crate::domain::roster::{Own, Roster, Row, State as RowState, Summary};
+use crate::domain::roster::{Own, Roster, Row, Summary};
 use crate::domain::snapshot::{SubnetChange, SubnetSnapshot};
 
 /// Where the table on the screen came from.
@@ -213,19 +213,7 @@ fn patch(roster: &mut Roster, after: &SubnetSnapshot, touched: &BTreeSet<Hotkey>
     roster.orphans.retain(|row| !touched.contains(&row.hotkey));
     roster.orphans.extend(fresh.orphans);
     roster.orphans.sort_by_key(|row| row.hotkey);
-    roster.summary = summary(roster);
-}
-
-fn summary(roster: &Roster) -> Summary {
-    let mut summary = Summary { uids: roster.rows.len(), orphans: roster.orphans.len(), ..Summary::default() };
-    for row in &roster.rows {
-        match row.state() {
-            RowState::Readable => summary.readable += 1,
-            RowState::Unreadable => summary.unreadable += 1,
-            RowState::None => summary.none += 1,
-        }
-    }
-    summary
+    roster.summary = Summary::of(&roster.rows, roster.orphans.len());
 }
 
 fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {

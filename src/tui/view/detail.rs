@@ -175,8 +175,11 @@ fn provenance(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: u
         }
     }
     if let Some(commitment) = &row.commitment {
-        let fields =
-            if commitment.fields == 1 { "1 field".to_owned() } else { format!("{} fields", commitment.fields) };
+        let fields = match commitment.field_count() {
+            None => "how many fields is unknown".to_owned(),
+            Some(1) => "1 field".to_owned(),
+            Some(several) => format!("{several} fields"),
+        };
         fact(lines, "kind", ink(&commitment.variant, styles.plain()), &fields, width, styles);
     }
     if let Some(snapshot) = state.table.snapshot() {

@@ -12,6 +12,7 @@ use ratatui::text::Line;
 
 use super::ink::{columns, cut, ink, line_columns};
 use super::style::Styles;
+use crate::domain::network::Endpoint;
 use crate::domain::text::{age_seconds, grouped};
 use crate::tui::state::{Connection, STALE_AFTER_MS, State};
 use crate::tui::table::Origin;
@@ -126,10 +127,7 @@ fn latency(ms: Option<u64>) -> String {
 
 /// The first label of a URL's host, or its address and port.
 pub(super) fn host_label(endpoint: &str) -> String {
-    let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    let host = host.split('/').next().unwrap_or(host);
-    let numeric = host.starts_with(|c: char| c.is_ascii_digit() || c == '[');
-    if numeric { host.to_owned() } else { host.split('.').next().unwrap_or(host).to_owned() }
+    endpoint.parse().map_or_else(|_| endpoint.to_owned(), |endpoint: Endpoint| endpoint.label())
 }
 
 fn read_only(state: &State, styles: Styles) -> Segment {
