@@ -103,18 +103,74 @@ pub struct LocalView {
     pub write_secret: Option<Fingerprint>,
     /// What GRAIL would do.
     pub mode: Mode,
+    /// The read pair of each place that defines one, the one that counts first: `.env`, then environment.
+    pub places: Vec<PlaceView>,
+    /// Fingerprints of read secrets that this machine has replaced on chain, from the journal: old keys.
+    pub replaced: Vec<Fingerprint>,
+}
+
+/// What one place says of the read credentials, comparable and without a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceView {
+    /// Which place.
+    pub place: Place,
+    /// Bucket name, or the account id where no bucket is defined there.
+    pub locator: Option<String>,
+    /// Read access key id.
+    pub read_key_id: Option<String>,
+    /// Fingerprint of the read secret.
+    pub read_secret: Option<Fingerprint>,
+}
+
+/// A place that credentials are read from, as GRAIL does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// GRAIL's `.env`, which beats exported variables.
+    EnvFile,
+    /// Exported variables.
+    Environment,
+}
+
+impl Place {
+    /// The word on the screen.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::EnvFile => ".env",
+            Self::Environment => "environment",
+        }
+    }
+
+    const fn has(self, source: Source) -> bool {
+        matches!((self, source), (Self::EnvFile, Source::EnvFile { .. }) | (Self::Environment, Source::Environment))
+    }
+}
+
+impl PlaceView {
+    fn of(place: Place, provider: &Provider, values: &LocalValues) -> Option<Self> {
+        let here = values.only(|source| place.has(source));
+        let view = Self {
+            place,
+            locator: id_of(provider, &here, Variable::BucketId).or_else(|| id_of(provider, &here, Variable::AccountId)),
+            read_key_id: id_of(provider, &here, Variable::ReadKeyId),
+            read_secret: here.effective(Variable::ReadSecret).map(|sourced| sourced.value.fingerprint()),
+        };
+        (view.locator.is_some() || view.read_key_id.is_some() || view.read_secret.is_some()).then_some(view)
+    }
+}
+
+/// A value that has not the shape of an id is kept as its fingerprint, since it may be a secret in the wrong place.
+fn id_of(provider: &Provider, values: &LocalValues, variable: Variable) -> Option<String> {
+    values.text(variable).map(|text| match variable.check(provider, text) {
+        Ok(()) => text.to_owned(),
+        Err(_) => format!("misshapen:{}", Fingerprint::of(text)),
+    })
 }
 
 impl LocalView {
-    /// The comparable part of the effective values. A value that has not the shape of an id is kept as its fingerprint,
-    /// since it may be a secret in the wrong place.
+    /// The comparable part of the effective values.
     pub fn of(provider: &Provider, values: &LocalValues) -> Self {
-        let id = |variable: Variable| {
-            values.text(variable).map(|text| match variable.check(provider, text) {
-                Ok(()) => text.to_owned(),
-                Err(_) => format!("misshapen:{}", Fingerprint::of(text)),
-            })
-        };
+        let id = |variable: Variable| id_of(provider, values, variable);
         let fingerprint = |variable| values.effective(variable).map(|sourced| sourced.value.fingerprint());
         Self {
             locator: id(Variable::BucketId).or_else(|| id(Variable::AccountId)),
@@ -123,6 +179,11 @@ impl LocalView {
             write_key_id: fingerprint(Variable::WriteKeyId),
             write_secret: fingerprint(Variable::WriteSecret),
             mode: Mode::of(values),
+            places: [Place::EnvFile, Place::Environment]
+                .into_iter()
+                .filter_map(|place| PlaceView::of(place, provider, values))
+                .collect(),
+            replaced: Vec::new(),
         }
     }
 

@@ -147,8 +147,36 @@ fn consequence(chain: Option<&Commitment>, local: &LocalView, fields: DriftField
             "no local credentials to compare",
             "Nothing is configured here, so the console cannot tell whether this commitment is the one you mean.",
         ),
-        (Some(_), Some(_)) => difference(fields, local.mode),
+        (Some(_), Some(published)) => old_key(published, local).unwrap_or_else(|| difference(fields, local.mode)),
     }
+}
+
+/// A rotation that forgot a place: what GRAIL would commit at its next start is a key that was replaced already.
+fn old_key(published: &Published, local: &LocalView) -> Option<Consequence> {
+    let differs = local.read_secret.is_some_and(|secret| secret != published.read_secret);
+    if !differs || !matches!(local.mode, Mode::Dual) {
+        return None;
+    }
+    let counts = local.places.first().map_or("local values", |place| place.place.word());
+    let up_to_date = local.places.iter().skip(1).find(|place| {
+        place.read_secret == Some(published.read_secret)
+            && place.read_key_id.as_deref() == published.read_key_id.as_text()
+    });
+    let why = match up_to_date {
+        Some(place) => format!("The {} has the key that is on chain, but the {counts} beats it", place.place.word()),
+        None if local.read_secret.is_some_and(|secret| local.replaced.contains(&secret)) => {
+            format!("The key in the {counts} is one that this machine replaced on chain before")
+        }
+        None => return None,
+    };
+    Some(Consequence::new(
+        Severity::Danger,
+        "next GRAIL start commits the OLD key",
+        format!(
+            "{why}: the next GRAIL start puts the old key back, and validators read with it again. Put the read pair that is \
+             on chain into the {counts}, or take it out there."
+        ),
+    ))
 }
 
 fn write_key_is_next(mode: Mode) -> Consequence {
@@ -167,7 +195,7 @@ fn write_key_is_next(mode: Mode) -> Consequence {
 }
 
 /// Whether the published pair is, in any part, the local write pair.
-fn exposes_write_key(published: &Published, local: &LocalView) -> bool {
+pub(super) fn exposes_write_key(published: &Published, local: &LocalView) -> bool {
     let id = published.read_key_id.as_text().map(Fingerprint::of);
     (id.is_some() && id == local.write_key_id) || Some(published.read_secret) == local.write_secret
 }

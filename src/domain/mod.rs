@@ -5,6 +5,7 @@
 //! leaves as a bare `String` that an attacker wrote.
 
 pub mod account;
+pub mod commit;
 pub mod commitment;
 pub mod credentials;
 pub mod drift;
@@ -13,6 +14,7 @@ pub mod environment;
 pub mod feed;
 pub mod filter;
 pub mod findings;
+pub mod guard;
 pub mod hotkey;
 pub mod inventory;
 pub mod log;
@@ -21,6 +23,7 @@ pub mod provider;
 pub mod roster;
 pub mod secret;
 pub mod snapshot;
+pub mod surprise;
 pub mod text;
 pub mod untrusted;
 pub mod variables;

@@ -1,0 +1,264 @@
+//! What a commit would do: to which chain, for whom, from what to what, within which budget, and what was checked.
+
+use serde::Serialize;
+
+use crate::domain::commitment::{Commitment, MaskedBytes, Published};
+use crate::domain::drift::{DriftFields, FieldDrift};
+use crate::domain::findings::Severity;
+use crate::domain::guard::Cleared;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::SANDBOX_GENESIS;
+use crate::domain::snapshot::{BlockRef, ChainIdentity};
+use crate::domain::text::{age_blocks, age_seconds, grouped};
+use crate::domain::untrusted::Untrusted;
+
+/// Blocks for which the transaction is valid (FACTS 3): a mortal era, so that a forgotten one dies.
+pub const ERA_BLOCKS: u64 = 64;
+/// Least bytes charged for a call, whatever its fields hold (FACTS 3).
+pub const LEAST_CHARGE: u64 = 100;
+/// Bytes charged for one commit of ours.
+pub const CHARGE: u64 = 128;
+/// Transactions of one hotkey that may be waiting before the nonce of a node is no longer believed: commits per epoch.
+pub const MOST_WAITING: u64 = 24;
+/// Age of the finalized head, in ms, past which a transaction would be born nearly dead: half its era.
+pub const HEAD_TOO_OLD_MS: u64 = ERA_BLOCKS * 12_000 / 2;
+
+/// For whom, on which subnet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Subject {
+    /// The subnet.
+    pub netuid: u16,
+    /// The hotkey that signs.
+    pub hotkey: Hotkey,
+    /// Name of its wallet.
+    pub wallet: Option<Untrusted>,
+    /// Its name in the wallet.
+    pub name: Option<Untrusted>,
+}
+
+/// Bytes of the epoch's budget (FACTS 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Space {
+    /// Used in this epoch, in bytes.
+    pub used: u64,
+    /// Allowed in an epoch, in bytes.
+    pub max: u64,
+    /// The epoch.
+    pub epoch: u64,
+    /// Number of the block with which the next epoch begins, where it can be told.
+    pub next_epoch_at: Option<u64>,
+}
+
+impl Space {
+    /// Commits that still fit into this epoch.
+    pub const fn commits_left(&self) -> u64 {
+        self.max.saturating_sub(self.used) / CHARGE
+    }
+
+    /// Commits that fit into a whole epoch.
+    pub const fn commits_in_all(&self) -> u64 {
+        self.max / CHARGE
+    }
+
+    /// When the next epoch begins, in words, seen from a block.
+    pub fn next_epoch(&self, head: u64) -> Option<String> {
+        let at = self.next_epoch_at?;
+        Some(format!("#{}, in about {}", grouped(at), age_blocks(at.saturating_sub(head))))
+    }
+}
+
+/// The blocks for which a transaction is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Era {
+    /// Number of the block it is born in.
+    pub birth: u64,
+    /// Number of the first block in which it is no longer valid.
+    pub death: u64,
+}
+
+impl Era {
+    /// The mortal era of a transaction that refers to this block, as Substrate quantises it: for 64 blocks exactly.
+    pub const fn from(block: u64) -> Self {
+        Self { birth: block, death: block + ERA_BLOCKS }
+    }
+}
+
+/// Where a hotkey stands at a finalized block: everything of the chain that a commit depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// The chain and the endpoint that said so.
+    pub chain: ChainIdentity,
+    /// Whether the genesis was pinned by the network's name or by an earlier answer of this session.
+    pub pinned: bool,
+    /// The finalized block at which everything here was read.
+    pub at: BlockRef,
+    /// The uid, if the hotkey is registered.
+    pub uid: Option<u16>,
+    /// What is on chain for it.
+    pub commitment: Option<Commitment>,
+    /// What is left of this epoch's budget, where the runtime keeps one.
+    pub space: Option<Space>,
+    /// The nonce that the next transaction of the hotkey needs, waiting ones counted.
+    pub nonce: u64,
+    /// The account's nonce in the state: what is waiting lies between the two.
+    pub settled_nonce: u64,
+}
+
+/// One thing that was looked at before anything is signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Stable name for scripts.
+    pub code: &'static str,
+    /// What was found, in a few words.
+    pub words: String,
+    /// `None` when it is as it must be.
+    pub trouble: Option<Severity>,
+}
+
+impl Check {
+    /// As it must be.
+    pub fn passed(code: &'static str, words: impl Into<String>) -> Self {
+        Self { code, words: words.into(), trouble: None }
+    }
+
+    /// Not as it should be; it does not stop the commit.
+    pub fn odd(code: &'static str, words: impl Into<String>) -> Self {
+        Self { code, words: words.into(), trouble: Some(Severity::Warning) }
+    }
+}
+
+/// What the plan comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Chain and local are equal: there is nothing to do.
+    Unchanged,
+    /// It can be published.
+    Ready,
+    /// The hotkey has no uid: the chain would refuse. It can wait until it has one.
+    NotRegistered,
+    /// This epoch's budget is spent: the chain would refuse until the next one.
+    BudgetSpent,
+}
+
+/// What would be done, exactly. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// For whom.
+    pub subject: Subject,
+    /// Where it stands.
+    pub standing: Standing,
+    /// What will be on chain.
+    pub new: Published,
+    /// Old against new, field by field.
+    pub fields: DriftFields,
+    /// The 128 bytes, the secret masked.
+    pub bytes: MaskedBytes,
+    /// The blocks for which the transaction is valid.
+    pub era: Era,
+    /// What was checked, in the order of the screen.
+    pub checks: Vec<Check>,
+    /// What it comes to.
+    pub verdict: Verdict,
+}
+
+impl Plan {
+    /// A plan from what the guard let through. `now_ms` is the time since 1970.
+    pub fn of(subject: Subject, standing: Standing, cleared: &Cleared, now_ms: u64) -> Self {
+        let new = cleared.published().clone();
+        let verdict = verdict(&standing, &new);
+        Self {
+            fields: DriftFields::between(standing.commitment.as_ref().and_then(Commitment::published), &new),
+            bytes: cleared.masked(),
+            era: Era::from(standing.at.number),
+            checks: checks(&subject, &standing, now_ms),
+            subject,
+            standing,
+            new,
+            verdict,
+        }
+    }
+
+    /// What is on chain now, as far as it can be read.
+    pub fn old(&self) -> Option<&Published> {
+        self.standing.commitment.as_ref().and_then(Commitment::published)
+    }
+
+    /// Whether this is the practice subnet, where a mistake costs nothing.
+    pub fn is_practice(&self) -> bool {
+        self.standing.chain.genesis == SANDBOX_GENESIS
+    }
+
+    /// What must be typed to confirm, or `None` where a choice is enough: on a real network the uid, so that nobody
+    /// publishes for another one by habit (THREATS T8).
+    pub fn word(&self) -> Option<String> {
+        match (self.is_practice(), self.standing.uid) {
+            (true, _) => None,
+            (false, Some(uid)) => Some(uid.to_string()),
+            // Nothing to type before there is a uid: the end of the address says whose key it is.
+            (false, None) => {
+                let address = self.subject.hotkey.to_string();
+                Some(address[address.len() - 4..].to_owned())
+            }
+        }
+    }
+}
+
+/// Whether what is on chain is exactly what would be put there.
+pub fn is_unchanged(chain: Option<&Commitment>, new: &Published) -> bool {
+    chain.and_then(Commitment::published) == Some(new)
+}
+
+fn verdict(standing: &Standing, new: &Published) -> Verdict {
+    if standing.uid.is_none() {
+        Verdict::NotRegistered
+    } else if is_unchanged(standing.commitment.as_ref(), new) {
+        Verdict::Unchanged
+    } else if standing.space.is_some_and(|space| space.used.saturating_add(CHARGE) > space.max) {
+        Verdict::BudgetSpent
+    } else {
+        Verdict::Ready
+    }
+}
+
+fn checks(subject: &Subject, standing: &Standing, now_ms: u64) -> Vec<Check> {
+    let mut checks = vec![
+        Check::passed("no_secret", "no write key and no wallet secret inside"),
+        Check::passed("shape", "every field in its place, nothing cut"),
+        Check::passed("call", "the call is the 134 bytes built here, not the node's"),
+    ];
+    checks.push(if standing.pinned {
+        Check::passed("genesis", "genesis as pinned")
+    } else {
+        Check::odd("genesis", "nobody pinned this chain's genesis: it is what the node says")
+    });
+    checks.push(match standing.uid {
+        Some(uid) => Check::passed("registered", format!("registered as uid {uid}")),
+        None => Check::odd("registered", format!("not registered on subnet {}", subject.netuid)),
+    });
+    let behind = now_ms.saturating_sub(standing.at.timestamp_ms);
+    if behind > HEAD_TOO_OLD_MS {
+        checks.push(Check::odd("head", format!("the node's finalized head is {} old", age_seconds(behind / 1_000))));
+    }
+    let waiting = standing.nonce.saturating_sub(standing.settled_nonce);
+    if waiting > 0 {
+        checks.push(Check::odd("waiting", format!("{waiting} transaction of this hotkey waits already")));
+    }
+    checks
+}
+
+impl DriftFields {
+    /// What a commit changes: what is on chain against what would be there.
+    pub fn between(old: Option<&Published>, new: &Published) -> Self {
+        let of = |same: Option<bool>| match same {
+            None => FieldDrift::ChainMissing,
+            Some(true) => FieldDrift::Equal,
+            Some(false) => FieldDrift::Differs,
+        };
+        Self {
+            locator: of(old.map(|old| old.locator == new.locator)),
+            read_key_id: of(old.map(|old| old.read_key_id == new.read_key_id)),
+            read_secret: of(old.map(|old| old.read_secret == new.read_secret)),
+        }
+    }
+}
