@@ -62,12 +62,28 @@ impl Cost {
 pub(super) struct Budget<'r> {
     registry: &'r PortableRegistry,
     known: BTreeMap<u32, Option<Cost>>,
+    most: Most,
+}
+
+/// How much is too much.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    depth: u32,
+    steps: u64,
+    types: usize,
 }
 
 impl<'r> Budget<'r> {
     /// A budget over the types of some metadata.
     pub(super) fn new(registry: &'r PortableRegistry) -> Self {
-        Self { registry, known: BTreeMap::new() }
+        let most = Most { depth: DEEPEST, steps: DEAREST, types: MOST_TYPES };
+        Self { registry, known: BTreeMap::new(), most }
+    }
+
+    /// The same for the events of a block, which may hold anything that any pallet has to tell.
+    pub(super) fn for_events(registry: &'r PortableRegistry) -> Self {
+        let most = Most { depth: 2 * DEEPEST, steps: 16 * DEAREST, types: 4 * MOST_TYPES };
+        Self { registry, known: BTreeMap::new(), most }
     }
 
     /// The cost of a type, or why it is refused.
@@ -86,15 +102,15 @@ impl<'r> Budget<'r> {
             Some(None) => return Err("a type contains itself"),
             None => {}
         }
-        if depth > DEEPEST {
+        if depth > self.most.depth {
             return Err("types are nested too deep");
         }
-        if self.known.len() >= MOST_TYPES {
+        if self.known.len() >= self.most.types {
             return Err("too many types");
         }
         self.known.insert(id, None);
         let cost = self.judge(id, depth)?;
-        if cost.steps > DEAREST {
+        if cost.steps > self.most.steps {
             return Err("a type takes too many steps to decode");
         }
         self.known.insert(id, Some(cost));

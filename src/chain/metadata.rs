@@ -108,6 +108,26 @@ impl Schemas {
     }
 }
 
+/// The metadata of the runtime at a block as the node serves it, from the store where that has it.
+pub(super) async fn raw(
+    session: &Session,
+    store: &MetadataStore,
+    genesis: BlockHash,
+    spec: u32,
+    block: BlockHash,
+) -> Result<Vec<u8>, ChainError> {
+    let from = store.clone();
+    if let Ok(Some(bytes)) = spawn_blocking(move || (from.load)(genesis, spec)).await {
+        return Ok(bytes);
+    }
+    let bytes = fetch(session, block).await?;
+    let (into, copy) = (store.clone(), bytes.clone());
+    if let Err(error) = spawn_blocking(move || (into.save)(genesis, spec, &copy)).await {
+        tracing::warn!(%error, "the metadata cache could not be written");
+    }
+    Ok(bytes)
+}
+
 /// Off the event loop: hundreds of kilobytes take milliseconds.
 async fn decode(bytes: Vec<u8>) -> Result<(Vec<u8>, Schema), Fault> {
     let decoded = spawn_blocking(move || Schema::of_metadata(&bytes).map(|schema| (bytes, schema))).await;

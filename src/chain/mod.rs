@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Network ─ dial ─► Session ─ metadata ─► Schema ─ snapshot ─► SubnetSnapshot        (survey: once)
-//!                      └──────────────── feed ─► live ─► FeedEvent …                 (follow: for days)
+//!                      ├──────────────── feed ─► live ─► FeedEvent …                 (follow: for days)
+//!                      └── desk ─► standing ─► extrinsic ─► pursuit ─► verified end  (commit: until it is known)
 //! ```
 //!
 //! The connection is ours ([`Session`] owns the socket), so its loss is seen the moment it happens. Every call has a
@@ -11,6 +12,7 @@
 
 mod allowance;
 mod budget;
+pub mod commit;
 mod decode;
 mod dial;
 pub mod error;

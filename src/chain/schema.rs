@@ -74,7 +74,7 @@ const fn hash_length(hasher: &StorageHasher) -> usize {
 
 /// What a part of a key must measure, so that the key can be built and read back.
 #[derive(Debug, Clone, Copy)]
-enum Part {
+pub(super) enum Part {
     /// A netuid or uid: `u16`, little endian.
     Number,
     /// A hotkey: 32 bytes.
@@ -107,9 +107,7 @@ pub struct Schema {
 impl Schema {
     /// Reads metadata of version 14, 15 or 16 as a node serves it.
     pub fn of_metadata(bytes: &[u8]) -> Result<Self, Fault> {
-        let decoded = RuntimeMetadataPrefixed::decode(&mut &*bytes);
-        let metadata = decoded.map_err(|error| Fault::Metadata { why: Untrusted::from_text(error.to_string()) })?;
-        Lookup::of(metadata)?.schema()
+        Lookup::of_metadata(bytes)?.schema()
     }
 
     fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
@@ -152,9 +150,10 @@ struct Pallet {
     entries: Vec<(String, StorageEntryType<PortableForm>)>,
 }
 
-struct Lookup {
+/// Storage entries by name, with the types of their values.
+pub(super) struct Lookup {
     pallets: Vec<Pallet>,
-    types: PortableRegistry,
+    pub(super) types: PortableRegistry,
 }
 
 /// The three versions differ in what surrounds the storage entries, not in the entries.
@@ -173,7 +172,10 @@ macro_rules! lookup {
 }
 
 impl Lookup {
-    fn of(metadata: RuntimeMetadataPrefixed) -> Result<Self, Fault> {
+    /// Reads metadata of version 14, 15 or 16 as a node serves it.
+    pub(super) fn of_metadata(bytes: &[u8]) -> Result<Self, Fault> {
+        let decoded = RuntimeMetadataPrefixed::decode(&mut &*bytes);
+        let metadata = decoded.map_err(|error| Fault::Metadata { why: Untrusted::from_text(error.to_string()) })?;
         match metadata.1 {
             RuntimeMetadata::V14(metadata) => Ok(lookup!(metadata)),
             RuntimeMetadata::V15(metadata) => Ok(lookup!(metadata)),
@@ -201,7 +203,13 @@ impl Lookup {
         schema.prune()
     }
 
-    fn optional(&self, pallet: &'static str, entry: &'static str, parts: &[Part]) -> Result<Option<Entry>, Fault> {
+    /// An entry that a runtime may lack.
+    pub(super) fn optional(
+        &self,
+        pallet: &'static str,
+        entry: &'static str,
+        parts: &[Part],
+    ) -> Result<Option<Entry>, Fault> {
         match self.entry(pallet, entry, parts) {
             Ok(found) => Ok(Some(found)),
             Err(Fault::NoEntry { .. }) => Ok(None),
@@ -209,7 +217,8 @@ impl Lookup {
         }
     }
 
-    fn entry(&self, pallet: &'static str, entry: &'static str, parts: &[Part]) -> Result<Entry, Fault> {
+    /// An entry that every runtime has.
+    pub(super) fn entry(&self, pallet: &'static str, entry: &'static str, parts: &[Part]) -> Result<Entry, Fault> {
         let found = self.pallets.iter().find(|p| p.name == pallet).ok_or(Fault::NoPallet { pallet })?;
         let (_, ty) = found.entries.iter().find(|(name, _)| name == entry).ok_or(Fault::NoEntry { pallet, entry })?;
         let odd = |why| Fault::EntryShape { pallet, entry, why };

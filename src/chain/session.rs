@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use subxt::config::substrate::SubstrateHeader;
 use subxt::utils::H256;
 use subxt_rpcs::client::{RpcParams, RpcSubscription};
-use subxt_rpcs::methods::legacy::{Bytes, RuntimeVersion, StorageChangeSet};
+use subxt_rpcs::methods::legacy::{Bytes, RuntimeVersion, StorageChangeSet, TransactionStatus};
 use subxt_rpcs::{Error as RpcError, LegacyRpcMethods, RpcClient, RpcConfig, UserError};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -102,6 +102,43 @@ impl Session {
     pub async fn spec_version(&self, at: Option<BlockHash>) -> Result<u32, ChainError> {
         let version = self.call("state_getRuntimeVersion", || self.legacy.state_get_runtime_version(at)).await?;
         Ok(version.spec_version)
+    }
+
+    /// Versions of the runtime at the best block: of its specification, and of its transactions.
+    pub(super) async fn versions(&self) -> Result<(u32, u32), ChainError> {
+        let version = self.call("state_getRuntimeVersion", || self.legacy.state_get_runtime_version(None)).await?;
+        Ok((version.spec_version, version.transaction_version))
+    }
+
+    /// Hash of the block of a height on the node's best chain, `None` where it has none.
+    pub(super) async fn block_hash(&self, number: u64) -> Result<Option<BlockHash>, ChainError> {
+        // Heights are 32 bits on this chain; a larger one is no block's.
+        let Ok(number) = u32::try_from(number) else { return Ok(None) };
+        self.call("chain_getBlockHash", || self.legacy.chain_get_block_hash(Some(number.into()))).await
+    }
+
+    /// Number and extrinsics of a block, each with the length that precedes it; `None` where the node does not have the
+    /// block.
+    pub(super) async fn body(&self, at: BlockHash) -> Result<Option<(u64, Vec<Vec<u8>>)>, ChainError> {
+        let block = self.call("chain_getBlock", || self.legacy.chain_get_block(Some(at))).await?;
+        Ok(block.map(|details| {
+            let block = details.block;
+            (block.header.number, block.extrinsics.into_iter().map(|bytes| bytes.0).collect())
+        }))
+    }
+
+    /// The nonce that the next transaction of an account needs, those in the pool counted.
+    pub(super) async fn next_index(&self, hotkey: &Hotkey) -> Result<u64, ChainError> {
+        self.call("system_accountNextIndex", || self.legacy.system_account_next_index(hotkey)).await
+    }
+
+    /// Hands an extrinsic to the pool and watches what becomes of it.
+    pub(super) async fn submit(
+        &self,
+        extrinsic: &[u8],
+    ) -> Result<RpcSubscription<TransactionStatus<BlockHash>>, ChainError> {
+        let call = || self.legacy.author_submit_and_watch_extrinsic(extrinsic);
+        self.call("author_submitAndWatchExtrinsic", call).await
     }
 
     /// Header of a block.

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 const EXIT_CODES: &str = "Exit codes: 0 healthy or done · 1 a finding · 2 usage or configuration · 3 refused by a safety \
-                          rule · 4 chain unreachable · 7 pending or interrupted";
+                          rule · 4 chain unreachable · 5 transaction failed · 7 pending or interrupted";
 
 /// The operator console for a GRAIL subnet: who has published what, what validators cannot read and why, and whether
 /// your own commitment is the one you mean. Without a command it opens the console.
@@ -43,6 +43,9 @@ pub struct Connection {
     /// Folder of wallets [default: ~/.bittensor/wallets]
     #[arg(long, global = true, value_name = "DIR")]
     pub wallet_path: Option<PathBuf>,
+    /// File with the hotkey's password, or - for standard input; else the prompt, or BT_PW_… of the environment
+    #[arg(long, global = true, value_name = "FILE|-")]
+    pub password_file: Option<PathBuf>,
     /// GRAIL's .env file; only a file named here or in the profile is ever read
     #[arg(long, global = true, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
@@ -69,6 +72,8 @@ pub enum Command {
     Show(ShowArguments),
     /// What GRAIL would see on this machine: settings, credentials, wallets, files and the chain
     Doctor(DoctorArguments),
+    /// Publish the local read credentials on chain, and know that it worked
+    Commit(CommitArguments),
     /// The console on the embedded practice subnet; nothing leaves this machine
     Sandbox(SandboxArguments),
     /// Completions for a shell
@@ -102,6 +107,20 @@ pub struct DoctorArguments {
     /// Do not ask the chain
     #[arg(long)]
     pub offline: bool,
+}
+
+/// `commit`
+#[derive(Debug, Clone, Args)]
+pub struct CommitArguments {
+    /// Only say what would be published, by whom and to where; sign nothing
+    #[arg(long, conflicts_with_all = ["yes", "when_registered"])]
+    pub dry_run: bool,
+    /// Do not ask; safe at every start of a miner, since nothing is sent when chain and local are equal
+    #[arg(long)]
+    pub yes: bool,
+    /// If the hotkey has no uid yet, wait, and publish once as soon as it has one
+    #[arg(long)]
+    pub when_registered: bool,
 }
 
 /// `sandbox`

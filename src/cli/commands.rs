@@ -16,6 +16,7 @@ use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::roster::{Roster, Row, State};
 use crate::domain::untrusted::sanitize;
+use crate::ops::commit::{Settled, settle};
 use crate::ops::context::Context;
 use crate::ops::doctor::{ChainLine, diagnose};
 use crate::ops::survey::{Survey, survey};
@@ -45,7 +46,7 @@ pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &En
         Err(exit) => return exit,
     };
     let keep = |row: &Row| filter.accepts(row);
-    let findings = warnings(&context, &found);
+    let findings = warnings(&context, &found, earlier(&context).await);
     let printed = if output.is_json() {
         Output::document(&StatusDocument::of(&found.snapshot, &found.roster, findings, keep))
     } else {
@@ -78,7 +79,7 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
         );
         return fail(output, &message, Exit::Usage);
     };
-    let findings = warnings(&context, &found);
+    let findings = warnings(&context, &found, earlier(&context).await);
     let printed = if output.is_json() {
         Output::document(&ShowDocument::of(&found.snapshot, row, findings))
     } else {
@@ -118,17 +119,17 @@ async fn look(flags: &Flags, environment: &Environment, output: Output) -> Resul
     }
 }
 
-fn chain_failure(output: Output, error: &ChainError) -> Exit {
+pub(super) fn chain_failure(output: Output, error: &ChainError) -> Exit {
     let exit = if error.fault.is_about_the_chain() { Exit::Usage } else { Exit::ChainUnreachable };
     fail(output, &error.to_string(), exit)
 }
 
-fn fail(output: Output, message: &str, exit: Exit) -> Exit {
+pub(super) fn fail(output: Output, message: &str, exit: Exit) -> Exit {
     output.error(message, exit);
     exit
 }
 
-fn printed_or(output: Output, printed: std::io::Result<()>, exit: Exit) -> Exit {
+pub(super) fn printed_or(output: Output, printed: std::io::Result<()>, exit: Exit) -> Exit {
     match printed {
         Ok(()) => exit,
         Err(error) => fail(output, &format!("cannot write to stdout: {error}; check where it leads"), Exit::Usage),
@@ -142,9 +143,14 @@ fn remark(output: Output, findings: &[Finding]) {
 }
 
 /// What a script or a tired reader must not overlook, beside the table itself.
-fn warnings(context: &Context, found: &Survey) -> Vec<Finding> {
+fn warnings(context: &Context, found: &Survey, earlier: Vec<Finding>) -> Vec<Finding> {
     let all = context.findings.iter().chain(&found.findings);
-    all.filter(|finding| finding.severity >= Severity::Warning).cloned().collect()
+    earlier.into_iter().chain(all.filter(|finding| finding.severity >= Severity::Warning).cloned()).collect()
+}
+
+/// What became of commits whose end this machine did not see. Without any the chain is not asked.
+pub(super) async fn earlier(context: &Context) -> Vec<Finding> {
+    settle(context, now_ms()).await.iter().map(Settled::finding).collect()
 }
 
 /// Only the own row can be a finding of `status`. A hotkey that was named and not found is a matter of configuration, one

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::commitment::{Commitment, Reason, Shape};
-use crate::domain::drift::{Drift, DriftFields, DriftState};
+use crate::domain::drift::{Drift, DriftFields, DriftState, PlaceDrift};
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
@@ -97,6 +97,7 @@ impl CommitmentDocument {
 pub struct DriftDocument {
     state: DriftState,
     fields: DriftFields,
+    places: Vec<PlaceDrift>,
     headline: String,
     consequence: String,
 }
@@ -106,6 +107,7 @@ impl From<&Drift> for DriftDocument {
         Self {
             state: drift.state,
             fields: drift.fields,
+            places: drift.places.clone(),
             headline: drift.consequence.headline.clone(),
             consequence: drift.consequence.detail.clone(),
         }

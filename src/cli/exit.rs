@@ -15,6 +15,8 @@ pub enum Exit {
     Refused,
     /// No node of the chain could be asked.
     ChainUnreachable,
+    /// A transaction was refused by the pool or the chain, or its era ended.
+    TransactionFailed,
     /// Pending or interrupted.
     Interrupted,
 }
@@ -28,6 +30,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Refused => 3,
             Self::ChainUnreachable => 4,
+            Self::TransactionFailed => 5,
             Self::Interrupted => 7,
         }
     }

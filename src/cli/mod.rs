@@ -2,10 +2,14 @@
 
 pub mod args;
 mod commands;
+mod commit;
+mod commit_document;
+mod commit_words;
 mod console;
 pub mod document;
 pub mod exit;
 mod output;
+mod password;
 mod report;
 mod serve;
 mod words;
@@ -101,6 +105,8 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
             Some(Command::Doctor(doctor)) => {
                 interruptible(Box::pin(commands::doctor(&doctor, &flags, environment, output))).await
             }
+            // It listens for signals itself: what was sent must be told.
+            Some(Command::Commit(commit)) => Box::pin(commit::commit(&commit, &flags, environment, output)).await,
             Some(Command::Completions { .. } | Command::Man) => Exit::Healthy,
         }
     });
@@ -129,6 +135,7 @@ fn flags(connection: &Connection) -> Flags {
         env_file: connection.env_file,
         profile: connection.profile,
         s3_endpoint: connection.s3_endpoint,
+        password_file: connection.password_file,
         read_only: connection.read_only,
     }
 }

@@ -150,7 +150,16 @@ fn drift_section(drift: &Drift) -> String {
         ("read key id", drift.fields.read_key_id),
         ("read secret", drift.fields.read_secret),
     ];
-    let lines: Vec<Vec<Cell>> = fields.iter().map(|(name, field)| pair(name, drift_cell(*field))).collect();
+    let mut lines: Vec<Vec<Cell>> = fields.iter().map(|(name, field)| pair(name, drift_cell(*field))).collect();
+    if let [_, _, ..] = drift.places[..] {
+        // Beside what counts, each place by itself: a rotation that forgot one shows here.
+        let head = drift.places.iter().map(|place| cell(place.place.word(), DIM));
+        lines.insert(0, [cell("", DIM), cell("what counts", DIM)].into_iter().chain(head).collect());
+        for place in &drift.places {
+            let of = [place.fields.locator, place.fields.read_key_id, place.fields.read_secret];
+            lines[1..].iter_mut().zip(of).for_each(|(line, field)| line.push(drift_cell(field)));
+        }
+    }
     let heading = paint(STRONG, &format!("chain and local credentials: {}", drift.consequence.headline));
     format!("\n{heading}\n{}{}\n", table(&lines), drift.consequence.detail)
 }

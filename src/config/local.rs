@@ -38,6 +38,17 @@ pub fn secrets(dotenv: Option<&Dotenv>, environment: &Environment) -> Vec<Secret
     in_file.chain(exported.map(|(_, value)| SecretKey::new(value))).filter(|value| value.chars() > 0).collect()
 }
 
+/// Those of them that no commitment may hold, whatever they are called: all but the read secret itself, and the copy of it
+/// that S3 tools want under their own name.
+pub fn private(dotenv: Option<&Dotenv>, environment: &Environment) -> Vec<SecretKey> {
+    let meant = |name: &str| [Variable::ReadSecret.name(), "AWS_SECRET_ACCESS_KEY"].contains(&name);
+    let in_file = dotenv.into_iter().flat_map(|file| &file.entries);
+    let in_file = in_file.filter_map(|entry| Some((entry.name.as_str(), entry.value.clone()?)));
+    let exported = environment.iter().map(|(name, value)| (name, SecretKey::new(value)));
+    let all = in_file.chain(exported).filter(|(name, value)| names_a_secret(name) && !meant(name) && value.chars() > 0);
+    all.map(|(_, value)| value).collect()
+}
+
 fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let words = ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "MNEMONIC", "PRIVATE", "API_KEY", "SEED", "BT_PW_"];

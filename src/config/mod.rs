@@ -50,6 +50,8 @@ pub struct Configuration {
     pub local: LocalValues,
     /// Every other secret found beside them, for the log's redaction.
     pub secrets: Vec<SecretKey>,
+    /// Those of the secrets that no commitment may hold.
+    pub private: Vec<SecretKey>,
     /// GRAIL's `.env`, when one is named.
     pub dotenv: Option<Dotenv>,
     /// Keys of the configuration file, for the console to check.
@@ -90,6 +92,7 @@ impl Configuration {
             findings.extend(notes::readable_by_others(&named.value, dotenv));
         }
         let local = local::local_values(dotenv.as_ref(), environment);
-        Ok(Self { settings, local, secrets, dotenv, keys: file.keys, findings })
+        let private = local::private(dotenv.as_ref(), environment);
+        Ok(Self { settings, local, secrets, private, dotenv, keys: file.keys, findings })
     }
 }

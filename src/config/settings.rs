@@ -42,6 +42,8 @@ pub struct Flags {
     pub profile: Option<String>,
     /// `--s3-endpoint`
     pub s3_endpoint: Option<String>,
+    /// `--password-file`
+    pub password_file: Option<PathBuf>,
     /// `--read-only`
     pub read_only: bool,
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::commitment::{Commitment, Published};
-use crate::domain::credentials::{LocalView, Mode};
+use crate::domain::credentials::{LocalView, Mode, Place};
 use crate::domain::findings::Severity;
 use crate::domain::secret::Fingerprint;
 
@@ -106,19 +106,37 @@ pub struct Drift {
     pub state: DriftState,
     /// Field by field.
     pub fields: DriftFields,
+    /// Each place that defines something, against the chain; the first is the one that counts for GRAIL.
+    pub places: Vec<PlaceDrift>,
     /// What follows from it.
     pub consequence: Consequence,
+}
+
+/// One place against the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceDrift {
+    /// The `.env` or the environment.
+    pub place: Place,
+    /// The verdict.
+    pub state: DriftState,
+    /// Field by field.
+    pub fields: DriftFields,
 }
 
 /// Compares the commitment found on chain (if any) with the local credentials.
 pub fn compare(chain: Option<&Commitment>, local: &LocalView) -> Drift {
     let published = chain.and_then(Commitment::published);
-    let fields = DriftFields {
-        locator: FieldDrift::of(published.and_then(|p| p.locator.as_text()), local.locator.as_deref()),
-        read_key_id: FieldDrift::of(published.and_then(|p| p.read_key_id.as_text()), local.read_key_id.as_deref()),
-        read_secret: FieldDrift::of(published.map(|p| p.read_secret), local.read_secret),
+    let against = |locator: Option<&str>, read_key_id: Option<&str>, read_secret: Option<Fingerprint>| DriftFields {
+        locator: FieldDrift::of(published.and_then(|p| p.locator.as_text()), locator),
+        read_key_id: FieldDrift::of(published.and_then(|p| p.read_key_id.as_text()), read_key_id),
+        read_secret: FieldDrift::of(published.map(|p| p.read_secret), read_secret),
     };
-    Drift { state: fields.state(), fields, consequence: consequence(chain, local, fields) }
+    let fields = against(local.locator.as_deref(), local.read_key_id.as_deref(), local.read_secret);
+    let places = local.places.iter().map(|place| {
+        let fields = against(place.locator.as_deref(), place.read_key_id.as_deref(), place.read_secret);
+        PlaceDrift { place: place.place, state: fields.state(), fields }
+    });
+    Drift { state: fields.state(), fields, places: places.collect(), consequence: consequence(chain, local, fields) }
 }
 
 fn consequence(chain: Option<&Commitment>, local: &LocalView, fields: DriftFields) -> Consequence {

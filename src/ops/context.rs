@@ -10,14 +10,16 @@ use crate::domain::credentials::LocalView;
 use crate::domain::environment::Environment;
 use crate::domain::findings::{self, Finding, Severity};
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::{Network, NetworkError};
+use crate::domain::network::{BlockHash, Network, NetworkError};
 use crate::domain::provider::{Provider, S3EndpointError};
 use crate::domain::roster::Own;
-use crate::domain::snapshot::SubnetSnapshot;
+use crate::domain::secret::Fingerprint;
+use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::untrusted::sanitize;
 use crate::logs::{redact_all, redacted};
+use crate::ops::commit::{history, replaced_secrets};
 use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir};
-use crate::wallet;
+use crate::wallet::{self, OwnHotkey};
 
 /// Bittensor's name for a wallet that nobody named.
 const DEFAULT_WALLET: &str = "default";
@@ -33,6 +35,10 @@ pub struct Context {
     pub network: Network,
     /// The own hotkey, if one is configured and found.
     pub hotkey: Option<Hotkey>,
+    /// The same with its files, for signing.
+    pub identity: Option<OwnHotkey>,
+    /// Fingerprints of the read secrets that commits of this machine have replaced on chain.
+    pub replaced: Vec<Fingerprint>,
     /// Where things are on disk; `None` when not even a home directory is known.
     pub paths: Option<Paths>,
     /// What we keep between runs, when it can be kept.
@@ -85,13 +91,17 @@ impl Context {
             None => Network::named(&settings.network.value)?,
         };
         let provider = settings.provider()?;
-        let hotkey = own_hotkey(&configuration, &mut findings);
+        let identity = own_hotkey(&configuration, &mut findings);
         let disk = paths.as_ref().map(|paths| Disk::open(paths, &mut findings)).unwrap_or_default();
         findings.extend(configuration.findings.iter().cloned());
         findings.extend((provider.is_r2() && settings.s3_endpoint.is_some()).then(r2_host_for_everybody));
         findings.extend(findings::of_local(&provider, &configuration.local));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        Ok(Self { configuration, provider, network, hotkey, paths, disk, findings })
+        let hotkey = identity.as_ref().map(|own| own.hotkey);
+        let replaced = Vec::new();
+        let mut context = Self { configuration, provider, network, hotkey, identity, replaced, paths, disk, findings };
+        context.replaced = replaced_secrets(&history(&context));
+        Ok(context)
     }
 
     /// The subnet.
@@ -101,7 +111,8 @@ impl Context {
 
     /// The comparable part of the local credentials.
     pub fn local(&self) -> LocalView {
-        LocalView::of(&self.provider, &self.configuration.local)
+        let local = LocalView::of(&self.provider, &self.configuration.local);
+        LocalView { replaced: self.replaced.clone(), ..local }
     }
 
     /// Who "you" are on the subnet, when a hotkey is known.
@@ -155,8 +166,7 @@ impl Disk {
     /// endpoint.
     pub fn last(&self, network: &Network, netuid: u16) -> Option<Kept<SubnetSnapshot>> {
         let snapshots = self.snapshots()?;
-        let noted = || network.endpoints.iter().find_map(|at| snapshots.genesis_at(&at.to_string()).ok().flatten());
-        let genesis = network.genesis.or_else(noted)?;
+        let genesis = network.genesis.or_else(|| self.genesis_noted(network))?;
         let mut kept = snapshots.last::<SubnetSnapshot>(genesis, netuid).unwrap_or_else(|error| {
             tracing::warn!("the last snapshot is ignored: {error}");
             None
@@ -164,6 +174,20 @@ impl Disk {
         // Changes are applied by uid, so the order must hold whatever stood in the file.
         kept.snapshot.members.sort_by_key(|member| member.uid);
         Some(kept)
+    }
+
+    /// Notes which chain answered at an endpoint, for the next start.
+    pub fn note_genesis(&self, chain: &ChainIdentity) {
+        let noted = self.snapshots().map(|snapshots| snapshots.note_genesis(&chain.endpoint, chain.genesis));
+        if let Some(Err(error)) = noted {
+            tracing::warn!("which chain answered there was not noted: {error}");
+        }
+    }
+
+    /// The genesis that answered last at one of a network's endpoints.
+    pub fn genesis_noted(&self, network: &Network) -> Option<BlockHash> {
+        let snapshots = self.snapshots()?;
+        network.endpoints.iter().find_map(|at| snapshots.genesis_at(&at.to_string()).ok().flatten())
     }
 
     fn metadata_store(&self) -> MetadataStore {
@@ -206,7 +230,7 @@ fn r2_host_for_everybody() -> Finding {
     )
 }
 
-fn own_hotkey(configuration: &Configuration, findings: &mut Vec<Finding>) -> Option<Hotkey> {
+fn own_hotkey(configuration: &Configuration, findings: &mut Vec<Finding>) -> Option<OwnHotkey> {
     let settings = &configuration.settings;
     let name = settings.hotkey.as_ref()?;
     let identity = wallet::identify(
@@ -216,8 +240,8 @@ fn own_hotkey(configuration: &Configuration, findings: &mut Vec<Finding>) -> Opt
     );
     match identity {
         Ok(found) => {
-            findings.extend(found.findings);
-            Some(found.hotkey)
+            findings.extend(found.findings.iter().cloned());
+            Some(found)
         }
         Err(error) => {
             findings.push(Finding::new(

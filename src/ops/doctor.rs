@@ -13,6 +13,7 @@ use crate::domain::inventory::{self, ValueLine};
 use crate::domain::roster::{Row, State};
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::logs::redacted;
+use crate::ops::commit::{Settled, settle};
 use crate::ops::context::Context;
 use crate::ops::survey::{Survey, survey};
 use crate::wallet;
@@ -122,7 +123,10 @@ pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagno
     let answer = if ask_chain { Some(survey(context, now_ms).await) } else { None };
     let found = answer.as_ref().and_then(|answer| answer.as_ref().ok());
     match &answer {
-        Some(Ok(found)) => findings.extend(found.findings.iter().cloned().chain(of_own_row(context, found))),
+        Some(Ok(found)) => {
+            findings.extend(found.findings.iter().cloned().chain(of_own_row(context, found)));
+            findings.extend(settle(context, now_ms).await.iter().map(Settled::finding));
+        }
         Some(Err(error)) => findings.push(error.finding()),
         None => {}
     }
@@ -180,9 +184,9 @@ fn of_own_row(context: &Context, found: &Survey) -> Option<Finding> {
 
 fn next_step(row: &Row) -> &'static str {
     if row.state() == State::Readable {
-        "Open the console's detail view for a field by field comparison."
+        "See what would change with commit --dry-run, then commit; or restart GRAIL with the right .env."
     } else {
-        "Restart GRAIL with correct credentials: it commits its read key at the start when the chain differs."
+        "Publish the read pair with commit (look with --dry-run first), or restart GRAIL with correct credentials."
     }
 }
 
@@ -198,11 +202,7 @@ fn settings(context: &Context) -> Vec<SettingLine> {
         of_path("wallet-path", settings.wallet_path.as_ref()),
         of_path("env-file", settings.env_file.as_ref()),
         of("s3-endpoint", settings.s3_endpoint.as_ref()),
-        SettingLine {
-            name: "read-only",
-            value: Some("true".to_owned()),
-            source: Some("this version changes nothing outside this machine".to_owned()),
-        },
+        of("read-only", Some(&settings.read_only)),
     ]
 }
 
@@ -261,6 +261,7 @@ fn paths(context: &Context) -> Vec<PathLine> {
     vec![
         line("configuration", &paths.config_file()),
         line("state (last snapshots)", &paths.state),
+        line("journal of commits", &paths.journal()),
         line("logs", &paths.logs()),
         line("cache (metadata)", &paths.cache),
     ]

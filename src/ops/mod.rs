@@ -1,5 +1,6 @@
 //! Use cases: the only place where the layers meet. A command line and a screen are two faces of these.
 
+pub mod commit;
 pub mod context;
 pub mod doctor;
 pub mod live;

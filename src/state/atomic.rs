@@ -169,6 +169,35 @@ impl PrivateDir {
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
     }
 
+    /// Opens a file for writing at its end, creating it with mode 0600. A link in its place is not followed.
+    pub fn open_for_appending(&self, name: &str) -> Result<OwnedFd, StateError> {
+        self.refuse_special(name)?;
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = rustix::fs::openat(&self.handle, name, flags, FILE_MODE)
+            .map_err(|errno| self.failed("open", name, errno))?;
+        rustix::fs::fchmod(&handle, FILE_MODE).map_err(|errno| self.failed("protect", name, errno))?;
+        Ok(handle)
+    }
+
+    /// Appends whole lines and syncs them. What a crash left half-written before is closed with a line break; what does
+    /// not fit now is taken back, so that the file ends with a whole line or as it was.
+    pub fn append(&self, name: &str, lines: &[u8]) -> Result<(), StateError> {
+        let mut file = File::from(self.open_for_appending(name)?);
+        let failed = |error: io::Error| StateError::io("write", &self.path.join(name), error);
+        let before = file.metadata().map_err(failed)?.len();
+        let torn = before > 0 && last_byte(&mut file, before).map_err(failed)? != b'\n';
+        let whole = if torn { [b"\n", lines].concat() } else { lines.to_vec() };
+        let written = file.write_all(&whole).and_then(|()| file.sync_all());
+        if let Err(error) = written {
+            let _ = file.set_len(before);
+            return Err(failed(error));
+        }
+        if before == 0 {
+            rustix::fs::fsync(&self.handle).map_err(|errno| self.failed("sync", name, errno))?;
+        }
+        Ok(())
+    }
+
     fn refuse_special(&self, name: &str) -> Result<(), StateError> {
         match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => Ok(()),
@@ -207,6 +236,13 @@ impl PrivateDir {
         let path = if name.is_empty() { self.path.clone() } else { self.path.join(name) };
         StateError::io(act, &path, errno)
     }
+}
+
+fn last_byte(file: &mut File, length: u64) -> io::Result<u8> {
+    use std::os::unix::fs::FileExt as _;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, length - 1)?;
+    Ok(byte[0])
 }
 
 fn create_above(path: &Path) -> Result<(), StateError> {

@@ -5,6 +5,7 @@
 
 pub mod atomic;
 mod error;
+pub mod journal;
 pub mod metadata_cache;
 pub mod paths;
 pub mod snapshots;
@@ -12,6 +13,7 @@ pub mod snapshots;
 use std::path::Path;
 
 pub use error::StateError;
+pub use journal::{Journal, Owner, Turn};
 pub use metadata_cache::MetadataCache;
 pub use paths::Paths;
 pub use snapshots::{Kept, Snapshots};
@@ -38,6 +40,11 @@ impl StateDir {
     /// The snapshots in it.
     pub fn snapshots(&self) -> Result<Snapshots, StateError> {
         self.dir.sub("snapshots").map(Snapshots::new)
+    }
+
+    /// The journals of commits in it.
+    pub fn journal(&self) -> Result<Journal, StateError> {
+        self.dir.sub("journal").map(Journal::new)
     }
 
     /// The folder of the log files.

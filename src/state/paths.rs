@@ -42,6 +42,11 @@ impl Paths {
         self.config.join("config.toml")
     }
 
+    /// Folder of the journals of commits.
+    pub fn journal(&self) -> PathBuf {
+        self.state.join("journal")
+    }
+
     /// Folder of the log files.
     pub fn logs(&self) -> PathBuf {
         self.state.join("logs")

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on stops")]
 
+mod commit;
 mod console;
 mod frames;
 mod status;
@@ -28,6 +29,7 @@ fn main() {
     report("what", "bar", "measured");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(status::measure());
+    runtime.block_on(commit::measure());
     runtime.block_on(frames::measure());
     runtime.block_on(console::measure());
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// What each layer may use. `chain` may know the signer type of `wallet`, nothing else crosses.
 const MAY_USE: [(&str, &[&str]); 10] = [
     ("domain", &[]),
-    ("chain", &["domain"]),
+    ("chain", &["domain", "wallet"]),
     ("wallet", &["domain"]),
     ("state", &["domain"]),
     ("config", &["domain"]),

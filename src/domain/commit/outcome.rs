@@ -154,6 +154,8 @@ pub enum Failure {
         /// The block that set it, where known.
         at: Option<u64>,
     },
+    /// Its nonce is used and the chain does not hold what it was to publish; the blocks that could tell more are gone.
+    NotThere,
     /// The block's own events and the state contradict each other, or what was said to be final is not there.
     Contradiction {
         /// What does not fit.
@@ -170,6 +172,7 @@ impl Failure {
             Self::Dropped => "dropped".to_owned(),
             Self::Replaced => "replaced".to_owned(),
             Self::Usurped { .. } => "usurped".to_owned(),
+            Self::NotThere => "not_there".to_owned(),
             Self::Contradiction { .. } => "contradiction".to_owned(),
         }
     }
@@ -201,6 +204,11 @@ impl Failure {
                     "Find what holds this hotkey and give it the same read pair, then commit again.".to_owned(),
                 )
             }
+            Self::NotThere => owned((
+                "Its nonce is used, and the chain does not hold what it was to publish",
+                "It was refused in its block, or replaced since; the node no longer keeps the blocks that would tell.",
+                "Look at what is on chain now, then commit again if it is not what you mean.",
+            )),
             Self::Contradiction { what } => (
                 format!("The node contradicts itself: {what}"),
                 "What it serves cannot all be true, so nothing here counts as published.".to_owned(),

@@ -119,11 +119,12 @@ impl Record {
     pub fn of(ended: &Ended) -> Option<Self> {
         match ended {
             Ended::Committed(receipt) => Some(Self::Committed { receipt: receipt.clone() }),
-            Ended::Failed { failure, extrinsic } => {
+            Ended::Failed { failure, extrinsic } if !matches!(failure, Failure::Contradiction { .. }) => {
                 Some(Self::Failed { extrinsic: (*extrinsic)?, failure: failure.clone() })
             }
             Ended::Expired { extrinsic, .. } => Some(Self::Expired { extrinsic: *extrinsic }),
-            Ended::Unchanged { .. } | Ended::Refused(_) | Ended::Pending { .. } => None,
+            // What contradicts itself is no knowledge: the next start looks again.
+            Ended::Failed { .. } | Ended::Unchanged { .. } | Ended::Refused(_) | Ended::Pending { .. } => None,
         }
     }
 

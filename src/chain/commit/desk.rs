@@ -1,0 +1,232 @@
+//! One connection for one commit: where the hotkey stands at a finalized block, in two round trips after the metadata.
+
+use std::sync::Arc;
+
+use super::super::decode;
+use super::super::error::{ChainError, Fault};
+use super::super::metadata::{self, MetadataStore};
+use super::super::options::CallLimits;
+use super::super::session::Session;
+use super::extrinsic::{Draft, DraftError};
+use super::runtime::Runtime;
+use crate::domain::commit::plan::MOST_WAITING;
+use crate::domain::commit::{Space, Standing};
+use crate::domain::commitment::Commitment;
+use crate::domain::guard::Cleared;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::{BlockHash, Endpoint, Network, SANDBOX, SANDBOX_GENESIS};
+use crate::domain::snapshot::{BlockRef, ChainIdentity};
+
+/// Bytes of an epoch's budget where the chain stores none (FACTS 3).
+const DEFAULT_MAX_SPACE: u64 = 3_100;
+
+/// For whom the desk is.
+#[derive(Debug, Clone)]
+pub struct DeskOptions {
+    /// Where.
+    pub network: Network,
+    /// The subnet.
+    pub netuid: u16,
+    /// Whose commitment.
+    pub hotkey: Hotkey,
+    /// Deadlines and bounds.
+    pub limits: CallLimits,
+    /// Where metadata is kept.
+    pub store: MetadataStore,
+}
+
+/// An open connection with its runtime.
+pub struct Desk {
+    pub(super) session: Session,
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) netuid: u16,
+    pub(super) hotkey: Hotkey,
+    genesis: BlockHash,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Desk({})", self.session.endpoint())
+    }
+}
+
+impl Desk {
+    /// Connects to the first endpoint that answers as the right chain. The error is that of the preferred one.
+    pub async fn open(options: &DeskOptions) -> Result<Self, ChainError> {
+        let mut first = None;
+        for endpoint in &options.network.endpoints {
+            match Self::at(endpoint, options).await {
+                Ok(desk) => return Ok(desk),
+                Err(error) if error.fault.is_about_the_chain() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "endpoint failed");
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        let none = || Fault::Unreachable { why: "no endpoint is configured".to_owned() }.at(&options.network.name);
+        Err(first.unwrap_or_else(none))
+    }
+
+    async fn at(endpoint: &Endpoint, options: &DeskOptions) -> Result<Self, ChainError> {
+        let session = Session::open(endpoint, &options.limits).await?;
+        let (genesis, (spec, transactions), head) =
+            tokio::try_join!(session.genesis_hash(), session.versions(), session.finalized_head())?;
+        if let Some(expected) = options.network.genesis.filter(|expected| *expected != genesis) {
+            let network = options.network.name.clone();
+            return Err(session.fault(Fault::WrongGenesis { network, expected, found: genesis }));
+        }
+        let bytes = metadata::raw(&session, &options.store, genesis, spec, head).await?;
+        let runtime = Runtime::decode(bytes, spec, transactions).await.map_err(|fault| session.fault(fault))?;
+        let runtime = Arc::new(runtime);
+        Ok(Self { session, runtime, netuid: options.netuid, hotkey: options.hotkey, genesis })
+    }
+
+    /// The endpoint, as it is shown.
+    pub fn endpoint(&self) -> String {
+        self.session.endpoint().to_string()
+    }
+
+    /// The chain's genesis.
+    pub const fn genesis(&self) -> BlockHash {
+        self.genesis
+    }
+
+    /// Reads where the hotkey stands at the finalized head. `network` is its name, and whether its genesis was pinned.
+    pub async fn standing(&self, network: &Network) -> Result<Standing, ChainError> {
+        let head = self.session.finalized_head().await?;
+        let keys = self.keys();
+        let raw: Vec<Vec<u8>> = keys.iter().map(|(_, key)| key.clone()).collect();
+        let (header, next, answer) = tokio::try_join!(
+            self.session.header(head),
+            self.session.next_index(&self.hotkey),
+            self.session.query(&raw, head)
+        )?;
+        let mut values = Values::default();
+        for (key, value) in answer.into_iter().flat_map(|set| set.changes) {
+            if let Some((what, _)) = keys.iter().find(|(_, known)| *known == key.0) {
+                values.0.push((*what, value.map(|value| value.0)));
+            }
+        }
+        let ledger = &self.runtime.ledger;
+        let settled = values.get(What::Account).and_then(|v| ledger.number(&ledger.account, v, Some("nonce")));
+        let settled = settled.unwrap_or(0);
+        if !(settled..=settled + MOST_WAITING).contains(&next) {
+            let why = format!("the next nonce, {next}, does not fit the account's, {settled}");
+            return Err(self.session.malformed("system_accountNextIndex", &why));
+        }
+        let sandbox = self.genesis == SANDBOX_GENESIS;
+        Ok(Standing {
+            chain: ChainIdentity {
+                network: if sandbox { SANDBOX.to_owned() } else { network.name.clone() },
+                endpoint: self.endpoint(),
+                genesis: self.genesis,
+                spec_version: self.runtime.spec,
+            },
+            pinned: sandbox || network.genesis.is_some(),
+            at: BlockRef { number: header.number, hash: head, timestamp_ms: self.now_ms(&values) },
+            uid: self.uid(&values),
+            commitment: values.get(What::Commitment).map(|v| self.commitment(v)),
+            space: self.space(&values, header.number),
+            nonce: next,
+            settled_nonce: settled,
+        })
+    }
+
+    /// Encodes the call and compares it with the bytes built here.
+    pub fn draft(&self, standing: &Standing, cleared: &Cleared) -> Result<Draft, DraftError> {
+        Draft::of(Arc::clone(&self.runtime), self.netuid, standing, cleared)
+    }
+
+    /// What the stored bytes of a commitment say.
+    pub(super) fn commitment(&self, value: &[u8]) -> Commitment {
+        Commitment::of(&decode::stored(&self.runtime.schema, value))
+    }
+
+    /// Storage key of the own commitment.
+    pub(super) fn commitment_key(&self) -> Vec<u8> {
+        self.runtime.schema.commitment_key(self.netuid, &self.hotkey)
+    }
+
+    /// Storage key of the own account.
+    pub(super) fn account_key(&self) -> Vec<u8> {
+        self.runtime.ledger.account.key(&[self.hotkey.as_bytes()])
+    }
+
+    /// Storage key of the own uid.
+    pub(super) fn uid_key(&self) -> Vec<u8> {
+        self.runtime.ledger.uids.key(&[&self.netuid.to_le_bytes(), self.hotkey.as_bytes()])
+    }
+
+    fn keys(&self) -> Vec<(What, Vec<u8>)> {
+        let (ledger, netuid) = (&self.runtime.ledger, self.netuid.to_le_bytes());
+        let (subnet, own): ([&[u8]; 1], [&[u8]; 2]) = ([&netuid], [&netuid, self.hotkey.as_bytes()]);
+        let entries = [
+            (What::Commitment, Some(self.commitment_key())),
+            (What::Uid, Some(self.uid_key())),
+            (What::UsedSpace, ledger.used_space.as_ref().map(|entry| entry.key(&own))),
+            (What::MaxSpace, ledger.max_space.as_ref().map(|entry| entry.key(&[]))),
+            (What::Tempo, ledger.tempo.as_ref().map(|entry| entry.key(&subnet))),
+            (What::EpochIndex, ledger.epoch_index.as_ref().map(|entry| entry.key(&subnet))),
+            (What::Account, Some(self.account_key())),
+            (What::Now, Some(self.runtime.schema.now.key(&[]))),
+        ];
+        entries.into_iter().filter_map(|(what, key)| Some((what, key?))).collect()
+    }
+
+    fn now_ms(&self, values: &Values) -> u64 {
+        let schema = &self.runtime.schema;
+        values.get(What::Now).and_then(|value| decode::scalar(schema, schema.now.value, value)).unwrap_or(0)
+    }
+
+    fn uid(&self, values: &Values) -> Option<u16> {
+        let ledger = &self.runtime.ledger;
+        let uid = ledger.number(&ledger.uids, values.get(What::Uid)?, None)?;
+        u16::try_from(uid).ok()
+    }
+
+    /// What is left of the epoch's budget, as the pallet counts it (FACTS 3).
+    fn space(&self, values: &Values, head: u64) -> Option<Space> {
+        let ledger = &self.runtime.ledger;
+        let entry = ledger.used_space.as_ref()?;
+        let number = |entry: &Option<_>, what| ledger.number(entry.as_ref()?, values.get(what)?, None);
+        let max = number(&ledger.max_space, What::MaxSpace).unwrap_or(DEFAULT_MAX_SPACE);
+        let cycle = number(&ledger.tempo, What::Tempo).map(|tempo| tempo.saturating_add(1));
+        let steps = head.saturating_add(u64::from(self.netuid)).saturating_add(1);
+        let epoch = number(&ledger.epoch_index, What::EpochIndex).or_else(|| Some(steps / cycle?))?;
+        let used = values.get(What::UsedSpace).map_or(Some((0, 0)), |value| {
+            let field = |name| ledger.number(entry, value, Some(name));
+            Some((field("last_epoch")?, field("used_space")?))
+        })?;
+        let (last, used) = used;
+        Some(Space {
+            used: if last == epoch { used } else { 0 },
+            max,
+            epoch,
+            next_epoch_at: cycle.map(|cycle| head.saturating_add(cycle - steps % cycle)),
+        })
+    }
+}
+
+/// A value that a commit depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Commitment,
+    Uid,
+    UsedSpace,
+    MaxSpace,
+    Tempo,
+    EpochIndex,
+    Account,
+    Now,
+}
+
+/// The values that were asked for.
+#[derive(Debug, Default)]
+struct Values(Vec<(What, Option<Vec<u8>>)>);
+
+impl Values {
+    fn get(&self, what: What) -> Option<&[u8]> {
+        self.0.iter().find(|(of, _)| *of == what).and_then(|(_, value)| value.as_deref())
+    }
+}

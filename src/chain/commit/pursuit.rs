@@ -1,0 +1,458 @@
+//! From the signed extrinsic to the end that is known: handing in, watching, losing and finding the connection.
+//!
+//! Two sources are followed. Statuses of the pool come early and are hints: a step moves only when the block they name
+//! holds the extrinsic. Finalized heads come late and decide: at each one the chain itself is asked whether the value is
+//! there, the nonce used, or the era over. An extrinsic whose fate is not known is never handed in again before the chain
+//! was seen not to have it, and then only the very same bytes, which can be applied once.
+
+use std::time::Duration;
+
+use subxt_rpcs::client::RpcSubscription;
+use subxt_rpcs::methods::legacy::TransactionStatus;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::super::error::{ChainError, Fault};
+use super::super::session::{Header, jittered};
+use super::desk::{Desk, DeskOptions};
+use super::extrinsic::Signed;
+use super::pool;
+use super::verify::{self, Applied, Facts, Head, Seen};
+use crate::domain::commit::progress::BlockId;
+use crate::domain::commit::{Ended, Failure, Intent, PoolAnswer, Progress, Receipt};
+use crate::domain::commitment::Commitment;
+use crate::domain::network::BlockHash;
+
+/// Longest silence of a connection before a real call finds out whether it is alive.
+const QUIET: Duration = Duration::from_secs(30);
+/// Time without any node after which nothing more can be said for now: the era is over by then, many times.
+const GIVE_UP: Duration = Duration::from_mins(20);
+/// Longest pause between attempts to connect.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How often the same bytes are handed in again after a pool dropped them.
+const MOST_TRIES: u32 = 3;
+/// Blocks whose state every node keeps (FACTS 3); of older ones the body and the events may be gone.
+const KEPT_BLOCKS: u64 = 200;
+
+/// What is pursued.
+#[derive(Debug)]
+pub struct Pursuit {
+    /// How a lost connection is made anew.
+    pub options: DeskOptions,
+    /// What was intended; it is on disk before this begins.
+    pub intent: Intent,
+    /// What is handed in.
+    pub signed: Signed,
+}
+
+/// Hands the extrinsic in and follows it to its end. Progress is told on the way, the end is returned.
+pub async fn pursue(desk: Desk, pursuit: Pursuit, progress: mpsc::Sender<Progress>) -> Ended {
+    let Pursuit { mut options, intent, signed } = pursuit;
+    options.network.genesis = Some(intent.genesis);
+    let mut chase = Chase::new(&intent, Some(&signed), progress);
+    let (mut desk, mut last_heard, mut pause) = (Some(desk), Instant::now(), Duration::from_millis(250));
+    loop {
+        let result = match desk.take() {
+            Some(desk) => chase.follow(&desk).await,
+            None => match Desk::open(&options).await {
+                Ok(opened) => {
+                    chase.tell(Progress::Found { endpoint: opened.endpoint() }).await;
+                    last_heard = Instant::now();
+                    pause = Duration::from_millis(250);
+                    chase.follow(&opened).await
+                }
+                Err(error) => Err(error),
+            },
+        };
+        let error = match result {
+            Ok(ended) => return ended,
+            Err(error) => error,
+        };
+        tracing::warn!("the connection was lost while a commit is on its way: {error}");
+        if last_heard.elapsed() > GIVE_UP {
+            let why = format!("No node could be asked for {} minutes ({error}).", GIVE_UP.as_secs() / 60);
+            return Ended::Pending { extrinsic: Some(intent.extrinsic), why };
+        }
+        chase.tell(Progress::Lost { problem: error.finding() }).await;
+        sleep(jittered(pause)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// What became of a commit of an earlier session, without sending anything. `None` when it is still alive.
+pub async fn settle(desk: &Desk, intent: &Intent) -> Result<Option<Ended>, ChainError> {
+    let (unheard, _) = mpsc::channel(1);
+    Chase::new(intent, None, unheard).look(desk).await
+}
+
+type Watch = RpcSubscription<TransactionStatus<BlockHash>>;
+
+/// What the follow loop woke up for.
+enum Woken {
+    Status(Option<TransactionStatus<BlockHash>>),
+    Head(Option<Header>),
+    Silence,
+}
+
+/// One extrinsic on its way, over as many connections as it takes.
+struct Chase<'p> {
+    intent: &'p Intent,
+    signed: Option<&'p Signed>,
+    progress: mpsc::Sender<Progress>,
+    /// Whether it may be in some pool: after the first attempt, whatever came of it.
+    sent: bool,
+    tries: u32,
+    /// Whether a pool dropped it after it had taken it.
+    dropped: bool,
+    broadcast: bool,
+    seen: Option<BlockId>,
+    first_seen: Option<BlockId>,
+    finalized_told: Option<BlockId>,
+}
+
+impl<'p> Chase<'p> {
+    const fn new(intent: &'p Intent, signed: Option<&'p Signed>, progress: mpsc::Sender<Progress>) -> Self {
+        Self {
+            intent,
+            signed,
+            progress,
+            sent: false,
+            tries: 0,
+            dropped: false,
+            broadcast: false,
+            seen: None,
+            first_seen: None,
+            finalized_told: None,
+        }
+    }
+
+    /// Nobody listening is no reason to stop: what was sent is sent.
+    async fn tell(&self, progress: Progress) {
+        self.progress.send(progress).await.ok();
+    }
+
+    async fn disbelieve(&self, what: impl Into<String>) {
+        let what = what.into();
+        tracing::warn!("not believed: {what}");
+        self.tell(Progress::Disbelieved { what }).await;
+    }
+
+    /// Follows it on one connection until its end is known or the connection is gone.
+    async fn follow(&mut self, desk: &Desk) -> Result<Ended, ChainError> {
+        if self.sent
+            && let Some(ended) = self.look(desk).await?
+        {
+            return Ok(ended);
+        }
+        let mut heads = desk.session.finalized_heads().await?;
+        let mut watch = match self.hand_in(desk).await? {
+            Ok(watch) => watch,
+            Err(ended) => return Ok(ended),
+        };
+        loop {
+            let woken = tokio::select! {
+                biased;
+                status = next_status(&mut watch) => Woken::Status(status),
+                head = heads.next() => Woken::Head(head.and_then(Result::ok)),
+                () = sleep(QUIET) => Woken::Silence,
+            };
+            let ended = match woken {
+                Woken::Status(Some(status)) => self.on_status(desk, status, &mut watch).await?,
+                Woken::Status(None) => {
+                    watch = None;
+                    None
+                }
+                Woken::Head(Some(head)) => self.on_head(desk, head.number).await?,
+                Woken::Head(None) => return Err(lost(desk).await),
+                Woken::Silence => {
+                    desk.session.round_trip().await?;
+                    None
+                }
+            };
+            if let Some(ended) = ended {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Hands the bytes to the pool. A refusal ends it only when nothing was handed in before: else some pool may hold it.
+    async fn hand_in(&mut self, desk: &Desk) -> Result<Result<Option<Watch>, Ended>, ChainError> {
+        let Some(signed) = self.signed else { return Ok(Ok(None)) };
+        let again = std::mem::replace(&mut self.sent, true);
+        self.tries += 1;
+        if again {
+            self.tell(Progress::SentAgain).await;
+        }
+        match desk.session.submit(signed.bytes()).await {
+            Ok(watch) => Ok(Ok(Some(watch))),
+            Err(error) => match pool::answer(&error.fault) {
+                None => Err(error),
+                Some(PoolAnswer::AlreadyImported) => {
+                    self.told_broadcast().await;
+                    Ok(Ok(None))
+                }
+                Some(answer) if again => {
+                    tracing::info!("handed in again, and refused: {answer:?}; the chain decides");
+                    Ok(Ok(None))
+                }
+                Some(answer) => Ok(Err(self.failed(Failure::Pool(answer)))),
+            },
+        }
+    }
+
+    async fn told_broadcast(&mut self) {
+        if !std::mem::replace(&mut self.broadcast, true) {
+            self.tell(Progress::Broadcast).await;
+        }
+    }
+
+    async fn on_status(
+        &mut self,
+        desk: &Desk,
+        status: TransactionStatus<BlockHash>,
+        watch: &mut Option<Watch>,
+    ) -> Result<Option<Ended>, ChainError> {
+        match status {
+            TransactionStatus::Ready | TransactionStatus::Broadcast(_) | TransactionStatus::Future => {
+                self.told_broadcast().await;
+            }
+            TransactionStatus::InBlock(hash) => {
+                self.told_broadcast().await;
+                self.on_block(desk, hash).await?;
+            }
+            TransactionStatus::Retracted(hash) => self.on_retracted(hash).await,
+            TransactionStatus::Finalized(hash) => {
+                *watch = None;
+                return self.on_finalized(desk, hash).await;
+            }
+            TransactionStatus::FinalityTimeout(_) => *watch = None,
+            TransactionStatus::Usurped(_) => {
+                *watch = None;
+                return self.look(desk).await;
+            }
+            TransactionStatus::Dropped | TransactionStatus::Invalid => {
+                *watch = None;
+                self.dropped = true;
+                if let Some(ended) = self.look(desk).await? {
+                    return Ok(Some(ended));
+                }
+                if self.tries < MOST_TRIES {
+                    match self.hand_in(desk).await? {
+                        Ok(again) => *watch = again,
+                        Err(ended) => return Ok(Some(ended)),
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A block is said to hold it: the step moves if its body does.
+    async fn on_block(&mut self, desk: &Desk, hash: BlockHash) -> Result<(), ChainError> {
+        match verify::seen_in(desk, hash, self.intent.extrinsic, None).await? {
+            Seen::In { number, .. } => self.saw(BlockId { number, hash }).await,
+            Seen::NoBlock => self.disbelieve("a block that the node does not have is said to hold it").await,
+            Seen::NotIn { .. } => self.disbelieve("a block is said to hold it, and its body does not").await,
+        }
+        Ok(())
+    }
+
+    async fn saw(&mut self, block: BlockId) {
+        self.first_seen.get_or_insert(block);
+        if self.seen.replace(block) != Some(block) {
+            self.tell(Progress::InBlock(block)).await;
+        }
+    }
+
+    async fn on_retracted(&mut self, hash: BlockHash) {
+        if let Some(block) = self.seen.take_if(|block| block.hash == hash) {
+            self.tell(Progress::Retracted(block)).await;
+        }
+    }
+
+    /// Said to be final: it is when the chain of the finalized head has the block at its height.
+    async fn on_finalized(&mut self, desk: &Desk, hash: BlockHash) -> Result<Option<Ended>, ChainError> {
+        let (seen, head) =
+            tokio::try_join!(verify::seen_in(desk, hash, self.intent.extrinsic, None), verify::head(desk))?;
+        let Seen::In { number, index } = seen else {
+            self.disbelieve("a block is said to be final with it, and holds nothing of it").await;
+            return Ok(None);
+        };
+        let block = BlockId { number, hash };
+        self.saw(block).await;
+        if !verify::is_final(desk, block, &head).await? {
+            self.disbelieve(format!(
+                "its block #{number} is said to be final, but the finalized head is #{}",
+                head.number
+            ))
+            .await;
+            return Ok(None);
+        }
+        let facts = verify::facts(desk, block, index).await?;
+        Ok(Some(self.judged(facts, &head).await))
+    }
+
+    async fn on_head(&mut self, desk: &Desk, number: u64) -> Result<Option<Ended>, ChainError> {
+        self.tell(Progress::Waited { finalized: number }).await;
+        self.look(desk).await
+    }
+
+    /// Asks the chain itself: is the value there, the nonce used, the era over? `None` while all is open.
+    async fn look(&mut self, desk: &Desk) -> Result<Option<Ended>, ChainError> {
+        let head = verify::head(desk).await?;
+        let intent = self.intent;
+        if intent.is_met_by(head.value.as_ref()) {
+            return self.met(desk, &head).await;
+        }
+        if head.nonce > intent.nonce {
+            return self.used(desk, &head).await.map(Some);
+        }
+        if head.number >= intent.death {
+            return Ok(Some(self.expired()));
+        }
+        Ok(None)
+    }
+
+    /// The value is there: the block that set it must hold the extrinsic and say that it was applied.
+    async fn met(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
+        let Some(number) = head.value.as_ref().and_then(|value| value.block) else { return Ok(None) };
+        let Some(hash) = desk.session.block_hash(number).await? else {
+            return Ok(Some(
+                self.contradiction(format!("the value is said to be set in #{number}, a block it does not have")),
+            ));
+        };
+        let call = self.signed.map(|signed| tail(signed.bytes()));
+        match verify::seen_in(desk, hash, self.intent.extrinsic, call).await? {
+            Seen::In { index, .. } => {
+                let block = BlockId { number, hash };
+                self.saw(block).await;
+                let facts = match verify::facts(desk, block, index).await {
+                    Err(ChainError { fault: Fault::Refused { .. }, .. }) if head.number > number + KEPT_BLOCKS => {
+                        return Ok(Some(self.by_value_alone(block, Some(index), head)));
+                    }
+                    facts => facts?,
+                };
+                Ok(Some(self.judged(facts, head).await))
+            }
+            Seen::NoBlock if head.number > number + KEPT_BLOCKS => {
+                Ok(Some(self.by_value_alone(BlockId { number, hash }, None, head)))
+            }
+            Seen::NotIn { same_call: true } => Ok(Some(self.failed(Failure::Replaced))),
+            Seen::NoBlock | Seen::NotIn { .. } => Ok(Some(self.contradiction(format!(
+                "the value reads as ours, set in #{number}, and that block does not hold our transaction"
+            )))),
+        }
+    }
+
+    /// The nonce is used and the value is another: find the block, and what happened there.
+    async fn used(&mut self, desk: &Desk, head: &Head) -> Result<Ended, ChainError> {
+        let intent = self.intent;
+        let last = head.number.min(intent.death);
+        let Some(block) = verify::used_at(desk, intent.nonce, intent.birth, last).await? else {
+            // Used after our era, or in blocks whose state is gone.
+            return Ok(if last == intent.death && head.number < intent.death + KEPT_BLOCKS {
+                self.expired()
+            } else {
+                self.failed(Failure::NotThere)
+            });
+        };
+        match verify::seen_in(desk, block.hash, intent.extrinsic, None).await? {
+            Seen::In { index, .. } => {
+                self.saw(block).await;
+                let facts = verify::facts(desk, block, index).await?;
+                Ok(self.judged(facts, head).await)
+            }
+            Seen::NoBlock | Seen::NotIn { .. } => Ok(self.failed(Failure::Replaced)),
+        }
+    }
+
+    /// A final block holds it: what its events and the state say together.
+    async fn judged(&mut self, facts: Facts, head: &Head) -> Ended {
+        let block = facts.block;
+        if self.finalized_told.replace(block) != Some(block) {
+            self.tell(Progress::Finalized(block)).await;
+        }
+        let equal = |value: Option<&Commitment>| value.and_then(Commitment::published) == Some(&self.intent.target);
+        let set_here = facts.value.as_ref().and_then(|value| value.block) == Some(block.number);
+        match facts.applied {
+            Applied::Refused(_) if equal(facts.value.as_ref()) && set_here => self
+                .contradiction("the block's events say refused, and the value reads as if it was set there".to_owned()),
+            Applied::Refused(error) => {
+                let failure = Failure::Dispatch { error, block, next_epoch_at: None };
+                self.failed(failure)
+            }
+            Applied::Unclear(why) => self.contradiction(why),
+            Applied::Succeeded => {
+                self.tell(Progress::Event { index: facts.index }).await;
+                if !equal(facts.value.as_ref()) && !facts.again_after {
+                    return self
+                        .contradiction("the block's events say published, and the value there is another".to_owned());
+                }
+                if !equal(head.value.as_ref()) {
+                    return self.usurped(head.value.as_ref());
+                }
+                self.tell(Progress::ReadBack).await;
+                self.committed(block, Some(facts.index), head)
+            }
+        }
+    }
+
+    fn committed(&self, block: BlockId, index: Option<u32>, head: &Head) -> Ended {
+        Ended::Committed(Receipt {
+            extrinsic: self.intent.extrinsic,
+            block,
+            index,
+            first_seen_in: self.first_seen.filter(|first| *first != block),
+            read_back_at: head.number,
+        })
+    }
+
+    /// Of an old block only the value is left, and its place in our era.
+    fn by_value_alone(&self, block: BlockId, index: Option<u32>, head: &Head) -> Ended {
+        tracing::info!("#{}: the node no longer keeps what would prove it; told by the value alone", block.number);
+        self.committed(block, index, head)
+    }
+
+    fn usurped(&self, value: Option<&Commitment>) -> Ended {
+        self.failed(Failure::Usurped {
+            by: value.and_then(Commitment::published).cloned(),
+            at: value.and_then(|value| value.block),
+        })
+    }
+
+    fn failed(&self, failure: Failure) -> Ended {
+        Ended::Failed { failure, extrinsic: Some(self.intent.extrinsic) }
+    }
+
+    fn contradiction(&self, what: String) -> Ended {
+        self.failed(Failure::Contradiction { what })
+    }
+
+    fn expired(&self) -> Ended {
+        if self.dropped {
+            return self.failed(Failure::Dropped);
+        }
+        Ended::Expired { extrinsic: self.intent.extrinsic, death: self.intent.death }
+    }
+}
+
+/// The call, which is the end of an extrinsic.
+fn tail(bytes: &[u8]) -> &[u8] {
+    &bytes[bytes.len().saturating_sub(super::extrinsic::CALL_BYTES)..]
+}
+
+/// The next status; `None` when the subscription ended, and never when there is none.
+async fn next_status(watch: &mut Option<Watch>) -> Option<TransactionStatus<BlockHash>> {
+    match watch {
+        Some(watch) => watch.next().await.and_then(Result::ok),
+        None => std::future::pending().await,
+    }
+}
+
+/// Why the connection ended; its reason follows the end of a subscription at once.
+async fn lost(desk: &Desk) -> ChainError {
+    match timeout(Duration::from_millis(250), desk.session.gone()).await {
+        Ok(error) => error,
+        Err(_) => desk.session.fault(Fault::Closed { why: "the node ended a subscription".into() }),
+    }
+}

@@ -1,0 +1,56 @@
+//! Waiting for a uid: the storage entry is watched, and a finalized block must confirm it.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::super::error::ChainError;
+use super::super::session::jittered;
+use super::desk::{Desk, DeskOptions};
+
+/// Longest pause between attempts to connect: a registration is seen a little later at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Silence after which a real call finds out whether the connection is alive.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// An open desk at the moment when a finalized block gives the hotkey a uid. Waits as long as it takes, over as many
+/// connections as it takes.
+pub async fn registered(options: &DeskOptions) -> Desk {
+    let mut options = options.clone();
+    let mut pause = Duration::from_millis(500);
+    loop {
+        match wait(&mut options).await {
+            Ok(desk) => return desk,
+            Err(error) => tracing::warn!("waiting for the registration, the connection was lost: {error}"),
+        }
+        sleep(jittered(pause)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// A chain that nobody pinned is pinned by its first answer.
+async fn wait(options: &mut DeskOptions) -> Result<Desk, ChainError> {
+    let desk = Desk::open(options).await?;
+    options.network.genesis.get_or_insert(desk.genesis());
+    let mut changes = desk.session.watch(&[desk.uid_key()]).await?;
+    let mut heads = desk.session.finalized_heads().await?;
+    let mut hinted = true;
+    loop {
+        tokio::select! {
+            change = changes.next() => match change {
+                Some(Ok(set)) => hinted |= set.changes.iter().any(|(_, value)| value.is_some()),
+                _ => return Err(desk.session.malformed("state_subscribeStorage", "the subscription ended")),
+            },
+            head = heads.next() => match head {
+                Some(Ok(_)) if hinted => {
+                    if desk.standing(&options.network).await?.uid.is_some() {
+                        return Ok(desk);
+                    }
+                }
+                Some(Ok(_)) => {}
+                _ => return Err(desk.session.malformed("chain_subscribeFinalizedHeads", "the subscription ended")),
+            },
+            () = sleep(QUIET) => drop(desk.session.round_trip().await?),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What `commit` tells people: the plan, each step, the end.
+
+use std::fmt::Write as _;
+
+use crate::cli::report::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, finding, paint, plain, table};
+use crate::domain::commit::{Ended, Plan, Progress, Verdict};
+use crate::domain::commitment::Published;
+use crate::domain::drift::FieldDrift;
+use crate::domain::network::BlockHash;
+use crate::domain::text::{grouped, middle_cut};
+
+/// What would be published, by whom, and to where.
+pub(super) fn plan(plan: &Plan) -> String {
+    let heading = "You publish these 128 bytes for the world to read, for ever:";
+    let mut out = format!("{}\n\n{}", paint(STRONG, heading), table(&facts(plan)));
+    out += "\n";
+    for check in &plan.checks {
+        let mark = if check.trouble.is_none() { paint(GOOD, "✓") } else { paint(WARN, "▲") };
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{mark} {}", check.words);
+    }
+    out + "\n" + &follows(plan)
+}
+
+fn facts(plan: &Plan) -> Vec<Vec<Cell>> {
+    let (standing, subject) = (&plan.standing, &plan.subject);
+    let pinned = if standing.pinned { "pinned" } else { "not pinned" };
+    let chain = &standing.chain;
+    let genesis =
+        format!("genesis {}… ({pinned}) · spec {} · {}", chain.genesis.short(), chain.spec_version, chain.endpoint);
+    let uid = standing.uid.map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
+    let named = match (&subject.wallet, &subject.name) {
+        (Some(wallet), Some(name)) => format!("{}/{}", wallet.shown(), name.shown()),
+        _ => String::new(),
+    };
+    let mut rows = vec![
+        vec![label("network"), cell(&chain.network, STRONG), cell(genesis, DIM)],
+        vec![label("subnet"), cell(format!("{} · {uid}", subject.netuid), STRONG), plain("")],
+        vec![label("hotkey"), cell(subject.hotkey.to_string(), STRONG), cell(named, DIM)],
+    ];
+    let old = plan.old();
+    let id = |of: fn(&Published) -> String| (old.map(of), of(&plan.new));
+    let rows_of = [
+        ("bucket", id(|p| middle_cut(&p.locator.shown(), 8, 4)), plan.fields.locator),
+        ("read key id", id(|p| middle_cut(&p.read_key_id.shown(), 8, 4)), plan.fields.read_key_id),
+        ("read secret", id(|p| format!("fp {}", p.read_secret.short())), plan.fields.read_secret),
+    ];
+    rows.extend(rows_of.into_iter().map(|(name, (old, new), field)| changed(name, old, &new, field)));
+    if let Some(space) = standing.space {
+        let next = space.next_epoch(standing.at.number).map(|next| format!("next epoch {next}")).unwrap_or_default();
+        let left = format!("{} of {} commits left in this epoch", space.commits_left(), space.commits_in_all());
+        rows.push(vec![label("budget"), plain(left), cell(next, DIM)]);
+    }
+    let valid = format!("valid until #{}", grouped(plan.era.death));
+    rows.push(vec![label("nonce"), plain(standing.nonce.to_string()), cell(valid, DIM)]);
+    rows
+}
+
+fn label(name: &str) -> Cell {
+    cell(format!("  {name}"), DIM)
+}
+
+fn changed(name: &str, old: Option<String>, new: &str, field: FieldDrift) -> Vec<Cell> {
+    let old = old.unwrap_or_else(|| "nothing readable".to_owned());
+    match field {
+        FieldDrift::Equal => vec![label(name), plain(new), cell("equal", DIM)],
+        FieldDrift::Differs => vec![label(name), plain(format!("{old} → {new}")), cell("changes", WARN)],
+        FieldDrift::ChainMissing | FieldDrift::LocalMissing => {
+            vec![label(name), plain(format!("{old} → {new}")), cell("new", WARN)]
+        }
+    }
+}
+
+fn follows(plan: &Plan) -> String {
+    match plan.verdict {
+        Verdict::Ready => {
+            "Validators follow within about 10 minutes. Restart GRAIL with the same .env, or its next start puts the old key \
+             back.\n"
+                .to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// A step; `None` for those that a text has no use for.
+pub(super) fn step(progress: &Progress) -> Option<String> {
+    let done = |text: String| Some(format!("{} {text}", paint(GOOD, "✓")));
+    let odd = |text: String| Some(format!("{} {text}", paint(WARN, "▲")));
+    match progress {
+        Progress::Unlocking => Some("… opening the key file".to_owned()),
+        Progress::Signed { extrinsic, death } => {
+            done(format!("signed · {} · valid until #{}", short(*extrinsic), grouped(*death)))
+        }
+        Progress::Broadcast => done("broadcast".to_owned()),
+        Progress::InBlock(block) => done(format!("in block #{} · {}", grouped(block.number), short(block.hash))),
+        Progress::Retracted(block) => odd(format!("block #{} was replaced by a fork", grouped(block.number))),
+        Progress::Finalized(block) => done(format!("finalized #{}", grouped(block.number))),
+        Progress::Event { index } => done(format!("event seen · extrinsic {index} of its block")),
+        Progress::ReadBack => done("read back equal".to_owned()),
+        Progress::Disbelieved { what } => odd(format!("not believed: {what}")),
+        Progress::Lost { problem } => odd(format!("connection lost: {}", problem.what)),
+        Progress::Found { endpoint } => done(format!("connected again: {endpoint}")),
+        Progress::SentAgain => odd("handed in once more, the very same bytes".to_owned()),
+        Progress::Waited { .. } | Progress::Ended(_) => None,
+    }
+}
+
+fn short(hash: BlockHash) -> String {
+    middle_cut(&hash.to_string(), 10, 4)
+}
+
+/// How it ended, in three sentences.
+pub(super) fn end(ended: &Ended) -> String {
+    let told = ended.finding();
+    match ended {
+        Ended::Committed(_) | Ended::Unchanged { .. } => {
+            let todo = if told.todo == "Nothing." { String::new() } else { format!("  → {}\n", told.todo) };
+            format!("{} {}\n  {}\n{todo}", paint(GOOD, "✓"), paint(STRONG, &told.what), told.why)
+        }
+        Ended::Failed { .. } | Ended::Expired { .. } | Ended::Refused(_) => {
+            let mark = paint(BAD, "✗");
+            format!("{mark} {}\n  {}\n  → {}\n", paint(STRONG, &told.what), told.why, told.todo)
+        }
+        Ended::Pending { .. } => finding(&told),
+    }
+}

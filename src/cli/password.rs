@@ -1,0 +1,83 @@
+//! The password of a key file: from a file or standard input, from Bittensor's variable, or from a prompt that shows
+//! nothing.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::task::spawn_blocking;
+use zeroize::Zeroizing;
+
+use crate::config::Flags;
+use crate::domain::environment::Environment;
+use crate::domain::secret::SecretKey;
+use crate::wallet::{Lock, OwnHotkey, WalletError, password};
+
+/// The password, `None` where the key file needs none.
+pub async fn password(
+    own: &OwnHotkey,
+    flags: &Flags,
+    environment: &Environment,
+) -> Result<Option<SecretKey>, WalletError> {
+    let Some(key_file) = own.key_file.as_deref().filter(|_| own.lock == Some(Lock::Nacl)) else { return Ok(None) };
+    if let Some(file) = &flags.password_file {
+        return if file == Path::new("-") {
+            read(|| password::from_reader(io::stdin().lock())).await.map(Some)
+        } else {
+            let file = file.clone();
+            read(move || password::from_file(&file)).await.map(Some)
+        };
+    }
+    match password::from_environment(environment, key_file) {
+        Some(found) => found.map(Some),
+        None if io::stdin().is_terminal() => prompt(key_file).await.map(Some),
+        None => Err(WalletError::NeedsPassword(key_file.to_owned())),
+    }
+}
+
+async fn read(
+    from: impl FnOnce() -> Result<SecretKey, WalletError> + Send + 'static,
+) -> Result<SecretKey, WalletError> {
+    spawn_blocking(from).await.unwrap_or_else(|error| Err(WalletError::Interrupted(error.to_string())))
+}
+
+/// Asks on the terminal, without echo. The terminal is given back whatever happens, also when the question is given up.
+async fn prompt(key_file: &Path) -> Result<SecretKey, WalletError> {
+    let name = key_file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let silent = Silent::begin();
+    let _ = write!(io::stderr(), "Password of hotkey {}: ", crate::domain::untrusted::sanitize(&name, 60));
+    let path = key_file.to_owned();
+    let answer = read(move || {
+        let mut line = Zeroizing::new(String::new());
+        let read = io::stdin().read_line(&mut line);
+        read.map_err(|error| WalletError::Unreadable { path, error })?;
+        Ok(SecretKey::new(line.trim_end_matches(['\r', '\n'])))
+    });
+    let answer = answer.await;
+    drop(silent);
+    let _ = writeln!(io::stderr());
+    answer
+}
+
+/// A terminal that does not show what is typed.
+struct Silent(Option<Termios>);
+
+impl Silent {
+    fn begin() -> Self {
+        let before = tcgetattr(io::stdin()).ok();
+        if let Some(settings) = &before {
+            let mut silent = settings.clone();
+            silent.local_modes.remove(LocalModes::ECHO);
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &silent);
+        }
+        Self(before)
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
+    }
+}

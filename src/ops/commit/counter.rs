@@ -1,0 +1,275 @@
+//! The counter at which a screen orders: one task that plans, publishes and waits for registration, and tells the news.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::{Instant, sleep_until};
+
+use super::publish::{publish, read_only, unlock, wait_until_registered};
+use super::{Prepared, Unprepared, identity, prepare, settle, wallet_finding};
+use crate::domain::commit::talk::{Locked, News, Order, Request};
+use crate::domain::commit::{Ended, Progress};
+use crate::domain::secret::SecretKey;
+use crate::ops::context::Context;
+use crate::wallet::{Lock, Signer, WalletError};
+
+/// How long an unlocked key may wait for a registration before it is dropped.
+const KEY_KEPT: Duration = Duration::from_hours(12);
+/// News under way to the screen.
+const NEWS: usize = 256;
+
+/// What the counter works with.
+pub struct CounterSetup {
+    /// Who and where, as it is at this moment: the `.env` may have changed since the start.
+    pub context: Arc<dyn Fn() -> Arc<Context> + Send + Sync>,
+    /// The clock, in ms since 1970.
+    pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// A plan under way, with what the key file needs.
+type Planning = Option<(Request, JoinHandle<Made>)>;
+/// What came of it.
+type Made = Result<(Prepared, Locked), Unprepared>;
+
+/// An order with the password that it needs.
+pub type Ordered = (Order, Option<SecretKey>);
+
+/// Opens the counter: orders go in, news come out. It closes when the orders' sender is dropped; a commit that is on its
+/// way then is in the journal.
+pub fn serve(setup: CounterSetup) -> (mpsc::UnboundedSender<Ordered>, mpsc::Receiver<News>) {
+    let (orders, received) = mpsc::unbounded_channel();
+    let (news, heard) = mpsc::channel(NEWS);
+    let counter = Counter { setup: Arc::new(setup), news, plan: None, planning: None, armed: None };
+    tokio::spawn(counter.run(received));
+    (orders, heard)
+}
+
+struct Counter {
+    setup: Arc<CounterSetup>,
+    news: mpsc::Sender<News>,
+    /// The plan that may be confirmed.
+    plan: Option<(Request, Prepared)>,
+    planning: Planning,
+    armed: Option<AbortHandle>,
+}
+
+impl Counter {
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Ordered>) {
+        let settling = tokio::spawn(tell_settled(Arc::clone(&self.setup), self.news.clone()));
+        loop {
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    Some((order, password)) => self.serve(order, password).await,
+                    None => break,
+                },
+                planned = finished(&mut self.planning) => self.on_planned(planned).await,
+            }
+        }
+        settling.abort();
+        self.disarm();
+    }
+
+    async fn tell(&self, news: News) {
+        self.news.send(news).await.ok();
+    }
+
+    async fn serve(&mut self, order: Order, password: Option<SecretKey>) {
+        match order {
+            Order::Plan(request) => self.begin_plan(request),
+            Order::Forget(request) => self.forget(request),
+            Order::Publish(request) => self.publish(request, password).await,
+            Order::Arm(request) => self.arm(request, password).await,
+            Order::Disarm => {
+                if self.disarm() {
+                    self.tell(News::Disarmed { why: "as asked; the key was dropped".to_owned() }).await;
+                }
+            }
+        }
+    }
+
+    fn begin_plan(&mut self, request: Request) {
+        self.plan = None;
+        if let Some((_, planning)) = self.planning.take() {
+            planning.abort();
+        }
+        let setup = Arc::clone(&self.setup);
+        let planning = tokio::spawn(async move {
+            let context = (setup.context)();
+            let prepared = prepare(&context, (setup.now_ms)()).await?;
+            let locked = match identity(&context)?.lock {
+                Some(Lock::Nacl) => Locked::Password,
+                _ => Locked::Open,
+            };
+            Ok((prepared, locked))
+        });
+        self.planning = Some((request, planning));
+    }
+
+    fn forget(&mut self, request: Request) {
+        self.plan.take_if(|(of, _)| *of == request);
+        if let Some((_, planning)) = self.planning.take_if(|(of, _)| *of == request) {
+            planning.abort();
+        }
+    }
+
+    async fn on_planned(&mut self, planned: (Request, Made)) {
+        let (request, planned) = planned;
+        match planned {
+            Ok((prepared, locked)) => {
+                let plan = Box::new(prepared.plan.clone());
+                self.plan = Some((request, prepared));
+                self.tell(News::Planned { request, plan, locked }).await;
+            }
+            Err(Unprepared::Refused(ended)) => self.tell(News::Ended { request, ended }).await,
+            Err(error) => self.tell(News::Failed { request, problem: error.finding() }).await,
+        }
+    }
+
+    /// The plan of that request, if it is the one at hand and may be acted upon.
+    async fn taken(&mut self, request: Request) -> Option<Prepared> {
+        if (self.setup.context)().configuration.settings.read_only.value {
+            self.tell(News::Ended { request, ended: Box::new(Ended::Refused(read_only())) }).await;
+            return None;
+        }
+        match self.plan.take() {
+            Some((of, prepared)) if of == request => Some(prepared),
+            other => {
+                self.plan = other;
+                None
+            }
+        }
+    }
+
+    async fn publish(&mut self, request: Request, password: Option<SecretKey>) {
+        let Some(prepared) = self.taken(request).await else { return };
+        match self.opened(request, password).await {
+            Err(problem) => {
+                self.plan = Some((request, prepared));
+                self.tell(problem).await;
+            }
+            Ok(signer) => {
+                let (setup, news) = (Arc::clone(&self.setup), self.news.clone());
+                // Not aborted with the dialog: what is signed is followed to its end.
+                tokio::spawn(async move { Box::pin(carry_out(request, prepared, signer, &setup, &news)).await });
+            }
+        }
+    }
+
+    /// The unlocked key, or what to tell instead.
+    async fn opened(&self, request: Request, password: Option<SecretKey>) -> Result<Signer, News> {
+        let context = (self.setup.context)();
+        let own = identity(&context).map_err(|error| News::Failed { request, problem: error.finding() })?;
+        if password.is_some() {
+            self.tell(News::Progress { request, progress: Progress::Unlocking }).await;
+        }
+        unlock(own, password).await.map_err(|error| {
+            let problem = wallet_finding(&error);
+            match error {
+                WalletError::WrongPassword(_) | WalletError::NeedsPassword(_) => {
+                    News::WrongPassword { request, problem }
+                }
+                _ => News::Failed { request, problem },
+            }
+        })
+    }
+
+    async fn arm(&mut self, request: Request, password: Option<SecretKey>) {
+        let Some(prepared) = self.taken(request).await else { return };
+        match self.opened(request, password).await {
+            Err(problem) => {
+                self.plan = Some((request, prepared));
+                self.tell(problem).await;
+            }
+            Ok(signer) => {
+                self.disarm();
+                let (setup, news) = (Arc::clone(&self.setup), self.news.clone());
+                self.tell(News::Armed { request }).await;
+                tracing::info!("armed: the commit is made once, as soon as the hotkey has a uid");
+                let waiting = tokio::spawn(async move { Box::pin(wait_armed(request, signer, &setup, &news)).await });
+                self.armed = Some(waiting.abort_handle());
+            }
+        }
+    }
+
+    /// Whether it was armed.
+    fn disarm(&mut self) -> bool {
+        let armed = self.armed.take().filter(|armed| !armed.is_finished());
+        armed.inspect(AbortHandle::abort).is_some()
+    }
+}
+
+/// The plan under way, when it is made; never, when there is none.
+async fn finished(planning: &mut Planning) -> (Request, Made) {
+    let Some((request, handle)) = planning else { return std::future::pending().await };
+    let (request, made) = (*request, handle.await);
+    *planning = None;
+    match made {
+        Ok(made) => (request, made),
+        Err(error) => (request, Err(Unprepared::Identity(format!("The plan could not be made ({error})")))),
+    }
+}
+
+/// Publishes and tells every step.
+async fn carry_out(
+    request: Request,
+    prepared: Prepared,
+    signer: Signer,
+    setup: &CounterSetup,
+    news: &mpsc::Sender<News>,
+) {
+    let (progress, mut heard) = mpsc::channel(64);
+    let context = (setup.context)();
+    let publishing = publish(&context, prepared, signer, &progress, || (setup.now_ms)());
+    tokio::pin!(publishing);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            Some(progress) = heard.recv() => {
+                news.send(News::Progress { request, progress }).await.ok();
+            }
+            ended = &mut publishing => break ended,
+        }
+    };
+    while let Ok(progress) = heard.try_recv() {
+        news.send(News::Progress { request, progress }).await.ok();
+    }
+    news.send(News::Ended { request, ended: Box::new(ended) }).await.ok();
+}
+
+/// Waits for the uid with the key in memory, but not for ever.
+async fn wait_armed(request: Request, signer: Signer, setup: &CounterSetup, news: &mpsc::Sender<News>) {
+    let context = (setup.context)();
+    let prepared = tokio::select! {
+        prepared = wait_until_registered(&context, || (setup.now_ms)()) => prepared,
+        () = sleep_until(Instant::now() + KEY_KEPT) => {
+            let why = format!("{} hours went by without a uid; the key was dropped", KEY_KEPT.as_secs() / 3_600);
+            news.send(News::Disarmed { why }).await.ok();
+            return;
+        }
+    };
+    match prepared {
+        Ok(prepared) => Box::pin(carry_out(request, prepared, signer, setup, news)).await,
+        Err(Unprepared::Refused(ended)) => {
+            news.send(News::Ended { request, ended }).await.ok();
+        }
+        Err(error) => {
+            news.send(News::Failed { request, problem: error.finding() }).await.ok();
+        }
+    }
+}
+
+async fn tell_settled(setup: Arc<CounterSetup>, news: mpsc::Sender<News>) {
+    let context = (setup.context)();
+    for settled in settle(&context, (setup.now_ms)()).await {
+        tracing::info!("{}", settled.finding().what);
+        let told = News::Settled {
+            intent: Box::new(settled.open.intent.clone()),
+            at_ms: settled.open.at_ms,
+            ended: Box::new(settled.ended),
+        };
+        news.send(told).await.ok();
+    }
+}

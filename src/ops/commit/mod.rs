@@ -1,0 +1,230 @@
+//! Publishing the local read credentials: one use case, which a command line and a screen run alike.
+//!
+//! ```text
+//! prepare ─► guard ─► desk: standing ─► guard again (what is on chain) ─► plan ─► call compared
+//! publish ─► the chain read once more ─► turn taken ─► signed ─► intent on disk ─► pursued ─► end on disk
+//! settle  ─► what became of a commit that an earlier session did not see the end of
+//! ```
+
+mod counter;
+mod publish;
+mod settle;
+
+use thiserror::Error;
+
+pub use counter::{CounterSetup, serve};
+pub use publish::{publish, read_only, unlock, wait_until_registered};
+pub use settle::{Settled, history, replaced_secrets, settle};
+
+use crate::chain::commit::{Desk, DeskOptions, Draft, DraftError};
+use crate::chain::{CallLimits, ChainError};
+use crate::domain::commit::outcome::Rule;
+use crate::domain::commit::{Ended, Plan, Subject, Verdict};
+use crate::domain::findings::{Finding, Severity};
+use crate::domain::guard::{self, Forbidden, SecretKind};
+use crate::domain::network::Network;
+use crate::domain::text::grouped;
+use crate::domain::untrusted::{Untrusted, sanitize};
+use crate::ops::context::Context;
+use crate::wallet::{self, OwnHotkey, WalletError};
+
+/// A plan with everything that publishing it needs.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What would be done.
+    pub plan: Plan,
+    pub(super) desk: Desk,
+    pub(super) draft: Option<Draft>,
+    pub(super) options: DeskOptions,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Error)]
+pub enum Unprepared {
+    /// Which hotkey signs is not configured, or its key file is not there.
+    #[error("{0}")]
+    Identity(String),
+    /// The key file.
+    #[error(transparent)]
+    Wallet(#[from] WalletError),
+    /// A rule said no.
+    #[error("{}", .0.finding().what)]
+    Refused(Box<Ended>),
+    /// The chain could not be asked.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+}
+
+impl Unprepared {
+    /// In three sentences.
+    pub fn finding(&self) -> Finding {
+        match self {
+            Self::Identity(what) => Finding::new(
+                "no_key",
+                Severity::Warning,
+                what.clone(),
+                "A commitment is signed by the hotkey itself.",
+                "Name the wallet and the hotkey with --wallet and --hotkey (an address alone is only watched).",
+            ),
+            Self::Wallet(error) => wallet_finding(error),
+            Self::Refused(ended) => ended.finding(),
+            Self::Chain(error) => error.finding(),
+        }
+    }
+}
+
+/// A wallet's error in the form of a finding: what it says, and that nothing was sent.
+pub fn wallet_finding(error: &WalletError) -> Finding {
+    let text = crate::logs::redacted(&sanitize(&error.to_string(), 600));
+    let (what, todo) = text.split_once(". ").map_or((text.clone(), None), |(a, b)| (a.to_owned(), Some(b.to_owned())));
+    Finding::new(
+        "wallet",
+        Severity::Warning,
+        what,
+        "Without the key nothing can be signed; nothing was sent.",
+        todo.unwrap_or_else(|| "Check --wallet, --hotkey and --wallet-path.".to_owned()),
+    )
+}
+
+/// Reads the chain and says what a commit would do. Changes nothing. `now_ms` is the time since 1970.
+pub async fn prepare(context: &Context, now_ms: u64) -> Result<Prepared, Unprepared> {
+    let own = identity(context)?;
+    let forbidden = forbidden(context).await;
+    let values = &context.configuration.local;
+    // What no chain could make right is refused before anybody is asked.
+    let early = guard::clear(&context.provider, values, None, &forbidden);
+    early.map_err(|refusal| refused(refusal.into()))?;
+    let options = desk_options(context, own, &context.network);
+    let desk = Desk::open(&options).await?;
+    prepared(context, own, desk, options, &forbidden, now_ms).await
+}
+
+fn refused(rule: Rule) -> Unprepared {
+    Unprepared::Refused(Box::new(Ended::Refused(rule)))
+}
+
+/// The plan at a desk that is open.
+async fn prepared(
+    context: &Context,
+    own: &OwnHotkey,
+    desk: Desk,
+    options: DeskOptions,
+    forbidden: &Forbidden,
+    now_ms: u64,
+) -> Result<Prepared, Unprepared> {
+    let standing = desk.standing(&options.network).await?;
+    let values = &context.configuration.local;
+    let cleared = guard::clear(&context.provider, values, standing.commitment.as_ref(), forbidden);
+    let cleared = cleared.map_err(|refusal| refused(refusal.into()))?;
+    let plan = Plan::of(subject(context, own), standing, &cleared, now_ms);
+    let draft = desk.draft(&plan.standing, &cleared).map_err(|error| refused(draft_rule(&error)))?;
+    Ok(Prepared { plan, desk, draft: Some(draft), options })
+}
+
+fn subject(context: &Context, own: &OwnHotkey) -> Subject {
+    let name = |text: &str| Untrusted::from_text(crate::logs::redacted(text));
+    Subject {
+        netuid: context.netuid(),
+        hotkey: own.hotkey,
+        wallet: own.name.as_ref().map(|(wallet, _)| name(wallet.as_str())),
+        name: own.name.as_ref().map(|(_, hotkey)| name(hotkey.as_str())),
+    }
+}
+
+/// The hotkey that signs.
+pub(super) fn identity(context: &Context) -> Result<&OwnHotkey, Unprepared> {
+    match &context.identity {
+        None => {
+            let known = context.findings.iter().find(|finding| finding.code == "own_hotkey");
+            let what = known.map_or_else(|| "No hotkey is configured".to_owned(), |finding| finding.what.clone());
+            Err(Unprepared::Identity(what))
+        }
+        Some(own) if own.is_watch_only() => Err(Unprepared::Identity(format!(
+            "{} is only watched: there is no key file for it here",
+            own.hotkey.short()
+        ))),
+        Some(own) => Ok(own),
+    }
+}
+
+pub(super) fn desk_options(context: &Context, own: &OwnHotkey, network: &Network) -> DeskOptions {
+    DeskOptions {
+        network: network.clone(),
+        netuid: context.netuid(),
+        hotkey: own.hotkey,
+        limits: CallLimits::default(),
+        store: context.metadata_store(),
+    }
+}
+
+/// Everything on this machine that must not be published: the write pair, the other secrets of `.env` and environment,
+/// and the keys of every hotkey whose file is open to be read.
+pub(super) async fn forbidden(context: &Context) -> Forbidden {
+    let configuration = &context.configuration;
+    let folder = configuration.settings.wallet_path.as_ref().map(|path| path.value.clone());
+    let read = folder.map(|folder| tokio::task::spawn_blocking(move || wallet::plain_secrets(&folder)));
+    let of_wallets = match read {
+        Some(read) => read.await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    crate::logs::redact_all(&of_wallets);
+    Forbidden::of(&configuration.local)
+        .and(SecretKind::Wallet, of_wallets)
+        .and(SecretKind::Other, configuration.private.iter().cloned())
+}
+
+/// Why an extrinsic was not even built, as a rule.
+pub(super) fn draft_rule(error: &DraftError) -> Rule {
+    let (code, why, todo) = match error {
+        DraftError::OtherCall => (
+            "blind_signing",
+            "Signing it would sign something else than what the screen says. This rule has no override.",
+            "Do not use this node; name another with --endpoint. If all say the same, look for a newer version of this console.",
+        ),
+        DraftError::NoCall(_) => (
+            "unknown_call",
+            "The runtime is not one that this console knows how to commit to.",
+            "Check that the endpoint is a Subtensor node; if it is, look for a newer version of this console.",
+        ),
+        DraftError::Extension(_) => (
+            "unknown_extension",
+            "A part of the transaction that is not understood cannot be signed blindly.",
+            "Look for a newer version of this console, or try another node with --endpoint.",
+        ),
+    };
+    Rule::Other { code, what: format!("Not signed: {error}"), why, todo: todo.to_owned() }
+}
+
+/// Why a plan whose verdict is not `Ready` is not published.
+pub fn verdict_rule(plan: &Plan) -> Option<Ended> {
+    let hotkey = plan.subject.hotkey.short();
+    match plan.verdict {
+        Verdict::Ready => None,
+        Verdict::Unchanged => {
+            Some(Ended::Unchanged { set_at: plan.standing.commitment.as_ref().and_then(|commitment| commitment.block) })
+        }
+        Verdict::NotRegistered => Some(Ended::Refused(Rule::Other {
+            code: "not_registered",
+            what: format!("Not sent: {hotkey} is not registered on subnet {}", plan.subject.netuid),
+            why: "The chain refuses a commitment of a hotkey without a uid (AccountNotAllowedCommit).",
+            todo: "Check --netuid and --hotkey, or let it wait with --when-registered (in the console: arm it)."
+                .to_owned(),
+        })),
+        Verdict::BudgetSpent => {
+            let space = plan.standing.space;
+            let next = space.and_then(|space| space.next_epoch(plan.standing.at.number));
+            let used = space.map_or_else(String::new, |space| {
+                format!(" ({} of {} bytes)", grouped(space.used), grouped(space.max))
+            });
+            Some(Ended::Refused(Rule::Other {
+                code: "space_limit_exceeded",
+                what: format!("Not sent: this epoch's budget of {hotkey} is spent{used}"),
+                why: "The chain would refuse it in its block (SpaceLimitExceeded), and the nonce would be used.",
+                todo: next.map_or_else(
+                    || "Commit again in the next epoch.".to_owned(),
+                    |next| format!("Commit again when the next epoch begins: {next}."),
+                ),
+            }))
+        }
+    }
+}

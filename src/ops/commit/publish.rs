@@ -1,0 +1,256 @@
+//! From a confirmed plan to its end.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::{Prepared, Unprepared, desk_options, forbidden, identity, prepared, verdict_rule};
+use crate::chain::commit::{Desk, Pursuit, pursue, registered};
+use crate::domain::commit::outcome::Rule;
+use crate::domain::commit::{Ended, Failure, Intent, Plan, Progress, Record};
+use crate::domain::secret::SecretKey;
+use crate::domain::text::grouped;
+use crate::domain::untrusted::sanitize;
+use crate::ops::context::Context;
+use crate::state::{Journal, Owner, StateError, Turn};
+use crate::wallet::{self, OwnHotkey, Signer, WalletError};
+
+/// How often the turn is asked for while another process has it, and for how long.
+const TURN: (Duration, u32) = (Duration::from_millis(100), 20);
+
+/// Opens the key file, off the event loop: a password takes seconds and half a gigabyte.
+pub async fn unlock(own: &OwnHotkey, password: Option<SecretKey>) -> Result<Signer, WalletError> {
+    if let Some(password) = &password {
+        crate::logs::redact(password);
+    }
+    let own = own.clone();
+    let opened = spawn_blocking(move || wallet::unlock(&own, password.as_ref())).await;
+    let signer = opened.unwrap_or_else(|error| Err(WalletError::Interrupted(error.to_string())))?;
+    crate::logs::redact_all(&signer.secrets());
+    Ok(signer)
+}
+
+/// Publishes a plan that was confirmed. The chain is read once more: what was confirmed must still be what would happen.
+/// The signer is dropped as soon as the extrinsic is signed. `now_ms` tells the time since 1970.
+pub async fn publish(
+    context: &Context,
+    confirmed: Prepared,
+    signer: Signer,
+    progress: &mpsc::Sender<Progress>,
+    now_ms: impl Fn() -> u64 + Sync,
+) -> Ended {
+    match begin(context, confirmed, signer, progress, &now_ms).await {
+        Ok(begun) => begun.finish(progress, &now_ms).await,
+        Err(ended) => ended,
+    }
+}
+
+/// A commit that is signed and written down.
+struct Begun {
+    desk: Desk,
+    pursuit: Pursuit,
+    plan: Plan,
+    journal: Journal,
+    owner: Owner,
+    _turn: Turn,
+}
+
+async fn begin(
+    context: &Context,
+    confirmed: Prepared,
+    signer: Signer,
+    progress: &mpsc::Sender<Progress>,
+    now_ms: &(impl Fn() -> u64 + Sync),
+) -> Result<Begun, Ended> {
+    if context.configuration.settings.read_only.value {
+        return Err(Ended::Refused(read_only()));
+    }
+    let (journal, owner) = journal_of(context, &confirmed.plan).map_err(|error| Ended::Refused(no_journal(&error)))?;
+    let turn = take_turn(&journal, &owner).await?;
+    let mut prepared = again(context, confirmed, now_ms()).await?;
+    if let Some(ended) = verdict_rule(&prepared.plan) {
+        return Err(ended);
+    }
+    let Some(draft) = prepared.draft.take() else { return Err(Ended::Refused(not_twice())) };
+    let extrinsic = draft.sign(&signer).map_err(|error| Ended::Refused(super::draft_rule(&error)))?;
+    drop(signer);
+    let intent = Intent::of(&prepared.plan, extrinsic.hash);
+    // By this the next start finds the journal of a chain that nobody pinned.
+    context.disk.note_genesis(&prepared.plan.standing.chain);
+    journal
+        .append(&owner, Record::Intended(intent.clone()), now_ms())
+        .map_err(|error| Ended::Refused(no_journal(&error)))?;
+    tracing::info!("commit {} signed: nonce {}, valid until #{}", extrinsic.hash, intent.nonce, grouped(intent.death));
+    progress.send(Progress::Signed { extrinsic: extrinsic.hash, death: intent.death }).await.ok();
+    let pursuit = Pursuit { options: prepared.options, intent, signed: extrinsic };
+    Ok(Begun { desk: prepared.desk, pursuit, plan: prepared.plan, journal, owner, _turn: turn })
+}
+
+/// The plan once more, at the same desk if it still stands. It must say the same as what was confirmed.
+async fn again(context: &Context, confirmed: Prepared, now_ms: u64) -> Result<Prepared, Ended> {
+    let Prepared { plan, desk, options, .. } = confirmed;
+    let own = identity(context).map_err(|error| unprepared(&error))?;
+    let forbidden = forbidden(context).await;
+    let fresh = match prepared(context, own, desk, options.clone(), &forbidden, now_ms).await {
+        // The connection may have been dropped while the operator was reading.
+        Err(Unprepared::Chain(error)) => {
+            tracing::info!("the chain is asked anew: {error}");
+            match Desk::open(&options).await {
+                Ok(desk) => prepared(context, own, desk, options, &forbidden, now_ms).await,
+                Err(error) => Err(error.into()),
+            }
+        }
+        other => other,
+    };
+    let fresh = fresh.map_err(|error| match error {
+        Unprepared::Refused(ended) => *ended,
+        other => unprepared(&other),
+    })?;
+    match moved(&plan, &fresh.plan) {
+        None => Ok(fresh),
+        Some(what) => Err(Ended::Refused(Rule::Other {
+            code: "plan_changed",
+            what: format!("Not sent: {what} since you looked"),
+            why: "What was confirmed is no longer what would happen.",
+            todo: "Look at the plan again and confirm it anew.".to_owned(),
+        })),
+    }
+}
+
+fn unprepared(error: &Unprepared) -> Ended {
+    Ended::Pending { extrinsic: None, why: format!("Nothing was sent: {}", sanitize(&error.to_string(), 400)) }
+}
+
+/// What is different between the plan that was confirmed and the one of now.
+fn moved(confirmed: &Plan, now: &Plan) -> Option<&'static str> {
+    let published = |plan: &Plan| plan.standing.commitment.as_ref().map(|commitment| commitment.reading.clone());
+    if confirmed.standing.chain.genesis != now.standing.chain.genesis {
+        Some("the chain is another one")
+    } else if confirmed.subject != now.subject || confirmed.standing.uid != now.standing.uid {
+        Some("the hotkey's uid changed")
+    } else if confirmed.new != now.new {
+        Some("the local credentials changed")
+    } else if published(confirmed) != published(now)
+        && confirmed.verdict != crate::domain::commit::Verdict::NotRegistered
+    {
+        Some("your commitment on chain changed")
+    } else {
+        None
+    }
+}
+
+impl Begun {
+    async fn finish(self, progress: &mpsc::Sender<Progress>, now_ms: &(impl Fn() -> u64 + Sync)) -> Ended {
+        let extrinsic = self.pursuit.intent.extrinsic;
+        let (told, mut heard) = mpsc::channel(64);
+        let note = |record: Record| {
+            if let Err(error) = self.journal.append(&self.owner, record, now_ms()) {
+                // The intent is on disk, so the next start asks the chain itself.
+                tracing::error!("a step of the commit was not written down: {error}");
+            }
+        };
+        let record = |step: &Progress| match step {
+            Progress::Broadcast => note(Record::Broadcast { extrinsic }),
+            Progress::InBlock(block) => note(Record::InBlock { extrinsic, block: *block }),
+            _ => {}
+        };
+        let pursuit = pursue(self.desk, self.pursuit, told);
+        tokio::pin!(pursuit);
+        let ended = loop {
+            tokio::select! {
+                biased;
+                Some(step) = heard.recv() => {
+                    record(&step);
+                    progress.send(step).await.ok();
+                }
+                ended = &mut pursuit => break ended,
+            }
+        };
+        while let Ok(step) = heard.try_recv() {
+            record(&step);
+            progress.send(step).await.ok();
+        }
+        let ended = with_next_epoch(ended, &self.plan);
+        if let Some(end) = Record::of(&ended) {
+            note(end);
+        }
+        tracing::info!("commit {extrinsic}: {}", ended.finding().what);
+        ended
+    }
+}
+
+/// The way out of a spent budget is known from the plan.
+fn with_next_epoch(ended: Ended, plan: &Plan) -> Ended {
+    match ended {
+        Ended::Failed { failure: Failure::Dispatch { error, block, .. }, extrinsic } => {
+            let spent = error.shown().ends_with("SpaceLimitExceeded");
+            let next_epoch_at = plan.standing.space.filter(|_| spent).and_then(|space| space.next_epoch_at);
+            Ended::Failed { failure: Failure::Dispatch { error, block, next_epoch_at }, extrinsic }
+        }
+        other => other,
+    }
+}
+
+fn journal_of(context: &Context, plan: &Plan) -> Result<(Journal, Owner), StateError> {
+    let owner =
+        Owner { genesis: plan.standing.chain.genesis, netuid: plan.subject.netuid, hotkey: plan.subject.hotkey };
+    let state = context.disk.state.as_ref();
+    let missing = || StateError::NoHome { what: "state", variable: "XDG_STATE_HOME" };
+    Ok((state.ok_or_else(missing)?.journal()?, owner))
+}
+
+async fn take_turn(journal: &Journal, owner: &Owner) -> Result<Turn, Ended> {
+    let (pause, attempts) = TURN;
+    for _ in 0..attempts {
+        match journal.turn(owner) {
+            Ok(Some(turn)) => return Ok(turn),
+            Ok(None) => sleep(pause).await,
+            Err(error) => return Err(Ended::Refused(no_journal(&error))),
+        }
+    }
+    Err(Ended::Refused(Rule::Other {
+        code: "busy",
+        what: "Not sent: another console of this machine is committing for this hotkey just now".to_owned(),
+        why: "Two transactions with one nonce would get in each other's way.",
+        todo: "Wait until it has ended, then look at what is on chain.".to_owned(),
+    }))
+}
+
+fn no_journal(error: &StateError) -> Rule {
+    Rule::Other {
+        code: "no_journal",
+        what: format!("Not sent: the intent cannot be written down ({})", sanitize(&error.to_string(), 300)),
+        why: "What is sent without a trace could not be told after a crash.",
+        todo: "Mend the state directory (see doctor), then commit again.".to_owned(),
+    }
+}
+
+/// Why `--read-only` refuses.
+pub fn read_only() -> Rule {
+    Rule::Other {
+        code: "read_only",
+        what: "Not sent: this console is read-only".to_owned(),
+        why: "--read-only, or read_only in the profile, refuses everything that changes something outside this machine.",
+        todo: "Start it without --read-only, or take read_only out of the profile.".to_owned(),
+    }
+}
+
+fn not_twice() -> Rule {
+    Rule::Other {
+        code: "not_twice",
+        what: "Not sent: this plan was used already".to_owned(),
+        why: "A plan is signed once.",
+        todo: "Look at the plan again and confirm it anew.".to_owned(),
+    }
+}
+
+/// Waits until the hotkey has a uid on a finalized block, for as long as it takes, and makes the plan of that moment.
+pub async fn wait_until_registered(context: &Context, now_ms: impl Fn() -> u64) -> Result<Prepared, Unprepared> {
+    let own = identity(context)?;
+    let options = desk_options(context, own, &context.network);
+    let desk = registered(&options).await;
+    let forbidden = forbidden(context).await;
+    prepared(context, own, desk, options, &forbidden, now_ms()).await
+}

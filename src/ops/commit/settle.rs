@@ -1,0 +1,123 @@
+//! What became of a commit of an earlier session: the journal says what was intended, the chain says what is.
+
+use super::{desk_options, identity};
+use crate::chain::commit::{self, Desk};
+use crate::domain::commit::record::{self, Open};
+use crate::domain::commit::{Ended, Entry, Record};
+use crate::domain::findings::Finding;
+use crate::domain::network::BlockHash;
+use crate::domain::secret::Fingerprint;
+use crate::domain::text::grouped;
+use crate::ops::context::Context;
+use crate::state::{Journal, Owner};
+
+/// A commit of an earlier session, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// What was intended, and when.
+    pub open: Open,
+    /// How it ended; [`Ended::Pending`] while it is still alive or nobody could be asked.
+    pub ended: Ended,
+}
+
+impl Settled {
+    /// In three sentences that name the commit they are about.
+    pub fn finding(&self) -> Finding {
+        let mut finding = self.ended.finding();
+        let uid = self.open.intent.uid.map_or_else(String::new, |uid| format!(" of uid {uid}"));
+        finding.what = format!("An earlier commit{uid}: {}", finding.what);
+        finding
+    }
+}
+
+/// Asks the chain about every commit whose end is not written down, and writes it down. Nothing is sent.
+pub async fn settle(context: &Context, now_ms: u64) -> Vec<Settled> {
+    let Some((journal, own)) = journal(context).zip(identity(context).ok()) else { return Vec::new() };
+    let mut settled = Vec::new();
+    for genesis in known_chains(context) {
+        let owner = Owner { genesis, netuid: context.netuid(), hotkey: own.hotkey };
+        for open in open(&journal, &owner) {
+            // Another process that is on it right now will write its end itself.
+            let Ok(Some(_turn)) = journal.turn(&owner) else { continue };
+            let mut network = context.network.clone();
+            network.genesis = Some(genesis);
+            let asked = match Desk::open(&desk_options(context, own, &network)).await {
+                Ok(desk) => commit::settle(&desk, &open.intent).await,
+                Err(error) => Err(error),
+            };
+            let ended = match asked {
+                Ok(Some(ended)) => ended,
+                Ok(None) => still_alive(&open),
+                Err(error) => Ended::Pending { extrinsic: Some(open.intent.extrinsic), why: error.finding().what },
+            };
+            note(&journal, &owner, &ended, now_ms);
+            settled.push(Settled { open, ended });
+        }
+    }
+    settled
+}
+
+fn note(journal: &Journal, owner: &Owner, ended: &Ended, now_ms: u64) {
+    if let Some(record) = Record::of(ended)
+        && let Err(error) = journal.append(owner, record, now_ms)
+    {
+        tracing::warn!("what became of an earlier commit was not written down: {error}");
+    }
+}
+
+fn still_alive(open: &Open) -> Ended {
+    let seen =
+        open.seen_in.map_or_else(String::new, |block| format!(" It was last seen in #{}.", grouped(block.number)));
+    Ended::Pending {
+        extrinsic: Some(open.intent.extrinsic),
+        why: format!("It is alive until #{} and no final block holds it yet.{seen}", grouped(open.intent.death)),
+    }
+}
+
+fn open(journal: &Journal, owner: &Owner) -> Vec<Open> {
+    record::open(&entries(journal, owner))
+}
+
+fn entries(journal: &Journal, owner: &Owner) -> Vec<Entry> {
+    journal.entries(owner).unwrap_or_else(|error| {
+        tracing::warn!("the journal of commits: {error}");
+        Vec::new()
+    })
+}
+
+fn journal(context: &Context) -> Option<Journal> {
+    let opened = context.disk.state.as_ref()?.journal();
+    opened.map_err(|error| tracing::warn!("the journal of commits: {error}")).ok()
+}
+
+/// The chains that this context may be about: the pinned one, or what was found at its endpoints.
+fn known_chains(context: &Context) -> Vec<BlockHash> {
+    match context.network.genesis {
+        Some(genesis) => vec![genesis],
+        None => context.disk.genesis_noted(&context.network).into_iter().collect(),
+    }
+}
+
+/// Everything that the journal has of the own hotkey on the chains that this context may be about.
+pub fn history(context: &Context) -> Vec<Entry> {
+    let Some((journal, own)) = journal(context).zip(context.identity.as_ref()) else { return Vec::new() };
+    let owner = |genesis| Owner { genesis, netuid: context.netuid(), hotkey: own.hotkey };
+    known_chains(context).into_iter().flat_map(|genesis| entries(&journal, &owner(genesis))).collect()
+}
+
+/// Fingerprints of the read secrets that commits of this machine have replaced on chain: old keys. One that was published
+/// again later is not old.
+pub fn replaced_secrets(history: &[Entry]) -> Vec<Fingerprint> {
+    let mut replaced = Vec::new();
+    for entry in history {
+        let Record::Committed { receipt } = &entry.record else { continue };
+        let intent = history.iter().find_map(|entry| match &entry.record {
+            Record::Intended(intent) if intent.extrinsic == receipt.extrinsic => Some(intent),
+            _ => None,
+        });
+        let Some(intent) = intent else { continue };
+        replaced.retain(|old| *old != intent.target.read_secret);
+        replaced.extend(intent.old.filter(|old| *old != intent.target.read_secret));
+    }
+    replaced
+}

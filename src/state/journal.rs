@@ -1,0 +1,101 @@
+//! The journal of commits: what was intended, and what became of it, one line each, written and synced before the act.
+//!
+//! One file for each chain, subnet and hotkey: `{genesis8}-{netuid}-{hotkey}.jsonl`. Lines are only ever appended. A line
+//! that a crash tore is passed over, since the line before it is whole.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
+
+use super::atomic::PrivateDir;
+use super::error::StateError;
+use crate::domain::commit::{Entry, Record};
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::BlockHash;
+
+/// Version of a line.
+pub const VERSION: u32 = 1;
+/// Largest journal that is read, in bytes: some ten thousand commits.
+pub const MAX_BYTES: u64 = 16 << 20;
+
+/// Whose journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The chain.
+    pub genesis: BlockHash,
+    /// The subnet.
+    pub netuid: u16,
+    /// The hotkey.
+    pub hotkey: Hotkey,
+}
+
+impl Owner {
+    fn file(&self, ending: &str) -> String {
+        format!("{}-{}-{}.{ending}", self.genesis.short(), self.netuid, self.hotkey)
+    }
+}
+
+/// The journals on disk.
+#[derive(Debug)]
+pub struct Journal {
+    dir: PrivateDir,
+}
+
+/// The right to commit for a hotkey, held by one process at a time; given back when dropped, or when the process dies.
+#[derive(Debug)]
+pub struct Turn {
+    _lock: OwnedFd,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line<E> {
+    v: u32,
+    #[serde(flatten)]
+    entry: E,
+}
+
+impl Journal {
+    pub(super) const fn new(dir: PrivateDir) -> Self {
+        Self { dir }
+    }
+
+    /// Appends a record and syncs it. `now_ms` is the time since 1970.
+    pub fn append(&self, owner: &Owner, record: Record, now_ms: u64) -> Result<(), StateError> {
+        let name = owner.file("jsonl");
+        let line = Line { v: VERSION, entry: Entry { at_ms: now_ms, record } };
+        let corrupt = |_| StateError::Corrupt { path: self.dir.path().join(&name), why: "a record cannot be written" };
+        let mut bytes = serde_json::to_vec(&line).map_err(corrupt)?;
+        bytes.push(b'\n');
+        self.dir.append(&name, &bytes)
+    }
+
+    /// Everything that was written, oldest first. Lines of a newer version, and torn ones, are passed over.
+    pub fn entries(&self, owner: &Owner) -> Result<Vec<Entry>, StateError> {
+        let bytes = self.dir.read(&owner.file("jsonl"), MAX_BYTES)?.unwrap_or_default();
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let read = |line: &[u8]| serde_json::from_slice::<Line<Entry>>(line).ok().map(|line| line.entry);
+        let (mut entries, mut passed_over) = (Vec::new(), 0);
+        for line in lines {
+            match read(line) {
+                Some(entry) => entries.push(entry),
+                None => passed_over += 1,
+            }
+        }
+        if passed_over > 0 {
+            tracing::warn!("{passed_over} lines of the journal of commits are torn or of a newer version");
+        }
+        Ok(entries)
+    }
+
+    /// The turn to commit for a hotkey; `None` while another process has it.
+    pub fn turn(&self, owner: &Owner) -> Result<Option<Turn>, StateError> {
+        let name = owner.file("lock");
+        let lock = self.dir.open_for_appending(&name)?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Turn { _lock: lock })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(StateError::io("lock", &self.dir.path().join(name), errno)),
+        }
+    }
+}
