@@ -1,4 +1,4 @@
-//! Why a hotkey's address cannot be told.
+//! Why a hotkey's address cannot be told, or the hotkey not unlocked.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,7 +8,8 @@ use thiserror::Error;
 use crate::domain::hotkey::{Hotkey, HotkeyError};
 use crate::domain::untrusted::Untrusted;
 
-/// A wallet that cannot be read, with what to do. Never carries anything of a key file but its address.
+/// A wallet that cannot be read or unlocked, with what to do. Never carries anything of a key file but addresses, and
+/// nothing of a password.
 #[derive(Debug, Error)]
 pub enum WalletError {
     /// A name with a separator, a leading dot or a control character.
@@ -96,4 +97,124 @@ pub enum WalletError {
         /// The address in it.
         other: Hotkey,
     },
+    /// No key file: it is known by its address alone.
+    #[error(
+        "{0} is only watched: there is no key file to sign with. Name its wallet and hotkey with --wallet and --hotkey, on the machine that has the file"
+    )]
+    WatchOnly(Hotkey),
+    /// Where a key file was, or should be, there is none.
+    #[error("there is no key file {path}. Check --wallet, --hotkey and --wallet-path", path = .0.display())]
+    NoKeyFile(PathBuf),
+    /// Encrypted as bittensor-wallet no longer does it.
+    #[error("{path} is encrypted in a way that is no longer in use ({kind}). Run `btcli wallet update`, then try again", path = path.display())]
+    LegacyLock {
+        /// The file.
+        path: PathBuf,
+        /// How it is encrypted.
+        kind: &'static str,
+    },
+    /// Encrypted, and nobody gave a password.
+    #[error("{path} is encrypted and no password was given. Type it at the prompt, or give it with --password-file", path = .0.display())]
+    PasswordNeeded(PathBuf),
+    /// An empty password is a mistake: no key file has one.
+    #[error("the password is empty. Give the one that the hotkey was encrypted with")]
+    PasswordEmpty,
+    /// The box does not open.
+    #[error("the password does not open {path}, or the file was damaged. Type it again (btcli takes blanks off both ends of a typed password); if it is right, restore the file from a copy", path = .0.display())]
+    WrongPassword(PathBuf),
+    /// Too short to hold anything.
+    #[error("{path} is cut off: {bytes} bytes are too few for an encrypted key. Restore it from a copy, or run `btcli wallet regen-hotkey`", path = path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: usize,
+    },
+    /// The memory that the password's derivation takes is not to be had.
+    #[error("not enough memory to unlock {path}: it takes 512 MiB for some seconds. Stop something else or raise the limit (ulimit -v, the container's), then try again", path = .0.display())]
+    OutOfMemory(PathBuf),
+    /// The box opened, and something else was in it.
+    #[error("the password opens {path}, but what is in it is not a key file. Restore it from a copy, or run `btcli wallet regen-hotkey`", path = .0.display())]
+    NoKeyInside(PathBuf),
+    /// A key file without a key.
+    #[error("{path} holds no key: no phrase, no seed and no private key in it. It may be a public file; restore the key file from a copy, or run `btcli wallet regen-hotkey`", path = .0.display())]
+    NoSecret(PathBuf),
+    /// A `cryptoType` that is neither 0 nor 1.
+    #[error("{path} names an unknown kind of key (cryptoType {}); known are 0, ed25519, and 1, sr25519. Correct that number, or run `btcli wallet regen-hotkey`", .crypto_type.map_or("that is no number".to_owned(), |number| number.to_string()), path = path.display())]
+    UnknownScheme {
+        /// The file.
+        path: PathBuf,
+        /// The number, when it is one.
+        crypto_type: Option<u64>,
+    },
+    /// A field that should tell the key and cannot.
+    #[error("{field} in {path} {why}. Restore the file from a copy, or run `btcli wallet regen-hotkey`", path = path.display())]
+    BadField {
+        /// The file.
+        path: PathBuf,
+        /// Name of the field.
+        field: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Two fields that tell two keys.
+    #[error("{one} and {other} in {path} are two different keys. Neither is used: restore the file from a copy, or run `btcli wallet regen-hotkey` with the phrase that is yours", path = path.display())]
+    Contradiction {
+        /// The file.
+        path: PathBuf,
+        /// The field that would have counted.
+        one: &'static str,
+        /// The field that differs.
+        other: &'static str,
+    },
+    /// The key is of another address than is told of it.
+    #[error("{field} in {path} is the key of {derived}, but {by} says {told}. Compare with `btcli wallet list` and restore the right file", path = path.display(), by = by.display())]
+    OtherKey {
+        /// The key file.
+        path: PathBuf,
+        /// The field the key was made from.
+        field: &'static str,
+        /// The key's address.
+        derived: Hotkey,
+        /// Where another address is told: the key file itself, or its public companion.
+        by: PathBuf,
+        /// The address told there.
+        told: Hotkey,
+    },
+    /// The key is not the one that was to be unlocked.
+    #[error("the key in {path} is {derived}, not {expected} that was to sign: the file was replaced since. Check who did it, then start again", path = path.display())]
+    NotOwn {
+        /// The key file.
+        path: PathBuf,
+        /// The key's address.
+        derived: Hotkey,
+        /// The address of the own hotkey.
+        expected: Hotkey,
+    },
+    /// A password's file, or the standard input, cannot be read.
+    #[error("cannot read the password from {from}: {error}. Check the path and its permissions")]
+    PasswordUnreadable {
+        /// Where it was to come from.
+        from: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// More than any password.
+    #[error(
+        "{from} has more than {} bytes, too many for a password. Name the file that holds the password alone",
+        super::password::MAX_BYTES
+    )]
+    PasswordTooLong {
+        /// Where it came from.
+        from: String,
+    },
+    /// Bytes that are no text.
+    #[error("the password from {from} is not UTF-8. Write it again as text, the password alone")]
+    PasswordNotText {
+        /// Where it came from.
+        from: String,
+    },
+    /// A `BT_PW_` variable that holds something else.
+    #[error("the BT_PW_ variable of {path} does not hold a password as btcli stores it. Store it again, or unset it and use --password-file", path = .0.display())]
+    PasswordVariable(PathBuf),
 }

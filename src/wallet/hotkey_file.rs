@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::WalletError;
+use super::{Lock, WalletError};
 use crate::domain::hotkey::Hotkey;
 
 /// Largest key file that is read; real ones have less than 1 KiB.
@@ -16,52 +16,58 @@ pub const MAX_BYTES: u64 = 64 << 10;
 
 /// The fields that are public. The others are skipped by the parser and never become values.
 #[derive(Deserialize)]
-struct PublicFields {
+struct PublicFields<'a> {
     #[serde(rename = "ss58Address")]
-    address: Option<String>,
+    address: Option<&'a str>,
     #[serde(rename = "accountId")]
-    account_id: Option<String>,
+    account_id: Option<&'a str>,
     #[serde(rename = "publicKey")]
-    public_key: Option<String>,
+    public_key: Option<&'a str>,
 }
 
 /// What a key file tells without a password.
-pub(super) enum Told {
-    /// The address, and the mode of the file.
-    Address(Hotkey, u32),
-    /// It is encrypted in the way named, and the mode of the file.
-    Encrypted(&'static str, u32),
+pub(super) struct Told {
+    /// The address; an encrypted file tells none.
+    pub(super) address: Option<Hotkey>,
+    /// How it is protected.
+    pub(super) lock: Lock,
+    /// Its mode.
+    pub(super) mode: u32,
 }
 
-/// Reads a key file, or its public companion. `None` when it does not exist.
+/// Reads a key file as far as it is public. `None` when it does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<Told>, WalletError> {
     let Some((bytes, mode)) = read_wiped(path)? else { return Ok(None) };
-    if let Some(kind) = encryption(&bytes) {
-        return Ok(Some(Told::Encrypted(kind, mode)));
+    let lock = Lock::of(&bytes);
+    let address = if lock.is_encrypted() { None } else { Some(told_by(path, &bytes)?) };
+    Ok(Some(Told { address, lock, mode }))
+}
+
+/// The address in the public companion. `None` when there is no such file.
+pub(super) fn read_public(path: &Path) -> Result<Option<Hotkey>, WalletError> {
+    let Some(told) = read(path)? else { return Ok(None) };
+    told.address.map(Some).ok_or_else(|| WalletError::NoAddress(path.to_owned()))
+}
+
+fn told_by(path: &Path, bytes: &[u8]) -> Result<Hotkey, WalletError> {
+    if serde_json::from_slice::<PublicFields<'_>>(bytes).is_err() {
+        return of_text(path, bytes);
     }
-    let told = match serde_json::from_slice::<PublicFields>(&bytes) {
-        Ok(fields) => of_fields(path, &fields)?,
-        Err(_) => of_text(path, &bytes)?,
+    told_by_fields(path, bytes)?.ok_or_else(|| WalletError::NoAddress(path.to_owned()))
+}
+
+/// The address in a key file's JSON. All fields that tell it must tell the same; `None` when there is no such field.
+pub(super) fn told_by_fields(path: &Path, json: &[u8]) -> Result<Option<Hotkey>, WalletError> {
+    let Ok(fields) = serde_json::from_slice::<PublicFields<'_>>(json) else {
+        return Err(WalletError::NoAddress(path.to_owned()));
     };
-    Ok(Some(Told::Address(told, mode)))
-}
-
-/// The prefixes of FACTS 4.
-fn encryption(bytes: &[u8]) -> Option<&'static str> {
-    let kinds: [(&[u8], _); 3] =
-        [(b"$NACL", "NaCl"), (b"$ANSIBLE_VAULT", "Ansible Vault, legacy"), (b"gAAAAA", "Fernet, legacy")];
-    kinds.into_iter().find(|(prefix, _)| bytes.starts_with(prefix)).map(|(_, kind)| kind)
-}
-
-/// All fields that tell the key must tell the same.
-fn of_fields(path: &Path, fields: &PublicFields) -> Result<Hotkey, WalletError> {
-    let address = fields.address.as_deref().map(|text| parse_address(path, text)).transpose()?;
-    let hex = |text: &Option<String>| text.as_deref().map(|text| parse_public(path, text)).transpose();
-    let told = [address, hex(&fields.account_id)?, hex(&fields.public_key)?];
+    let address = fields.address.map(|text| parse_address(path, text)).transpose()?;
+    let hex = |text: Option<&str>| text.map(|text| parse_public(path, text)).transpose();
+    let told = [address, hex(fields.account_id)?, hex(fields.public_key)?];
     let mut told = told.into_iter().flatten();
-    let one = told.next().ok_or_else(|| WalletError::NoAddress(path.to_owned()))?;
+    let Some(one) = told.next() else { return Ok(None) };
     match told.find(|other| *other != one) {
-        None => Ok(one),
+        None => Ok(Some(one)),
         Some(other) => Err(WalletError::Mismatch { first: path.to_owned(), one, second: path.to_owned(), other }),
     }
 }
@@ -85,10 +91,10 @@ fn parse_public(path: &Path, text: &str) -> Result<Hotkey, WalletError> {
 }
 
 /// A file's bytes, wiped when dropped, and its mode.
-type Wiped = (Zeroizing<Vec<u8>>, u32);
+pub(super) type Wiped = (Zeroizing<Vec<u8>>, u32);
 
 /// Reads into a buffer that never grows, so that no copy is left behind.
-fn read_wiped(path: &Path) -> Result<Option<Wiped>, WalletError> {
+pub(super) fn read_wiped(path: &Path) -> Result<Option<Wiped>, WalletError> {
     let unreadable = |error| WalletError::Unreadable { path: path.to_owned(), error };
     let real = match path.canonicalize() {
         Ok(real) => real,

@@ -47,3 +47,4 @@ mod tui_safety;
 mod tui_screens;
 mod tui_update;
 mod wallet_public;
+mod wallet_unlock;

@@ -5,44 +5,48 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use grail_console::domain::hotkey::Hotkey;
-use grail_console::wallet::{self, MAX_BYTES, OwnHotkey, WalletError};
+use grail_console::wallet::{self, Lock, MAX_BYTES, OwnHotkey, WalletError};
 
-const PLAIN: &str = "5HjjWKka3CWSAML5oZnptrveBhMGTRzSHe8nBXVqpSWUXAoL";
-const ENCRYPTED: &str = "5C4mU6ugvST8z2BUrD4eFpQZ5ZgwnQyG8S7ZivYCJxtS2pyc";
-const MNEMONIC: &str = "5DfhGyQdFobKM8NsWvEeAKk5EQQgYe9AydgJ7rMB6E1EqRzV";
+pub const PLAIN: &str = "5HjjWKka3CWSAML5oZnptrveBhMGTRzSHe8nBXVqpSWUXAoL";
+pub const ENCRYPTED: &str = "5C4mU6ugvST8z2BUrD4eFpQZ5ZgwnQyG8S7ZivYCJxtS2pyc";
+pub const MNEMONIC: &str = "5DfhGyQdFobKM8NsWvEeAKk5EQQgYe9AydgJ7rMB6E1EqRzV";
+/// An ed25519 key, with its public companion.
+pub const ED25519: &str = "5DviaZpprcDKLvMeKqqLfkU9D6sw1E2uFSW7eVg8d1FLVras";
 /// Words and digits of the fixtures that no message may hold.
 const CANARIES: [&str; 4] = ["bottom drive", "fac7959dbfe72f05", "5794ce5482859b13", "05d65584630d16cd"];
 
-struct Wallets(tempfile::TempDir);
+/// A folder of wallets that vanishes with the test.
+pub struct Wallets(tempfile::TempDir);
 
 impl Wallets {
     /// A copy of the practice wallet with the modes that btcli gives.
-    fn practice() -> Self {
+    pub fn practice() -> Self {
         let root = tempfile::tempdir().unwrap();
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wallets/practice/hotkeys");
         let folder = root.path().join("practice/hotkeys");
         fs::create_dir_all(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
         let wallets = Self(root);
-        for name in ["plain", "encrypted", "mnemonic"] {
+        for name in ["plain", "encrypted", "mnemonic", "ed25519", "ed25519pub.txt"] {
             wallets.put(name, &fs::read(fixtures.join(name)).unwrap());
         }
         wallets
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn hotkey(&self, name: &str) -> PathBuf {
+    pub fn hotkey(&self, name: &str) -> PathBuf {
         self.path().join("practice/hotkeys").join(name)
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) {
+    pub fn put(&self, name: &str, bytes: &[u8]) {
         fs::write(self.hotkey(name), bytes).unwrap();
         fs::set_permissions(self.hotkey(name), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    fn find(&self, hotkey: &str) -> Result<OwnHotkey, WalletError> {
+    pub fn find(&self, hotkey: &str) -> Result<OwnHotkey, WalletError> {
         OwnHotkey::find(self.path(), "practice", hotkey)
     }
 
@@ -54,7 +58,7 @@ impl Wallets {
     }
 }
 
-fn address(text: &str) -> Hotkey {
+pub fn address(text: &str) -> Hotkey {
     text.parse().unwrap()
 }
 
@@ -212,11 +216,15 @@ fn every_hotkey_is_listed_with_its_address_or_why_it_has_none() {
     let shown: Vec<_> = listed.iter().map(|l| (l.wallet.as_str(), l.hotkey.as_str(), l.address)).collect();
     let expected = [
         ("practice", "away", Some(address(ENCRYPTED))),
+        ("practice", "ed25519", Some(address(ED25519))),
         ("practice", "encrypted", None),
         ("practice", "mnemonic", Some(address(MNEMONIC))),
         ("practice", "plain", Some(address(PLAIN))),
     ];
     assert_eq!(shown, expected);
-    assert!(listed[1].problem.as_ref().unwrap().contains("encrypted (NaCl)"), "{:?}", listed[1]);
+    assert!(listed[2].problem.as_ref().unwrap().contains("encrypted (NaCl)"), "{:?}", listed[2]);
+    let locks: Vec<_> = listed.iter().map(|l| l.lock).collect();
+    assert_eq!(locks, [None, Some(Lock::Open), Some(Lock::Nacl), Some(Lock::Open), Some(Lock::Open)]);
+    assert!(listed.iter().all(|l| l.findings.is_empty()), "{listed:?}");
     assert_eq!(wallet::list(&wallets.path().join("none")).unwrap(), []);
 }

@@ -1,0 +1,182 @@
+//! What is secret in a key file, read in place: every field borrows from the wiped buffer, and none becomes a text of
+//! its own but inside a secret.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::WalletError;
+use super::signer::{Pair, Scheme, Signer};
+use crate::domain::hotkey::Hotkey;
+use crate::domain::secret::SecretKey;
+
+/// Shortest text that is taken for a secret. Shorter ones (a cut-off field) would be found everywhere.
+const SHORTEST: usize = 12;
+
+/// The fields of FACTS 4 that matter for signing. A text with escapes is refused: none of them ever needs one, and
+/// unescaping would leave a copy behind.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(rename = "secretPhrase")]
+    phrase: Option<&'a str>,
+    #[serde(rename = "secretSeed")]
+    seed: Option<&'a str>,
+    #[serde(rename = "privateKey")]
+    private_key: Option<&'a str>,
+    #[serde(rename = "cryptoType", borrow)]
+    crypto_type: Option<&'a RawValue>,
+}
+
+/// The secret part of a key file.
+pub(super) struct Content<'a> {
+    path: &'a Path,
+    fields: Fields<'a>,
+}
+
+/// A field that tells the key, by its name in the file.
+type Told = (&'static str, Box<Pair>);
+
+impl<'a> Content<'a> {
+    /// From the bytes of a key file that is not encrypted (any more). `None` when they are none.
+    pub(super) fn parse(path: &'a Path, bytes: &'a [u8]) -> Option<Self> {
+        // The error is dropped: it may quote a value.
+        let fields = serde_json::from_slice(bytes).ok()?;
+        bytes.trim_ascii_start().starts_with(b"{").then_some(Self { path, fields })
+    }
+
+    /// The signer, whose address is still to be compared with what is told elsewhere, and the field that made it.
+    pub(super) fn signer(&self) -> Result<(Signer, &'static str), WalletError> {
+        let mut told = self.keys(self.scheme()?)?.into_iter();
+        let (field, pair) = told.next().ok_or_else(|| WalletError::NoSecret(self.path.to_owned()))?;
+        let hotkey = pair.hotkey();
+        if let Some((other, _)) = told.find(|(_, other)| other.hotkey() != hotkey) {
+            return Err(WalletError::Contradiction { path: self.path.to_owned(), one: field, other });
+        }
+        Ok((Signer::new(pair, self.secrets()), field))
+    }
+
+    /// Missing or `null` means sr25519: files older than the field have it so.
+    fn scheme(&self) -> Result<Scheme, WalletError> {
+        match self.fields.crypto_type.map(RawValue::get) {
+            None | Some("1") => Ok(Scheme::Sr25519),
+            Some("0") => Ok(Scheme::Ed25519),
+            Some(other) => {
+                Err(WalletError::UnknownScheme { path: self.path.to_owned(), crypto_type: other.parse().ok() })
+            }
+        }
+    }
+
+    /// What each field that is there makes, the one that counts first.
+    fn keys(&self, scheme: Scheme) -> Result<Vec<Told>, WalletError> {
+        let Fields { phrase, seed, private_key, .. } = &self.fields;
+        let bad = |field, why| WalletError::BadField { path: self.path.to_owned(), field, why };
+        let of_phrase = |text| seed_of(text).and_then(|seed| Pair::of_seed(scheme, &seed));
+        let of_seed = |text| digits::<32>(text).and_then(|seed| Pair::of_seed(scheme, &*seed));
+        let made = [
+            (phrase.map(of_phrase), "secretPhrase", "is not 12 to 24 words of the English BIP-39 list"),
+            (seed.map(of_seed), "secretSeed", "is not 64 hexadecimal digits"),
+            (private_key.map(|text| of_private_key(scheme, text)), "privateKey", private_key_rule(scheme)),
+        ];
+        let present = made.into_iter().filter_map(|(made, field, why)| Some((made?, field, why)));
+        present.map(|(made, field, why)| Ok((field, made.ok_or_else(|| bad(field, why))?))).collect()
+    }
+
+    /// Every text that would give the key away; those of a field that is not in order too, as far as they go.
+    pub(super) fn secrets(&self) -> Vec<SecretKey> {
+        let schemes = self.scheme().map_or(vec![Scheme::Sr25519, Scheme::Ed25519], |scheme| vec![scheme]);
+        let Fields { phrase, seed, private_key, .. } = self.fields;
+        let mut texts = Texts::default();
+        for text in [phrase, seed, private_key].into_iter().flatten() {
+            texts.written(text);
+        }
+        for scheme in schemes {
+            for seed in [phrase.and_then(seed_of), seed.and_then(digits::<32>)].into_iter().flatten() {
+                texts.digits(&*seed);
+                texts.pair(Pair::of_seed(scheme, &seed));
+            }
+            texts.pair(private_key.and_then(|text| of_private_key(scheme, text)));
+        }
+        texts.0
+    }
+}
+
+/// Collects the forms of a secret, each once.
+#[derive(Default)]
+struct Texts(Vec<SecretKey>);
+
+impl Texts {
+    fn add(&mut self, text: SecretKey) {
+        if text.expose().len() >= SHORTEST && !self.0.contains(&text) {
+            self.0.push(text);
+        }
+    }
+
+    /// As it stands in the file, without what is around it.
+    fn written(&mut self, text: &str) {
+        let text = text.trim();
+        self.add(SecretKey::new(text.strip_prefix("0x").unwrap_or(text)));
+    }
+
+    fn digits(&mut self, bytes: &[u8]) {
+        self.add(SecretKey::new(hex::encode(bytes)));
+    }
+
+    fn pair(&mut self, pair: Option<Box<Pair>>) {
+        let Some(pair) = pair else { return };
+        let bytes = pair.private_key();
+        self.digits(&bytes);
+        bytes.chunks(32).for_each(|half| self.digits(half));
+    }
+}
+
+/// Substrate's way from a phrase to a seed: not BIP-39's, which hashes the words; this hashes their entropy.
+fn seed_of(phrase: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let words = bip39::Mnemonic::parse_in(bip39::Language::English, phrase).ok()?;
+    let (entropy, length) = words.to_entropy_array();
+    let entropy = Zeroizing::new(entropy);
+    let long = Zeroizing::new(substrate_bip39::seed_from_entropy(entropy.get(..length)?, "").ok()?);
+    let mut seed = Zeroizing::new([0; 32]);
+    seed.copy_from_slice(&long[..32]);
+    Some(seed)
+}
+
+fn of_private_key(scheme: Scheme, text: &str) -> Option<Box<Pair>> {
+    match scheme {
+        Scheme::Sr25519 => Pair::of_private_key(scheme, &*digits::<64>(text)?),
+        Scheme::Ed25519 => Pair::of_private_key(scheme, &*digits::<32>(text)?),
+    }
+}
+
+const fn private_key_rule(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Sr25519 => "is not the 128 hexadecimal digits of an sr25519 key",
+        Scheme::Ed25519 => "is not the 64 hexadecimal digits of an ed25519 key",
+    }
+}
+
+fn digits<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
+    let mut bytes = Zeroizing::new([0; N]);
+    hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(text), &mut *bytes).ok()?;
+    Some(bytes)
+}
+
+/// An address that something else tells of the key.
+pub(super) fn agrees(
+    (signer, field): (&Signer, &'static str),
+    path: &Path,
+    told: Option<Hotkey>,
+    by: &Path,
+) -> Result<(), WalletError> {
+    match told {
+        Some(told) if told != signer.hotkey() => Err(WalletError::OtherKey {
+            path: path.to_owned(),
+            field,
+            derived: signer.hotkey(),
+            by: by.to_owned(),
+            told,
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,53 @@
+//! From a hotkey's file, and perhaps a password, to what signs.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::content::{self, Content};
+use super::{Lock, OwnHotkey, Signer, WalletError, hotkey_file, nacl};
+use crate::domain::secret::SecretKey;
+
+/// Unlocks the own hotkey. A file that is not encrypted needs no password, and none is looked at.
+///
+/// The key must be the one of every address that is told of it: by the file, by its public companion, and by `own`, so
+/// that a file replaced since it was found never signs. Blocks, for an encrypted file about three seconds, in which it
+/// takes 512 MiB: call it off the event loop.
+pub fn unlock(own: &OwnHotkey, password: Option<&SecretKey>) -> Result<Signer, WalletError> {
+    let path = own.key_file.as_deref().ok_or(WalletError::WatchOnly(own.hotkey))?;
+    let (bytes, _) = hotkey_file::read_wiped(path)?.ok_or_else(|| WalletError::NoKeyFile(path.to_owned()))?;
+    let lock = Lock::of(&bytes);
+    let bytes = opened(path, bytes, password)?;
+    let content = Content::parse(path, &bytes).ok_or_else(|| not_a_key_file(path, lock))?;
+    let (signer, field) = content.signer()?;
+    let public = hotkey_file::companion(path);
+    let told = [(hotkey_file::told_by_fields(path, &bytes)?, path), (hotkey_file::read_public(&public)?, &public)];
+    for (told, by) in told {
+        content::agrees((&signer, field), path, told, by)?;
+    }
+    if signer.hotkey() != own.hotkey {
+        let (derived, expected) = (signer.hotkey(), own.hotkey);
+        return Err(WalletError::NotOwn { path: path.to_owned(), derived, expected });
+    }
+    Ok(signer)
+}
+
+/// The key file's JSON, decrypted where it has to be.
+fn opened(
+    path: &Path,
+    bytes: Zeroizing<Vec<u8>>,
+    password: Option<&SecretKey>,
+) -> Result<Zeroizing<Vec<u8>>, WalletError> {
+    let lock = Lock::of(&bytes);
+    match (lock, password) {
+        (Lock::Open, _) => Ok(bytes),
+        (Lock::Legacy(_), _) => Err(WalletError::LegacyLock { path: path.to_owned(), kind: lock.word() }),
+        (Lock::Nacl, None) => Err(WalletError::PasswordNeeded(path.to_owned())),
+        (Lock::Nacl, Some(password)) if password.expose().is_empty() => Err(WalletError::PasswordEmpty),
+        (Lock::Nacl, Some(password)) => nacl::open(path, &bytes, password),
+    }
+}
+
+fn not_a_key_file(path: &Path, lock: Lock) -> WalletError {
+    if lock.is_encrypted() { WalletError::NoKeyInside(path.to_owned()) } else { WalletError::NoSecret(path.to_owned()) }
+}
