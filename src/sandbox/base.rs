@@ -112,12 +112,12 @@ impl Builder<'_> {
             let hotkey = hotkey(uid);
             self.member(&entries, uid, &hotkey);
             if let Some((block, spec)) = self.commitment(uid)? {
-                self.commit(&entries, hotkey, block, spec)?;
+                self.commit(&entries, &hotkey, block, &spec)?;
             }
         }
         for former in &self.scenario.former_members {
             let spec = CommitmentSpec::raw(ordinary_commitment(u16::MAX - former.index));
-            self.commit(&entries, former_hotkey(former.index), self.ago(former.blocks_ago), spec)?;
+            self.commit(&entries, &former_hotkey(former.index), self.ago(former.blocks_ago), &spec)?;
         }
         Ok(())
     }
@@ -152,9 +152,9 @@ impl Builder<'_> {
     fn commit(
         &mut self,
         entries: &PerUid<'_>,
-        hotkey: Hotkey,
+        hotkey: &Hotkey,
         block: u32,
-        spec: CommitmentSpec,
+        spec: &CommitmentSpec,
     ) -> Result<(), MetadataError> {
         let netuid = NETUID.encode();
         let parts: [&[u8]; 2] = [&netuid, hotkey.as_bytes()];
@@ -167,9 +167,6 @@ impl Builder<'_> {
         self.write(since, key, spec.encode(self.runtime, block)?);
         self.write(since, last, block.encode());
         self.write(since, used, (epoch(block), spec.charged()).encode());
-        if spec.is_odd() {
-            self.base.odd.insert(hotkey, (block, spec));
-        }
         Ok(())
     }
 

@@ -30,7 +30,7 @@ pub struct Header {
     pub number: u32,
     /// What stands where a trie root would: see [`state_root`].
     pub state_root: Hash,
-    /// What stands where the extrinsics' trie root would: the Blake2 hash of their encoding.
+    /// What stands where the extrinsics' trie root would: the Blake2 hash of the encoding of all of them.
     pub extrinsics_root: Hash,
     /// SCALE-encoded digest items.
     pub logs: Vec<Vec<u8>>,

@@ -1,6 +1,6 @@
 //! The practice chain: blocks with their states, the best and the finalized head.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parity_scale_codec::Encode;
@@ -9,10 +9,12 @@ use thiserror::Error;
 
 use super::block::{Block, Hash, Header, digest, state_root, timestamp_inherent};
 use super::commitment::CommitmentSpec;
+use super::dispatch;
 use super::draft::{Act, Draft, Writes};
+use super::extrinsic::Signed;
 use super::metadata::{MetadataError, Runtime, prefixed_hex};
 use super::state::{Key, Store, Value};
-use crate::domain::hotkey::Hotkey;
+use super::validity::Unregistered;
 
 /// Milliseconds between blocks on the real chain, and between the chain times of blocks that tests step.
 pub const BLOCK_MS: u64 = 12_000;
@@ -70,9 +72,16 @@ pub struct Chain {
     by_hash: HashMap<Hash, u32>,
     best: Arc<Block>,
     finalized: Arc<Block>,
-    /// Commitments whose encoding an upgrade may change, to write them anew after it.
-    odd: BTreeMap<Hotkey, (u32, CommitmentSpec)>,
-    migrate: bool,
+    unregistered: Unregistered,
+}
+
+/// What happens in a block, in this order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Contents<'a> {
+    /// Extrinsics that have been checked for it.
+    pub extrinsics: &'a [Arc<Signed>],
+    /// What happens at its end.
+    pub acts: &'a [Act],
 }
 
 impl Chain {
@@ -98,12 +107,11 @@ impl Chain {
             by_hash: HashMap::new(),
             best: Arc::clone(&first),
             finalized: first,
-            odd: base.odd,
-            migrate: false,
+            unregistered: base.unregistered,
         };
         while chain.best.number() < head {
             let timestamp = chain.best.timestamp_ms + BLOCK_MS;
-            chain.produce(timestamp, &[])?;
+            chain.produce(timestamp, Contents::default())?;
         }
         Ok(chain)
     }
@@ -132,6 +140,21 @@ impl Chain {
         if *hash == self.genesis.hash { Some(&self.genesis) } else { self.block(*self.by_hash.get(hash)?) }
     }
 
+    /// The block of a height among those before another one and itself.
+    pub fn block_before(&self, block: &Block, number: u32) -> Option<&Arc<Block>> {
+        self.block(number).filter(|found| found.number() <= block.number())
+    }
+
+    /// Where the commitments of somebody who is not on the subnet end.
+    pub const fn unregistered(&self) -> Unregistered {
+        self.unregistered
+    }
+
+    /// State at the best block.
+    pub const fn top(&self) -> StateAt<'_> {
+        StateAt { store: &self.store, block: &self.best }
+    }
+
     /// State at a block, the best one without a hash.
     pub fn state(&self, at: Option<&Hash>) -> Result<StateAt<'_>, StateError> {
         let block = match at {
@@ -153,34 +176,43 @@ impl Chain {
         self.best.number().saturating_sub(KEPT_STATES)
     }
 
-    /// Adds a block in which `acts` happen and moves finality along.
-    pub fn produce(&mut self, timestamp_ms: u64, acts: &[Act]) -> Result<(), MetadataError> {
-        let number = self.best.number() + 1;
+    /// Adds a block and moves finality along.
+    pub fn produce(&mut self, timestamp_ms: u64, contents: Contents<'_>) -> Result<(), MetadataError> {
         let runtime = Arc::clone(&self.best.runtime);
-        let upgrade = acts.iter().any(|act| matches!(act, Act::Upgrade));
-        let writes = self.draft(&runtime, number, timestamp_ms, acts)?;
-        for act in acts {
-            if let Act::Commit { hotkey, spec } = act {
-                self.remember(*hotkey, number, spec);
-            }
-        }
-        self.migrate = upgrade;
+        let upgrade = contents.acts.iter().any(|act| matches!(act, Act::Upgrade));
+        let writes = self.draft(&runtime, timestamp_ms, contents)?;
         let next_runtime = if upgrade { runtime.upgraded()? } else { Arc::clone(&runtime) };
-        let call = runtime.call_index("Timestamp", "set")?;
-        self.append(number, timestamp_ms, writes, timestamp_inherent(call, timestamp_ms), next_runtime, upgrade);
+        let inherent = timestamp_inherent(runtime.call_index("Timestamp", "set")?, timestamp_ms);
+        let submitted = contents.extrinsics.iter().map(|signed| signed.bytes.clone());
+        let extrinsics: Vec<_> = std::iter::once(inherent).chain(submitted).collect();
+        let header = Header {
+            parent: self.best.hash,
+            number: self.best.number() + 1,
+            state_root: state_root(&self.best.header.state_root, &writes),
+            extrinsics_root: blake2_256(&extrinsics.encode()),
+            logs: digest(timestamp_ms, upgrade),
+        };
+        self.append(header, timestamp_ms, extrinsics, writes, next_runtime);
         Ok(())
     }
 
-    fn draft(&self, runtime: &Runtime, number: u32, timestamp_ms: u64, acts: &[Act]) -> Result<Writes, MetadataError> {
+    fn draft(&self, runtime: &Runtime, timestamp_ms: u64, contents: Contents<'_>) -> Result<Writes, MetadataError> {
+        let number = self.best.number() + 1;
         let mut draft = Draft::new(runtime, &self.store, number);
         draft.put("System", "Number", &[], number.encode())?;
         draft.put("System", "ParentHash", &[], self.best.hash.to_vec())?;
         draft.put("Timestamp", "Now", &[], timestamp_ms.encode())?;
-        if self.migrate {
-            self.migrate(&mut draft, runtime)?;
+        draft.advance_epoch()?;
+        if self.is_new_runtime() {
+            self.migrate(&mut draft)?;
         }
+        draft.begin_extrinsic(0);
         draft.inherent_succeeded();
-        for act in acts {
+        for (index, signed) in (1..).zip(contents.extrinsics) {
+            dispatch::apply(&mut draft, index, signed)?;
+        }
+        draft.end_extrinsics();
+        for act in contents.acts {
             match act {
                 Act::Commit { hotkey, spec } => draft.commit(hotkey, spec)?,
                 Act::Register { uid, hotkey } => draft.register(*uid, hotkey)?,
@@ -190,48 +222,49 @@ impl Chain {
         draft.finish()
     }
 
+    /// What would become of an extrinsic in a block on top of a state: nothing bad, or an error of a pallet.
+    pub fn try_out(&self, state: StateAt<'_>, signed: &Signed) -> Result<Option<[u8; 2]>, MetadataError> {
+        let mut draft = Draft::new(state.runtime(), &self.store, state.block.number() + 1);
+        dispatch::apply(&mut draft, 1, signed)
+    }
+
+    /// Whether the best block set new code, which the next one is the first to run.
+    fn is_new_runtime(&self) -> bool {
+        let before = self.block(self.best.number().saturating_sub(1));
+        before.is_some_and(|before| !Arc::ptr_eq(&before.runtime, &self.best.runtime))
+    }
+
     /// The new runtime's first act: commitments whose variants have moved are written anew. As on a real chain the block
     /// before, which carries the new code, was still written by the old runtime.
-    fn migrate(&self, draft: &mut Draft<'_>, runtime: &Runtime) -> Result<(), MetadataError> {
-        let netuid = super::population::NETUID.encode();
-        for (hotkey, (block, spec)) in &self.odd {
-            let value = spec.encode(runtime, *block)?;
-            draft.put("Commitments", "CommitmentOf", &[&netuid, hotkey.as_bytes()], value)?;
+    fn migrate(&self, draft: &mut Draft<'_>) -> Result<(), MetadataError> {
+        let old = self.block(self.best.number().saturating_sub(1)).map_or(&self.best.runtime, |before| &before.runtime);
+        let prefix = old.entry("Commitments", "CommitmentOf")?.key(&[&super::population::NETUID.encode()]);
+        for (key, value) in self.under(&prefix) {
+            // What no runtime could have written stays as it is.
+            let Some((block, spec)) = CommitmentSpec::decode(old, value) else { continue };
+            if spec.is_odd() {
+                draft.write(key.to_vec(), Some(spec.encode(draft.runtime(), block)?));
+            }
         }
         Ok(())
     }
 
-    fn remember(&mut self, hotkey: Hotkey, number: u32, spec: &CommitmentSpec) {
-        if spec.is_odd() {
-            self.odd.insert(hotkey, (number, spec.clone()));
-        } else {
-            self.odd.remove(&hotkey);
-        }
-    }
-
     fn append(
         &mut self,
-        number: u32,
+        header: Header,
         timestamp_ms: u64,
+        extrinsics: Vec<Vec<u8>>,
         writes: Writes,
-        inherent: Vec<u8>,
         runtime: Arc<Runtime>,
-        upgrade: bool,
     ) {
-        let header = Header {
-            parent: self.best.hash,
-            number,
-            state_root: state_root(&self.best.header.state_root, &writes),
-            extrinsics_root: blake2_256(&inherent),
-            logs: digest(timestamp_ms, upgrade),
-        };
+        let number = header.number;
         let oldest = number.saturating_sub(KEPT_STATES);
         let changed = writes.iter().map(|(key, _)| Arc::clone(key)).collect();
         for (key, value) in writes {
             self.store.put(number, oldest, key, value);
         }
         let hash = header.hash();
-        let block = Arc::new(Block { header, hash, extrinsics: vec![inherent], changed, timestamp_ms, runtime });
+        let block = Arc::new(Block { header, hash, extrinsics, changed, timestamp_ms, runtime });
         self.by_hash.insert(hash, number);
         self.blocks.push_back(Arc::clone(&block));
         self.best = block;
@@ -250,13 +283,13 @@ impl Chain {
     }
 }
 
-/// State before the first block: writes with the block since which they hold, and the odd commitments among them.
+/// What there is before the first block.
 #[derive(Debug, Default)]
 pub struct Base {
-    /// Writes; a block older than the history means "always".
+    /// Writes with the block since which they hold; a block older than the history means "always".
     pub writes: Vec<(u32, Key, Value)>,
-    /// Commitments whose encoding an upgrade may change.
-    pub odd: BTreeMap<Hotkey, (u32, CommitmentSpec)>,
+    /// Where the commitments of somebody who is not on the subnet end.
+    pub unregistered: Unregistered,
 }
 
 fn genesis(runtime: &Arc<Runtime>) -> Block {

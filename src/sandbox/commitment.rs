@@ -1,7 +1,7 @@
 //! What a commitment on the practice chain holds, and how the runtime encodes it. Everything that the real chain can
 //! hold can be made here, and some things that only a broken node would serve.
 
-use parity_scale_codec::{Compact, Encode};
+use parity_scale_codec::{Compact, Decode, Encode, Error};
 
 use super::metadata::{MetadataError, Runtime};
 
@@ -57,6 +57,12 @@ pub enum HashKind {
 }
 
 impl HashKind {
+    const ALL: [Self; 4] = [Self::BlakeTwo256, Self::Sha256, Self::Keccak256, Self::ShaThree256];
+
+    fn named(variant: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.variant() == variant)
+    }
+
     const fn variant(self) -> &'static str {
         match self {
             Self::BlakeTwo256 => "BlakeTwo256",
@@ -78,7 +84,8 @@ impl Field {
         }
     }
 
-    fn encode(&self, runtime: &Runtime, out: &mut Vec<u8>) -> Result<(), MetadataError> {
+    /// Appends it as the runtime encodes it.
+    pub(super) fn encode(&self, runtime: &Runtime, out: &mut Vec<u8>) -> Result<(), MetadataError> {
         match self {
             Self::None => out.push(runtime.data_variant("None")?),
             Self::Raw(bytes) => {
@@ -108,6 +115,34 @@ impl Field {
             }
         }
         Ok(())
+    }
+
+    /// Reads a list of fields, by the names that the runtime gives to their first bytes.
+    pub(super) fn decode_all(runtime: &Runtime, input: &mut &[u8]) -> Result<Vec<Self>, Error> {
+        let count = Compact::<u32>::decode(input)?.0;
+        // Every field has a byte at least, so a count that lies ends with the input.
+        (0..count).map(|_| Self::decode(runtime, input)).collect()
+    }
+
+    fn decode(runtime: &Runtime, input: &mut &[u8]) -> Result<Self, Error> {
+        let index = u8::decode(input)?;
+        let variant = runtime.data_variant_name(index).ok_or("Could not decode `Data`, variant doesn't exist")?;
+        Ok(match variant {
+            "None" => Self::None,
+            "BigRaw" => Self::BigRaw(Vec::decode(input)?),
+            "TimelockEncrypted" => Self::Timelock { encrypted: Vec::decode(input)?, round: u64::decode(input)? },
+            "ResetBondsFlag" => Self::ResetBondsFlag,
+            "TimelockRevealFailed" => Self::TimelockRevealFailed { round: u64::decode(input)? },
+            _ => match (HashKind::named(variant), variant.strip_prefix("Raw").and_then(|length| length.parse().ok())) {
+                (Some(kind), _) => Self::Hash(kind, <[u8; 32]>::decode(input)?),
+                (None, Some(length)) => {
+                    let (bytes, rest) = input.split_at_checked(length).ok_or("Not enough data to fill buffer")?;
+                    *input = rest;
+                    Self::Raw(bytes.to_vec())
+                }
+                (None, None) => return Err("Could not decode `Data`, variant is not known".into()),
+            },
+        })
     }
 }
 
@@ -140,6 +175,13 @@ impl CommitmentSpec {
         matches!(self, Self::Fields(fields) if fields.iter().any(|field| !matches!(field, Field::Raw(_))))
     }
 
+    /// Reads a stored value, and the block at which it was set; `None` for one that the runtime could not have written.
+    pub(super) fn decode(runtime: &Runtime, mut stored: &[u8]) -> Option<(u32, Self)> {
+        let (_, block) = <(u64, u32)>::decode(&mut stored).ok()?;
+        let fields = Field::decode_all(runtime, &mut stored).ok()?;
+        stored.is_empty().then_some((block, Self::Fields(fields)))
+    }
+
     /// The stored value: `Registration { deposit: 0, block, info: { fields } }`.
     pub fn encode(&self, runtime: &Runtime, block: u32) -> Result<Vec<u8>, MetadataError> {
         match self {
@@ -164,6 +206,26 @@ mod tests {
         let bytes = CommitmentSpec::raw([b'a'; 128]).encode(&runtime, 1_234_567).unwrap();
         assert_eq!(bytes.len(), 142);
         assert_eq!(hex::encode(&bytes[..14]), "000000000000000087d612000481");
+    }
+
+    #[test]
+    fn what_is_stored_is_read_back_field_by_field() {
+        let runtime = Runtime::finney().unwrap();
+        let hashes = HashKind::ALL.map(|kind| Field::Hash(kind, [7; 32]));
+        let others = [
+            Field::None,
+            Field::Raw(Vec::new()),
+            Field::Raw(vec![1; 128]),
+            Field::BigRaw(vec![2; 512]),
+            Field::Timelock { encrypted: vec![3; 9], round: 4 },
+            Field::ResetBondsFlag,
+        ];
+        for fields in hashes.into_iter().chain(others).map(|field| vec![field]).chain([Vec::new()]) {
+            let spec = CommitmentSpec::Fields(fields);
+            let stored = spec.encode(&runtime, 5).unwrap();
+            assert_eq!(CommitmentSpec::decode(&runtime, &stored), Some((5, spec)));
+            assert_eq!(CommitmentSpec::decode(&runtime, &[&stored[..], &[0]].concat()), None);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use parity_scale_codec::{Decode, Encode};
 use scale_value::{Composite, Value as ScaleValue, ValueDef, Variant};
 
 use super::commitment::CommitmentSpec;
+use super::extrinsic::Account;
 use super::metadata::{MetadataError, Runtime};
 use super::population::NETUID;
 use super::state::{Key, Store, Value};
@@ -32,6 +33,10 @@ pub enum Act {
     Upgrade,
 }
 
+/// What an extrinsic weighs here, in picoseconds of the runtime's reference machine. The real weights are not in the
+/// metadata.
+pub const PRACTICE_WEIGHT: u64 = 100_000_000;
+
 /// A block in the making.
 pub struct Draft<'a> {
     runtime: &'a Runtime,
@@ -40,6 +45,8 @@ pub struct Draft<'a> {
     number: u32,
     writes: BTreeMap<Key, Option<Value>>,
     events: Vec<ScaleValue>,
+    /// The extrinsic that is being applied; none at the block's end.
+    extrinsic: Option<u32>,
 }
 
 /// A finished draft: writes in key order.
@@ -48,7 +55,7 @@ pub type Writes = Vec<(Key, Option<Value>)>;
 impl<'a> Draft<'a> {
     /// A block on top of the state at `number - 1`.
     pub fn new(runtime: &'a Runtime, store: &'a Store, number: u32) -> Self {
-        Self { runtime, store, number, writes: BTreeMap::new(), events: Vec::new() }
+        Self { runtime, store, number, writes: BTreeMap::new(), events: Vec::new(), extrinsic: None }
     }
 
     /// Writes a SCALE-encoded value under its key parts.
@@ -63,12 +70,63 @@ impl<'a> Draft<'a> {
         self.writes.insert(key.into(), value.map(Into::into));
     }
 
-    fn get<T: Decode>(&self, key: &[u8]) -> Option<T> {
-        let value = match self.writes.get(key) {
+    fn value(&self, key: &[u8]) -> Option<&Value> {
+        match self.writes.get(key) {
             Some(written) => written.as_ref(),
             None => self.store.get(key, self.number - 1),
-        };
-        T::decode(&mut value?.as_ref()).ok()
+        }
+    }
+
+    fn get<T: Decode>(&self, key: &[u8]) -> Option<T> {
+        T::decode(&mut self.value(key)?.as_ref()).ok()
+    }
+
+    /// The runtime that executes the block.
+    pub const fn runtime(&self) -> &'a Runtime {
+        self.runtime
+    }
+
+    /// Whatever happens from now on belongs to this extrinsic.
+    pub const fn begin_extrinsic(&mut self, index: u32) {
+        self.extrinsic = Some(index);
+    }
+
+    /// Whatever happens from now on belongs to the block's end.
+    pub const fn end_extrinsics(&mut self) {
+        self.extrinsic = None;
+    }
+
+    /// Counts an extrinsic of an account, which has an entry from then on.
+    pub fn use_nonce(&mut self, account: &Account) -> Result<(), MetadataError> {
+        let entry = self.runtime.entry("System", "Account")?;
+        let key = entry.key(&[account]);
+        let mut info = self.value(&key).map_or_else(|| entry.default.to_vec(), |value| value.to_vec());
+        let nonce = u32::decode(&mut info.as_slice()).unwrap_or_default().saturating_add(1).encode();
+        // The nonce is the first field.
+        info.splice(..nonce.len(), nonce);
+        self.write(key, Some(info));
+        Ok(())
+    }
+
+    /// Whether a hotkey has a uid on a subnet.
+    pub fn is_registered(&self, netuid: u16, hotkey: &Account) -> Result<bool, MetadataError> {
+        let uids = self.runtime.entry("SubtensorModule", "Uids")?;
+        Ok(self.value(&uids.key(&[&netuid.encode(), hotkey])).is_some())
+    }
+
+    /// Bytes that a hotkey may commit per epoch.
+    pub fn max_space(&self) -> Result<u64, MetadataError> {
+        let entry = self.runtime.entry("Commitments", "MaxSpace")?;
+        let stored = self.get::<u32>(&entry.key(&[]));
+        Ok(stored.or_else(|| u32::decode(&mut &entry.default[..]).ok()).unwrap_or_default().into())
+    }
+
+    /// `UsedSpaceOf` of a hotkey after a commitment: the current epoch, and the bytes used in it.
+    pub fn space_after(&self, hotkey: &Hotkey, spec: &CommitmentSpec) -> Result<(u64, u64), MetadataError> {
+        let key = self.runtime.entry("Commitments", "UsedSpaceOf")?.key(&[&NETUID.encode(), hotkey.as_bytes()]);
+        let epoch = self.epoch()?;
+        let used = self.get::<(u64, u64)>(&key).filter(|(last, _)| *last == epoch).map_or(0, |(_, used)| used);
+        Ok((epoch, used.saturating_add(spec.charged())))
     }
 
     /// Sets a commitment with everything the pallet writes beside it.
@@ -77,15 +135,19 @@ impl<'a> Draft<'a> {
         let parts: [&[u8]; 2] = [&netuid, hotkey.as_bytes()];
         self.put("Commitments", "CommitmentOf", &parts, spec.encode(self.runtime, self.number)?)?;
         self.put("Commitments", "LastCommitment", &parts, self.number.encode())?;
-        let epoch = self.epoch()?;
-        let key = self.runtime.entry("Commitments", "UsedSpaceOf")?.key(&parts);
-        let used = match self.get::<(u64, u64)>(&key) {
-            Some((last, used)) if last == epoch => used,
-            _ => 0,
-        };
-        self.write(key, Some((epoch, used + spec.charged()).encode()));
+        let space = self.space_after(hotkey, spec)?;
+        self.put("Commitments", "UsedSpaceOf", &parts, space.encode())?;
         let who = ScaleValue::from_bytes(hotkey.as_bytes());
         self.event("Commitments", "Commitment", vec![("netuid", ScaleValue::u128(NETUID.into())), ("who", who)]);
+        Ok(())
+    }
+
+    /// Moves the epoch index along, where the runtime keeps one.
+    pub fn advance_epoch(&mut self) -> Result<(), MetadataError> {
+        if self.runtime.entry("SubtensorModule", "SubnetEpochIndex").is_ok() {
+            let epoch = self.epoch_by_block()?;
+            self.put("SubtensorModule", "SubnetEpochIndex", &[&NETUID.encode()], epoch.encode())?;
+        }
         Ok(())
     }
 
@@ -95,6 +157,11 @@ impl<'a> Draft<'a> {
         if let Ok(entry) = self.runtime.entry("SubtensorModule", "SubnetEpochIndex") {
             return Ok(self.get(&entry.key(&[&netuid])).unwrap_or(0));
         }
+        self.epoch_by_block()
+    }
+
+    fn epoch_by_block(&self) -> Result<u64, MetadataError> {
+        let netuid = NETUID.encode();
         let tempo = self.get::<u16>(&self.runtime.entry("SubtensorModule", "Tempo")?.key(&[&netuid])).unwrap_or(360);
         Ok((u64::from(self.number) + u64::from(NETUID) + 1) / (u64::from(tempo) + 1))
     }
@@ -117,28 +184,36 @@ impl<'a> Draft<'a> {
         }
         let fields = [NETUID, uid].map(|id| ScaleValue::u128(id.into())).into_iter();
         let fields = fields.chain([ScaleValue::from_bytes(hotkey.as_bytes())]).collect();
-        self.record("Finalization", "SubtensorModule", "NeuronRegistered", Composite::Unnamed(fields));
+        self.record("SubtensorModule", "NeuronRegistered", Composite::Unnamed(fields));
         Ok(())
     }
 
-    /// Adds an event with named fields. The sandbox's acts have no extrinsic of their own yet, so their events belong to
-    /// the block's end.
+    /// Adds an event with named fields. What acts do belongs to no extrinsic, so their events are those of the block's end.
     fn event(&mut self, pallet: &str, name: &str, fields: Vec<(&str, ScaleValue)>) {
         let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        self.record("Finalization", pallet, name, Composite::Named(fields));
+        self.record(pallet, name, Composite::Named(fields));
     }
 
     /// The success of the timestamp inherent, which every block has.
     pub fn inherent_succeeded(&mut self) {
-        let weight =
-            ScaleValue::named_composite([("ref_time", ScaleValue::u128(0)), ("proof_size", ScaleValue::u128(0))]);
-        let info = ScaleValue::named_composite([
-            ("weight", weight),
-            ("class", ScaleValue::unnamed_variant("Mandatory", [])),
-            ("pays_fee", ScaleValue::unnamed_variant("Yes", [])),
+        self.event("System", "ExtrinsicSuccess", vec![("dispatch_info", dispatch_info(0, "Mandatory", "Yes"))]);
+    }
+
+    /// The success of the extrinsic at hand; nothing on the practice chain costs anything.
+    pub fn extrinsic_succeeded(&mut self) {
+        let info = dispatch_info(PRACTICE_WEIGHT, "Normal", "No");
+        self.event("System", "ExtrinsicSuccess", vec![("dispatch_info", info)]);
+    }
+
+    /// The failure of the extrinsic at hand, by the index of a pallet and of its error.
+    pub fn extrinsic_failed(&mut self, [pallet, error]: [u8; 2]) {
+        let module = ScaleValue::named_composite([
+            ("index", ScaleValue::u128(pallet.into())),
+            ("error", ScaleValue::from_bytes([error, 0, 0, 0])),
         ]);
-        let fields = Composite::Named(vec![("dispatch_info".to_owned(), info)]);
-        self.record("ApplyExtrinsic", "System", "ExtrinsicSuccess", fields);
+        let error = ScaleValue::unnamed_variant("Module", [module]);
+        let info = dispatch_info(PRACTICE_WEIGHT, "Normal", "No");
+        self.event("System", "ExtrinsicFailed", vec![("dispatch_error", error), ("dispatch_info", info)]);
     }
 
     /// The event that tells of new code.
@@ -146,10 +221,10 @@ impl<'a> Draft<'a> {
         self.event("System", "CodeUpdated", Vec::new());
     }
 
-    fn record(&mut self, phase: &str, pallet: &str, name: &str, fields: Composite<()>) {
-        let phase = match phase {
-            "ApplyExtrinsic" => ScaleValue::unnamed_variant(phase, [ScaleValue::u128(0)]),
-            _ => ScaleValue::unnamed_variant(phase, []),
+    fn record(&mut self, pallet: &str, name: &str, fields: Composite<()>) {
+        let phase = match self.extrinsic {
+            Some(index) => ScaleValue::unnamed_variant("ApplyExtrinsic", [ScaleValue::u128(index.into())]),
+            None => ScaleValue::unnamed_variant("Finalization", []),
         };
         let event =
             ScaleValue { value: ValueDef::Variant(Variant { name: name.to_owned(), values: fields }), context: () };
@@ -173,4 +248,14 @@ impl<'a> Draft<'a> {
         self.put("System", "EventCount", &[], count.encode())?;
         Ok(self.writes.into_iter().collect())
     }
+}
+
+/// What an extrinsic weighs, its class, and whether it costs anything.
+fn dispatch_info(ref_time: u64, class: &str, pays_fee: &str) -> ScaleValue {
+    let weight = [("ref_time", ScaleValue::u128(ref_time.into())), ("proof_size", ScaleValue::u128(0))];
+    ScaleValue::named_composite([
+        ("weight", ScaleValue::named_composite(weight)),
+        ("class", ScaleValue::unnamed_variant(class, [])),
+        ("pays_fee", ScaleValue::unnamed_variant(pays_fee, [])),
+    ])
 }

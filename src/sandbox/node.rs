@@ -1,18 +1,21 @@
 //! The node: the chain, what is to happen in its next block, and who is told about it.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use parity_scale_codec::Encode;
 use tokio::sync::watch;
 
-use super::block::Block;
-use super::chain::{BLOCK_MS, Chain};
+use super::block::{Block, Hash};
+use super::chain::{BLOCK_MS, Chain, Contents};
 use super::draft::Act;
+use super::extrinsic::Account;
 use super::faults::FaultBoard;
 use super::metadata::MetadataError;
 use super::meter::Meter;
+use super::pool::{Pool, Rejection, Watch};
 use super::population::NETUID;
+use super::validity::Holder;
 use crate::domain::hotkey::Hotkey;
 
 /// How chain time advances.
@@ -45,6 +48,8 @@ pub struct Node {
     chain: RwLock<Chain>,
     clock: Clock,
     pending: Mutex<Vec<Act>>,
+    /// Locked after the chain, never before it.
+    pool: Mutex<Pool>,
     heads: watch::Sender<Heads>,
     /// What is wrong on purpose.
     pub faults: FaultBoard,
@@ -56,7 +61,15 @@ impl Node {
     /// A node over a chain.
     pub fn new(chain: Chain, clock: Clock, faults: FaultBoard) -> Self {
         let heads = watch::Sender::new(Heads::of(&chain));
-        Self { chain: RwLock::new(chain), clock, pending: Mutex::default(), heads, faults, meter: Arc::default() }
+        Self {
+            chain: RwLock::new(chain),
+            clock,
+            pending: Mutex::default(),
+            pool: Mutex::default(),
+            heads,
+            faults,
+            meter: Arc::default(),
+        }
     }
 
     /// The chain, to read from.
@@ -81,12 +94,40 @@ impl Node {
         }
         let acts = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
         let mut chain = self.chain.write().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool();
+        let extrinsics = pool.pick(&chain);
         let timestamp = self.timestamp_after(chain.best());
-        chain.produce(timestamp, &acts)?;
+        chain.produce(timestamp, Contents { extrinsics: &extrinsics, acts: &acts })?;
         let (heads, best) = (Heads::of(&chain), Arc::clone(chain.best()));
+        pool.included(&chain, &best, &extrinsics);
+        pool.finalize(&chain);
+        pool.settle(&chain);
+        drop(pool);
         drop(chain);
         self.heads.send_replace(heads);
         Ok(best)
+    }
+
+    /// The pool, for as long as the guard lives; the chain must not be locked after it.
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an extrinsic into the pool.
+    pub fn submit(&self, bytes: &[u8], watch: Watch) -> Result<Hash, Rejection> {
+        let chain = self.chain();
+        self.pool().submit(&chain, bytes, watch)
+    }
+
+    /// The nonce that an account's next extrinsic must have, with what is ready in the pool counted in.
+    pub fn next_index(&self, account: &Account) -> u32 {
+        let chain = self.chain();
+        self.pool().next_index(account, Holder::of(chain.top(), account).nonce)
+    }
+
+    /// What is ready in the pool, with its length.
+    pub fn pending_extrinsics(&self) -> Vec<Vec<u8>> {
+        self.pool().pending()
     }
 
     /// Every commitment of subnet 81 at the best block: hotkey and stored value.

@@ -1,6 +1,7 @@
 //! The practice runtime: finney's metadata (spec 365) as the node serves it, and what the sandbox needs to know from it
 //! to write storage that every client reads back: keys, hashers, variant indices, constants.
 
+mod extrinsic;
 mod older;
 mod upgrade;
 
@@ -165,7 +166,7 @@ impl Runtime {
             StorageEntryType::Plain(value) => (&[], value.id),
             StorageEntryType::Map { hashers, value, .. } => (hashers, value.id),
         };
-        Ok(Entry { prefix: storage_prefix(&storage.prefix, name), hashers, value_type })
+        Ok(Entry { prefix: storage_prefix(&storage.prefix, name), hashers, value_type, default: &meta.default })
     }
 
     /// First byte of a `Data` variant of the Commitments pallet, by name (`Raw128`, `BigRaw`, …).
@@ -198,6 +199,8 @@ pub struct Entry<'a> {
     hashers: &'a [StorageHasher],
     /// Type of the value in the registry.
     pub value_type: u32,
+    /// What a key without a value stands for, encoded.
+    pub default: &'a [u8],
 }
 
 impl Entry<'_> {

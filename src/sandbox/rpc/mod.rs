@@ -1,6 +1,8 @@
 //! The JSON-RPC methods of the node, with the names, aliases, parameters and answers of a Substrate node.
 
+mod author;
 mod chain;
+mod runtime;
 mod state;
 mod subscriptions;
 mod system;
@@ -15,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::block::Hash;
-use super::chain::StateError;
+use super::chain::{StateAt, StateError};
 use super::metadata::prefixed_hex;
 use super::node::Node;
 
@@ -48,7 +50,9 @@ pub fn config() -> ServerConfig {
 /// Every method, `rpc_methods` included.
 pub fn methods(node: Arc<Node>) -> Result<Methods, jsonrpsee::server::RegisterMethodError> {
     let mut module = RpcModule::from_arc(node);
+    author::register(&mut module)?;
     chain::register(&mut module)?;
+    runtime::register(&mut module)?;
     state::register(&mut module)?;
     system::register(&mut module)?;
     subscriptions::register(&mut module)?;
@@ -76,6 +80,12 @@ impl From<StateError> for ErrorObjectOwned {
     fn from(error: StateError) -> Self {
         client_error(&error.to_string())
     }
+}
+
+/// Answers from the state at a block.
+fn in_state<T>(node: &Node, at: Option<HashHex>, answer: impl FnOnce(StateAt<'_>) -> Answer<T>) -> Answer<T> {
+    let chain = node.chain();
+    answer(chain.state(at.map(|hash| hash.0).as_ref())?)
 }
 
 /// An error of the client beneath a `state_*` method.

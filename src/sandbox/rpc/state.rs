@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::RegisterMethodError;
 use jsonrpsee::types::{ErrorObjectOwned, Params};
-use parity_scale_codec::{Decode, Encode};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use sp_crypto_hashing::blake2_256;
 
-use super::{Answer, Bytes, HashHex, client_error, optional};
+use super::{Answer, Bytes, HashHex, in_state, optional, runtime};
 use crate::sandbox::chain::StateAt;
-use crate::sandbox::metadata::{METADATA_VERSIONS, Runtime, RuntimeVersion, prefixed_hex};
+use crate::sandbox::metadata::{RuntimeVersion, prefixed_hex};
 use crate::sandbox::node::Node;
 
 /// Keys that one `state_getKeysPaged` may ask for, as on real nodes.
@@ -64,12 +63,6 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
     module.register_blocking_method("state_call", |params, node, _| call(&params, &node))?;
     module.register_alias("state_callAt", "state_call")?;
     Ok(())
-}
-
-/// Answers from the state at a block.
-fn in_state<T>(node: &Node, at: Option<HashHex>, answer: impl FnOnce(StateAt<'_>) -> Answer<T>) -> Answer<T> {
-    let chain = node.chain();
-    answer(chain.state(at.map(|hash| hash.0).as_ref())?)
 }
 
 fn storage_at(params: &Params<'_>, node: &Node, render: Render) -> Answer<Json> {
@@ -152,32 +145,5 @@ fn call(params: &Params<'_>, node: &Node) -> Answer<String> {
     let method: String = sequence.next()?;
     let input: Bytes = sequence.next()?;
     let at = optional(&mut sequence)?;
-    in_state(node, at, |state| runtime_call(&method, &input.0, state))
-}
-
-fn runtime_call(method: &str, mut input: &[u8], state: StateAt<'_>) -> Answer<String> {
-    let runtime = state.runtime();
-    match method {
-        "Core_version" => Ok(prefixed_hex(&runtime.version().encode())),
-        "Metadata_metadata" => Ok(prefixed_hex(&runtime.encoded(14).unwrap_or_default().to_vec().encode())),
-        "Metadata_metadata_versions" => Ok(prefixed_hex(&METADATA_VERSIONS.to_vec().encode())),
-        "Metadata_metadata_at_version" => Ok(metadata_at(runtime, decoded(&mut input)?)),
-        "AccountNonceApi_account_nonce" => Ok(prefixed_hex(&account_nonce(state, &decoded(&mut input)?).encode())),
-        other => Err(client_error(&format!("Execution failed: Other: Exported method {other} is not found"))),
-    }
-}
-
-fn metadata_at(runtime: &Runtime, version: u32) -> String {
-    runtime.opaque_hex(version).map_or_else(|| prefixed_hex(&None::<Vec<u8>>.encode()), |hex| hex.to_string())
-}
-
-fn decoded<T: Decode>(input: &mut &[u8]) -> Answer<T> {
-    T::decode(input).map_err(|e| client_error(&format!("Execution failed: Bad input data provided: {e}")))
-}
-
-/// Transactions that an account has had included: the first field of its `System.Account`.
-pub(super) fn account_nonce(state: StateAt<'_>, account: &[u8; 32]) -> u32 {
-    let entry = state.runtime().entry("System", "Account").ok();
-    let value = entry.and_then(|entry| state.get(&entry.key(&[account])));
-    value.and_then(|value| u32::decode(&mut value.as_ref()).ok()).unwrap_or(0)
+    runtime::call(node, &method, &input.0, at)
 }

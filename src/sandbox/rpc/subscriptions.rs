@@ -63,7 +63,8 @@ fn register_heads(module: &mut Module) -> Result<(), RegisterMethodError> {
     Ok(())
 }
 
-async fn send(sink: &SubscriptionSink, item: &impl Serialize) -> SubscriptionResult {
+/// Notifies a subscriber.
+pub(super) async fn send(sink: &SubscriptionSink, item: &impl Serialize) -> SubscriptionResult {
     Ok(sink.send(to_raw_value(item)?).await?)
 }
 

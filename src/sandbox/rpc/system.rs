@@ -5,7 +5,7 @@ use jsonrpsee::server::RegisterMethodError;
 use jsonrpsee::types::{ErrorObjectOwned, Params};
 use serde_json::json;
 
-use super::{Answer, state::account_nonce};
+use super::Answer;
 use crate::domain::hotkey::Hotkey;
 use crate::sandbox::node::Node;
 
@@ -19,7 +19,7 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
     module.register_method("system_chainType", |_, _, _| "Development")?;
     module.register_method(
         "system_health",
-        |_, _, _| json!({ "peers": 0, "isSyncing": false, "shouldHavePeers": false }),
+        |_, _, _| json!({ "peers": 1, "isSyncing": false, "shouldHavePeers": false }),
     )?;
     module.register_method(
         "system_properties",
@@ -40,6 +40,5 @@ fn next_index(params: &Params<'_>, node: &Node) -> Answer<u32> {
     let account: Hotkey = address
         .parse()
         .map_err(|error| ErrorObjectOwned::owned(-32_602, "Invalid params", Some(format!("{error}"))))?;
-    let chain = node.chain();
-    Ok(account_nonce(chain.state(None)?, account.as_bytes()))
+    Ok(node.next_index(account.as_bytes()))
 }

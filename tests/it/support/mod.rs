@@ -1,5 +1,6 @@
 //! Shared plumbing of the tests that run the real binary: a home of its own, a practice node, a terminal.
 
+pub mod encoder;
 pub mod house;
 pub mod node;
 pub mod pty;

@@ -1,0 +1,96 @@
+//! What calls do in a block.
+
+use parity_scale_codec::{Compact, Decode, Encode, Error};
+
+use super::commitment::{CommitmentSpec, Field};
+use super::draft::Draft;
+use super::extrinsic::{Account, Signed};
+use super::metadata::{MetadataError, Runtime};
+use crate::domain::hotkey::Hotkey;
+
+/// Calls of `System` that change nothing anywhere.
+const HARMLESS: [&str; 2] = ["remark", "remark_with_event"];
+
+/// A call, as far as the practice chain knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// `Commitments.set_commitment`.
+    SetCommitment {
+        /// On which subnet.
+        netuid: u16,
+        /// The fields to publish.
+        fields: Vec<Field>,
+    },
+    /// A remark.
+    Harmless,
+    /// Any other.
+    Other,
+}
+
+impl Call {
+    /// Reads a call whose bytes are known to be those of its type.
+    pub fn of(runtime: &Runtime, mut bytes: &[u8]) -> Result<Self, Error> {
+        let index = <[u8; 2]>::decode(&mut bytes)?;
+        if runtime.call_index("Commitments", "set_commitment") == Ok(index) {
+            let netuid = u16::decode(&mut bytes)?;
+            return Ok(Self::SetCommitment { netuid, fields: Field::decode_all(runtime, &mut bytes)? });
+        }
+        let harmless = HARMLESS.iter().any(|name| runtime.call_index("System", name) == Ok(index));
+        Ok(if harmless { Self::Harmless } else { Self::Other })
+    }
+}
+
+/// The bytes of a `set_commitment`.
+#[expect(dead_code, reason = "for usurpers and forks, which come next")]
+pub fn set_commitment(runtime: &Runtime, netuid: u16, fields: &[Field]) -> Result<Vec<u8>, MetadataError> {
+    let mut call = (runtime.call_index("Commitments", "set_commitment")?, netuid).encode();
+    Compact(u32::try_from(fields.len()).unwrap_or(u32::MAX)).encode_to(&mut call);
+    fields.iter().try_for_each(|field| field.encode(runtime, &mut call))?;
+    Ok(call)
+}
+
+/// Why a call failed: a pallet's error by name.
+type Failure = (&'static str, &'static str);
+
+/// Includes a checked extrinsic as the block's extrinsic number `index`. Whatever becomes of the call, the nonce is used.
+/// Returns the index of the pallet and of its error when the call fails.
+pub fn apply(draft: &mut Draft<'_>, index: u32, signed: &Signed) -> Result<Option<[u8; 2]>, MetadataError> {
+    draft.begin_extrinsic(index);
+    draft.use_nonce(&signed.signer)?;
+    let failure = match Call::of(draft.runtime(), &signed.call) {
+        Ok(Call::SetCommitment { netuid, fields }) => commit(draft, netuid, &signed.signer, fields)?,
+        Ok(Call::Harmless) => None,
+        // A real runtime has filters for calls, too: what the practice chain cannot do it does not pretend to do.
+        Ok(Call::Other) | Err(_) => Some(("System", "CallFiltered")),
+    };
+    let failure = failure.map(|(pallet, error)| draft.runtime().error_index(pallet, error)).transpose()?;
+    match failure {
+        None => draft.extrinsic_succeeded(),
+        Some(index) => draft.extrinsic_failed(index),
+    }
+    Ok(failure)
+}
+
+/// `set_commitment`: the pallet's checks in its order, then what it writes.
+fn commit(
+    draft: &mut Draft<'_>,
+    netuid: u16,
+    signer: &Account,
+    fields: Vec<Field>,
+) -> Result<Option<Failure>, MetadataError> {
+    let failed = |error| Ok(Some(("Commitments", error)));
+    if !draft.is_registered(netuid, signer)? {
+        return failed("AccountNotAllowedCommit");
+    }
+    let most: u32 = draft.runtime().constant("Commitments", "MaxFields")?;
+    if fields.len() as u64 > u64::from(most) {
+        return failed("TooManyFieldsInCommitmentInfo");
+    }
+    let hotkey = Hotkey::from_bytes(*signer);
+    let spec = CommitmentSpec::Fields(fields);
+    if draft.space_after(&hotkey, &spec)?.1 > draft.max_space()? {
+        return failed("SpaceLimitExceeded");
+    }
+    draft.commit(&hotkey, &spec)?;
+    Ok(None)
+}
