@@ -14,6 +14,7 @@ use crate::cli::{commit_words as words, password, report};
 use crate::config::Flags;
 use crate::domain::commit::{Ended, Plan, Progress, Verdict};
 use crate::domain::environment::Environment;
+use crate::domain::findings::Finding;
 use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, verdict_rule, wait_until_registered};
 use crate::ops::context::Context;
 use crate::wallet::{Signer, WalletError};
@@ -103,7 +104,12 @@ async fn run(
         let message = crate::logs::redacted(&error.to_string());
         fail(output, &message, Exit::Usage)
     };
-    let password = password::password(own, flags, environment).await.map_err(locked)?;
+    let tell = |odd: Finding| {
+        if !output.is_json() {
+            output.remark(report::finding(&odd).trim_end());
+        }
+    };
+    let password = password::password(own, flags, environment, tell).await.map_err(locked)?;
     if password.is_some() && !output.is_json() {
         output.remark("… opening the key file: about three seconds");
     }

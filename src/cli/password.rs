@@ -10,14 +10,16 @@ use zeroize::Zeroizing;
 
 use crate::config::Flags;
 use crate::domain::environment::Environment;
+use crate::domain::findings::Finding;
 use crate::domain::secret::SecretKey;
 use crate::wallet::{Lock, OwnHotkey, WalletError, password};
 
-/// The password, `None` where the key file needs none.
+/// The password, `None` where the key file needs none. What is odd about its file is told.
 pub async fn password(
     own: &OwnHotkey,
     flags: &Flags,
     environment: &Environment,
+    tell: impl FnOnce(Finding),
 ) -> Result<Option<SecretKey>, WalletError> {
     let Some(key_file) = own.key_file.as_deref().filter(|_| own.lock == Some(Lock::Nacl)) else { return Ok(None) };
     if let Some(file) = &flags.password_file {
@@ -25,20 +27,22 @@ pub async fn password(
             read(|| password::from_reader(io::stdin().lock())).await.map(Some)
         } else {
             let file = file.clone();
-            read(move || password::from_file(&file)).await.map(Some)
+            let (password, odd) = read(move || password::from_file(&file)).await?;
+            odd.map(tell);
+            Ok(Some(password))
         };
     }
     match password::from_environment(environment, key_file) {
         Some(found) => found.map(Some),
         None if io::stdin().is_terminal() => prompt(key_file).await.map(Some),
-        None => Err(WalletError::NeedsPassword(key_file.to_owned())),
+        None => Err(WalletError::PasswordNeeded(key_file.to_owned())),
     }
 }
 
-async fn read(
-    from: impl FnOnce() -> Result<SecretKey, WalletError> + Send + 'static,
-) -> Result<SecretKey, WalletError> {
-    spawn_blocking(from).await.unwrap_or_else(|error| Err(WalletError::Interrupted(error.to_string())))
+async fn read<T: Send + 'static>(
+    from: impl FnOnce() -> Result<T, WalletError> + Send + 'static,
+) -> Result<T, WalletError> {
+    spawn_blocking(from).await.unwrap_or_else(|error| Err(WalletError::BrokeOff(error.to_string())))
 }
 
 /// Asks on the terminal, without echo. The terminal is given back whatever happens, also when the question is given up.
@@ -46,12 +50,12 @@ async fn prompt(key_file: &Path) -> Result<SecretKey, WalletError> {
     let name = key_file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let silent = Silent::begin();
     let _ = write!(io::stderr(), "Password of hotkey {}: ", crate::domain::untrusted::sanitize(&name, 60));
-    let path = key_file.to_owned();
     let answer = read(move || {
         let mut line = Zeroizing::new(String::new());
-        let read = io::stdin().read_line(&mut line);
-        read.map_err(|error| WalletError::Unreadable { path, error })?;
-        Ok(SecretKey::new(line.trim_end_matches(['\r', '\n'])))
+        let from = "the terminal".to_owned();
+        io::stdin().read_line(&mut line).map_err(|error| WalletError::PasswordUnreadable { from, error })?;
+        // As btcli takes a typed password.
+        if line.trim().is_empty() { Err(WalletError::PasswordEmpty) } else { Ok(SecretKey::new(line.trim())) }
     });
     let answer = answer.await;
     drop(silent);

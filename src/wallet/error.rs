@@ -130,6 +130,11 @@ pub enum WalletError {
         /// Its size.
         bytes: usize,
     },
+    /// The work of opening it broke off: a defect, or the program is ending.
+    #[error(
+        "opening the key file broke off ({0}). Try again; if it stays so, please report it with the lines of the log"
+    )]
+    BrokeOff(String),
     /// The memory that the password's derivation takes is not to be had.
     #[error("not enough memory to unlock {path}: it takes 512 MiB for some seconds. Stop something else or raise the limit (ulimit -v, the container's), then try again", path = .0.display())]
     OutOfMemory(PathBuf),

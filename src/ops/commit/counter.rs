@@ -168,7 +168,7 @@ impl Counter {
         unlock(own, password).await.map_err(|error| {
             let problem = wallet_finding(&error);
             match error {
-                WalletError::WrongPassword(_) | WalletError::NeedsPassword(_) => {
+                WalletError::WrongPassword(_) | WalletError::PasswordNeeded(_) | WalletError::PasswordEmpty => {
                     News::WrongPassword { request, problem }
                 }
                 _ => News::Failed { request, problem },

@@ -44,9 +44,6 @@ pub enum Unprepared {
     /// Which hotkey signs is not configured, or its key file is not there.
     #[error("{0}")]
     Identity(String),
-    /// The key file.
-    #[error(transparent)]
-    Wallet(#[from] WalletError),
     /// A rule said no.
     #[error("{}", .0.finding().what)]
     Refused(Box<Ended>),
@@ -66,7 +63,6 @@ impl Unprepared {
                 "A commitment is signed by the hotkey itself.",
                 "Name the wallet and the hotkey with --wallet and --hotkey (an address alone is only watched).",
             ),
-            Self::Wallet(error) => wallet_finding(error),
             Self::Refused(ended) => ended.finding(),
             Self::Chain(error) => error.finding(),
         }

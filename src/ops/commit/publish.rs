@@ -27,7 +27,7 @@ pub async fn unlock(own: &OwnHotkey, password: Option<SecretKey>) -> Result<Sign
     }
     let own = own.clone();
     let opened = spawn_blocking(move || wallet::unlock(&own, password.as_ref())).await;
-    let signer = opened.unwrap_or_else(|error| Err(WalletError::Interrupted(error.to_string())))?;
+    let signer = opened.unwrap_or_else(|error| Err(WalletError::BrokeOff(error.to_string())))?;
     crate::logs::redact_all(&signer.secrets());
     Ok(signer)
 }
