@@ -57,7 +57,7 @@ fn facts(plan: &Plan) -> Vec<Vec<Cell>> {
 
 /// The whole address by itself: it is what must be compared.
 fn signer(plan: &Plan) -> String {
-    format!("  {}  {}\n", paint(DIM, "signed by"), paint(STRONG, &plan.subject.hotkey.to_string()))
+    format!("  {}  {}\n", paint(DIM, "signed by  "), paint(STRONG, &plan.subject.hotkey.to_string()))
 }
 
 fn label(name: &str) -> Cell {
@@ -75,8 +75,8 @@ fn changed(name: &str, old: Option<String>, new: &str, field: FieldDrift) -> Vec
 fn follows(plan: &Plan) -> String {
     match plan.verdict {
         Verdict::Ready => {
-            "Validators follow within about 10 minutes. Restart GRAIL with the same .env, or its next start puts the old key \
-             back.\n"
+            "Validators follow within about 10 minutes.\n\
+             Restart GRAIL with the same .env, or its next start puts the old key back.\n\n"
                 .to_owned()
         }
         _ => String::new(),
