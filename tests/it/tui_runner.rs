@@ -114,6 +114,9 @@ fn start(saved: Option<SubnetSnapshot>) -> Console {
         saved: saved.map(|snapshot| (Box::new(snapshot), NOW_MS - 7_300_000)),
         feed: feed_end,
         own_news: own_end,
+        desk: Box::new(|_, _| ()),
+        desk_news: mpsc::channel(1).1,
+        known: Vec::new(),
         logs: LogSource {
             after: Box::new(move |seq| lines.lock().unwrap().iter().filter(|line| line.seq > seq).cloned().collect()),
             news,

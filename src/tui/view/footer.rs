@@ -44,7 +44,7 @@ fn width(hint: &Hint) -> usize {
 }
 
 fn hints(state: &State) -> Vec<Hint> {
-    let mode = state.mode.keys();
+    let mode = state.keys();
     let mut hints: Vec<Hint> = SPECS
         .iter()
         .filter(|spec| mode != KeyMode::Normal || spec.views.contains(&state.view))
@@ -67,7 +67,7 @@ fn hints(state: &State) -> Vec<Hint> {
 fn word(state: &State, command: Command) -> Option<&'static str> {
     let listed = !state.list.slots().is_empty();
     let known = state.table.snapshot().is_some();
-    Some(match (state.mode.keys(), command) {
+    Some(match (state.keys(), command) {
         (KeyMode::Normal, Command::Open | Command::Copy) if !listed => return None,
         (KeyMode::Normal, Command::Filter | Command::Sort | Command::Reverse | Command::Orphans | Command::Freeze)
             if !known =>

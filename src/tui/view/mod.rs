@@ -84,6 +84,11 @@ pub fn scroll_limit(state: &State) -> usize {
     lines.saturating_sub(lines_shown(lines, area))
 }
 
+/// How far the dialog of the present mode can be scrolled.
+pub fn dialog_scroll_limit(_: &State) -> usize {
+    0
+}
+
 /// How many of a text's lines are shown at once: when there are more, the last line says so.
 fn lines_shown(lines: usize, area: Rect) -> usize {
     let height = usize::from(area.height);
