@@ -74,11 +74,9 @@ fn changed(name: &str, old: Option<String>, new: &str, field: FieldDrift) -> Vec
 
 fn follows(plan: &Plan) -> String {
     match plan.verdict {
-        Verdict::Ready => {
-            "Validators follow within about 10 minutes.\n\
+        Verdict::Ready => "Validators follow within about 10 minutes.\n\
              Restart GRAIL with the same .env, or its next start puts the old key back.\n\n"
-                .to_owned()
-        }
+            .to_owned(),
         _ => String::new(),
     }
 }
