@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::roster`] |
 //! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed | `chain::feed` |
-//! | [`wallet`] | the public side of Bittensor wallet files: which hotkey is ours | [`wallet`] |
+//! | [`wallet`] | Bittensor wallet files: which hotkey is ours, and the unlocked one that signs | [`wallet::unlock`] |
 //! | [`config`] | flags, GRAIL's `.env`, environment and profiles, each value with its source | [`config`] |
 //! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache | [`state`] |
 //! | [`logs`] | a log file and a ring buffer behind one redacting, sanitising formatter | [`logs`] |

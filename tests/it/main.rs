@@ -47,5 +47,6 @@ mod tui_runner;
 mod tui_safety;
 mod tui_screens;
 mod tui_update;
+mod wallet_password;
 mod wallet_public;
 mod wallet_unlock;
