@@ -38,6 +38,7 @@ mod pty_console;
 mod readme;
 mod sandbox_faults;
 mod sandbox_node;
+mod sandbox_outcomes;
 mod sandbox_pool;
 mod state_files;
 mod state_journal;
