@@ -5,6 +5,7 @@ use tui_input::InputRequest;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::talk::Locked;
 use crate::domain::commit::{Ended, Order};
+use crate::domain::findings::{Finding, Severity};
 use crate::tui::commit::{Choice, Deciding, End, PasswordLine, Run, Session, Step, first_key, forbidden, question};
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
@@ -27,7 +28,7 @@ pub fn asked(state: &mut State) -> Vec<Effect> {
     let barred = barred(state);
     let orders = barred.is_none().then_some(Effect::Desk(Order::Plan(request)));
     if let Some(rule) = barred {
-        let finding = Ended::Refused(rule).finding();
+        let finding = Finding { severity: Severity::Warning, ..Ended::Refused(rule).finding() };
         session.go(Step::Over(Box::new(End { at_ms: state.now_ms, ..End::without("not now", finding) })), state.now_ms);
     }
     state.commits.session = Some(session);
@@ -125,9 +126,9 @@ fn confirmed(state: &mut State) -> Vec<Effect> {
     if !deciding(state).is_some_and(|deciding| deciding.may_say_yes(word.as_deref())) {
         return Vec::new();
     }
-    let now_ms = state.now_ms;
+    let (now_ms, allowed) = (state.now_ms, forbidden(state).is_none());
     match &mut state.commits.session {
-        Some(session) if session.locked == Locked::Password => {
+        Some(session) if allowed && session.locked == Locked::Password => {
             session.go(Step::Password(PasswordLine::default()), now_ms);
             Vec::new()
         }

@@ -16,10 +16,10 @@ const SETTLED: usize = 3;
 pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
     match news {
         News::Planned { request, plan, locked } => planned(state, request, plan, locked),
-        News::Failed { request, problem } => over(state, request, |_| failed(problem)),
+        News::Failed { request, problem } => over(state, request, End::without("no plan", problem)),
         News::WrongPassword { request, problem } => wrong_password(state, request, problem),
         News::Progress { request, progress: Progress::Ended(ended) } | News::Ended { request, ended } => {
-            over(state, request, |session| ended_so(session, &ended));
+            over(state, request, ended_so(&ended));
         }
         News::Progress { request, progress } => went_on(state, request, progress),
         News::Armed { request } => armed(state, request),
@@ -87,14 +87,13 @@ fn disarmed(state: &mut State, why: String) {
     let todo = format!("Press {} to look again, and to arm it once more.", first_key(state, Command::Commit));
     let finding = Finding::new("disarmed", Severity::Warning, "It waits no longer: nothing was published", why, todo);
     if let Some(request) = state.commits.session.as_ref().map(|session| session.request) {
-        over(state, request, |_| End::without("disarmed", finding));
+        over(state, request, End::without("disarmed", finding));
     }
 }
 
-fn over(state: &mut State, request: Request, end: impl FnOnce(&Session) -> End) {
+fn over(state: &mut State, request: Request, mut end: End) {
     let now_ms = state.now_ms;
     if let Some(session) = concerned(state, request).filter(|session| !matches!(session.step, Step::Over(_))) {
-        let mut end = end(session);
         end.at_ms = now_ms;
         if let Step::Running(run) = &session.step {
             end.run = Some(run.clone());
@@ -103,11 +102,7 @@ fn over(state: &mut State, request: Request, end: impl FnOnce(&Session) -> End) 
     }
 }
 
-fn failed(problem: Finding) -> End {
-    End::without("no plan", problem)
-}
-
-fn ended_so(_: &Session, ended: &Ended) -> End {
+fn ended_so(ended: &Ended) -> End {
     let receipt = match ended {
         Ended::Committed(receipt) => Some(receipt.clone()),
         _ => None,

@@ -172,6 +172,12 @@ impl Commits {
         self.session.as_ref().is_some_and(Session::is_armed)
     }
 
+    /// Whether something is said in the banner that can be put away.
+    pub fn has_dismissible(&self) -> bool {
+        let over = self.session.as_ref().is_some_and(|session| matches!(session.step, Step::Over(_)));
+        over || self.watch.surprise.is_some() || !self.settled.is_empty()
+    }
+
     /// Whether something was ordered whose end is not known.
     pub fn is_under_way(&self) -> bool {
         self.session.as_ref().is_some_and(Session::is_under_way)
@@ -181,13 +187,14 @@ impl Commits {
 /// What keys are for in the dialog.
 pub fn keys(state: &State) -> KeyMode {
     match state.commits.session.as_ref().map(|session| &session.step) {
-        Some(Step::Deciding(_)) if question(state).is_some() => KeyMode::Confirm,
+        Some(Step::Deciding(_)) if question(state).is_some() && forbidden(state).is_none() => KeyMode::Confirm,
         Some(Step::Password(_)) => KeyMode::Password,
         _ => KeyMode::Dialog,
     }
 }
 
-/// The question that the plan on the screen puts, if it is one that may be answered with yes.
+/// The question that the plan on the screen puts, if it is one that could be answered with yes. Whether that is
+/// allowed is another matter, decided by [`forbidden`] where orders leave.
 pub fn question(state: &State) -> Option<Question<'_>> {
     let plan = state.commits.session.as_ref()?.plan.as_deref()?;
     let arms = match plan.verdict {
@@ -195,7 +202,7 @@ pub fn question(state: &State) -> Option<Question<'_>> {
         Verdict::NotRegistered => true,
         Verdict::Unchanged | Verdict::BudgetSpent => return None,
     };
-    forbidden(state).is_none().then_some(Question { plan, arms })
+    Some(Question { plan, arms })
 }
 
 /// Whether to publish.

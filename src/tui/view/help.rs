@@ -15,6 +15,7 @@ use ratatui::text::Line;
 use super::facts::{paragraph, section};
 use super::ink::{fit, ink, wrap};
 use super::style::Styles;
+use crate::tui::keymap::KeyMode;
 use crate::tui::state::{State, View};
 
 /// Columns of the keys and words at the left.
@@ -26,6 +27,11 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let view = if state.came_from == View::Help { View::Subnet } else { state.came_from };
     let mut lines = vec![ink(format!("KEYS IN {}", view.word().to_uppercase()), styles.heading()).into()];
     for (spec, chords) in state.keymap.of_view(view) {
+        let keys: Vec<String> = chords.iter().map(ToString::to_string).collect();
+        entry(&mut lines, &keys.join(" "), spec.what, width, styles.strong(), styles);
+    }
+    section(&mut lines, "KEYS IN A QUESTION", styles);
+    for (spec, chords) in state.keymap.of_mode(KeyMode::Confirm) {
         let keys: Vec<String> = chords.iter().map(ToString::to_string).collect();
         entry(&mut lines, &keys.join(" "), spec.what, width, styles.strong(), styles);
     }
