@@ -1,5 +1,6 @@
 //! `commit`: publish the local read credentials, and know that it worked.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,11 +43,15 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
             output.remark(report::finding(finding).trim_end());
         }
     }
-    // A commit on its way hears the signal itself, and has the first word.
+    // A commit on its way hears the signal itself, since what became of it must be told. Who of two listeners hears it
+    // first is a matter of luck.
+    let on_its_way = Cell::new(false);
+    let running = run(arguments, &context, flags, environment, output, &on_its_way);
+    tokio::pin!(running);
     let came = tokio::select! {
         biased;
-        came = run(arguments, &context, flags, environment, output) => came,
-        () = interrupted() => return Exit::Interrupted,
+        came = &mut running => came,
+        () = interrupted() => if on_its_way.get() { running.await } else { return Exit::Interrupted },
     };
     let came = match came {
         Ok(came) => came,
@@ -76,6 +81,7 @@ async fn run(
     flags: &Flags,
     environment: &Environment,
     output: Output,
+    on_its_way: &Cell<bool>,
 ) -> Result<Came, Exit> {
     let mut prepared = match prepare(context, now_ms()).await {
         Ok(prepared) => prepared,
@@ -127,6 +133,7 @@ async fn run(
         }
     }
     let plan = prepared.plan.clone();
+    on_its_way.set(true);
     let ended = Box::pin(followed(context, prepared, signer, output)).await;
     Ok(Came { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) })
 }

@@ -10,6 +10,8 @@ mod chain_hostile;
 mod chain_lies;
 mod chain_snapshot;
 mod chain_tls;
+mod cli_commit;
+mod cli_commit_ends;
 mod cli_doctor;
 mod cli_faults;
 mod cli_misc;

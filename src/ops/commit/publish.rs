@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::{Prepared, Unprepared, desk_options, forbidden, identity, prepared, verdict_rule};
 use crate::chain::commit::{Desk, Pursuit, pursue, registered};
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::{Ended, Failure, Intent, Plan, Progress, Record};
+use crate::domain::commit::{Ended, Failure, Intent, Plan, Progress, Record, Verdict};
 use crate::domain::secret::SecretKey;
 use crate::domain::text::grouped;
 use crate::domain::untrusted::sanitize;
@@ -133,7 +133,9 @@ fn moved(confirmed: &Plan, now: &Plan) -> Option<&'static str> {
     } else if confirmed.new != now.new {
         Some("the local credentials changed")
     } else if published(confirmed) != published(now)
-        && confirmed.verdict != crate::domain::commit::Verdict::NotRegistered
+        && confirmed.verdict != Verdict::NotRegistered
+        // To the very thing that was confirmed: another console was quicker, and there is nothing left to do.
+        && now.verdict != Verdict::Unchanged
     {
         Some("your commitment on chain changed")
     } else {

@@ -3,6 +3,7 @@
 pub mod encoder;
 pub mod house;
 pub mod node;
+pub mod operator;
 pub mod pty;
 
 use std::time::Duration;
