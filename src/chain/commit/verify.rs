@@ -41,28 +41,17 @@ pub(super) struct Facts {
 pub(super) enum Seen {
     /// The node does not have it.
     NoBlock,
-    /// It is there and does not hold the extrinsic; whether it holds another with the very same call.
-    NotIn {
-        /// Somebody with the same hotkey published the same bytes there.
-        same_call: bool,
-    },
+    /// It is there and does not hold the extrinsic.
+    NotIn,
     /// It holds it at this index.
     In { number: u64, index: u32 },
 }
 
 /// Looks for an extrinsic in a block's body.
-pub(super) async fn seen_in(
-    desk: &Desk,
-    block: BlockHash,
-    extrinsic: BlockHash,
-    call: Option<&[u8]>,
-) -> Result<Seen, ChainError> {
+pub(super) async fn seen_in(desk: &Desk, block: BlockHash, extrinsic: BlockHash) -> Result<Seen, ChainError> {
     let Some((number, body)) = desk.session.body(block).await? else { return Ok(Seen::NoBlock) };
     let found = (0_u32..).zip(&body).find(|(_, bytes)| blake2_256(bytes) == extrinsic.0);
-    Ok(match found {
-        Some((index, _)) => Seen::In { number, index },
-        None => Seen::NotIn { same_call: call.is_some_and(|call| body.iter().any(|bytes| bytes.ends_with(call))) },
-    })
+    Ok(found.map_or(Seen::NotIn, |(index, _)| Seen::In { number, index }))
 }
 
 /// Events and value after a block that holds the extrinsic.
@@ -180,6 +169,12 @@ pub(super) struct Head {
 pub(super) async fn head(desk: &Desk) -> Result<Head, ChainError> {
     let hash = desk.session.finalized_head().await?;
     at(desk, hash).await
+}
+
+/// What the best block holds, which is not final yet.
+pub(super) async fn best_value(desk: &Desk) -> Result<Option<Commitment>, ChainError> {
+    let hash = desk.session.best_hash().await?;
+    Ok(at(desk, hash).await?.value)
 }
 
 /// Reads a block's state.
