@@ -37,6 +37,7 @@ mod domain_text;
 mod domain_untrusted;
 mod layers;
 mod logs_lines;
+mod pty_commit;
 mod pty_console;
 mod readme;
 mod sandbox_faults;
