@@ -275,6 +275,20 @@ async fn what_scenarios_queue_still_happens_after_what_was_submitted() {
 }
 
 #[tokio::test]
+async fn a_shorter_extrinsic_with_the_same_nonce_takes_the_place_of_a_longer_one() {
+    let sandbox = by_hand("healthy").await;
+    let client = client(&sandbox).await;
+    let mut statuses = watch(&client, &Offer::of(&sandbox, OPERATOR_UID, 0, CONTENT).extrinsic()).await.unwrap();
+    // Of shorter ones more fit into a block, which is all that priority is about where nobody tips.
+    let shorter = Offer::by(&sandbox, Signer::uid(OPERATOR_UID), 0, remark(b"hello")).extrinsic();
+    submit(&client, &shorter).await.unwrap();
+    assert_eq!(next(&mut statuses).await, "ready");
+    assert!(next(&mut statuses).await["broadcast"].is_array());
+    assert_eq!(next(&mut statuses).await, json!({ "usurped": hex(&hash_of(&shorter)) }));
+    assert_eq!(sandbox.produce_block().await.unwrap().extrinsics.len(), 2);
+}
+
+#[tokio::test]
 async fn a_full_pool_drops_its_oldest() {
     let sandbox = by_hand("healthy").await;
     let client = client(&sandbox).await;
