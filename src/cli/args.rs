@@ -132,7 +132,7 @@ pub struct SandboxArguments {
     /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage. What may become of a commit:
     /// pool-stale, pool-future, pool-bad-proof, pool-ancient, pool-banned, pool-priority, unregistered-pool,
     /// unregistered-block, budget-spent, era-expires, connection-lost, submission-lost, reorganised, usurped,
-    /// lying-finality, invented-block, forged-event, forged-value, doctored-metadata, foreign-extension, armed
+    /// lying-finality, invented-block, forged-event, forged-value, doctored-metadata, foreign-extension, armed, encrypted-wallet
     #[arg(long, default_value = "healthy", value_name = "NAME")]
     pub scenario: String,
     /// How many uids are registered (1 to 65536) [default: 256]

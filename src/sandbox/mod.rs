@@ -67,7 +67,7 @@ pub use meter::Reading;
 pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
 pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
 pub use scenario::{Scenario, ScenarioError};
-pub use wallet::{Operator, practice_folder};
+pub use wallet::{Operator, PRACTICE_PASSWORD, practice_folder};
 
 /// The shortest block time: below it a debug build spends its time on blocks alone.
 pub const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);
@@ -177,7 +177,7 @@ impl Sandbox {
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
         check(&options)?;
         let SandboxOptions { scenario, uids, block_time, latency, port, now_ms } = options;
-        let operator = Operator::prepare(scenario.operator.local).map_err(SandboxError::Folder)?;
+        let operator = Operator::prepare(&scenario.operator).map_err(SandboxError::Folder)?;
         let clock = if block_time == BlockTime::Manual { Clock::Stepped } else { Clock::Wall };
         let built = scenario.clone();
         let chain = tokio::task::spawn_blocking(move || build_chain(&built, uids, now_ms)).await??;

@@ -35,4 +35,5 @@ pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
     "doctored-metadata",
     "foreign-extension",
     "armed",
+    "encrypted-wallet",
 ];

@@ -38,6 +38,19 @@ pub(in crate::sandbox) struct OperatorSetup {
     pub(in crate::sandbox) registered: bool,
     /// Bytes of the current epoch that the operator has used, where it matters.
     pub(in crate::sandbox) budget_used: Option<u64>,
+    /// The form of the hotkey's file.
+    pub(in crate::sandbox) wallet: HotkeyFile,
+}
+
+/// The form of a hotkey's file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::sandbox) enum HotkeyFile {
+    /// Readable by whoever may open it.
+    #[default]
+    Plain,
+    /// Behind a password.
+    Encrypted,
 }
 
 impl Default for OperatorSetup {
@@ -47,6 +60,7 @@ impl Default for OperatorSetup {
             published: PublishedKey::Read { generation: 0 },
             registered: true,
             budget_used: None,
+            wallet: HotkeyFile::Plain,
         }
     }
 }

@@ -9,8 +9,8 @@ use thiserror::Error;
 use super::commitment::{CommitmentSpec, Field, MAX_RAW};
 use super::population::{Credentials, OPERATOR_UID};
 use embedded::EMBEDDED;
-use form::{BytesText, FieldText, FormerMember, MemberCommitment, OperatorSetup, PublishedKey, Subnet};
-pub(super) use form::{Local, TimedEvent, What};
+use form::{BytesText, FieldText, FormerMember, MemberCommitment, PublishedKey, Subnet};
+pub(super) use form::{HotkeyFile, Local, OperatorSetup, TimedEvent, What};
 
 /// Why there is no such scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -216,7 +216,7 @@ mod tests {
             error.starts_with("no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage, pool-stale, "),
             "{error}"
         );
-        assert!(error.ends_with(", armed"), "{error}");
+        assert!(error.ends_with(", armed, encrypted-wallet"), "{error}");
     }
 
     #[test]
