@@ -11,6 +11,7 @@ use futures::Stream;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use grail_console::domain::commit::talk::Locked;
 use grail_console::domain::commit::{News, Order, Plan};
+use grail_console::domain::commitment::Published;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::snapshot::SubnetSnapshot;
@@ -102,15 +103,15 @@ pub struct Console {
 }
 
 pub fn start(saved: Option<SubnetSnapshot>) -> Console {
-    start_with(options(), KeyMap::default(), saved)
+    start_with(options(), KeyMap::default(), saved, Vec::new())
 }
 
 /// A console that may publish.
 pub fn start_writing() -> Console {
-    start_with(Options { read_only: false, ..options() }, KeyMap::default(), None)
+    start_with(Options { read_only: false, ..options() }, KeyMap::default(), None, Vec::new())
 }
 
-pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot>) -> Console {
+pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot>, known: Vec<Published>) -> Console {
     let (feed, feed_end) = mpsc::channel(64);
     let (own_sender, own_end) = mpsc::channel(8);
     let (keys, key_events) = unbounded();
@@ -136,7 +137,7 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
             let _ = order.send((what, password.map(|password| password.expose().to_owned())));
         }),
         desk_news,
-        known: Vec::new(),
+        known,
         logs: LogSource {
             after: Box::new(move |seq| lines.lock().unwrap().iter().filter(|line| line.seq > seq).cloned().collect()),
             news,
@@ -224,7 +225,7 @@ impl Console {
         self.press(KeyCode::Enter);
     }
 
-    /// Leaves at once, and with it everything that was sent after its last order.
+    /// Leaves at once. Whatever reached the desk and was not looked at.
     pub async fn leaves(self) -> Vec<(Order, Option<String>)> {
         let Self { keys, left, mut orders, .. } = self;
         keys.unbounded_send(Ok(Event::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)))).unwrap();

@@ -107,7 +107,7 @@ fn bold_keys() -> KeyMap {
 #[tokio::test]
 async fn a_read_only_console_publishes_nothing_whatever_the_keys_are() {
     for locked in [Locked::Open, Locked::Password] {
-        let mut console = start_with(options(), bold_keys(), None);
+        let mut console = start_with(options(), bold_keys(), None, Vec::new());
         console.confirms(plan_of(practice(standing()), true), locked).await;
         let picture = console.sees("Commit: refused").await;
         assert!(picture.contains("read-only") && picture.contains("without --read-only"), "{picture}");
@@ -149,4 +149,20 @@ async fn a_change_that_nobody_here_made_is_in_the_banner() {
     console.tell(FeedEvent::Changed(Box::new(change))).await;
     console.sees("Your commitment changed at #9,168,528, and not by this console").await;
     console.leaves().await;
+}
+
+#[tokio::test]
+async fn a_change_between_sessions_that_the_journal_knows_is_no_surprise() {
+    let now = good(77, HEAD - 100);
+    let mut chain_now = healthy();
+    chain_now.commitments.insert(hotkey(u64::from(OWN)), now.clone());
+    for (known, surprised) in [(vec![now.published().unwrap().clone()], false), (Vec::new(), true)] {
+        let mut console = start_with(options(), KeyMap::default(), Some(healthy()), known);
+        console.tell(FeedEvent::Connected { chain: chain(), latency_ms: 12 }).await;
+        console.tell(FeedEvent::Snapshot(Box::new(chain_now.clone()))).await;
+        // The header says so as soon as the chain's own table has taken the place of the saved one.
+        let picture = console.sees("finalized").await;
+        assert_eq!(picture.contains("Your commitment changed"), surprised, "{picture}");
+        console.leaves().await;
+    }
 }
