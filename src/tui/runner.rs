@@ -276,14 +276,13 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
 
     /// Hands an order on. Nothing is published past this place while that is forbidden, whatever led here.
     fn order(&mut self, order: Order) -> bool {
-        let password = self.password.take();
         let (Order::Publish(request) | Order::Arm(request)) = order else {
             (self.desk)(order, None);
             return false;
         };
         match forbidden(&self.state) {
             None => {
-                (self.desk)(order, password);
+                (self.desk)(order, self.password.take());
                 false
             }
             Some(rule) => self.refuse(request, rule),

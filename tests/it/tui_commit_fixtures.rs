@@ -37,7 +37,7 @@ pub fn standing() -> Standing {
 pub fn practice(standing: Standing) -> Standing {
     let mut standing = standing;
     standing.chain.genesis = SANDBOX_GENESIS;
-    standing.chain.network = "SANDBOX".to_owned();
+    "SANDBOX".clone_into(&mut standing.chain.network);
     standing
 }
 

@@ -14,6 +14,7 @@ use grail_console::tui::msg::Msg;
 use grail_console::tui::state::State;
 use grail_console::tui::update::update;
 use insta::assert_snapshot;
+use ratatui::style::Color;
 use rstest::rstest;
 
 use crate::tui_commit_fixtures::*;
@@ -36,7 +37,7 @@ fn deciding(plan: grail_console::domain::commit::Plan) -> State {
 fn practice_console() -> State {
     let mut state = ready();
     state.options.is_sandbox = true;
-    state.options.network = "SANDBOX".to_owned();
+    "SANDBOX".clone_into(&mut state.options.network);
     state
 }
 
@@ -349,7 +350,6 @@ fn without_colour_every_dialog_has_the_same_words() {
         let mut plain = state.clone();
         plain.options.no_color = true;
         let buffer = drawn(&plain, 120, 32);
-        use ratatui::style::Color;
         assert!(buffer.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
         let unshaded = |text: String| text.replace(['█', '▓', '░'], "▄");
         assert_eq!(unshaded(text(&buffer)), screen(&state, 120, 32));

@@ -10,7 +10,8 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures::Stream;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use grail_console::domain::commit::talk::Locked;
-use grail_console::domain::commit::{Ended, News, Order, Plan, Progress};
+use grail_console::domain::commit::{News, Order, Plan};
+use grail_console::domain::commitment::Published;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::snapshot::SubnetSnapshot;
@@ -24,11 +25,9 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, ClearType, TestBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
-use std::collections::BTreeMap;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::tui_commit_fixtures::{plan, plan_of, practice, receipt, standing, wrong_password};
 use crate::tui_fixtures::*;
 
 /// A test backend that tells every picture it was given.
@@ -86,33 +85,33 @@ impl Backend for Watched {
 }
 
 /// A running console and the ends of everything it is connected to.
-struct Console {
-    feed: mpsc::Sender<FeedEvent>,
-    own: mpsc::Sender<OwnInfo>,
-    keys: UnboundedSender<io::Result<Event>>,
-    signal: Option<oneshot::Sender<()>>,
-    pictures: mpsc::UnboundedReceiver<String>,
-    asides: mpsc::UnboundedReceiver<String>,
-    clock: Arc<AtomicU64>,
-    reconnects: Arc<AtomicUsize>,
-    kept: mpsc::UnboundedReceiver<u64>,
-    log: (Arc<std::sync::Mutex<Vec<LogLine>>>, Arc<Notify>),
+pub struct Console {
+    pub feed: mpsc::Sender<FeedEvent>,
+    pub own: mpsc::Sender<OwnInfo>,
+    pub keys: UnboundedSender<io::Result<Event>>,
+    pub signal: Option<oneshot::Sender<()>>,
+    pub pictures: mpsc::UnboundedReceiver<String>,
+    pub asides: mpsc::UnboundedReceiver<String>,
+    pub clock: Arc<AtomicU64>,
+    pub reconnects: Arc<AtomicUsize>,
+    pub kept: mpsc::UnboundedReceiver<u64>,
+    pub log: (Arc<std::sync::Mutex<Vec<LogLine>>>, Arc<Notify>),
     /// Orders that reached the desk, each with the password beside it.
-    orders: mpsc::UnboundedReceiver<(Order, Option<String>)>,
-    news: mpsc::Sender<News>,
-    left: JoinHandle<Exit>,
+    pub orders: mpsc::UnboundedReceiver<(Order, Option<String>)>,
+    pub news: mpsc::Sender<News>,
+    pub left: JoinHandle<Exit>,
 }
 
-fn start(saved: Option<SubnetSnapshot>) -> Console {
-    start_with(options(), KeyMap::default(), saved)
+pub fn start(saved: Option<SubnetSnapshot>) -> Console {
+    start_with(options(), KeyMap::default(), saved, Vec::new())
 }
 
 /// A console that may publish.
-fn start_writing() -> Console {
-    start_with(Options { read_only: false, ..options() }, KeyMap::default(), None)
+pub fn start_writing() -> Console {
+    start_with(Options { read_only: false, ..options() }, KeyMap::default(), None, Vec::new())
 }
 
-fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot>) -> Console {
+pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot>, known: Vec<Published>) -> Console {
     let (feed, feed_end) = mpsc::channel(64);
     let (own_sender, own_end) = mpsc::channel(8);
     let (keys, key_events) = unbounded();
@@ -138,7 +137,7 @@ fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot>) -
             let _ = order.send((what, password.map(|password| password.expose().to_owned())));
         }),
         desk_news,
-        known: Vec::new(),
+        known,
         logs: LogSource {
             after: Box::new(move |seq| lines.lock().unwrap().iter().filter(|line| line.seq > seq).cloned().collect()),
             news,
@@ -182,38 +181,38 @@ fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot>) -
 }
 
 impl Console {
-    async fn tell(&self, event: FeedEvent) {
+    pub async fn tell(&self, event: FeedEvent) {
         self.feed.send(event).await.unwrap();
     }
 
-    async fn connect(&self) {
+    pub async fn connect(&self) {
         self.tell(FeedEvent::Connected { chain: chain(), latency_ms: 12 }).await;
         self.tell(FeedEvent::Snapshot(Box::new(healthy()))).await;
     }
 
-    fn press(&self, code: KeyCode) {
+    pub fn press(&self, code: KeyCode) {
         self.keys.unbounded_send(Ok(Event::Key(KeyEvent::from(code)))).unwrap();
     }
 
-    fn types(&self, text: &str) {
+    pub fn types(&self, text: &str) {
         text.chars().for_each(|c| self.press(KeyCode::Char(c)));
     }
 
-    fn pastes(&self, text: &str) {
+    pub fn pastes(&self, text: &str) {
         self.keys.unbounded_send(Ok(Event::Paste(text.to_owned()))).unwrap();
     }
 
-    async fn hears(&self, news: News) {
+    pub async fn hears(&self, news: News) {
         self.news.send(news).await.unwrap();
     }
 
     /// The next order that reached the desk.
-    async fn ordered(&mut self) -> (Order, Option<String>) {
+    pub async fn ordered(&mut self) -> (Order, Option<String>) {
         tokio::time::timeout(Duration::from_secs(20), self.orders.recv()).await.unwrap().unwrap()
     }
 
     /// Asks for a plan, hears it, and says yes to it.
-    async fn confirms(&mut self, plan: Plan, locked: Locked) {
+    pub async fn confirms(&mut self, plan: Plan, locked: Locked) {
         self.connect().await;
         self.sees("245 readable").await;
         self.press(KeyCode::Char('C'));
@@ -226,8 +225,8 @@ impl Console {
         self.press(KeyCode::Enter);
     }
 
-    /// Leaves at once, and with it everything that was sent after its last order.
-    async fn leaves(self) -> Vec<(Order, Option<String>)> {
+    /// Leaves at once. Whatever reached the desk and was not looked at.
+    pub async fn leaves(self) -> Vec<(Order, Option<String>)> {
         let Self { keys, left, mut orders, .. } = self;
         keys.unbounded_send(Ok(Event::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)))).unwrap();
         tokio::time::timeout(Duration::from_secs(20), left).await.unwrap().unwrap();
@@ -239,7 +238,7 @@ impl Console {
     }
 
     /// The first picture that shows a text.
-    async fn sees(&mut self, words: &str) -> String {
+    pub async fn sees(&mut self, words: &str) -> String {
         let mut last = String::new();
         let looking = async {
             while let Some(picture) = self.pictures.recv().await {
@@ -256,7 +255,7 @@ impl Console {
         }
     }
 
-    async fn left(self) -> Exit {
+    pub async fn left(self) -> Exit {
         tokio::time::timeout(Duration::from_secs(20), self.left).await.unwrap().unwrap()
     }
 }
@@ -384,145 +383,4 @@ fn a_terminal_that_cannot_be_drawn_on_is_refused_by_name() {
     assert!(terminal::check(Some("xterm-256color"), true).is_ok());
     let said = terminal::check(Some("dumb"), true).unwrap_err().to_string();
     assert!(said.contains("grail-console status"), "{said}");
-}
-
-#[tokio::test]
-async fn a_commit_goes_from_the_key_to_the_desk_and_its_news_come_back_to_the_screen() {
-    let mut console = start_writing();
-    console.confirms(plan(), Locked::Open).await;
-    assert_eq!(console.ordered().await, (Order::Publish(1), None));
-    console.hears(News::Progress { request: 1, progress: Progress::Broadcast }).await;
-    console.sees("✓ broadcast").await;
-    console.hears(News::Ended { request: 1, ended: Box::new(Ended::Committed(receipt())) }).await;
-    console.sees("final, and read back equal").await;
-    assert_eq!(console.leaves().await, []);
-}
-
-#[tokio::test]
-async fn what_is_waited_for_moves_by_itself() {
-    let mut console = start_writing();
-    console.connect().await;
-    console.press(KeyCode::Char('C'));
-    console.sees("◐ Reading the chain…").await;
-    console.clock.store(NOW_MS + 400, Ordering::SeqCst);
-    console.sees("◑ Reading the chain…").await;
-    console.leaves().await;
-}
-
-#[tokio::test]
-async fn a_password_reaches_the_desk_once_and_is_gone_then() {
-    let mut console = start_writing();
-    console.confirms(plan(), Locked::Password).await;
-    console.sees("Password").await;
-    console.types("hunter2");
-    console.press(KeyCode::Backspace);
-    console.pastes("33 and more\n");
-    let picture = console.sees("17 characters").await;
-    assert!(!picture.contains("hunter") && !picture.contains("more"), "{picture}");
-    console.press(KeyCode::Enter);
-    assert_eq!(console.ordered().await, (Order::Publish(1), Some("hunter33 and more".to_owned())));
-    console.hears(News::WrongPassword { request: 1, problem: wrong_password() }).await;
-    console.sees("does not open").await;
-    // Nothing is left of the first one: enter alone sends nothing, and the second one stands alone.
-    console.press(KeyCode::Enter);
-    console.types("other");
-    console.sees("5 characters").await;
-    console.press(KeyCode::Enter);
-    assert_eq!(console.ordered().await, (Order::Publish(1), Some("other".to_owned())));
-    assert_eq!(console.leaves().await, []);
-}
-
-#[tokio::test]
-async fn a_password_that_was_given_up_is_wiped() {
-    let mut console = start_writing();
-    console.confirms(plan(), Locked::Password).await;
-    console.types("given up");
-    console.sees("8 characters").await;
-    console.press(KeyCode::Esc);
-    assert_eq!(console.ordered().await, (Order::Forget(1), None));
-    console.press(KeyCode::Char('C'));
-    assert_eq!(console.ordered().await, (Order::Plan(2), None));
-    console.hears(News::Planned { request: 2, plan: Box::new(plan()), locked: Locked::Password }).await;
-    console.sees("Type the uid").await;
-    console.types("42");
-    console.press(KeyCode::Tab);
-    console.press(KeyCode::Enter);
-    console.types("new");
-    console.sees("3 characters").await;
-    console.press(KeyCode::Enter);
-    assert_eq!(console.ordered().await, (Order::Publish(2), Some("new".to_owned())));
-    console.leaves().await;
-}
-
-#[tokio::test]
-async fn a_password_outlives_an_end_of_its_request_by_nothing() {
-    let mut console = start_writing();
-    console.confirms(plan(), Locked::Password).await;
-    console.types("half a pass");
-    console.sees("11 characters").await;
-    let rule = grail_console::domain::commit::outcome::Rule::Other {
-        code: "stale",
-        what: "the plan is too old".to_owned(),
-        why: "",
-        todo: String::new(),
-    };
-    console.hears(News::Ended { request: 1, ended: Box::new(Ended::Refused(rule)) }).await;
-    console.sees("the plan is too old").await;
-    console.types("word");
-    console.press(KeyCode::Enter);
-    console.press(KeyCode::Char('C'));
-    assert_eq!(console.ordered().await, (Order::Plan(2), None), "what was typed on went nowhere");
-    console.leaves().await;
-}
-
-/// Keys with which an operator could move to yes where the console would not let them.
-fn bold_keys() -> KeyMap {
-    KeyMap::load(&BTreeMap::from([("dialog.next_choice".to_owned(), vec!["tab".to_owned()])])).unwrap()
-}
-
-#[tokio::test]
-async fn a_read_only_console_publishes_nothing_whatever_the_keys_are() {
-    for locked in [Locked::Open, Locked::Password] {
-        let mut console = start_with(options(), bold_keys(), None);
-        console.confirms(plan_of(practice(standing()), true), locked).await;
-        let picture = console.sees("Commit: refused").await;
-        assert!(picture.contains("read-only") && picture.contains("without --read-only"), "{picture}");
-        assert_eq!(console.leaves().await, [], "no order to publish reached the desk");
-    }
-}
-
-#[tokio::test]
-async fn what_was_frozen_in_the_meantime_is_not_published() {
-    let mut console = start_writing();
-    console.confirms(plan(), Locked::Password).await;
-    console.types("first");
-    console.press(KeyCode::Enter);
-    assert_eq!(console.ordered().await, (Order::Publish(1), Some("first".to_owned())));
-    // The dialog is left while the key file is opened, the table frozen, and then the password was wrong.
-    console.press(KeyCode::Esc);
-    console.press(KeyCode::Char(' '));
-    console.sees("Frozen").await;
-    console.hears(News::WrongPassword { request: 1, problem: wrong_password() }).await;
-    console.sees("C asks again").await;
-    console.press(KeyCode::Char('C'));
-    console.sees("Password").await;
-    console.types("second");
-    console.press(KeyCode::Enter);
-    console.sees("The table is frozen").await;
-    assert_eq!(console.leaves().await, [], "the second order never reached the desk");
-}
-
-#[tokio::test]
-async fn a_change_that_nobody_here_made_is_in_the_banner() {
-    let mut console = start_writing();
-    console.connect().await;
-    console.sees("245 readable").await;
-    let change = grail_console::domain::snapshot::SubnetChange {
-        block: HEAD + 1,
-        commitments: vec![(hotkey(u64::from(OWN)), Some(good(77, HEAD + 1)))],
-        members: Vec::new(),
-    };
-    console.tell(FeedEvent::Changed(Box::new(change))).await;
-    console.sees("Your commitment changed at #9,168,528, and not by this console").await;
-    console.leaves().await;
 }

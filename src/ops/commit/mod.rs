@@ -177,6 +177,11 @@ pub(super) fn draft_rule(error: &DraftError) -> Rule {
             "Signing it would sign something else than what the screen says. This rule has no override.",
             "Do not use this node; name another with --endpoint. If all say the same, look for a newer version of this console.",
         ),
+        DraftError::OtherSigner => (
+            "other_signer",
+            "It would be refused, or publish for somebody else.",
+            "Check the wallet's files with doctor.",
+        ),
         DraftError::NoCall(_) => (
             "unknown_call",
             "The runtime is not one that this console knows how to commit to.",

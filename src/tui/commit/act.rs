@@ -168,16 +168,12 @@ fn leave(state: &mut State) -> Vec<Effect> {
 
 /// Waits no longer. That it is so is said when it is heard, not before.
 pub fn disarm(state: &mut State) -> Vec<Effect> {
-    match state.commits.session.as_mut().map(|session| &mut session.step) {
-        Some(Step::Armed { disarming }) => {
-            *disarming = true;
-            vec![Effect::Desk(Order::Disarm)]
-        }
-        _ => {
-            state.say("nothing is armed");
-            Vec::new()
-        }
+    if let Some(Step::Armed { disarming }) = state.commits.session.as_mut().map(|session| &mut session.step) {
+        *disarming = true;
+        return vec![Effect::Desk(Order::Disarm)];
     }
+    state.say("nothing is armed");
+    Vec::new()
 }
 
 /// Puts the most pressing notice away. Whether there was one.

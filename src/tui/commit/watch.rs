@@ -18,8 +18,8 @@ use crate::tui::state::State;
 pub struct Watch {
     /// As it was last seen.
     last: Option<Seen>,
-    /// What stood there before its last change.
-    before: Option<Option<Commitment>>,
+    /// As it was before its last change.
+    before: Option<Seen>,
     /// What this console published or was told to publish.
     ours: Vec<Published>,
     /// What this machine's journal knows to have been published from here.
@@ -107,7 +107,7 @@ fn judged(state: &mut State, last: &Seen, seen: &Seen) -> Vec<Effect> {
     let local = &state.own.local;
     let surprise = Surprise::between(last.commitment.as_ref(), seen.commitment.as_ref(), local);
     let watch = &mut state.commits.watch;
-    watch.before = Some(last.commitment.clone());
+    watch.before = Some(last.clone());
     let raised = watch.surprise.take();
     if undone {
         let number = last.commitment.as_ref().and_then(|commitment| commitment.block).unwrap_or_default();
@@ -127,7 +127,8 @@ fn judged(state: &mut State, last: &Seen, seen: &Seen) -> Vec<Effect> {
 fn is_undone(state: &State, last: &Seen, seen: &Seen) -> bool {
     let went = last.commitment.as_ref().and_then(|commitment| commitment.block);
     let loose = went.is_some_and(|block| Some(block) > state.heads.finalized);
-    state.commits.watch.before.as_ref() == Some(&seen.commitment) && (seen.commitment.is_some() || loose)
+    let back = state.commits.watch.before.as_ref().is_some_and(|before| before.commitment == seen.commitment);
+    back && (seen.commitment.is_some() || loose)
 }
 
 /// Whether what is there now was put there from this console, or from this machine before. What this machine has

@@ -196,11 +196,6 @@ impl KeyMap {
             .filter(|(_, chords)| !chords.is_empty())
     }
 
-    /// The commands that do something in a mode, with the keys that reach them.
-    pub fn of_mode(&self, mode: KeyMode) -> impl Iterator<Item = (&'static Spec, &[Chord])> {
-        SPECS.iter().map(move |spec| (spec, self.chords(mode, spec.command))).filter(|(_, chords)| !chords.is_empty())
-    }
-
     /// The README's key table.
     pub fn markdown(&self) -> String {
         let mut out = String::from("| keys | what they do |\n|---|---|\n");

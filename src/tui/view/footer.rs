@@ -115,10 +115,9 @@ fn in_dialog(state: &State, command: Command) -> Option<&'static str> {
     let step = state.commits.session.as_ref().map(|session| &session.step);
     Some(match (&state.mode, step, command) {
         (_, _, Command::Down | Command::Up) if view::dialog_scroll_limit(state) == 0 => return None,
-        (Mode::Leaving(Choice::No), _, Command::Accept) => "stay",
         (Mode::Leaving(Choice::Yes), _, Command::Accept) => "leave",
         (Mode::Leaving(Choice::No), _, Command::Cancel) => return None,
-        (Mode::Leaving(Choice::Yes), _, Command::Cancel) => "stay",
+        (Mode::Leaving(_), _, Command::Accept | Command::Cancel) => "stay",
         (Mode::Leaving(_), ..) => command.spec().hint,
         (_, Some(Step::Deciding(deciding)), Command::Accept) => match (question(state), deciding.choice) {
             (Some(question), Choice::Yes) if question.arms => "arm",

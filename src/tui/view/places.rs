@@ -61,18 +61,14 @@ pub(super) fn compared(
 
 fn fields(published: Option<&Published>, local: &LocalView) -> [Field; 3] {
     let text = |text: &Untrusted| text.as_text().map(ToOwned::to_owned);
-    let (id, secret) = (|id: &String| id_shown(id), |secret: &Fingerprint| format!("fp {}", secret.short()));
+    let (bucket, id) = (published.and_then(|p| text(&p.locator)), published.and_then(|p| text(&p.read_key_id)));
+    let secret = published.map(|p| &p.read_secret);
+    let (shown, print) = (|id: &String| id_shown(id), |secret: &Fingerprint| format!("fp {}", secret.short()));
+    let (locator, key, fp) = (local.locator.as_ref(), local.read_key_id.as_ref(), local.read_secret.as_ref());
     [
-        field("bucket", published.and_then(|p| text(&p.locator)), &local.locator, local, |p| &p.locator, id),
-        field(
-            "read key id",
-            published.and_then(|p| text(&p.read_key_id)),
-            &local.read_key_id,
-            local,
-            |p| &p.read_key_id,
-            id,
-        ),
-        field("read secret", published.map(|p| p.read_secret), &local.read_secret, local, |p| &p.read_secret, secret),
+        field("bucket", bucket.as_ref(), locator, local, |place| place.locator.as_ref(), shown),
+        field("read key id", id.as_ref(), key, local, |place| place.read_key_id.as_ref(), shown),
+        field("read secret", secret, fp, local, |place| place.read_secret.as_ref(), print),
     ]
 }
 
@@ -83,19 +79,19 @@ fn id_shown(id: &str) -> String {
 
 fn field<T: PartialEq>(
     label: &'static str,
-    chain: Option<T>,
-    effective: &Option<T>,
+    chain: Option<&T>,
+    effective: Option<&T>,
     local: &LocalView,
-    of: impl Fn(&PlaceView) -> &Option<T>,
+    of: impl Fn(&PlaceView) -> Option<&T>,
     shown: impl Fn(&T) -> String,
 ) -> Field {
     let counting = local.places.iter().position(|place| of(place).is_some() && of(place) == effective);
     let here = |(i, place): (usize, &PlaceView)| {
-        let value = of(place).as_ref()?;
-        let same = chain.as_ref().map(|chain| chain == value);
+        let value = of(place)?;
+        let same = chain.map(|chain| chain == value);
         Some(Here { text: shown(value), same, counts: counting == Some(i) })
     };
-    Field { label, places: local.places.iter().enumerate().map(here).collect(), chain: chain.as_ref().map(shown) }
+    Field { label, places: local.places.iter().enumerate().map(here).collect(), chain: chain.map(shown) }
 }
 
 impl Field {

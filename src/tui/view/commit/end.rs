@@ -6,7 +6,7 @@
 //!   → Restart GRAIL with the same .env, or its next start puts the old key back.
 //!
 //! block      #9,168,530   12ab34cd…
-//! extrinsic  0x9f3c…      number 3 of its block
+//! extrinsic  0x9f3c…      index 3
 //! read back  at #9,168,533
 //! ```
 
@@ -71,7 +71,7 @@ fn proof(page: &mut Page, receipt: &Receipt, width: usize, styles: Styles) {
         ink(format!("   {}…", receipt.block.hash.short()), styles.dim()),
     ];
     page.fact("block", block, styles);
-    let index = receipt.index.map(|index| format!("   number {index} of its block")).unwrap_or_default();
+    let index = receipt.index.map(|index| format!("   index {index}")).unwrap_or_default();
     extrinsic(page, receipt.extrinsic, &index, width, styles);
     let at = format!("#{}", grouped(receipt.read_back_at));
     let note = ink("   the newest finalized block then", styles.dim());

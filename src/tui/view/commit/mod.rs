@@ -26,6 +26,7 @@ use super::style::Styles;
 use crate::domain::commit::Plan;
 use crate::domain::commitment::Published;
 use crate::domain::text::middle_cut;
+use crate::domain::untrusted::Untrusted;
 use crate::tui::commit::{Session, Step};
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::state::{Mode, State};
@@ -248,7 +249,7 @@ fn target(plan: &Plan) -> String {
 
 /// Name and wallet of the hotkey, as far as they are known.
 fn named(plan: &Plan) -> String {
-    let name = plan.subject.name.as_ref().map(|name| name.shown()).unwrap_or_default();
+    let name = plan.subject.name.as_ref().map(Untrusted::shown).unwrap_or_default();
     match &plan.subject.wallet {
         Some(wallet) if !name.is_empty() => format!("{name} of wallet {}", wallet.shown()),
         Some(wallet) => format!("wallet {}", wallet.shown()),

@@ -248,7 +248,8 @@ fn budget(space: &Space, head: u64, width: usize, styles: Styles) -> Vec<Span<'s
         ],
     };
     let rest = fitting(forms, width.saturating_sub(LABEL + columns(&count)));
-    vec![ink(count, style), ink(rest, styles.plain())]
+    let (left, next) = rest.split_once("   ").unwrap_or((rest.as_str(), ""));
+    vec![ink(count, style), ink(left, styles.plain()), ink(format!("   {next}"), styles.dim())]
 }
 
 /// What is odd stands first and alone; what is as it must be, two a line where two fit.

@@ -164,8 +164,8 @@ fn block(block: BlockId) -> Vec<String> {
 }
 
 /// What the step under way waits for, and how long that can last.
-fn awaited(state: &State, run: &Run, stage: Stage) -> Vec<String> {
-    let left = run.blocks_left(state.newest_block()).map(|left| match left {
+fn awaited(console: &State, run: &Run, stage: Stage) -> Vec<String> {
+    let left = run.blocks_left(console.newest_block()).map(|left| match left {
         0 => "its life is over".to_owned(),
         1 => "1 block left".to_owned(),
         left => format!("{left} blocks left"),
