@@ -11,7 +11,11 @@ const TAB: &str = "\t";
 const ESC: &str = "\x1b";
 
 fn practice(house: &House, scenario: &str) -> Pty {
-    let arguments = ["sandbox", "--scenario", scenario, "--uids", "64", "--block-time", "100ms"];
+    practice_at(house, scenario, "100ms")
+}
+
+fn practice_at(house: &House, scenario: &str, block_time: &str) -> Pty {
+    let arguments = ["sandbox", "--scenario", scenario, "--uids", "64", "--block-time", block_time];
     let console = Pty::open(house, arguments);
     console.until("the table", |screen| screen.contains("64 uids") && screen.contains("● live"));
     console
@@ -65,7 +69,6 @@ fn a_confirmed_commit_is_followed_until_it_is_read_back() {
 #[case("pool-ancient", "the block it refers")]
 #[case("pool-banned", "the node has banned")]
 #[case("pool-priority", "another transaction")]
-#[case("unregistered-pool", "the runtime refuses")]
 #[case("era-expires", "No block took the transaction")]
 #[case("connection-lost", "final, and read back equal")]
 #[case("submission-lost", "final, and read back equal")]
@@ -103,11 +106,25 @@ fn what_must_not_or_cannot_be_published_never_gets_a_question(#[case] scenario: 
 #[test]
 fn an_armed_commit_is_made_once_as_soon_as_the_hotkey_has_a_uid() {
     let house = House::new();
-    let mut console = practice(&house, "armed");
-    console.keys("C").shows("[ No ]");
-    console.keys(TAB);
-    console.keys(ENTER);
+    // It registers after ten blocks: long enough to read the question.
+    let mut console = practice_at(&house, "armed", "1s");
+    console.keys("C").shows("Arm for SANDBOX · subnet 81");
+    console.keys(TAB).shows("[ Arm ]");
+    console.keys(ENTER).shows("ARMED");
     console.shows("final, and read back equal");
+    console.keys(ENTER).hides("ARMED");
+    console.keys("q");
+    console.left().restored_with(0);
+}
+
+#[test]
+fn an_armed_commit_is_disarmed_by_a_key() {
+    let house = House::new();
+    let mut console = practice_at(&house, "unregistered-block", "1s");
+    console.keys("C").shows("Arm for SANDBOX · subnet 81");
+    console.keys(TAB).shows("[ Arm ]");
+    console.keys(ENTER).shows("ARMED");
+    console.keys("D").hides("ARMED");
     console.keys("q");
     console.left().restored_with(0);
 }

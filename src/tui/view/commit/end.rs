@@ -91,11 +91,23 @@ fn extrinsic(page: &mut Page, hash: BlockHash, note: &str, width: usize, styles:
     page.fact("extrinsic", vec![ink(shown, styles.plain()), ink(note, styles.dim())], styles);
 }
 
+/// Tenths of seconds while they matter: on the practice subnet a commit takes less than one.
+fn took(ms: u64) -> String {
+    match ms {
+        0..10_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => age_seconds(ms / 1_000),
+    }
+}
+
 /// How far it came, and how long it took.
 fn way(page: &mut Page, end: &End, run: &Run, styles: Styles) {
-    let after = age_seconds(end.at_ms.saturating_sub(run.begun_ms) / 1_000);
+    let after = took(end.at_ms.saturating_sub(run.begun_ms));
     if end.receipt.is_some() {
-        return page.fact("took", vec![ink(after, styles.plain()), ink("   from the order", styles.dim())], styles);
+        return page.fact(
+            "took",
+            vec![ink(after, styles.plain()), ink("   from the confirmation", styles.dim())],
+            styles,
+        );
     }
     let Some(stage) = run.stage else { return };
     if end.extrinsic.is_none() {
