@@ -12,6 +12,8 @@ mod chain_snapshot;
 mod chain_tls;
 mod cli_commit;
 mod cli_commit_ends;
+mod cli_commit_refused;
+mod cli_commit_terminal;
 mod cli_doctor;
 mod cli_faults;
 mod cli_misc;
