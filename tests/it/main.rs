@@ -13,6 +13,7 @@ mod chain_snapshot;
 mod chain_tls;
 mod cli_commit;
 mod cli_commit_ends;
+mod cli_commit_password;
 mod cli_commit_refused;
 mod cli_commit_terminal;
 mod cli_doctor;
