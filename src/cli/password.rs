@@ -22,15 +22,20 @@ pub async fn password(
     tell: impl FnOnce(Finding),
 ) -> Result<Option<SecretKey>, WalletError> {
     let Some(key_file) = own.key_file.as_deref().filter(|_| own.lock == Some(Lock::Nacl)) else { return Ok(None) };
-    if let Some(file) = &flags.password_file {
-        return if file == Path::new("-") {
-            read(|| password::from_reader(io::stdin().lock())).await.map(Some)
-        } else {
-            let file = file.clone();
+    match flags.password_file.clone() {
+        // At a terminal somebody would type it, which nobody is to see.
+        Some(file) if file == Path::new("-") && io::stdin().is_terminal() => {
+            return prompt(key_file).await.map(Some);
+        }
+        Some(file) if file == Path::new("-") => {
+            return read(|| password::from_reader(io::stdin().lock())).await.map(Some);
+        }
+        Some(file) => {
             let (password, odd) = read(move || password::from_file(&file)).await?;
             odd.map(tell);
-            Ok(Some(password))
-        };
+            return Ok(Some(password));
+        }
+        None => {}
     }
     match password::from_environment(environment, key_file) {
         Some(found) => found.map(Some),

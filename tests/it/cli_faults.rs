@@ -275,16 +275,20 @@ fn a_full_disk_is_said_and_the_console_runs_on() {
 fn a_read_only_disk_is_said_and_the_console_runs_on() {
     let (house, node) = (House::new(), Node::with_uids("healthy", 64));
     let home = path(&house.path("home"));
-    let script = if may_mount(&house) {
-        format!(
-            "unshare -m sh -c 'mount --bind {home} {home} && mount -o remount,bind,ro {home} && exec \"$@\"' sh \"$@\""
-        )
-    } else {
-        assert!(!rustix::process::geteuid().is_root(), "root passes every permission: this needs a mount");
-        format!("chmod 500 {home}; exec \"$@\"")
-    };
+    let script = read_only_disk(&house, &home);
     runs_on_without_a_disk(&house, &node, &script, &["not allowed to write", "Make its directory writable"]);
-    let _ = fs::set_permissions(house.path("home"), std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    let _ = fs::set_permissions(home, std::os::unix::fs::PermissionsExt::from_mode(0o700));
+}
+
+/// A shell script that runs the console with its home on a read-only file system, or as close to it as this user gets.
+pub fn read_only_disk(house: &House, home: &str) -> String {
+    if may_mount(house) {
+        return format!(
+            "unshare -m sh -c 'mount --bind {home} {home} && mount -o remount,bind,ro {home} && exec \"$@\"' sh \"$@\""
+        );
+    }
+    assert!(!rustix::process::geteuid().is_root(), "root passes every permission: this needs a mount");
+    format!("chmod 500 {home}; exec \"$@\"")
 }
 
 fn may_mount(house: &House) -> bool {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod canary;
+mod chain_commit;
 mod chain_errors;
 mod chain_events;
 mod chain_feed;
@@ -12,6 +13,9 @@ mod chain_snapshot;
 mod chain_tls;
 mod cli_commit;
 mod cli_commit_ends;
+mod cli_commit_password;
+mod cli_commit_refused;
+mod cli_commit_terminal;
 mod cli_doctor;
 mod cli_faults;
 mod cli_misc;

@@ -14,7 +14,7 @@ use crate::domain::secret::SecretKey;
 use crate::domain::text::grouped;
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
-use crate::state::{Journal, Owner, StateError, Turn};
+use crate::state::{Journal, Owner, StateDir, StateError, Turn};
 use crate::wallet::{self, OwnHotkey, Signer, WalletError};
 
 /// How often the turn is asked for while another process has it, and for how long.
@@ -198,9 +198,13 @@ fn with_next_epoch(ended: Ended, plan: &Plan) -> Ended {
 fn journal_of(context: &Context, plan: &Plan) -> Result<(Journal, Owner), StateError> {
     let owner =
         Owner { genesis: plan.standing.chain.genesis, netuid: plan.subject.netuid, hotkey: plan.subject.hotkey };
-    let state = context.disk.state.as_ref();
-    let missing = || StateError::NoHome { what: "state", variable: "XDG_STATE_HOME" };
-    Ok((state.ok_or_else(missing)?.journal()?, owner))
+    let journal = match (&context.disk.state, &context.paths) {
+        (Some(state), _) => state.journal()?,
+        // It could not be opened at the start: by now it can, or it says why not.
+        (None, Some(paths)) => StateDir::open(&paths.state)?.journal()?,
+        (None, None) => return Err(StateError::NoHome { what: "state", variable: "XDG_STATE_HOME" }),
+    };
+    Ok((journal, owner))
 }
 
 async fn take_turn(journal: &Journal, owner: &Owner) -> Result<Turn, Ended> {
