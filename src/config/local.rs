@@ -38,19 +38,25 @@ pub fn secrets(dotenv: Option<&Dotenv>, environment: &Environment) -> Vec<Secret
     in_file.chain(exported.map(|(_, value)| SecretKey::new(value))).filter(|value| value.chars() > 0).collect()
 }
 
-/// Those of them that no commitment may hold, whatever they are called: all but the read secret itself, and the copy of it
-/// that S3 tools want under their own name.
-pub fn private(dotenv: Option<&Dotenv>, environment: &Environment) -> Vec<SecretKey> {
-    let meant = |name: &str| [Variable::ReadSecret.name(), "AWS_SECRET_ACCESS_KEY"].contains(&name);
+/// Words in the names of secrets that are never a copy of the read secret: no commitment may hold their values.
+const NEVER_PUBLISHED: [&str; 9] =
+    ["TOKEN", "API_KEY", "PASSWORD", "PASSWD", "PASSPHRASE", "MNEMONIC", "PRIVATE", "SEED", "BT_PW_"];
+
+/// Those of the secrets that no commitment may hold, by name. `…SECRET…` is not among them: S3 tools keep a copy of the
+/// read secret under such names.
+pub fn private(dotenv: Option<&Dotenv>, environment: &Environment) -> Vec<(String, SecretKey)> {
+    let never = |name: &str| {
+        let name = name.to_ascii_uppercase();
+        NEVER_PUBLISHED.iter().any(|word| name.contains(word))
+    };
     let in_file = dotenv.into_iter().flat_map(|file| &file.entries);
-    let in_file = in_file.filter_map(|entry| Some((entry.name.as_str(), entry.value.clone()?)));
-    let exported = environment.iter().map(|(name, value)| (name, SecretKey::new(value)));
-    let all = in_file.chain(exported).filter(|(name, value)| names_a_secret(name) && !meant(name) && value.chars() > 0);
-    all.map(|(_, value)| value).collect()
+    let in_file = in_file.filter_map(|entry| Some((entry.name.clone(), entry.value.clone()?)));
+    let exported = environment.iter().map(|(name, value)| (name.to_owned(), SecretKey::new(value)));
+    in_file.chain(exported).filter(|(name, value)| never(name) && value.chars() > 0).collect()
 }
 
 fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    let words = ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "MNEMONIC", "PRIVATE", "API_KEY", "SEED", "BT_PW_"];
+    let words = ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "MNEMONIC", "PHRASE", "PRIVATE", "API_KEY", "SEED", "BT_PW_"];
     words.iter().any(|word| name.contains(word)) || name == Variable::WriteKeyId.name()
 }

@@ -50,8 +50,8 @@ pub struct Configuration {
     pub local: LocalValues,
     /// Every other secret found beside them, for the log's redaction.
     pub secrets: Vec<SecretKey>,
-    /// Those of the secrets that no commitment may hold.
-    pub private: Vec<SecretKey>,
+    /// Those of the secrets that no commitment may hold, by name.
+    pub private: Vec<(String, SecretKey)>,
     /// GRAIL's `.env`, when one is named.
     pub dotenv: Option<Dotenv>,
     /// Keys of the configuration file, for the console to check.

@@ -5,17 +5,26 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::domain::commitment::{Commitment, MaskedBytes, Published, read_bytes};
-use crate::domain::credentials::{BucketCredentials, CommitmentBytes, CredentialsError, LocalValues, Variable};
+use crate::domain::credentials::{
+    BucketCredentials, CommitmentBytes, CredentialsError, LocalValues, ReadCredentials, Variable,
+};
 use crate::domain::provider::Provider;
 use crate::domain::secret::SecretKey;
+use crate::domain::untrusted::Untrusted;
 
 /// Characters from which a part of a commitment that stands inside a longer secret counts as a piece of it: half a
 /// private key has 64, and no word of a phrase comes near.
 const PIECE: usize = 16;
 
+/// Characters from which an id is looked for everywhere. Shorter ones are chosen by people, who name buckets and users
+/// after each other; an R2 key id has 32.
+const NO_NAME: usize = 24;
+
 /// What kind of secret must not be published, in the words of the refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretKind {
     /// `R2_WRITE_ACCESS_KEY_ID`, from whichever place.
     WriteKeyId,
@@ -23,21 +32,21 @@ pub enum SecretKind {
     WriteSecret,
     /// A phrase, seed or private key of a wallet.
     Wallet,
-    /// Another value whose name in the `.env` or the environment says that it is a secret.
-    Other,
+    /// Another value whose name in the `.env` or the environment says that it is a secret: its name.
+    Other(Untrusted),
 }
 
 impl SecretKind {
-    const fn words(self) -> &'static str {
+    fn words(&self) -> String {
         match self {
-            Self::WriteKeyId => "the WRITE key id",
-            Self::WriteSecret => "the WRITE secret",
-            Self::Wallet => "a secret of a wallet (phrase, seed or private key)",
-            Self::Other => "another secret of the .env or the environment",
+            Self::WriteKeyId => "the WRITE key id".to_owned(),
+            Self::WriteSecret => "the WRITE secret".to_owned(),
+            Self::Wallet => "a secret of a wallet (phrase, seed or private key)".to_owned(),
+            Self::Other(name) => format!("the secret that {} holds", name.shown()),
         }
     }
 
-    const fn todo(self) -> &'static str {
+    const fn todo(&self) -> &'static str {
         match self {
             Self::WriteKeyId | Self::WriteSecret => {
                 "create an R2 token \u{201c}Object Read only\u{201d} for the bucket and set the read pair to it"
@@ -45,7 +54,46 @@ impl SecretKind {
             Self::Wallet => {
                 "take the wallet's secret out of the R2 variables and set the read pair of an \u{201c}Object Read only\u{201d} token"
             }
-            Self::Other => "check which value was pasted into the read pair and set that of the token's page",
+            Self::Other(_) => "check which value was pasted into the read pair and set that of the token's page",
+        }
+    }
+
+    /// Whether something of this secret stands in what would be published. Names are looked for as a whole and where keys
+    /// stand; of the other secrets of the machine nothing is known but that a whole one must not be a key.
+    fn is_in(&self, secret: &str, parts: &Parts) -> bool {
+        let keys = [&parts.key_id, &parts.secret];
+        let is_key = keys.iter().any(|part| part.as_str() == secret);
+        let holds = |least: usize| secret.len() >= least && parts.whole.contains(secret);
+        let is_held = |part: &&Zeroizing<String>, least: usize| part.len() >= least && secret.contains(part.as_str());
+        match self {
+            Self::Other(_) => is_key,
+            Self::WriteKeyId => is_key || holds(NO_NAME),
+            Self::WriteSecret => {
+                let piece = keys.iter().any(|part| is_held(part, PIECE)) || is_held(&&parts.locator, NO_NAME);
+                is_key || holds(NO_NAME) || piece
+            }
+            Self::Wallet => {
+                is_key || holds(PIECE) || [&parts.locator].iter().chain(&keys).any(|part| is_held(part, PIECE))
+            }
+        }
+    }
+}
+
+/// What would be published, without the difference of letter case; wiped when dropped.
+struct Parts {
+    locator: Zeroizing<String>,
+    key_id: Zeroizing<String>,
+    secret: Zeroizing<String>,
+    whole: Zeroizing<String>,
+}
+
+impl Parts {
+    fn of(read: &ReadCredentials, bytes: &CommitmentBytes) -> Self {
+        Self {
+            locator: bare(&read.locator),
+            key_id: bare(read.key_id.as_str()),
+            secret: bare(read.secret.expose()),
+            whole: bare(&String::from_utf8_lossy(bytes.expose())),
         }
     }
 }
@@ -59,7 +107,7 @@ impl Forbidden {
     pub fn of(values: &LocalValues) -> Self {
         let pair = [(Variable::WriteKeyId, SecretKind::WriteKeyId), (Variable::WriteSecret, SecretKind::WriteSecret)];
         let all = pair.iter().flat_map(|(variable, kind)| {
-            values.definitions(*variable).iter().map(move |sourced| (*kind, sourced.value.clone()))
+            values.definitions(*variable).iter().map(move |sourced| (kind.clone(), sourced.value.clone()))
         });
         let mut forbidden = Self::default();
         all.for_each(|(kind, secret)| forbidden.add(kind, secret));
@@ -68,8 +116,9 @@ impl Forbidden {
 
     /// The same, and more secrets of one kind.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a kind is named where it is given")]
     pub fn and(mut self, kind: SecretKind, secrets: impl IntoIterator<Item = SecretKey>) -> Self {
-        secrets.into_iter().for_each(|secret| self.add(kind, secret));
+        secrets.into_iter().for_each(|secret| self.add(kind.clone(), secret));
         self
     }
 
@@ -77,18 +126,13 @@ impl Forbidden {
     fn add(&mut self, kind: SecretKind, secret: SecretKey) {
         let text = bare(secret.expose());
         if !text.is_empty() {
-            self.0.push((kind, SecretKey::new(text)));
+            self.0.push((kind, SecretKey::new(text.as_str())));
         }
     }
 
     /// The kind of the first secret of which something stands in these parts.
-    fn found_in(&self, whole: &str, parts: &[&str]) -> Option<SecretKind> {
-        let (whole, parts) = (bare(whole), parts.iter().map(|part| bare(part)).collect::<Vec<_>>());
-        let holds = |secret: &str| {
-            let inside = secret.len() >= PIECE && whole.contains(secret);
-            inside || parts.iter().any(|part| part == secret || (part.len() >= PIECE && secret.contains(part.as_str())))
-        };
-        self.0.iter().find(|(_, secret)| holds(secret.expose())).map(|(kind, _)| *kind)
+    fn found_in(&self, parts: &Parts) -> Option<SecretKind> {
+        self.0.iter().find(|(kind, secret)| kind.is_in(secret.expose(), parts)).map(|(kind, _)| kind.clone())
     }
 }
 
@@ -99,9 +143,10 @@ impl fmt::Debug for Forbidden {
 }
 
 /// Letter case and a leading `0x` do not make another key of it.
-fn bare(text: &str) -> String {
-    let text = text.trim().to_ascii_lowercase();
-    text.strip_prefix("0x").map(ToOwned::to_owned).unwrap_or(text)
+fn bare(text: &str) -> Zeroizing<String> {
+    let text = text.trim();
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    Zeroizing::new(digits.to_ascii_lowercase())
 }
 
 /// Why nothing is published. Each says what to do; none has an override.
@@ -152,7 +197,7 @@ impl Refusal {
             Self::Credentials(CredentialsError::ReadIsWrite) => "read_is_write",
             Self::HoldsSecret(SecretKind::WriteKeyId | SecretKind::WriteSecret) => "holds_write_key",
             Self::HoldsSecret(SecretKind::Wallet) => "holds_wallet_secret",
-            Self::HoldsSecret(SecretKind::Other) => "holds_secret",
+            Self::HoldsSecret(SecretKind::Other(_)) => "holds_secret",
             Self::RolledInPlace => "rolled_in_place",
             Self::NotReadBack => "not_read_back",
         }
@@ -223,10 +268,9 @@ pub fn clear(
 ) -> Result<Cleared, Refusal> {
     let read = BucketCredentials::parse(provider, values)?.read;
     let bytes = CommitmentBytes::encode(&read)?;
-    let whole = std::str::from_utf8(bytes.expose()).map_err(|_| Refusal::NotReadBack)?;
-    let parts = [read.locator.as_str(), read.key_id.as_str(), read.secret.expose()];
+    let parts = Parts::of(&read, &bytes);
     // The values are asked once more, whatever the caller brought along.
-    let all = [forbidden.found_in(whole, &parts), Forbidden::of(values).found_in(whole, &parts)];
+    let all = [forbidden.found_in(&parts), Forbidden::of(values).found_in(&parts)];
     if let Some(kind) = all.into_iter().flatten().next() {
         return Err(Refusal::HoldsSecret(kind));
     }

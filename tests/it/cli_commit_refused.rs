@@ -173,9 +173,21 @@ fn another_secret_of_the_env_or_the_environment_is_refused() {
     let secret = own().read_secret.expose().to_owned();
     let operator = Operator::by_hand();
     operator.has(env_of(&own()) + "CLOUDFLARE_API_TOKEN=" + &secret + "\n");
-    refuses(&operator, "holds_secret", &["another secret of the .env or the environment"], &["token's page"]);
+    refuses(&operator, "holds_secret", &["the secret that CLOUDFLARE_API_TOKEN holds"], &["token's page"]);
     let operator = Operator::by_hand().with("WANDB_API_KEY", secret);
-    refuses(&operator, "holds_secret", &["another secret of the .env or the environment"], &["token's page"]);
+    refuses(&operator, "holds_secret", &["the secret that WANDB_API_KEY holds"], &["token's page"]);
+}
+
+/// What stands beside the read pair on many a machine, and is no reason to refuse it.
+#[test]
+fn a_neighbour_that_only_resembles_a_part_is_no_secret_of_another_kind() {
+    let own = own();
+    let operator = Operator::by_hand()
+        .with("CLOUDFLARE_TOKEN_PAGE", format!("https://dash.cloudflare.com/{}/r2/api-tokens", own.account))
+        .with("GRAIL_PRIVATE_BUCKET", own.account.clone())
+        .with("RCLONE_CONFIG_R2_SECRET_ACCESS_KEY", own.read_secret.expose())
+        .with("AWS_SECRET_ACCESS_KEY", own.read_secret.expose());
+    operator.run(&["commit", "--dry-run"]).exits(0);
 }
 
 #[test]

@@ -138,6 +138,26 @@ fn single_credential_mode_and_wrong_shapes_are_refused_with_what_to_do() {
     }
 }
 
+/// Names that people gave, on a store of their own.
+#[test]
+fn a_bucket_and_a_user_that_are_named_after_each_other_are_no_write_key() {
+    let store = Provider::from_endpoint(Some("http://127.0.0.1:9000")).unwrap();
+    for (bucket, reader, writer) in
+        [("miner1", "reader", "miner1"), ("grail-production-rw", "grail-production-ro", "grail-production")]
+    {
+        let values = values(&[
+            (Variable::AccountId, bucket),
+            (Variable::BucketId, bucket),
+            (Variable::ReadKeyId, reader),
+            (Variable::ReadSecret, "the-one-that-only-reads"),
+            (Variable::WriteKeyId, writer),
+            (Variable::WriteSecret, "the-one-that-also-writes"),
+        ]);
+        let refused = clear(&store, &values, None, &Forbidden::default()).err();
+        assert_eq!(refused, None, "{writer}");
+    }
+}
+
 /// Texts from which a careless operator draws: right ones, secrets, and pieces of them.
 fn texts() -> Vec<String> {
     let private_key = secret(20) + &secret(21);
