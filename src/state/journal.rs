@@ -31,8 +31,13 @@ pub struct Owner {
 }
 
 impl Owner {
-    fn file(&self, ending: &str) -> String {
-        format!("{}-{}-{}.{ending}", self.genesis.short(), self.netuid, self.hotkey)
+    fn lines(&self) -> String {
+        format!("{}-{}-{}.jsonl", self.genesis.short(), self.netuid, self.hotkey)
+    }
+
+    /// One for all subnets: the nonce is the account's.
+    fn lock(&self) -> String {
+        format!("{}-{}.lock", self.genesis.short(), self.hotkey)
     }
 }
 
@@ -62,7 +67,7 @@ impl Journal {
 
     /// Appends a record and syncs it. `now_ms` is the time since 1970.
     pub fn append(&self, owner: &Owner, record: Record, now_ms: u64) -> Result<(), StateError> {
-        let name = owner.file("jsonl");
+        let name = owner.lines();
         let line = Line { v: VERSION, entry: Entry { at_ms: now_ms, record } };
         let corrupt = |_| StateError::Corrupt { path: self.dir.path().join(&name), why: "a record cannot be written" };
         let mut bytes = serde_json::to_vec(&line).map_err(corrupt)?;
@@ -72,9 +77,31 @@ impl Journal {
 
     /// Everything that was written, oldest first. Lines of a newer version, and torn ones, are passed over.
     pub fn entries(&self, owner: &Owner) -> Result<Vec<Entry>, StateError> {
-        let bytes = self.dir.read(&owner.file("jsonl"), MAX_BYTES)?.unwrap_or_default();
+        self.entries_in(&owner.lines())
+    }
+
+    /// The chains on which something was intended for a hotkey on a subnet.
+    pub fn chains(&self, netuid: u16, hotkey: &Hotkey) -> Result<Vec<BlockHash>, StateError> {
+        let ending = format!("-{netuid}-{hotkey}.jsonl");
+        let mut chains = Vec::new();
+        for file in self.dir.entries(|name| name.ends_with(&ending))? {
+            chains.extend(self.entries_in(&file.name)?.into_iter().filter_map(|entry| match entry.record {
+                Record::Intended(intent) => Some(intent.genesis),
+                _ => None,
+            }));
+        }
+        chains.sort_unstable();
+        chains.dedup();
+        Ok(chains)
+    }
+
+    fn entries_in(&self, file: &str) -> Result<Vec<Entry>, StateError> {
+        let bytes = self.dir.read(file, MAX_BYTES)?.unwrap_or_default();
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let read = |line: &[u8]| serde_json::from_slice::<Line<Entry>>(line).ok().map(|line| line.entry);
+        let read = |line: &[u8]| {
+            let line = serde_json::from_slice::<Line<Entry>>(line).ok()?;
+            (line.v <= VERSION).then_some(line.entry)
+        };
         let (mut entries, mut passed_over) = (Vec::new(), 0);
         for line in lines {
             match read(line) {
@@ -90,7 +117,7 @@ impl Journal {
 
     /// The turn to commit for a hotkey; `None` while another process has it.
     pub fn turn(&self, owner: &Owner) -> Result<Option<Turn>, StateError> {
-        let name = owner.file("lock");
+        let name = owner.lock();
         let lock = self.dir.open_for_appending(&name)?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Turn { _lock: lock })),

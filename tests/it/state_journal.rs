@@ -92,7 +92,12 @@ fn a_turn_is_held_by_one_and_free_again_when_it_is_dropped() {
     let turn = journal.turn(&owner()).unwrap();
     assert!(turn.is_some());
     assert!(other.turn(&owner()).unwrap().is_none(), "somebody has it");
-    assert!(other.turn(&Owner { netuid: 7, ..owner() }).unwrap().is_some(), "another subnet is another turn");
+    assert!(
+        other.turn(&Owner { netuid: 7, ..owner() }).unwrap().is_none(),
+        "the nonce is the account's, on any subnet"
+    );
+    let another = Owner { hotkey: hotkey(7), ..owner() };
+    assert!(other.turn(&another).unwrap().is_some(), "another hotkey is another turn");
     drop(turn);
     assert!(other.turn(&owner()).unwrap().is_some());
 }

@@ -2,6 +2,7 @@
 
 use super::{desk_options, identity};
 use crate::chain::commit::{self, Desk};
+use crate::chain::{ChainError, Fault};
 use crate::domain::commit::record::{self, Open};
 use crate::domain::commit::{Ended, Entry, Record};
 use crate::domain::findings::Finding;
@@ -10,6 +11,7 @@ use crate::domain::secret::Fingerprint;
 use crate::domain::text::grouped;
 use crate::ops::context::Context;
 use crate::state::{Journal, Owner};
+use crate::wallet::OwnHotkey;
 
 /// A commit of an earlier session, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,16 +36,22 @@ impl Settled {
 pub async fn settle(context: &Context, now_ms: u64) -> Vec<Settled> {
     let Some((journal, own)) = journal(context).zip(identity(context).ok()) else { return Vec::new() };
     let mut settled = Vec::new();
-    for genesis in known_chains(context) {
-        let owner = Owner { genesis, netuid: context.netuid(), hotkey: own.hotkey };
+    for owner in owners(context, &journal, own) {
+        // Another process that is on it right now will write its end itself.
+        let Some(turn) = open(&journal, &owner).first().and_then(|_| journal.turn(&owner).ok().flatten()) else {
+            continue;
+        };
+        let mut network = context.network.clone();
+        network.genesis = Some(owner.genesis);
+        let desk = Desk::open(&desk_options(context, own, &network)).await;
+        if context.network.genesis.is_none() && matches!(&desk, Err(error) if is_another_chain(error)) {
+            continue;
+        }
+        // Read again with the turn taken: what another process has ended meanwhile is no longer open.
         for open in open(&journal, &owner) {
-            // Another process that is on it right now will write its end itself.
-            let Ok(Some(_turn)) = journal.turn(&owner) else { continue };
-            let mut network = context.network.clone();
-            network.genesis = Some(genesis);
-            let asked = match Desk::open(&desk_options(context, own, &network)).await {
-                Ok(desk) => commit::settle(&desk, &open.intent).await,
-                Err(error) => Err(error),
+            let asked = match &desk {
+                Ok(desk) => commit::settle(desk, &open.intent).await,
+                Err(error) => Err(error.clone()),
             };
             let ended = match asked {
                 Ok(Some(ended)) => ended,
@@ -53,8 +61,23 @@ pub async fn settle(context: &Context, now_ms: u64) -> Vec<Settled> {
             note(&journal, &owner, &ended, now_ms);
             settled.push(Settled { open, ended });
         }
+        drop(turn);
     }
     settled
+}
+
+const fn is_another_chain(error: &ChainError) -> bool {
+    matches!(error.fault, Fault::WrongGenesis { .. })
+}
+
+/// The journals that may hold something open. A chain that nobody pinned may be any that was committed to before.
+fn owners(context: &Context, journal: &Journal, own: &OwnHotkey) -> Vec<Owner> {
+    let mut chains = known_chains(context);
+    if context.network.genesis.is_none() {
+        let written = journal.chains(context.netuid(), &own.hotkey).unwrap_or_default();
+        chains.extend(written.into_iter().filter(|genesis| !chains.contains(genesis)).collect::<Vec<_>>());
+    }
+    chains.into_iter().map(|genesis| Owner { genesis, netuid: context.netuid(), hotkey: own.hotkey }).collect()
 }
 
 fn note(journal: &Journal, owner: &Owner, ended: &Ended, now_ms: u64) {
@@ -70,12 +93,17 @@ fn still_alive(open: &Open) -> Ended {
         open.seen_in.map_or_else(String::new, |block| format!(" It was last seen in #{}.", grouped(block.number)));
     Ended::Pending {
         extrinsic: Some(open.intent.extrinsic),
-        why: format!("It is alive until #{} and no final block holds it yet.{seen}", grouped(open.intent.death)),
+        why: format!("It may be valid until #{}, and its end is not certain yet.{seen}", grouped(open.intent.death)),
     }
 }
 
 fn open(journal: &Journal, owner: &Owner) -> Vec<Open> {
-    record::open(&entries(journal, owner))
+    let all = record::open(&entries(journal, owner));
+    let is_its = |open: &Open| {
+        let intent = &open.intent;
+        (intent.genesis, intent.netuid, intent.hotkey) == (owner.genesis, owner.netuid, owner.hotkey)
+    };
+    all.into_iter().filter(is_its).collect()
 }
 
 fn entries(journal: &Journal, owner: &Owner) -> Vec<Entry> {
