@@ -139,13 +139,14 @@ impl Session {
         self.call("system_accountNextIndex", || self.legacy.system_account_next_index(hotkey)).await
     }
 
-    /// Hands an extrinsic to the pool and watches what becomes of it.
+    /// Hands an extrinsic to the pool and watches what becomes of it. Asked once: whoever asks again must know what became
+    /// of the first time.
     pub(super) async fn submit(
         &self,
         extrinsic: &[u8],
     ) -> Result<RpcSubscription<TransactionStatus<BlockHash>>, ChainError> {
-        let call = || self.legacy.author_submit_and_watch_extrinsic(extrinsic);
-        self.call("author_submitAndWatchExtrinsic", call).await
+        let call = self.legacy.author_submit_and_watch_extrinsic(extrinsic);
+        self.call_once("author_submitAndWatchExtrinsic", call).await.map_err(|fault| self.fault(fault))
     }
 
     /// Header of a block.
@@ -286,7 +287,7 @@ fn fault_of(method: &'static str, error: RpcError, limits: &CallLimits) -> Fault
 /// Ethereum's convention that some proxies use for every chain.
 const RATE_LIMIT_CODES: [i32; 4] = [429, -32_029, -32_999, -32_005];
 /// JSON-RPC's "method not found".
-const NO_METHOD: i32 = -32_601;
+pub(super) const NO_METHOD: i32 = -32_601;
 
 fn refusal(method: &'static str, error: &UserError) -> Fault {
     let words = error.message.to_ascii_lowercase();

@@ -14,7 +14,7 @@ use crate::domain::commit::{Space, Standing};
 use crate::domain::commitment::Commitment;
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::{BlockHash, Endpoint, Network, SANDBOX, SANDBOX_GENESIS};
+use crate::domain::network::{BlockHash, Endpoint, Network, SANDBOX, is_practice};
 use crate::domain::snapshot::{BlockRef, ChainIdentity};
 
 /// Bytes of an epoch's budget where the chain stores none (FACTS 3).
@@ -95,27 +95,16 @@ impl Desk {
     /// Reads where the hotkey stands at the finalized head. `network` is its name, and whether its genesis was pinned.
     pub async fn standing(&self, network: &Network) -> Result<Standing, ChainError> {
         let head = self.session.finalized_head().await?;
-        let keys = self.keys();
-        let raw: Vec<Vec<u8>> = keys.iter().map(|(_, key)| key.clone()).collect();
-        let (header, next, answer) = tokio::try_join!(
-            self.session.header(head),
-            self.session.next_index(&self.hotkey),
-            self.session.query(&raw, head)
-        )?;
-        let mut values = Values::default();
-        for (key, value) in answer.into_iter().flat_map(|set| set.changes) {
-            if let Some((what, _)) = keys.iter().find(|(_, known)| *known == key.0) {
-                values.0.push((*what, value.map(|value| value.0)));
-            }
-        }
-        let ledger = &self.runtime.ledger;
-        let settled = values.get(What::Account).and_then(|v| ledger.number(&ledger.account, v, Some("nonce")));
-        let settled = settled.unwrap_or(0);
+        let (what, keys): (Vec<What>, Vec<Vec<u8>>) = self.keys().into_iter().unzip();
+        let (header, next, values) =
+            tokio::try_join!(self.session.header(head), self.session.next_index(&self.hotkey), self.read(&keys, head))?;
+        let values = Values(what.into_iter().zip(values).collect());
+        let settled = self.nonce(values.get(What::Account))?;
         if !(settled..=settled + MOST_WAITING).contains(&next) {
             let why = format!("the next nonce, {next}, does not fit the account's, {settled}");
             return Err(self.session.malformed("system_accountNextIndex", &why));
         }
-        let sandbox = self.genesis == SANDBOX_GENESIS;
+        let sandbox = is_practice(self.genesis, self.session.endpoint().url());
         Ok(Standing {
             chain: ChainIdentity {
                 network: if sandbox { SANDBOX.to_owned() } else { network.name.clone() },
@@ -136,6 +125,37 @@ impl Desk {
     /// Encodes the call and compares it with the bytes built here.
     pub fn draft(&self, standing: &Standing, cleared: &Cleared) -> Result<Draft, DraftError> {
         Draft::of(Arc::clone(&self.runtime), self.netuid, self.hotkey, standing, cleared)
+    }
+
+    /// The values of keys at a block, in their order; `None` for what is not there. An answer that passes over a key is
+    /// none: what is not told must not count as absent.
+    async fn read(&self, keys: &[Vec<u8>], at: BlockHash) -> Result<Vec<Option<Vec<u8>>>, ChainError> {
+        let answer = self.session.query(keys, at).await?;
+        let mut told: Vec<_> = answer.into_iter().filter(|set| set.block == at).flat_map(|set| set.changes).collect();
+        let value_of = |key: &Vec<u8>| {
+            let found = told.iter().position(|(told, _)| told.0 == *key);
+            let found = found.ok_or_else(|| self.session.malformed("state_queryStorageAt", "it passes over a key"))?;
+            Ok(told.swap_remove(found).1.map(|value| value.0))
+        };
+        keys.iter().map(value_of).collect()
+    }
+
+    /// The same for so many keys.
+    pub(super) async fn values<const N: usize>(
+        &self,
+        keys: [Vec<u8>; N],
+        at: BlockHash,
+    ) -> Result<[Option<Vec<u8>>; N], ChainError> {
+        let values = self.read(&keys, at).await?;
+        values.try_into().map_err(|_| self.session.malformed("state_queryStorageAt", "it has another number of values"))
+    }
+
+    /// The nonce of the own account; an account that is not there has used none.
+    pub(super) fn nonce(&self, account: Option<&[u8]>) -> Result<u64, ChainError> {
+        let Some(account) = account else { return Ok(0) };
+        let ledger = &self.runtime.ledger;
+        let nonce = ledger.number(&ledger.account, account, Some("nonce"));
+        nonce.ok_or_else(|| self.session.malformed("state_queryStorageAt", "the account does not decode"))
     }
 
     /// What the stored bytes of a commitment say.
@@ -222,7 +242,7 @@ enum What {
 }
 
 /// The values that were asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Values(Vec<(What, Option<Vec<u8>>)>);
 
 impl Values {

@@ -1,6 +1,9 @@
 //! What a pool's refusal means: the code, and the reason that stands in the error's `data`.
 
+use std::ops::RangeInclusive;
+
 use super::super::error::Fault;
+use super::super::session::NO_METHOD;
 use crate::domain::commit::PoolAnswer;
 use crate::domain::untrusted::Untrusted;
 
@@ -12,9 +15,20 @@ const ALREADY_IMPORTED: i32 = 1_013;
 const LOW_PRIORITY: i32 = 1_014;
 const DROPPED: i32 = 1_016;
 
-/// The answer behind a refused submission; `None` for a fault of another kind, after which nothing is known.
+/// Codes with which a pool says that it does not have a transaction; the first two are of the bytes themselves.
+const OF_THE_POOL: [RangeInclusive<i32>; 2] = [1_001..=1_002, 1_010..=1_020];
+
+/// The answer behind a refused submission; `None` for a fault of another kind, after which nothing is known: a proxy's own
+/// error may come after the node took it.
 pub(super) fn answer(fault: &Fault) -> Option<PoolAnswer> {
-    let Fault::Refused { code, message, .. } = fault else { return None };
+    let (code, message) = match fault {
+        Fault::Refused { code, message, .. } if OF_THE_POOL.iter().any(|codes| codes.contains(code)) => (code, message),
+        Fault::NoMethod { method } => {
+            let message = Untrusted::from_text(format!("the node does not know {method}"));
+            return Some(PoolAnswer::Other { code: NO_METHOD, message });
+        }
+        _ => return None,
+    };
     let answer = match *code {
         INVALID | UNKNOWN_VALIDITY => invalid(*code, message),
         BANNED => PoolAnswer::Banned,

@@ -10,14 +10,14 @@ use std::time::Duration;
 use subxt_rpcs::client::RpcSubscription;
 use subxt_rpcs::methods::legacy::TransactionStatus;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::super::error::{ChainError, Fault};
 use super::super::session::{Header, jittered};
 use super::desk::{Desk, DeskOptions};
 use super::extrinsic::Signed;
 use super::pool;
-use super::verify::{self, Applied, Facts, Head, Seen};
+use super::verify::{self, Applied, Facts, Head, Seen, Used};
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commit::{Ended, Failure, Intent, PoolAnswer, Progress, Receipt};
 use crate::domain::commitment::Commitment;
@@ -28,10 +28,16 @@ use crate::domain::text::grouped;
 const QUIET: Duration = Duration::from_secs(30);
 /// Time without any node after which nothing more can be said for now: the era is over by then, many times.
 const GIVE_UP: Duration = Duration::from_mins(20);
+/// Longest time that a commit is followed, whatever its node says meanwhile: the era, and as long again for finality.
+const LONGEST: Duration = Duration::from_mins(28);
 /// Longest pause between attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Shortest one.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 /// How often the same bytes are handed in again after a pool dropped them.
 const MOST_TRIES: u32 = 3;
+/// How often they are handed in at all, over however many connections.
+const MOST_SUBMISSIONS: u32 = 20;
 /// Blocks whose state every node keeps (FACTS 3); of older ones the body and the events may be gone.
 const KEPT_BLOCKS: u64 = 200;
 
@@ -51,15 +57,14 @@ pub async fn pursue(desk: Desk, pursuit: Pursuit, progress: mpsc::Sender<Progres
     let Pursuit { mut options, intent, signed } = pursuit;
     options.network.genesis = Some(intent.genesis);
     let mut chase = Chase::new(&intent, Some(&signed), progress);
-    let (mut desk, mut last_heard, mut pause) = (Some(desk), Instant::now(), Duration::from_millis(250));
+    let (mut desk, mut pause) = (Some(desk), SHORTEST_PAUSE);
     loop {
+        let heard_before = chase.heard;
         let result = match desk.take() {
             Some(desk) => chase.follow(&desk).await,
             None => match Desk::open(&options).await {
                 Ok(opened) => {
                     chase.tell(Progress::Found { endpoint: opened.endpoint() }).await;
-                    last_heard = Instant::now();
-                    pause = Duration::from_millis(250);
                     chase.follow(&opened).await
                 }
                 Err(error) => Err(error),
@@ -70,13 +75,15 @@ pub async fn pursue(desk: Desk, pursuit: Pursuit, progress: mpsc::Sender<Progres
             Err(error) => error,
         };
         tracing::warn!("the connection was lost while a commit is on its way: {error}");
-        if last_heard.elapsed() > GIVE_UP {
+        if chase.heard.elapsed() > GIVE_UP {
             let why = format!("No node could be asked for {} minutes ({error}).", GIVE_UP.as_secs() / 60);
-            return Ended::Pending { extrinsic: Some(intent.extrinsic), why };
+            return chase.pending(why);
         }
         chase.tell(Progress::Lost { problem: error.finding() }).await;
+        // A connection that brought no block is no better than none, and another endpoint may do more.
+        pause = if chase.heard > heard_before { SHORTEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        options.network.endpoints.rotate_left(1);
         sleep(jittered(pause)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -93,6 +100,7 @@ enum Woken {
     Status(Option<TransactionStatus<BlockHash>>),
     Head(Option<Header>),
     Silence,
+    TooLong,
 }
 
 /// One extrinsic on its way, over as many connections as it takes.
@@ -100,9 +108,14 @@ struct Chase<'p> {
     intent: &'p Intent,
     signed: Option<&'p Signed>,
     progress: mpsc::Sender<Progress>,
+    began: Instant,
+    /// When a finalized head was heard for the last time.
+    heard: Instant,
     /// Whether it may be in some pool: after the first attempt, whatever came of it.
     sent: bool,
-    tries: u32,
+    submissions: u32,
+    /// How often a pool dropped it.
+    dropped: u32,
     /// Why a pool would not have it again, after one had dropped it.
     unwanted: Option<PoolAnswer>,
     broadcast: bool,
@@ -112,13 +125,17 @@ struct Chase<'p> {
 }
 
 impl<'p> Chase<'p> {
-    const fn new(intent: &'p Intent, signed: Option<&'p Signed>, progress: mpsc::Sender<Progress>) -> Self {
+    fn new(intent: &'p Intent, signed: Option<&'p Signed>, progress: mpsc::Sender<Progress>) -> Self {
+        let now = Instant::now();
         Self {
             intent,
             signed,
             progress,
+            began: now,
+            heard: now,
             sent: false,
-            tries: 0,
+            submissions: 0,
+            dropped: 0,
             unwanted: None,
             broadcast: false,
             seen: None,
@@ -152,10 +169,10 @@ impl<'p> Chase<'p> {
         };
         loop {
             let woken = tokio::select! {
-                biased;
                 status = next_status(&mut watch) => Woken::Status(status),
                 head = heads.next() => Woken::Head(head.and_then(Result::ok)),
                 () = sleep(QUIET) => Woken::Silence,
+                () = sleep_until(self.began + LONGEST) => Woken::TooLong,
             };
             let ended = match woken {
                 Woken::Status(Some(status)) => self.on_status(desk, status, &mut watch).await?,
@@ -169,6 +186,10 @@ impl<'p> Chase<'p> {
                     desk.session.round_trip().await?;
                     None
                 }
+                Woken::TooLong => {
+                    let minutes = LONGEST.as_secs() / 60;
+                    Some(self.pending(format!("No final block told what became of it for {minutes} minutes.")))
+                }
             };
             if let Some(ended) = ended {
                 return Ok(ended);
@@ -179,8 +200,11 @@ impl<'p> Chase<'p> {
     /// Hands the bytes to the pool. A refusal ends it only when nothing was handed in before: else some pool may hold it.
     async fn hand_in(&mut self, desk: &Desk) -> Result<Result<Option<Watch>, Ended>, ChainError> {
         let Some(signed) = self.signed else { return Ok(Ok(None)) };
+        if self.submissions >= MOST_SUBMISSIONS {
+            return Ok(Ok(None));
+        }
         let again = std::mem::replace(&mut self.sent, true);
-        self.tries += 1;
+        self.submissions += 1;
         if again {
             self.tell(Progress::SentAgain).await;
         }
@@ -240,7 +264,8 @@ impl<'p> Chase<'p> {
                 if let Some(ended) = self.look(desk).await? {
                     return Ok(Some(ended));
                 }
-                if self.tries < MOST_TRIES {
+                self.dropped += 1;
+                if self.dropped < MOST_TRIES {
                     match self.hand_in(desk).await? {
                         Ok(again) => *watch = again,
                         Err(ended) => return Ok(Some(ended)),
@@ -253,10 +278,10 @@ impl<'p> Chase<'p> {
 
     /// A block is said to hold it: the step moves if its body does.
     async fn on_block(&mut self, desk: &Desk, hash: BlockHash) -> Result<(), ChainError> {
-        match verify::seen_in(desk, hash, self.intent.extrinsic).await? {
+        match verify::seen_in(desk, hash, self.intent).await? {
             Seen::In { number, .. } => self.saw(BlockId { number, hash }).await,
             Seen::NoBlock => self.disbelieve("a block that the node does not have is said to hold it").await,
-            Seen::NotIn => self.disbelieve("a block is said to hold it, and its body does not").await,
+            Seen::NotIn { .. } => self.disbelieve("a block is said to hold it, and its body does not").await,
         }
         Ok(())
     }
@@ -276,7 +301,7 @@ impl<'p> Chase<'p> {
 
     /// Said to be final: it is when the chain of the finalized head has the block at its height.
     async fn on_finalized(&mut self, desk: &Desk, hash: BlockHash) -> Result<Option<Ended>, ChainError> {
-        let (seen, head) = tokio::try_join!(verify::seen_in(desk, hash, self.intent.extrinsic), verify::head(desk))?;
+        let (seen, head) = tokio::try_join!(verify::seen_in(desk, hash, self.intent), verify::head(desk))?;
         let Seen::In { number, index } = seen else {
             self.disbelieve("a block is said to be final with it, and holds nothing of it").await;
             return Ok(None);
@@ -296,6 +321,7 @@ impl<'p> Chase<'p> {
     }
 
     async fn on_head(&mut self, desk: &Desk, number: u64) -> Result<Option<Ended>, ChainError> {
+        self.heard = Instant::now();
         self.tell(Progress::Waited { finalized: number }).await;
         self.look(desk).await
     }
@@ -304,8 +330,10 @@ impl<'p> Chase<'p> {
     async fn look(&mut self, desk: &Desk) -> Result<Option<Ended>, ChainError> {
         let head = verify::head(desk).await?;
         let intent = self.intent;
-        if intent.is_met_by(head.value.as_ref()) {
-            return self.met(desk, &head).await;
+        if intent.is_met_by(head.value.as_ref())
+            && let Some(ended) = self.met(desk, &head).await?
+        {
+            return Ok(Some(ended));
         }
         if head.nonce > intent.nonce {
             return self.used(desk, &head).await;
@@ -316,15 +344,18 @@ impl<'p> Chase<'p> {
         Ok(None)
     }
 
-    /// The value is there: the block that set it must hold the extrinsic and say that it was applied.
+    /// The value is there: the block that set it must hold the extrinsic and say that it was applied. `None` when another
+    /// transaction set the same value there: then the nonce tells what became of ours.
     async fn met(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
-        let Some(number) = head.value.as_ref().and_then(|value| value.block) else { return Ok(None) };
+        let set_at = head.value.as_ref().and_then(|value| value.block);
+        // Of a block above the head nothing can be looked at yet.
+        let Some(number) = set_at.filter(|number| *number <= head.number) else { return Ok(None) };
         let Some(hash) = desk.session.block_hash(number).await? else {
             return Ok(Some(
                 self.contradiction(format!("the value is said to be set in #{number}, a block it does not have")),
             ));
         };
-        match verify::seen_in(desk, hash, self.intent.extrinsic).await? {
+        match verify::seen_in(desk, hash, self.intent).await? {
             Seen::In { index, .. } => {
                 let block = BlockId { number, hash };
                 self.saw(block).await;
@@ -339,9 +370,8 @@ impl<'p> Chase<'p> {
             Seen::NoBlock if head.number > number + KEPT_BLOCKS => {
                 Ok(Some(self.by_value_alone(BlockId { number, hash }, None, head)))
             }
-            // Somebody else put the very same there: what became of ours stands where its nonce was used.
-            Seen::NotIn if head.nonce > self.intent.nonce => self.used(desk, head).await,
-            Seen::NoBlock | Seen::NotIn => Ok(Some(self.contradiction(format!(
+            Seen::NotIn { the_same: true } => Ok(None),
+            Seen::NoBlock | Seen::NotIn { .. } => Ok(Some(self.contradiction(format!(
                 "the value reads as ours, set in #{number}, and that block does not hold our transaction"
             )))),
         }
@@ -351,21 +381,23 @@ impl<'p> Chase<'p> {
     async fn used(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
         let intent = self.intent;
         let last = head.number.min(intent.death);
-        let Some(block) = verify::used_at(desk, intent.nonce, intent.birth, last).await? else {
-            // Used after our era, or in blocks whose state is gone.
-            return Ok(Some(if last == intent.death && head.number < intent.death + KEPT_BLOCKS {
-                self.expired()
-            } else {
-                self.failed(Failure::NotThere)
-            }));
+        let block = match verify::used_at(desk, intent.nonce, intent.birth, last).await? {
+            Used::At(block) => block,
+            Used::Not if last == intent.death => return Ok(Some(self.expired())),
+            Used::Not => {
+                let what = format!("its head #{last} has used the nonce, and the state of #{last} has not");
+                return Ok(Some(self.contradiction(what)));
+            }
+            Used::Gone => return Ok(Some(self.failed(Failure::NotThere))),
         };
-        match verify::seen_in(desk, block.hash, intent.extrinsic).await? {
+        match verify::seen_in(desk, block.hash, intent).await? {
             Seen::In { index, .. } => {
                 self.saw(block).await;
                 let facts = verify::facts(desk, block, index).await?;
                 self.judged(desk, facts, head).await
             }
-            Seen::NoBlock | Seen::NotIn => Ok(Some(self.failed(Failure::Replaced))),
+            Seen::NotIn { .. } => Ok(Some(self.failed(Failure::Replaced))),
+            Seen::NoBlock => Ok(Some(self.failed(Failure::NotThere))),
         }
     }
 
@@ -382,12 +414,13 @@ impl<'p> Chase<'p> {
         let set_here = facts.value.as_ref().and_then(|value| value.block) == Some(block.number);
         let contradiction = |what: &str| Ok(Some(self.contradiction(what.to_owned())));
         match facts.applied {
-            Applied::Refused(_) if equal(facts.value.as_ref()) && set_here => {
+            Applied::Refused(_) if equal(facts.value.as_ref()) && set_here && !facts.by_another.at_all() => {
                 contradiction("the block's events say refused, and the value reads as if it was set there")
             }
             Applied::Refused(error) => Ok(Some(self.failed(Failure::Dispatch { error, block, next_epoch_at: None }))),
-            Applied::Unclear(why) => contradiction(&why),
-            Applied::Succeeded if !equal(facts.value.as_ref()) && !facts.again_after => {
+            Applied::Unclear(why) => Ok(Some(self.pending(why))),
+            Applied::Odd(what) => contradiction(what),
+            Applied::Succeeded if !equal(facts.value.as_ref()) && !facts.by_another.after => {
                 contradiction("the block's events say published, and the value there is another")
             }
             Applied::Succeeded => {
@@ -428,6 +461,10 @@ impl<'p> Chase<'p> {
             by: value.and_then(Commitment::published).cloned(),
             at: value.and_then(|value| value.block),
         })
+    }
+
+    const fn pending(&self, why: String) -> Ended {
+        Ended::Pending { extrinsic: Some(self.intent.extrinsic), why }
     }
 
     fn failed(&self, failure: Failure) -> Ended {

@@ -7,8 +7,10 @@ use subxt::events::{Event, Phase};
 
 use super::super::error::{ChainError, Fault};
 use super::desk::Desk;
+use super::extrinsic::{CALL_BYTES, call_bytes};
+use crate::domain::commit::Intent;
 use crate::domain::commit::progress::BlockId;
-use crate::domain::commitment::Commitment;
+use crate::domain::commitment::{COMMITMENT_CHARS, Commitment, read_bytes};
 use crate::domain::network::BlockHash;
 use crate::domain::untrusted::Untrusted;
 
@@ -19,8 +21,26 @@ pub(super) enum Applied {
     Succeeded,
     /// It was refused.
     Refused(Untrusted),
-    /// It succeeded and the event is missing, or the events do not decode.
+    /// What the events say cannot all be true.
+    Odd(&'static str),
+    /// The events do not decode: nothing is known.
     Unclear(String),
+}
+
+/// Where in a block another extrinsic set a commitment of the same hotkey.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ByAnother {
+    /// Before ours.
+    pub(super) before: bool,
+    /// After ours.
+    pub(super) after: bool,
+}
+
+impl ByAnother {
+    /// Whether there was one at all.
+    pub(super) const fn at_all(self) -> bool {
+        self.before || self.after
+    }
 }
 
 /// A block that holds the extrinsic.
@@ -30,8 +50,8 @@ pub(super) struct Facts {
     /// Index of the extrinsic in the block.
     pub(super) index: u32,
     pub(super) applied: Applied,
-    /// Whether the same hotkey committed once more in this block.
-    pub(super) again_after: bool,
+    /// Whether the same hotkey committed in this block by another extrinsic, too.
+    pub(super) by_another: ByAnother,
     /// What the chain held after this block.
     pub(super) value: Option<Commitment>,
 }
@@ -42,36 +62,43 @@ pub(super) enum Seen {
     /// The node does not have it.
     NoBlock,
     /// It is there and does not hold the extrinsic.
-    NotIn,
+    NotIn {
+        /// Another extrinsic of it publishes the same.
+        the_same: bool,
+    },
     /// It holds it at this index.
     In { number: u64, index: u32 },
 }
 
-/// Looks for an extrinsic in a block's body.
-pub(super) async fn seen_in(desk: &Desk, block: BlockHash, extrinsic: BlockHash) -> Result<Seen, ChainError> {
+/// Looks for an extrinsic in a block's body, and for another one that publishes the same.
+pub(super) async fn seen_in(desk: &Desk, block: BlockHash, intent: &Intent) -> Result<Seen, ChainError> {
     let Some((number, body)) = desk.session.body(block).await? else { return Ok(Seen::NoBlock) };
-    let found = (0_u32..).zip(&body).find(|(_, bytes)| blake2_256(bytes) == extrinsic.0);
-    Ok(found.map_or(Seen::NotIn, |(index, _)| Seen::In { number, index }))
+    let found = (0_u32..).zip(&body).find(|(_, bytes)| blake2_256(bytes) == intent.extrinsic.0);
+    Ok(match found {
+        Some((index, _)) => Seen::In { number, index },
+        None => Seen::NotIn { the_same: body.iter().any(|bytes| publishes(bytes, intent)) },
+    })
+}
+
+/// Whether an extrinsic ends with a call that publishes what was meant. Of an earlier session nothing but the fingerprint
+/// of it is left.
+fn publishes(extrinsic: &[u8], intent: &Intent) -> bool {
+    let Some((_, call)) = extrinsic.split_last_chunk::<CALL_BYTES>() else { return false };
+    let content = &call[CALL_BYTES - COMMITMENT_CHARS..];
+    call_bytes(intent.netuid, content) == call
+        && read_bytes(content).is_ok_and(|parts| parts.published() == intent.target)
 }
 
 /// Events and value after a block that holds the extrinsic.
 pub(super) async fn facts(desk: &Desk, block: BlockId, index: u32) -> Result<Facts, ChainError> {
-    let (events_key, commitment_key) = (desk.runtime.ledger.events.key(&[]), desk.commitment_key());
-    let answer = desk.session.query(&[events_key.clone(), commitment_key.clone()], block.hash).await?;
-    let (mut events, mut value) = (None, None);
-    for (key, found) in answer.into_iter().flat_map(|set| set.changes) {
-        if key.0 == events_key {
-            events = found.map(|bytes| bytes.0);
-        } else if key.0 == commitment_key {
-            value = found.map(|bytes| desk.commitment(&bytes.0));
-        }
-    }
-    let (applied, again_after) = judged(desk, events.unwrap_or_default(), index);
-    Ok(Facts { block, index, applied, again_after, value })
+    let [events, value] = desk.values([desk.runtime.ledger.events.key(&[]), desk.commitment_key()], block.hash).await?;
+    let value = value.map(|bytes| desk.commitment(&bytes));
+    let (applied, by_another) = judged(desk, events.unwrap_or_default(), index);
+    Ok(Facts { block, index, applied, by_another, value })
 }
 
-fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, bool) {
-    let unclear = |why: String| (Applied::Unclear(why), false);
+fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, ByAnother) {
+    let unclear = |why: String| (Applied::Unclear(why), ByAnother::default());
     if !desk.runtime.events_are_sound {
         return unclear("the types of this runtime's events cannot be decoded safely".to_owned());
     }
@@ -79,7 +106,7 @@ fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, bool) {
         return unclear("the metadata was not taken".to_owned());
     };
     let events = client.events().from_bytes(events);
-    let (mut outcome, mut announced, mut again_after) = (None, false, false);
+    let (mut outcome, mut announced, mut by_another) = (None, false, ByAnother::default());
     for event in events.iter() {
         let event = match event {
             Ok(event) => event,
@@ -91,16 +118,18 @@ fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, bool) {
             ("System", "ExtrinsicFailed") if of == index => outcome = Some(Applied::Refused(error_name(desk, &event))),
             ("Commitments", "Commitment") if is_ours(desk, &event) => {
                 announced |= of == index;
-                again_after |= of > index;
+                by_another.before |= of < index;
+                by_another.after |= of > index;
             }
             _ => {}
         }
     }
-    match outcome {
-        Some(Applied::Succeeded) if !announced => unclear("the event of the commitment is missing".to_owned()),
-        Some(applied) => (applied, again_after),
-        None => unclear("the block has no outcome of the extrinsic".to_owned()),
-    }
+    let applied = match outcome {
+        Some(Applied::Succeeded) if !announced => Applied::Odd("the event of the commitment is missing"),
+        Some(applied) => applied,
+        None => Applied::Odd("the block has no outcome of the extrinsic"),
+    };
+    (applied, by_another)
 }
 
 /// `Commitments.SpaceLimitExceeded`, by the names in the metadata; of other errors the names of their variants.
@@ -179,20 +208,10 @@ pub(super) async fn best_value(desk: &Desk) -> Result<Option<Commitment>, ChainE
 
 /// Reads a block's state.
 pub(super) async fn at(desk: &Desk, hash: BlockHash) -> Result<Head, ChainError> {
-    let (commitment_key, account_key) = (desk.commitment_key(), desk.account_key());
-    let keys = [commitment_key.clone(), account_key.clone()];
-    let (header, answer) = tokio::try_join!(desk.session.header(hash), desk.session.query(&keys, hash))?;
-    let (mut value, mut nonce) = (None, 0);
-    let ledger = &desk.runtime.ledger;
-    for (key, found) in answer.into_iter().flat_map(|set| set.changes) {
-        let Some(found) = found else { continue };
-        if key.0 == commitment_key {
-            value = Some(desk.commitment(&found.0));
-        } else if key.0 == account_key {
-            nonce = ledger.number(&ledger.account, &found.0, Some("nonce")).unwrap_or(0);
-        }
-    }
-    Ok(Head { number: header.number, value, nonce })
+    let keys = [desk.commitment_key(), desk.account_key()];
+    let (header, [value, account]) = tokio::try_join!(desk.session.header(hash), desk.values(keys, hash))?;
+    let value = value.map(|bytes| desk.commitment(&bytes));
+    Ok(Head { number: header.number, value, nonce: desk.nonce(account.as_deref())? })
 }
 
 /// Whether a block is on the chain that ends in the finalized head, and not above it.
@@ -203,20 +222,34 @@ pub(super) async fn is_final(desk: &Desk, block: BlockId, head: &Head) -> Result
     Ok(desk.session.block_hash(block.number).await? == Some(block.hash))
 }
 
-/// The first block after `birth` and up to `last` whose state has used this nonce. `Ok(None)` when none has, or where the
-/// node no longer keeps those states.
-pub(super) async fn used_at(desk: &Desk, nonce: u64, birth: u64, last: u64) -> Result<Option<BlockId>, ChainError> {
-    let Some((true, mut used)) = used_in(desk, nonce, last).await? else { return Ok(None) };
+/// Where a nonce was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Used {
+    /// In this block.
+    At(BlockId),
+    /// In none of those that were looked at.
+    Not,
+    /// The node no longer keeps the states that would tell.
+    Gone,
+}
+
+/// The first block after `birth` and up to `last` whose state has used this nonce.
+pub(super) async fn used_at(desk: &Desk, nonce: u64, birth: u64, last: u64) -> Result<Used, ChainError> {
+    let mut used = match used_in(desk, nonce, last).await? {
+        Some((true, block)) => block,
+        Some((false, _)) => return Ok(Used::Not),
+        None => return Ok(Used::Gone),
+    };
     let mut unused = birth;
     while used.number > unused + 1 {
         let middle = unused + (used.number - unused) / 2;
         match used_in(desk, nonce, middle).await? {
             Some((true, block)) => used = block,
             Some((false, _)) => unused = middle,
-            None => return Ok(None),
+            None => return Ok(Used::Gone),
         }
     }
-    Ok(Some(used))
+    Ok(Used::At(used))
 }
 
 /// Whether the state of a height has used the nonce; `None` where ordinary nodes have dropped it.
