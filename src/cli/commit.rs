@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::{commit_words as words, password, report};
 use crate::config::Flags;
-use crate::domain::commit::{Ended, Plan, Progress, Verdict};
+use crate::domain::commit::{Ended, Failure, Plan, Progress, Verdict};
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
 use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, verdict_rule, wait_until_registered};
@@ -124,7 +124,7 @@ async fn run(
         if !output.is_json() {
             output.remark("… waiting for a uid; ctrl-c ends it");
         }
-        prepared = match wait_until_registered(context, now_ms).await {
+        prepared = match wait_until_registered(context, &prepared.plan, now_ms).await {
             Ok(prepared) => prepared,
             Err(error) => return unprepared(&error, output),
         };
@@ -167,6 +167,14 @@ async fn followed(context: &Context, prepared: Prepared, signer: Signer, output:
             () = &mut interrupted => break,
         }
     }
+    // What was signed in this very moment is on disk, and must not be called unsent.
+    while let Ok(step) = heard.try_recv() {
+        tell(&step);
+    }
+    if extrinsic.is_none() {
+        let why = "It was interrupted before anything was signed.".to_owned();
+        return Ended::Pending { extrinsic, why };
+    }
     let why = "It was interrupted here; what was sent goes on by itself.".to_owned();
     Ended::Pending { extrinsic, why }
 }
@@ -204,6 +212,7 @@ fn exit_of(ended: &Ended) -> Exit {
     match ended {
         Ended::Unchanged { .. } | Ended::Committed(_) => Exit::Healthy,
         Ended::Refused(_) => Exit::Refused,
+        Ended::Failed { failure: Failure::NotSent { .. }, .. } => Exit::ChainUnreachable,
         Ended::Failed { .. } | Ended::Expired { .. } => Exit::TransactionFailed,
         Ended::Pending { .. } => Exit::Interrupted,
     }

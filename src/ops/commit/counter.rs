@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::{Instant, sleep_until};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::sleep;
 
 use super::publish::{publish, read_only, unlock, wait_until_registered};
 use super::{Prepared, Unprepared, identity, prepare, settle, wallet_finding};
 use crate::domain::commit::talk::{Locked, News, Order, Request};
-use crate::domain::commit::{Ended, Progress};
+use crate::domain::commit::{Ended, Plan, Progress};
 use crate::domain::secret::SecretKey;
 use crate::ops::context::Context;
 use crate::wallet::{Lock, Signer, WalletError};
@@ -28,10 +28,12 @@ pub struct CounterSetup {
     pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
-/// A plan under way, with what the key file needs.
-type Planning = Option<(Request, JoinHandle<Made>)>;
-/// What came of it.
+/// Something under way for a request, which may be given up at any time since nothing is sent by it.
+type UnderWay<T> = Option<(Request, JoinHandle<T>)>;
+/// What came of a plan, with what the key file needs.
 type Made = Result<(Prepared, Locked), Unprepared>;
+/// What came of waiting for a uid: the plan of that moment and the key, or what to tell instead.
+type Waited = Result<(Prepared, Signer), News>;
 
 /// An order with the password that it needs.
 pub type Ordered = (Order, Option<SecretKey>);
@@ -51,8 +53,9 @@ struct Counter {
     news: mpsc::Sender<News>,
     /// The plan that may be confirmed.
     plan: Option<(Request, Prepared)>,
-    planning: Planning,
-    armed: Option<AbortHandle>,
+    planning: UnderWay<Made>,
+    /// Waiting for a uid. From the moment of the uid on it is a commit like any other, and cannot be given up.
+    armed: UnderWay<Waited>,
 }
 
 impl Counter {
@@ -65,7 +68,8 @@ impl Counter {
                     Some((order, password)) => self.serve(order, password).await,
                     None => break,
                 },
-                planned = finished(&mut self.planning) => self.on_planned(planned).await,
+                (request, planned) = finished(&mut self.planning) => self.on_planned(request, planned).await,
+                (request, waited) = finished(&mut self.armed) => self.on_waited(request, waited).await,
             }
         }
         settling.abort();
@@ -115,9 +119,9 @@ impl Counter {
         }
     }
 
-    async fn on_planned(&mut self, planned: (Request, Made)) {
-        let (request, planned) = planned;
-        match planned {
+    async fn on_planned(&mut self, request: Request, planned: Result<Made, JoinError>) {
+        let broke_off = |error: JoinError| Unprepared::Identity(format!("The plan could not be made ({error})"));
+        match planned.map_err(broke_off).flatten() {
             Ok((prepared, locked)) => {
                 let plan = Box::new(prepared.plan.clone());
                 self.plan = Some((request, prepared));
@@ -150,12 +154,14 @@ impl Counter {
                 self.plan = Some((request, prepared));
                 self.tell(problem).await;
             }
-            Ok(signer) => {
-                let (setup, news) = (Arc::clone(&self.setup), self.news.clone());
-                // Not aborted with the dialog: what is signed is followed to its end.
-                tokio::spawn(async move { Box::pin(carry_out(request, prepared, signer, &setup, &news)).await });
-            }
+            Ok(signer) => self.carry_out(request, prepared, signer),
         }
+    }
+
+    /// Not aborted with the dialog: what is signed is followed to its end.
+    fn carry_out(&self, request: Request, prepared: Prepared, signer: Signer) {
+        let (setup, news) = (Arc::clone(&self.setup), self.news.clone());
+        tokio::spawn(async move { Box::pin(carry_out(request, prepared, signer, &setup, &news)).await });
     }
 
     /// The unlocked key, or what to tell instead.
@@ -185,31 +191,40 @@ impl Counter {
             }
             Ok(signer) => {
                 self.disarm();
-                let (setup, news) = (Arc::clone(&self.setup), self.news.clone());
+                let setup = Arc::clone(&self.setup);
                 self.tell(News::Armed { request }).await;
                 tracing::info!("armed: the commit is made once, as soon as the hotkey has a uid");
-                let waiting = tokio::spawn(async move { Box::pin(wait_armed(request, signer, &setup, &news)).await });
-                self.armed = Some(waiting.abort_handle());
+                let confirmed = prepared.plan;
+                let waiting = async move { Box::pin(wait_armed(request, &confirmed, signer, &setup)).await };
+                self.armed = Some((request, tokio::spawn(waiting)));
             }
         }
     }
 
-    /// Whether it was armed.
+    async fn on_waited(&mut self, request: Request, waited: Result<Waited, JoinError>) {
+        match waited {
+            Ok(Ok((prepared, signer))) => self.carry_out(request, prepared, signer),
+            Ok(Err(news)) => self.tell(news).await,
+            Err(error) => {
+                self.tell(News::Disarmed { why: format!("the waiting broke off ({error}); the key was dropped") })
+                    .await;
+            }
+        }
+    }
+
+    /// Whether it was armed, and still waiting.
     fn disarm(&mut self) -> bool {
-        let armed = self.armed.take().filter(|armed| !armed.is_finished());
-        armed.inspect(AbortHandle::abort).is_some()
+        let armed = self.armed.take();
+        armed.inspect(|(_, waiting)| waiting.abort()).is_some()
     }
 }
 
-/// The plan under way, when it is made; never, when there is none.
-async fn finished(planning: &mut Planning) -> (Request, Made) {
-    let Some((request, handle)) = planning else { return std::future::pending().await };
-    let (request, made) = (*request, handle.await);
-    *planning = None;
-    match made {
-        Ok(made) => (request, made),
-        Err(error) => (request, Err(Unprepared::Identity(format!("The plan could not be made ({error})")))),
-    }
+/// What is under way, when it is finished; never, when there is nothing.
+async fn finished<T>(under_way: &mut UnderWay<T>) -> (Request, Result<T, JoinError>) {
+    let Some((request, handle)) = under_way else { return std::future::pending().await };
+    let (request, result) = (*request, handle.await);
+    *under_way = None;
+    (request, result)
 }
 
 /// Publishes and tells every step.
@@ -240,24 +255,19 @@ async fn carry_out(
 }
 
 /// Waits for the uid with the key in memory, but not for ever.
-async fn wait_armed(request: Request, signer: Signer, setup: &CounterSetup, news: &mpsc::Sender<News>) {
+async fn wait_armed(request: Request, confirmed: &Plan, signer: Signer, setup: &CounterSetup) -> Waited {
     let context = (setup.context)();
     let prepared = tokio::select! {
-        prepared = wait_until_registered(&context, || (setup.now_ms)()) => prepared,
-        () = sleep_until(Instant::now() + KEY_KEPT) => {
+        prepared = wait_until_registered(&context, confirmed, || (setup.now_ms)()) => prepared,
+        () = sleep(KEY_KEPT) => {
             let why = format!("{} hours went by without a uid; the key was dropped", KEY_KEPT.as_secs() / 3_600);
-            news.send(News::Disarmed { why }).await.ok();
-            return;
+            return Err(News::Disarmed { why });
         }
     };
     match prepared {
-        Ok(prepared) => Box::pin(carry_out(request, prepared, signer, setup, news)).await,
-        Err(Unprepared::Refused(ended)) => {
-            news.send(News::Ended { request, ended }).await.ok();
-        }
-        Err(error) => {
-            news.send(News::Failed { request, problem: error.finding() }).await.ok();
-        }
+        Ok(prepared) => Ok((prepared, signer)),
+        Err(Unprepared::Refused(ended)) => Err(News::Ended { request, ended }),
+        Err(error) => Err(News::Failed { request, problem: error.finding() }),
     }
 }
 

@@ -19,11 +19,12 @@ pub use settle::{Settled, history, replaced_secrets, settle};
 use crate::chain::commit::{Desk, DeskOptions, Draft, DraftError};
 use crate::chain::{CallLimits, ChainError};
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::{Ended, Plan, Subject, Verdict};
+use crate::domain::commit::plan::HEAD_TOO_OLD_MS;
+use crate::domain::commit::{Ended, Plan, Standing, Subject, Verdict};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::guard::{self, Forbidden, SecretKind};
 use crate::domain::network::Network;
-use crate::domain::text::{capitalised, grouped, sentence};
+use crate::domain::text::{age_seconds, capitalised, grouped, sentence};
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::ops::context::Context;
 use crate::wallet::{self, OwnHotkey, WalletError};
@@ -99,6 +100,17 @@ fn refused(rule: Rule) -> Unprepared {
     Unprepared::Refused(Box::new(Ended::Refused(rule)))
 }
 
+/// A finalized head so old that what the node says of it is history: neither "nothing to do" nor a plan may rest on it.
+fn stale_head(standing: &Standing, now_ms: u64) -> Option<Rule> {
+    let behind = now_ms.saturating_sub(standing.at.timestamp_ms);
+    (behind > HEAD_TOO_OLD_MS).then(|| Rule::Other {
+        code: "stale_head",
+        what: format!("Not sent: the node's finalized head is {} old", age_seconds(behind / 1_000)),
+        why: "What it says is no longer so, and a transaction that refers to it would be born nearly dead.",
+        todo: "Use another node with --endpoint; if all say the same, check this machine's clock.".to_owned(),
+    })
+}
+
 /// The plan at a desk that is open.
 async fn prepared(
     context: &Context,
@@ -109,6 +121,9 @@ async fn prepared(
     now_ms: u64,
 ) -> Result<Prepared, Unprepared> {
     let standing = desk.standing(&options.network).await?;
+    if let Some(rule) = stale_head(&standing, now_ms) {
+        return Err(refused(rule));
+    }
     let values = &context.configuration.local;
     let cleared = guard::clear(&context.provider, values, standing.commitment.as_ref(), forbidden);
     let cleared = cleared.map_err(|refusal| refused(refusal.into()))?;
@@ -164,9 +179,11 @@ pub(super) async fn forbidden(context: &Context) -> Forbidden {
         None => Vec::new(),
     };
     crate::logs::redact_all(&of_wallets);
-    Forbidden::of(&configuration.local)
-        .and(SecretKind::Wallet, of_wallets)
-        .and(SecretKind::Other, configuration.private.iter().cloned())
+    let other = configuration.private.iter();
+    let forbidden = Forbidden::of(&configuration.local).and(SecretKind::Wallet, of_wallets);
+    other.fold(forbidden, |forbidden, (name, value)| {
+        forbidden.and(SecretKind::Other(Untrusted::from_text(name)), [value.clone()])
+    })
 }
 
 /// Why an extrinsic was not even built, as a rule.

@@ -6,29 +6,32 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::{Prepared, Unprepared, desk_options, forbidden, identity, prepared, verdict_rule};
+use super::{Prepared, Unprepared, desk_options, forbidden, identity, prepared, refused, verdict_rule};
 use crate::chain::commit::{Desk, Pursuit, pursue, registered};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure, Intent, Plan, Progress, Record, Verdict};
+use crate::domain::findings::Finding;
+use crate::domain::guard::SecretKind;
 use crate::domain::secret::SecretKey;
-use crate::domain::text::grouped;
+use crate::domain::text::{grouped, uncapitalised};
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
 use crate::state::{Journal, Owner, StateDir, StateError, Turn};
-use crate::wallet::{self, OwnHotkey, Signer, WalletError};
+use crate::wallet::{self, Lock, OwnHotkey, Signer, WalletError};
 
 /// How often the turn is asked for while another process has it, and for how long.
 const TURN: (Duration, u32) = (Duration::from_millis(100), 20);
 
 /// Opens the key file, off the event loop: a password takes seconds and half a gigabyte.
 pub async fn unlock(own: &OwnHotkey, password: Option<SecretKey>) -> Result<Signer, WalletError> {
-    if let Some(password) = &password {
-        crate::logs::redact(password);
-    }
+    // What only memory holds stays out of the log's list of secrets, which lives as long as the console does.
+    let in_the_clear = own.lock == Some(Lock::Open);
     let own = own.clone();
     let opened = spawn_blocking(move || wallet::unlock(&own, password.as_ref())).await;
     let signer = opened.unwrap_or_else(|error| Err(WalletError::BrokeOff(error.to_string())))?;
-    crate::logs::redact_all(&signer.secrets());
+    if in_the_clear {
+        crate::logs::redact_all(&signer.secrets());
+    }
     Ok(signer)
 }
 
@@ -69,7 +72,7 @@ async fn begin(
     }
     let (journal, owner) = journal_of(context, &confirmed.plan).map_err(|error| Ended::Refused(no_journal(&error)))?;
     let turn = take_turn(&journal, &owner).await?;
-    let mut prepared = again(context, confirmed, now_ms()).await?;
+    let mut prepared = again(context, confirmed, &signer, now_ms()).await?;
     if let Some(ended) = verdict_rule(&prepared.plan) {
         return Err(ended);
     }
@@ -89,10 +92,11 @@ async fn begin(
 }
 
 /// The plan once more, at the same desk if it still stands. It must say the same as what was confirmed.
-async fn again(context: &Context, confirmed: Prepared, now_ms: u64) -> Result<Prepared, Ended> {
+async fn again(context: &Context, confirmed: Prepared, signer: &Signer, now_ms: u64) -> Result<Prepared, Ended> {
     let Prepared { plan, desk, options, .. } = confirmed;
     let own = identity(context).map_err(|error| unprepared(&error))?;
-    let forbidden = forbidden(context).await;
+    // An encrypted key file could not be read until now: what was in it must not be published either.
+    let forbidden = forbidden(context).await.and(SecretKind::Wallet, signer.secrets());
     let fresh = match prepared(context, own, desk, options.clone(), &forbidden, now_ms).await {
         // The connection may have been dropped while the operator was reading.
         Err(Unprepared::Chain(error)) => {
@@ -104,43 +108,57 @@ async fn again(context: &Context, confirmed: Prepared, now_ms: u64) -> Result<Pr
         }
         other => other,
     };
-    let fresh = fresh.map_err(|error| match error {
-        Unprepared::Refused(ended) => *ended,
-        other => unprepared(&other),
-    })?;
+    let fresh = fresh.map_err(|error| unprepared(&error))?;
     match moved(&plan, &fresh.plan) {
         None => Ok(fresh),
-        Some(what) => Err(Ended::Refused(Rule::Other {
-            code: "plan_changed",
-            what: format!("Not sent: {what} since you looked"),
-            why: "What was confirmed is no longer what would happen.",
-            todo: "Look at the plan again and confirm it anew.".to_owned(),
-        })),
+        Some(rule) => Err(Ended::Refused(rule)),
     }
 }
 
 fn unprepared(error: &Unprepared) -> Ended {
-    Ended::Pending { extrinsic: None, why: format!("Nothing was sent: {}", sanitize(&error.to_string(), 400)) }
+    let Finding { what, todo, .. } = error.finding();
+    match error {
+        Unprepared::Refused(ended) => ended.as_ref().clone(),
+        Unprepared::Identity(_) => Ended::Refused(Rule::Other {
+            code: "no_key",
+            what: format!("Not sent: {}", uncapitalised(&what)),
+            why: "A commitment is signed by the hotkey itself.",
+            todo,
+        }),
+        Unprepared::Chain(_) => {
+            Ended::Failed { failure: Failure::NotSent { what: uncapitalised(&what), todo }, extrinsic: None }
+        }
+    }
 }
 
-/// What is different between the plan that was confirmed and the one of now.
-fn moved(confirmed: &Plan, now: &Plan) -> Option<&'static str> {
+/// The refusal when the plan that was confirmed and the one of now are not the same. One that was confirmed without a uid
+/// was to wait for one, whatever is published then.
+fn moved(confirmed: &Plan, now: &Plan) -> Option<Rule> {
     let published = |plan: &Plan| plan.standing.commitment.as_ref().map(|commitment| commitment.reading.clone());
-    if confirmed.standing.chain.genesis != now.standing.chain.genesis {
-        Some("the chain is another one")
-    } else if confirmed.subject != now.subject || confirmed.standing.uid != now.standing.uid {
-        Some("the hotkey's uid changed")
+    let waited = confirmed.verdict == Verdict::NotRegistered;
+    let what = if confirmed.standing.chain.genesis != now.standing.chain.genesis {
+        "the chain is another one"
+    } else if confirmed.subject != now.subject {
+        "the hotkey is another one"
+    } else if confirmed.standing.uid != now.standing.uid && !waited {
+        "the hotkey's uid changed"
     } else if confirmed.new != now.new {
-        Some("the local credentials changed")
+        "the local credentials changed"
     } else if published(confirmed) != published(now)
-        && confirmed.verdict != Verdict::NotRegistered
+        && !waited
         // To the very thing that was confirmed: another console was quicker, and there is nothing left to do.
         && now.verdict != Verdict::Unchanged
     {
-        Some("your commitment on chain changed")
+        "your commitment on chain changed"
     } else {
-        None
-    }
+        return None;
+    };
+    Some(Rule::Other {
+        code: "plan_changed",
+        what: format!("Not sent: {what} since you looked"),
+        why: "What was confirmed is no longer what would happen.",
+        todo: "Look at the plan again and confirm it anew.".to_owned(),
+    })
 }
 
 impl Begun {
@@ -252,11 +270,21 @@ fn not_twice() -> Rule {
     }
 }
 
-/// Waits until the hotkey has a uid on a finalized block, for as long as it takes, and makes the plan of that moment.
-pub async fn wait_until_registered(context: &Context, now_ms: impl Fn() -> u64) -> Result<Prepared, Unprepared> {
+/// Waits until the hotkey has a uid on a finalized block, for as long as it takes, and makes the plan of that moment. It
+/// must be of the chain, for the hotkey and with the credentials that were confirmed.
+pub async fn wait_until_registered(
+    context: &Context,
+    confirmed: &Plan,
+    now_ms: impl Fn() -> u64,
+) -> Result<Prepared, Unprepared> {
     let own = identity(context)?;
-    let options = desk_options(context, own, &context.network);
+    let mut options = desk_options(context, own, &context.network);
+    options.network.genesis = Some(confirmed.standing.chain.genesis);
     let desk = registered(&options).await;
     let forbidden = forbidden(context).await;
-    prepared(context, own, desk, options, &forbidden, now_ms()).await
+    let prepared = prepared(context, own, desk, options, &forbidden, now_ms()).await?;
+    match moved(confirmed, &prepared.plan) {
+        None => Ok(prepared),
+        Some(rule) => Err(refused(rule)),
+    }
 }
