@@ -175,13 +175,18 @@ fn old_key(published: &Published, local: &LocalView) -> Option<Consequence> {
     if !differs || !matches!(local.mode, Mode::Dual) {
         return None;
     }
-    let counts = local.places.first().map_or("local values", |place| place.place.word());
-    let up_to_date = local.places.iter().skip(1).find(|place| {
-        place.read_secret == Some(published.read_secret)
+    // Of a place that is defined first and incomplete, another one's key counts.
+    let first = local.places.iter().position(|place| place.read_secret == local.read_secret);
+    let counts = first.and_then(|at| local.places.get(at)).map_or("local values", |place| place.place.word());
+    let up_to_date = local.places.iter().enumerate().find(|(at, place)| {
+        first != Some(*at)
+            && place.read_secret == Some(published.read_secret)
             && place.read_key_id.as_deref() == published.read_key_id.as_text()
     });
     let why = match up_to_date {
-        Some(place) => format!("The {} has the key that is on chain, but the {counts} beats it", place.place.word()),
+        Some((_, place)) => {
+            format!("The {} has the key that is on chain, but the {counts} beats it", place.place.word())
+        }
         None if local.read_secret.is_some_and(|secret| local.replaced.contains(&secret)) => {
             format!("The key in the {counts} is one that this machine replaced on chain before")
         }

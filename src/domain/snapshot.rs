@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::BlockHash;
+use crate::domain::network::{BlockHash, is_practice};
 
 /// A block by number, hash and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,13 @@ pub struct ChainIdentity {
     pub genesis: BlockHash,
     /// Runtime spec version at the snapshot's block.
     pub spec_version: u32,
+}
+
+impl ChainIdentity {
+    /// Whether it is the practice subnet of this machine, where a mistake costs nothing.
+    pub fn is_practice(&self) -> bool {
+        is_practice(self.genesis, &self.endpoint)
+    }
 }
 
 /// One registered uid.

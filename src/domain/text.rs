@@ -49,6 +49,17 @@ pub fn capitalised(text: &str) -> String {
     first + chars.as_str()
 }
 
+/// With a small letter at its beginning, unless it begins with an abbreviation: for what goes on after a colon.
+pub fn uncapitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if chars.clone().next().is_some_and(|second| !second.is_uppercase()) => {
+            first.to_lowercase().to_string() + chars.as_str()
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// The same with a capital at its beginning and a full stop at its end.
 pub fn sentence(text: &str) -> String {
     let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };

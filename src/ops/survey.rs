@@ -2,7 +2,7 @@
 
 use crate::chain::{self, ChainError, FeedOptions};
 use crate::domain::findings::{Finding, Severity};
-use crate::domain::network::{SANDBOX, SANDBOX_GENESIS};
+use crate::domain::network::SANDBOX;
 use crate::domain::roster::Roster;
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::text::age_seconds;
@@ -59,7 +59,7 @@ fn odd_head(snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
 
 /// The practice subnet is called SANDBOX wherever a network's name stands, however it was reached.
 pub fn name_the_sandbox(chain: &mut ChainIdentity) {
-    if chain.genesis == SANDBOX_GENESIS {
+    if chain.is_practice() {
         SANDBOX.clone_into(&mut chain.network);
     }
 }

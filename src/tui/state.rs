@@ -7,7 +7,6 @@ use tui_input::Input;
 
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::SANDBOX_GENESIS;
 use crate::domain::roster::Row;
 use crate::domain::snapshot::ChainIdentity;
 use crate::tui::commit::{self, Choice, Commits};
@@ -301,7 +300,7 @@ impl State {
 
     /// Whether this is the practice subnet, by what was opened or by the genesis that was found.
     pub fn is_sandbox(&self) -> bool {
-        self.options.is_sandbox || self.chain.as_ref().is_some_and(|chain| chain.genesis == SANDBOX_GENESIS)
+        self.options.is_sandbox || self.chain.as_ref().is_some_and(ChainIdentity::is_practice)
     }
 
     /// The selected row.

@@ -60,6 +60,7 @@ fn ends() -> Vec<Ended> {
         PoolAnswer::Banned,
         PoolAnswer::AlreadyImported,
         PoolAnswer::LowPriority,
+        PoolAnswer::Custom(10),
         PoolAnswer::Custom(15),
         PoolAnswer::Full,
         PoolAnswer::Payment,
@@ -69,6 +70,7 @@ fn ends() -> Vec<Ended> {
         |error: &str, next_epoch_at| Failure::Dispatch { error: error.into(), block: block(7), next_epoch_at };
     let mut failures: Vec<Failure> = pool.into_iter().map(Failure::Pool).collect();
     failures.extend([
+        Failure::NotSent { what: "no node answers".to_owned(), todo: "Try another.".to_owned() },
         dispatch("Commitments.AccountNotAllowedCommit", None),
         dispatch("Commitments.SpaceLimitExceeded", Some(HEAD + 100)),
         dispatch("Commitments.TooManyFieldsInCommitmentInfo", None),
@@ -85,6 +87,7 @@ fn ends() -> Vec<Ended> {
         Ended::Unchanged { set_at: Some(HEAD) },
         Ended::Committed(receipt(1)),
         Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::WriteSecret))),
+        Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::Other("\u{1b}[2J_TOKEN".into())))),
         Ended::Expired { extrinsic: hash(1), death: HEAD + 64 },
         Ended::Pending { extrinsic: Some(hash(1)), why: "Nobody could be asked.".to_owned() },
     ]);

@@ -37,6 +37,7 @@ pub fn standing() -> Standing {
 pub fn practice(standing: Standing) -> Standing {
     let mut standing = standing;
     standing.chain.genesis = SANDBOX_GENESIS;
+    "ws://127.0.0.1:9944".clone_into(&mut standing.chain.endpoint);
     "SANDBOX".clone_into(&mut standing.chain.network);
     standing
 }

@@ -1,14 +1,16 @@
 //! Publishing read credentials, as values: what would be done ([`plan`]), how far it is ([`progress`]), how it ended
-//! ([`outcome`]), what is written down before it is done ([`record`]), and how a screen and the one who does it talk
+//! ([`outcome`], [`failure`]), what is written down before it is done ([`record`]), and how a screen and the one who does it talk
 //! ([`talk`]).
 
+pub mod failure;
 pub mod outcome;
 pub mod plan;
 pub mod progress;
 pub mod record;
 pub mod talk;
 
-pub use outcome::{Ended, Failure, PoolAnswer, Receipt};
+pub use failure::{Failure, PoolAnswer};
+pub use outcome::{Ended, Receipt};
 pub use plan::{Check, Era, Plan, Space, Standing, Subject, Verdict};
 pub use progress::{Progress, Stage};
 pub use record::{Entry, Intent, Record};

@@ -7,7 +7,6 @@ use crate::domain::drift::{DriftFields, FieldDrift};
 use crate::domain::findings::Severity;
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::SANDBOX_GENESIS;
 use crate::domain::snapshot::{BlockRef, ChainIdentity};
 use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::domain::untrusted::Untrusted;
@@ -186,7 +185,7 @@ impl Plan {
 
     /// Whether this is the practice subnet, where a mistake costs nothing.
     pub fn is_practice(&self) -> bool {
-        self.standing.chain.genesis == SANDBOX_GENESIS
+        self.standing.chain.is_practice()
     }
 
     /// What must be typed to confirm, or `None` where a choice is enough: on a real network the uid, so that nobody

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::commit::outcome::{Ended, Failure, Receipt};
+use crate::domain::commit::failure::Failure;
+use crate::domain::commit::outcome::{Ended, Receipt};
 use crate::domain::commit::plan::{Era, Plan};
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::{Commitment, Published};
