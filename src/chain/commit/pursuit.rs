@@ -301,8 +301,10 @@ impl<'p> Chase<'p> {
     async fn look(&mut self, desk: &Desk) -> Result<Option<Ended>, ChainError> {
         let head = verify::head(desk).await?;
         let intent = self.intent;
-        if intent.is_met_by(head.value.as_ref()) {
-            return self.met(desk, &head).await;
+        if intent.is_met_by(head.value.as_ref())
+            && let Some(ended) = self.met(desk, &head).await?
+        {
+            return Ok(Some(ended));
         }
         if head.nonce > intent.nonce {
             return self.used(desk, &head).await.map(Some);
@@ -313,7 +315,8 @@ impl<'p> Chase<'p> {
         Ok(None)
     }
 
-    /// The value is there: the block that set it must hold the extrinsic and say that it was applied.
+    /// The value is there: the block that set it must hold the extrinsic and say that it was applied. `None` when another
+    /// transaction set the same value there: then the nonce tells what became of ours.
     async fn met(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
         let Some(number) = head.value.as_ref().and_then(|value| value.block) else { return Ok(None) };
         let Some(hash) = desk.session.block_hash(number).await? else {
@@ -321,8 +324,7 @@ impl<'p> Chase<'p> {
                 self.contradiction(format!("the value is said to be set in #{number}, a block it does not have")),
             ));
         };
-        let call = self.signed.map(|signed| tail(signed.bytes()));
-        match verify::seen_in(desk, hash, self.intent.extrinsic, call).await? {
+        match verify::seen_in(desk, hash, self.intent.extrinsic, Some(&self.intent.target)).await? {
             Seen::In { index, .. } => {
                 let block = BlockId { number, hash };
                 self.saw(block).await;
@@ -337,7 +339,7 @@ impl<'p> Chase<'p> {
             Seen::NoBlock if head.number > number + KEPT_BLOCKS => {
                 Ok(Some(self.by_value_alone(BlockId { number, hash }, None, head)))
             }
-            Seen::NotIn { same_call: true } => Ok(Some(self.failed(Failure::Replaced))),
+            Seen::NotIn { the_same: true } => Ok(None),
             Seen::NoBlock | Seen::NotIn { .. } => Ok(Some(self.contradiction(format!(
                 "the value reads as ours, set in #{number}, and that block does not hold our transaction"
             )))),
@@ -374,8 +376,9 @@ impl<'p> Chase<'p> {
         }
         let equal = |value: Option<&Commitment>| value.and_then(Commitment::published) == Some(&self.intent.target);
         let set_here = facts.value.as_ref().and_then(|value| value.block) == Some(block.number);
+        let by_another = facts.by_another;
         match facts.applied {
-            Applied::Refused(_) if equal(facts.value.as_ref()) && set_here => self
+            Applied::Refused(_) if equal(facts.value.as_ref()) && set_here && !by_another.at_all() => self
                 .contradiction("the block's events say refused, and the value reads as if it was set there".to_owned()),
             Applied::Refused(error) => {
                 let failure = Failure::Dispatch { error, block, next_epoch_at: None };
@@ -384,7 +387,7 @@ impl<'p> Chase<'p> {
             Applied::Unclear(why) => self.contradiction(why),
             Applied::Succeeded => {
                 self.tell(Progress::Event { index: facts.index }).await;
-                if !equal(facts.value.as_ref()) && !facts.again_after {
+                if !equal(facts.value.as_ref()) && !by_another.after {
                     return self
                         .contradiction("the block's events say published, and the value there is another".to_owned());
                 }
@@ -434,11 +437,6 @@ impl<'p> Chase<'p> {
         }
         Ended::Expired { extrinsic: self.intent.extrinsic, death: self.intent.death }
     }
-}
-
-/// The call, which is the end of an extrinsic.
-fn tail(bytes: &[u8]) -> &[u8] {
-    &bytes[bytes.len().saturating_sub(super::extrinsic::CALL_BYTES)..]
 }
 
 /// The next status; `None` when the subscription ended, and never when there is none.

@@ -7,8 +7,9 @@ use subxt::events::{Event, Phase};
 
 use super::super::error::{ChainError, Fault};
 use super::desk::Desk;
+use super::extrinsic::{CALL_BYTES, call_bytes};
 use crate::domain::commit::progress::BlockId;
-use crate::domain::commitment::Commitment;
+use crate::domain::commitment::{COMMITMENT_CHARS, Commitment, Published, read_bytes};
 use crate::domain::network::BlockHash;
 use crate::domain::untrusted::Untrusted;
 
@@ -23,6 +24,22 @@ pub(super) enum Applied {
     Unclear(String),
 }
 
+/// Where in a block another extrinsic set a commitment of the same hotkey.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ByAnother {
+    /// Before ours.
+    pub(super) before: bool,
+    /// After ours.
+    pub(super) after: bool,
+}
+
+impl ByAnother {
+    /// Whether there was one at all.
+    pub(super) const fn at_all(self) -> bool {
+        self.before || self.after
+    }
+}
+
 /// A block that holds the extrinsic.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
@@ -30,8 +47,8 @@ pub(super) struct Facts {
     /// Index of the extrinsic in the block.
     pub(super) index: u32,
     pub(super) applied: Applied,
-    /// Whether the same hotkey committed once more in this block.
-    pub(super) again_after: bool,
+    /// Whether the same hotkey committed in this block by another extrinsic, too.
+    pub(super) by_another: ByAnother,
     /// What the chain held after this block.
     pub(super) value: Option<Commitment>,
 }
@@ -41,28 +58,38 @@ pub(super) struct Facts {
 pub(super) enum Seen {
     /// The node does not have it.
     NoBlock,
-    /// It is there and does not hold the extrinsic; whether it holds another with the very same call.
+    /// It is there and does not hold the extrinsic.
     NotIn {
-        /// Somebody with the same hotkey published the same bytes there.
-        same_call: bool,
+        /// Another extrinsic of it publishes the same.
+        the_same: bool,
     },
     /// It holds it at this index.
     In { number: u64, index: u32 },
 }
 
-/// Looks for an extrinsic in a block's body.
+/// Looks for an extrinsic in a block's body, and for another one that publishes the same.
 pub(super) async fn seen_in(
     desk: &Desk,
     block: BlockHash,
     extrinsic: BlockHash,
-    call: Option<&[u8]>,
+    target: Option<&Published>,
 ) -> Result<Seen, ChainError> {
     let Some((number, body)) = desk.session.body(block).await? else { return Ok(Seen::NoBlock) };
     let found = (0_u32..).zip(&body).find(|(_, bytes)| blake2_256(bytes) == extrinsic.0);
     Ok(match found {
         Some((index, _)) => Seen::In { number, index },
-        None => Seen::NotIn { same_call: call.is_some_and(|call| body.iter().any(|bytes| bytes.ends_with(call))) },
+        None => Seen::NotIn {
+            the_same: target.is_some_and(|target| body.iter().any(|bytes| publishes(desk.netuid, bytes, target))),
+        },
     })
+}
+
+/// Whether an extrinsic ends with a call that publishes this on the subnet. Of an earlier session nothing but the
+/// fingerprint of what it meant is left.
+fn publishes(netuid: u16, extrinsic: &[u8], target: &Published) -> bool {
+    let Some((_, call)) = extrinsic.split_last_chunk::<CALL_BYTES>() else { return false };
+    let content = &call[CALL_BYTES - COMMITMENT_CHARS..];
+    call_bytes(netuid, content) == call && read_bytes(content).is_ok_and(|parts| parts.published() == *target)
 }
 
 /// Events and value after a block that holds the extrinsic.
@@ -77,12 +104,12 @@ pub(super) async fn facts(desk: &Desk, block: BlockId, index: u32) -> Result<Fac
             value = found.map(|bytes| desk.commitment(&bytes.0));
         }
     }
-    let (applied, again_after) = judged(desk, events.unwrap_or_default(), index);
-    Ok(Facts { block, index, applied, again_after, value })
+    let (applied, by_another) = judged(desk, events.unwrap_or_default(), index);
+    Ok(Facts { block, index, applied, by_another, value })
 }
 
-fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, bool) {
-    let unclear = |why: String| (Applied::Unclear(why), false);
+fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, ByAnother) {
+    let unclear = |why: String| (Applied::Unclear(why), ByAnother::default());
     if !desk.runtime.events_are_sound {
         return unclear("the types of this runtime's events cannot be decoded safely".to_owned());
     }
@@ -90,7 +117,7 @@ fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, bool) {
         return unclear("the metadata was not taken".to_owned());
     };
     let events = client.events().from_bytes(events);
-    let (mut outcome, mut announced, mut again_after) = (None, false, false);
+    let (mut outcome, mut announced, mut by_another) = (None, false, ByAnother::default());
     for event in events.iter() {
         let event = match event {
             Ok(event) => event,
@@ -102,14 +129,15 @@ fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, bool) {
             ("System", "ExtrinsicFailed") if of == index => outcome = Some(Applied::Refused(error_name(desk, &event))),
             ("Commitments", "Commitment") if is_ours(desk, &event) => {
                 announced |= of == index;
-                again_after |= of > index;
+                by_another.before |= of < index;
+                by_another.after |= of > index;
             }
             _ => {}
         }
     }
     match outcome {
         Some(Applied::Succeeded) if !announced => unclear("the event of the commitment is missing".to_owned()),
-        Some(applied) => (applied, again_after),
+        Some(applied) => (applied, by_another),
         None => unclear("the block has no outcome of the extrinsic".to_owned()),
     }
 }
