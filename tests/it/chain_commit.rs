@@ -334,6 +334,62 @@ async fn what_was_refused_in_its_block_is_told_with_the_error_and_the_block_long
     assert_eq!(block.number, u64::from(refused_in.number()));
 }
 
+/// The same value twice, as a console does that was killed and started again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_value_by_an_earlier_transaction_is_not_taken_for_ours() {
+    let sandbox = by_hand("healthy").await;
+    let (signer, new) = (operator(&sandbox), Credentials::of(OPERATOR_UID, 1));
+    let earlier = Commit::of(&sandbox, &signer, &new).await;
+    submit(&client(&sandbox).await, earlier.signed.bytes()).await.unwrap();
+    blocks(&sandbox, 1).await;
+    let later = Commit::of(&sandbox, &signer, &new).await.pursued();
+    waits_in_the_pool(&sandbox, signer.hotkey(), 2).await;
+    // With the first of these the earlier one's block is final, and ours is in a block that is not.
+    blocks(&sandbox, 2).await;
+    let ours = sandbox.best().number() - 1;
+    blocks(&sandbox, 2).await;
+    let (ended, _) = end(later).await;
+    assert!(matches!(&ended, Ended::Committed(receipt) if receipt.block.number == u64::from(ours)), "{ended:?}");
+    let Some(Ended::Committed(receipt)) = settle(&earlier.desk, &earlier.intent).await.unwrap() else {
+        panic!("it was published too")
+    };
+    assert_eq!(receipt.block.number, u64::from(ours) - 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_value_with_the_same_nonce_took_the_place_of_ours() {
+    let sandbox = by_hand("healthy").await;
+    let (signer, new) = (operator(&sandbox), Credentials::of(OPERATOR_UID, 1));
+    let never_sent = Commit::of(&sandbox, &signer, &new).await;
+    blocks(&sandbox, 1).await;
+    let sent = Commit::of(&sandbox, &signer, &new).await;
+    assert_eq!((never_sent.intent.nonce, sent.intent.nonce), (0, 0));
+    submit(&client(&sandbox).await, sent.signed.bytes()).await.unwrap();
+    blocks(&sandbox, 3).await;
+    let ended = settle(&never_sent.desk, &never_sent.intent).await.unwrap();
+    assert!(matches!(ended, Some(Ended::Failed { failure: Failure::Replaced, .. })), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_beside_an_equal_value_of_the_same_block_is_no_contradiction() {
+    let sandbox = by_hand("healthy").await;
+    for _ in 0..23 {
+        sandbox.commit(OPERATOR_UID, CommitmentSpec::raw([b'z'; 128]));
+    }
+    blocks(&sandbox, 3).await;
+    // Room for one more, and two of them.
+    let (signer, new) = (operator(&sandbox), Credentials::of(OPERATOR_UID, 1));
+    let first = Commit::of(&sandbox, &signer, &new).await.pursued();
+    waits_in_the_pool(&sandbox, signer.hotkey(), 1).await;
+    let second = Commit::of(&sandbox, &signer, &new).await.pursued();
+    waits_in_the_pool(&sandbox, signer.hotkey(), 2).await;
+    blocks(&sandbox, 3).await;
+    let (ended, _) = end(second).await;
+    let Ended::Failed { failure: Failure::Dispatch { error, .. }, .. } = ended else { panic!("{ended:?}") };
+    assert_eq!(error.shown(), "Commitments.SpaceLimitExceeded");
+    assert!(matches!(end(first).await.0, Ended::Committed(_)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
     /// The call is its parts and nothing else, whatever is published.

@@ -22,6 +22,7 @@ mod cli_misc;
 mod cli_sandbox;
 mod cli_show;
 mod cli_status;
+mod commit_killed;
 mod config_dotenv;
 mod config_settings;
 mod domain_account;
