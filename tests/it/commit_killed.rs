@@ -255,6 +255,18 @@ fn long_after_the_states_are_gone_the_value_alone_tells_it() {
 }
 
 #[test]
+fn long_after_the_states_are_gone_a_refusal_is_told_by_the_nonce_alone() {
+    let operator = Operator::by_hand();
+    operator.node.sandbox().register(OPERATOR_UID, hotkey(900));
+    operator.node.blocks(1);
+    kill(&operator, Step::Broadcast);
+    operator.node.blocks(300);
+    let told = told_once(&operator);
+    says(told["what"].as_str().unwrap(), &["Its nonce is used, and the chain does not hold what it was to publish"]);
+    assert_eq!(ends(&operator), [1]);
+}
+
+#[test]
 fn whoever_is_killed_while_waiting_for_a_uid_leaves_nothing_behind() {
     let operator = Operator::at(32, BlockTime::Every(BLOCKS));
     let mut running = operator.start(&["commit", "--yes", "--when-registered"]);

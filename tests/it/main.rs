@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod canary;
+mod canary_commit;
 mod chain_commit;
 mod chain_errors;
 mod chain_events;
