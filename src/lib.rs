@@ -2,7 +2,8 @@
 //!
 //! grail-console is the terminal console that an operator of a GRAIL subnet (Bittensor subnet 81) keeps open all day. It
 //! shows who has published which bucket commitment on chain, what validators cannot read and why, and whether the own
-//! commitment is the one that is configured on this machine. It starts read-only and says what it does.
+//! commitment is the one that is configured on this machine; and it publishes the own one, and knows that it worked. It
+//! says what it will do, to whom, and what happened.
 //!
 //! ## Layers
 //!
@@ -10,21 +11,22 @@
 //!
 //! ```text
 //!   domain  ◄──  chain · wallet · state · config · logs  ◄──  ops  ◄──  cli · tui
+//!                (chain knows wallet's signer, nothing else crosses)
 //!   domain  ◄──  sandbox  ◄──  cli, tests
 //! ```
 //!
 //! | layer | what it is | where to start |
 //! |---|---|---|
-//! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::roster`] |
-//! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed | `chain::feed` |
-//! | [`wallet`] | the public side of Bittensor wallet files: which hotkey is ours | [`wallet`] |
+//! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::guard`], [`domain::commit`] |
+//! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed, commits | `chain::feed`, [`chain::commit`] |
+//! | [`wallet`] | Bittensor wallet files: which hotkey is ours, and the unlocked one that signs | [`wallet`] |
 //! | [`config`] | flags, GRAIL's `.env`, environment and profiles, each value with its source | [`config`] |
-//! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache | [`state`] |
+//! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache, the journal of commits | [`state`] |
 //! | [`logs`] | a log file and a ring buffer behind one redacting, sanitising formatter | [`logs`] |
-//! | [`ops`] | use cases, the only orchestration: survey, doctor, live console feed | [`ops`] |
+//! | [`ops`] | use cases, the only orchestration: survey, doctor, commit, live console feed | [`ops::commit`] |
 //! | [`cli`] | subcommands: text for people, JSON for scripts, exit codes | `cli::run` |
 //! | [`tui`] | the console: a pure half (state, messages, update, key map, views) and a shell (runner, terminal) | [`tui`] |
-//! | [`sandbox`] | an embedded practice subnet: a real JSON-RPC node on loopback with scenarios and faults | [`sandbox`] |
+//! | [`sandbox`] | an embedded practice subnet: a real JSON-RPC node on loopback that takes real extrinsics, with scenarios and faults | [`sandbox`] |
 //!
 //! ## How a key press becomes a changed screen
 //!
@@ -39,6 +41,10 @@
 //! ## Rules that hold everywhere
 //!
 //! * Text from outside is [`domain::untrusted::Untrusted`] until sanitised; there is one sink for screens, logs and JSON.
+//! * One guard stands before signing ([`domain::guard`]): only what it cleared can become an extrinsic, and nothing
+//!   overrides it.
+//! * A commit is done when the chain says so: its block final, its event there, its value read back. The intent is on
+//!   disk before anything is sent.
 //! * A secret is a type ([`domain::secret::SecretKey`]) without `Display` or `Serialize`; the console's state holds
 //!   fingerprints only.
 //! * A failed read never blanks anything: old data stays on screen with its age.

@@ -117,6 +117,13 @@ impl Session {
         self.call("chain_getBlockHash", || self.legacy.chain_get_block_hash(Some(number.into()))).await
     }
 
+    /// Hash of the best block.
+    pub(super) async fn best_hash(&self) -> Result<BlockHash, ChainError> {
+        const METHOD: &str = "chain_getBlockHash";
+        let hash = self.call(METHOD, || self.legacy.chain_get_block_hash(None)).await?;
+        hash.ok_or_else(|| self.malformed(METHOD, "there is no best block"))
+    }
+
     /// Number and extrinsics of a block, each with the length that precedes it; `None` where the node does not have the
     /// block.
     pub(super) async fn body(&self, at: BlockHash) -> Result<Option<(u64, Vec<Vec<u8>>)>, ChainError> {

@@ -129,7 +129,10 @@ pub struct SandboxArguments {
     /// Only serve: print the URL and the environment to use, and run until a signal
     #[arg(long)]
     pub serve: bool,
-    /// The scenario: healthy, first-run, drift, legacy, hostile or outage
+    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage. What may become of a commit:
+    /// pool-stale, pool-future, pool-bad-proof, pool-ancient, pool-banned, pool-priority, unregistered-pool,
+    /// unregistered-block, budget-spent, era-expires, connection-lost, submission-lost, reorganised, usurped,
+    /// lying-finality, invented-block, forged-event, forged-value, doctored-metadata, foreign-extension, armed, encrypted-wallet
     #[arg(long, default_value = "healthy", value_name = "NAME")]
     pub scenario: String,
     /// How many uids are registered (1 to 65536) [default: 256]

@@ -85,7 +85,7 @@ async fn run(
 ) -> Result<Came, Exit> {
     let mut prepared = match prepare(context, now_ms()).await {
         Ok(prepared) => prepared,
-        Err(error) => return unprepared(error, output),
+        Err(error) => return unprepared(&error, output),
     };
     let wait = arguments.when_registered && prepared.plan.verdict == Verdict::NotRegistered;
     if !wait && (arguments.dry_run || prepared.plan.verdict != Verdict::Ready) {
@@ -126,7 +126,7 @@ async fn run(
         }
         prepared = match wait_until_registered(context, now_ms).await {
             Ok(prepared) => prepared,
-            Err(error) => return unprepared(error, output),
+            Err(error) => return unprepared(&error, output),
         };
         if let Some(ended) = verdict_rule(&prepared.plan) {
             return Ok(Came { plan: Some(prepared.plan), exit: exit_of(&ended), ended: Some(ended) });
@@ -186,12 +186,14 @@ fn looked(plan: Plan, dry_run: bool) -> Came {
     Came { plan: Some(plan), ended, exit }
 }
 
-fn unprepared(error: Unprepared, output: Output) -> Result<Came, Exit> {
+fn unprepared(error: &Unprepared, output: Output) -> Result<Came, Exit> {
     match error {
-        Unprepared::Refused(ended) => Ok(Came { plan: None, exit: exit_of(&ended), ended: Some(*ended) }),
-        Unprepared::Chain(error) => Err(chain_failure(output, &error)),
-        other => {
-            let finding = other.finding();
+        Unprepared::Refused(ended) => {
+            Ok(Came { plan: None, exit: exit_of(ended), ended: Some(ended.as_ref().clone()) })
+        }
+        Unprepared::Chain(error) => Err(chain_failure(output, error)),
+        Unprepared::Identity(_) => {
+            let finding = error.finding();
             Err(fail(output, &format!("{}. {}", finding.what, finding.todo), Exit::Usage))
         }
     }

@@ -12,8 +12,7 @@ use crate::domain::text::{grouped, middle_cut};
 /// What would be published, by whom, and to where.
 pub(super) fn plan(plan: &Plan) -> String {
     let heading = "You publish these 128 bytes for the world to read, for ever:";
-    let mut out = format!("{}\n\n{}", paint(STRONG, heading), table(&facts(plan)));
-    out += "\n";
+    let mut out = format!("{}\n\n{}{}\n", paint(STRONG, heading), signer(plan), table(&facts(plan)));
     for check in &plan.checks {
         let mark = if check.trouble.is_none() { paint(GOOD, "✓") } else { paint(WARN, "▲") };
         // Writing to a String cannot fail.
@@ -22,38 +21,43 @@ pub(super) fn plan(plan: &Plan) -> String {
     out + "\n" + &follows(plan)
 }
 
+/// Label, value, and what is to be known of the value.
 fn facts(plan: &Plan) -> Vec<Vec<Cell>> {
     let (standing, subject) = (&plan.standing, &plan.subject);
-    let pinned = if standing.pinned { "pinned" } else { "not pinned" };
     let chain = &standing.chain;
-    let genesis =
-        format!("genesis {}… ({pinned}) · spec {} · {}", chain.genesis.short(), chain.spec_version, chain.endpoint);
+    let pinned = if standing.pinned { "pinned" } else { "not pinned" };
+    let genesis = format!("genesis {}… ({pinned}) · spec {}", chain.genesis.short(), chain.spec_version);
     let uid = standing.uid.map_or_else(|| "no uid".to_owned(), |uid| format!("uid {uid}"));
     let named = match (&subject.wallet, &subject.name) {
-        (Some(wallet), Some(name)) => format!("{}/{}", wallet.shown(), name.shown()),
+        (Some(wallet), Some(name)) => format!("{} of wallet {}", name.shown(), wallet.shown()),
         _ => String::new(),
     };
     let mut rows = vec![
         vec![label("network"), cell(&chain.network, STRONG), cell(genesis, DIM)],
-        vec![label("subnet"), cell(format!("{} · {uid}", subject.netuid), STRONG), plain("")],
-        vec![label("hotkey"), cell(subject.hotkey.to_string(), STRONG), cell(named, DIM)],
+        vec![label("node"), plain(&chain.endpoint), plain("")],
+        vec![label("subnet"), cell(format!("{} · {uid}", subject.netuid), STRONG), cell(named, DIM)],
     ];
     let old = plan.old();
     let id = |of: fn(&Published) -> String| (old.map(of), of(&plan.new));
-    let rows_of = [
+    let compared = [
         ("bucket", id(|p| middle_cut(&p.locator.shown(), 8, 4)), plan.fields.locator),
         ("read key id", id(|p| middle_cut(&p.read_key_id.shown(), 8, 4)), plan.fields.read_key_id),
         ("read secret", id(|p| format!("fp {}", p.read_secret.short())), plan.fields.read_secret),
     ];
-    rows.extend(rows_of.into_iter().map(|(name, (old, new), field)| changed(name, old, &new, field)));
+    rows.extend(compared.into_iter().map(|(name, (old, new), field)| changed(name, old, &new, field)));
     if let Some(space) = standing.space {
         let next = space.next_epoch(standing.at.number).map(|next| format!("next epoch {next}")).unwrap_or_default();
-        let left = format!("{} of {} commits left in this epoch", space.commits_left(), space.commits_in_all());
-        rows.push(vec![label("budget"), plain(left), cell(next, DIM)]);
+        let left = format!("{} of {} commits left", space.commits_left(), space.commits_in_all());
+        rows.push(vec![label("this epoch"), plain(left), cell(next, DIM)]);
     }
     let valid = format!("valid until #{}", grouped(plan.era.death));
     rows.push(vec![label("nonce"), plain(standing.nonce.to_string()), cell(valid, DIM)]);
     rows
+}
+
+/// The whole address by itself: it is what must be compared.
+fn signer(plan: &Plan) -> String {
+    format!("  {}  {}\n", paint(DIM, "signed by  "), paint(STRONG, &plan.subject.hotkey.to_string()))
 }
 
 fn label(name: &str) -> Cell {
@@ -61,23 +65,18 @@ fn label(name: &str) -> Cell {
 }
 
 fn changed(name: &str, old: Option<String>, new: &str, field: FieldDrift) -> Vec<Cell> {
-    let old = old.unwrap_or_else(|| "nothing readable".to_owned());
-    match field {
-        FieldDrift::Equal => vec![label(name), plain(new), cell("equal", DIM)],
-        FieldDrift::Differs => vec![label(name), plain(format!("{old} → {new}")), cell("changes", WARN)],
-        FieldDrift::ChainMissing | FieldDrift::LocalMissing => {
-            vec![label(name), plain(format!("{old} → {new}")), cell("new", WARN)]
-        }
+    match (field, old) {
+        (FieldDrift::Equal, _) => vec![label(name), plain(new), cell("equal", DIM)],
+        (_, Some(old)) => vec![label(name), plain(format!("{old} → {new}")), cell("changes", WARN)],
+        (_, None) => vec![label(name), plain(new), cell("new: nothing readable is there", WARN)],
     }
 }
 
 fn follows(plan: &Plan) -> String {
     match plan.verdict {
-        Verdict::Ready => {
-            "Validators follow within about 10 minutes. Restart GRAIL with the same .env, or its next start puts the old key \
-             back.\n"
-                .to_owned()
-        }
+        Verdict::Ready => "Validators follow within about 10 minutes.\n\
+             Restart GRAIL with the same .env, or its next start puts the old key back.\n\n"
+            .to_owned(),
         _ => String::new(),
     }
 }

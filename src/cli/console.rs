@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use tokio::sync::{Notify, mpsc};
@@ -14,10 +14,13 @@ use crate::cli::output::Output;
 use crate::cli::serve;
 use crate::config::Flags;
 use crate::config::file::ConfigFile;
+use crate::domain::commit::Record;
+use crate::domain::commitment::Published;
 use crate::domain::environment::Environment;
 use crate::domain::network::SANDBOX;
 use crate::domain::untrusted::Untrusted;
 use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
+use crate::ops::commit::{self, CounterSetup};
 use crate::ops::context::Context;
 use crate::ops::live;
 use crate::sandbox::practice_folder;
@@ -28,6 +31,7 @@ use crate::tui::logbook::LogLine;
 use crate::tui::own::OwnInfo;
 use crate::tui::runner::{self, LogSource, Setup};
 use crate::tui::state::{Options, Theme};
+use crate::wallet::OwnHotkey;
 
 /// Opens the console on the configured network.
 pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Exit {
@@ -129,9 +133,13 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
     let saved = context.disk.last(&context.network, context.netuid());
     let own = own_info(&context);
     let options = options(&context, environment);
-    let own_news = own_news(&context, flags, environment);
+    let known = known(&context);
     let (feed, reconnect) = live::follow_subnet(&context);
-    let disk = Arc::new(context.disk);
+    let context = Arc::new(context);
+    let current = Arc::new(RwLock::new(Arc::clone(&context)));
+    let own_news = own_news(&context, &current, flags, environment);
+    let now = move || Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
+    let (orders, desk_news) = commit::serve(CounterSetup { context: Arc::new(now), now_ms: Arc::new(now_ms) });
     Setup {
         options,
         own,
@@ -140,11 +148,24 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
         saved: saved.map(|kept| (Box::new(kept.snapshot), kept.saved_at_ms)),
         feed,
         own_news,
+        // The counter outlives the screen; an order that it no longer hears is one nobody waits for.
+        desk: Box::new(move |order, password| drop(orders.send((order, password)))),
+        desk_news,
+        known,
         logs: log_source(logs),
         reconnect: Box::new(move || reconnect.notify_one()),
-        keep: Arc::new(move |snapshot| drop(disk.remember(snapshot, now_ms()))),
+        keep: Arc::new(move |snapshot| drop(context.disk.remember(snapshot, now_ms()))),
         now_ms: Box::new(now_ms),
     }
+}
+
+/// What commits of this machine meant to publish, so that finding it on chain is no surprise.
+fn known(context: &Context) -> Vec<Published> {
+    let intended = commit::history(context).into_iter().filter_map(|entry| match entry.record {
+        Record::Intended(intent) => Some(intent.target),
+        _ => None,
+    });
+    intended.collect()
 }
 
 /// The operator's own side as the console shows it.
@@ -154,6 +175,7 @@ fn own_info(context: &Context) -> OwnInfo {
         setting.as_ref().map(|s| Untrusted::from_text(crate::logs::redacted(&s.value)))
     };
     let mut own = OwnInfo::of(&context.provider, &context.configuration.local);
+    own.local = context.local();
     own.hotkey = context.hotkey;
     own.wallet = name(&settings.wallet);
     own.hotkey_name = name(&settings.hotkey);
@@ -173,8 +195,8 @@ fn own_info(context: &Context) -> OwnInfo {
 fn options(context: &Context, environment: &Environment) -> Options {
     let settings = &context.configuration.settings;
     Options {
-        // This version changes nothing outside this machine.
-        read_only: true,
+        // Without a key to sign with nothing can be published either.
+        read_only: settings.read_only.value || context.identity.as_ref().is_none_or(OwnHotkey::is_watch_only),
         no_color: environment.filled("NO_COLOR").is_some(),
         theme: theme(settings.theme.value, environment),
         network: context.network.name.clone(),
@@ -214,12 +236,22 @@ fn log_line(seq: u64, line: crate::logs::LogLine) -> LogLine {
     LogLine { seq, at_ms: line.at_ms, level: line.level, target: line.target, message: Untrusted::from_text(line.text) }
 }
 
-/// The operator's own side, whenever the `.env` changed.
-fn own_news(context: &Context, flags: &Flags, environment: &Environment) -> mpsc::Receiver<OwnInfo> {
+/// The operator's own side, whenever the `.env` changed; what is published from then on is what stands there then.
+fn own_news(
+    context: &Context,
+    current: &Arc<RwLock<Arc<Context>>>,
+    flags: &Flags,
+    environment: &Environment,
+) -> mpsc::Receiver<OwnInfo> {
     let (news, received) = mpsc::channel(1);
     let mut changes = live::watch_env_file(context, flags.clone(), environment.clone());
+    let (current, network) = (Arc::clone(current), context.network.clone());
     tokio::spawn(async move {
-        while let Some(context) = changes.recv().await {
+        while let Some(mut context) = changes.recv().await {
+            // The console stays with the chain that it opened on.
+            context.network = network.clone();
+            let context = Arc::new(context);
+            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&context);
             if news.send(own_info(&context)).await.is_err() {
                 return;
             }

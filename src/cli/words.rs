@@ -17,6 +17,7 @@ use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::ops::context::Context;
 use crate::ops::doctor::{ChainLine, Diagnosis, WalletLine};
 use crate::ops::survey::Survey;
+use crate::wallet::Lock;
 
 /// Bytes in a line of the hex dump.
 const DUMP_WIDTH: usize = 16;
@@ -251,8 +252,15 @@ fn wallets(wallets: &[WalletLine]) -> String {
             (None, None) => cell("address unknown", DIM),
         };
         let uid = wallet.uid.map_or_else(|| plain(""), |uid| plain(format!("uid {uid}")));
+        let lock = match wallet.lock {
+            Some(lock @ Lock::Legacy(_)) => cell(format!("{}: run btcli wallet update", lock.word()), WARN),
+            Some(Lock::Nacl) => cell("encrypted", DIM),
+            Some(Lock::Open) if !wallet.findings.is_empty() => cell("open to others: chmod 600", WARN),
+            Some(Lock::Open) => cell("not encrypted", DIM),
+            None => cell("no key file: only watched", DIM),
+        };
         let own = if wallet.own { cell("● you", GOOD) } else { plain("") };
-        vec![cell(format!("{}/{}", wallet.wallet.shown(), wallet.hotkey.shown()), DIM), address, uid, own]
+        vec![cell(format!("{}/{}", wallet.wallet.shown(), wallet.hotkey.shown()), DIM), address, uid, lock, own]
     };
     section("Wallets") + &table(&wallets.iter().map(line).collect::<Vec<_>>())
 }

@@ -41,3 +41,16 @@ pub fn age_seconds(seconds: u64) -> String {
 pub fn age_blocks(blocks: u64) -> String {
     age_seconds(blocks.saturating_mul(BLOCK_SECONDS))
 }
+
+/// The same with a capital at its beginning.
+pub fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    first + chars.as_str()
+}
+
+/// The same with a capital at its beginning and a full stop at its end.
+pub fn sentence(text: &str) -> String {
+    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    capitalised(text) + end
+}

@@ -16,7 +16,7 @@ use crate::logs::redacted;
 use crate::ops::commit::{Settled, settle};
 use crate::ops::context::Context;
 use crate::ops::survey::{Survey, survey};
-use crate::wallet;
+use crate::wallet::{self, Lock};
 
 /// Characters of a setting's value that are shown.
 const SHOWN: usize = 200;
@@ -58,6 +58,10 @@ pub struct WalletLine {
     pub uid: Option<u16>,
     /// Whether it is the one in use.
     pub own: bool,
+    /// How its key file is protected; `None` without a key file, when it is only watched.
+    pub lock: Option<Lock>,
+    /// What the modes of its files let others do.
+    pub findings: Vec<Finding>,
 }
 
 /// What the chain said.
@@ -250,6 +254,8 @@ fn wallets(context: &Context, found: Option<&Survey>) -> Vec<WalletLine> {
         hotkey: entry.hotkey.as_str().into(),
         address: entry.address,
         problem: entry.problem,
+        lock: entry.lock,
+        findings: entry.findings,
     };
     listed.into_iter().map(line).collect()
 }

@@ -47,13 +47,15 @@ struct Builder<'a> {
 
 /// The initial state for a scenario with so many uids (1 to 65,536).
 pub fn build(runtime: &Runtime, scenario: &Scenario, uids: u32) -> Result<Base, BaseError> {
-    let mut builder = Builder { runtime, scenario, base: Base::default() };
+    let base = Base { unregistered: scenario.subnet.unregistered, ..Base::default() };
+    let mut builder = Builder { runtime, scenario, base };
     builder.chain_wide()?;
     for netuid in OTHER_NETUIDS {
         builder.subnet(netuid, 0)?;
     }
     builder.subnet(NETUID, uids)?;
     builder.members(uids)?;
+    builder.operators_budget()?;
     Ok(builder.base)
 }
 
@@ -110,7 +112,11 @@ impl Builder<'_> {
         };
         for uid in (0..uids).map_while(|uid| u16::try_from(uid).ok()) {
             let hotkey = hotkey(uid);
-            self.member(&entries, uid, &hotkey);
+            if uid == OPERATOR_UID && !self.scenario.operator.registered {
+                self.in_the_operators_place(&entries, uids)?;
+            } else {
+                self.member(&entries, uid, &hotkey);
+            }
             if let Some((block, spec)) = self.commitment(uid)? {
                 self.commit(&entries, &hotkey, block, &spec)?;
             }
@@ -122,6 +128,13 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// What the operator has used of this epoch's space, where the scenario says it.
+    fn operators_budget(&mut self) -> Result<(), MetadataError> {
+        let Some(used) = self.scenario.operator.budget_used else { return Ok(()) };
+        let space = (epoch(self.scenario.head), used).encode();
+        self.put("Commitments", "UsedSpaceOf", &[&NETUID.encode(), hotkey(OPERATOR_UID).as_bytes()], space)
+    }
+
     fn member(&mut self, entries: &PerUid<'_>, uid: u16, hotkey: &Hotkey) {
         let (netuid, id) = (NETUID.encode(), uid.encode());
         let special = self.scenario.subnet.registered.iter().find(|registered| registered.uid == uid);
@@ -130,6 +143,14 @@ impl Builder<'_> {
         self.write(0, entries.keys.key(&[&netuid, &id]), hotkey.as_bytes().to_vec());
         self.write(0, entries.uids.key(&[&netuid, hotkey.as_bytes()]), id.clone());
         self.write(0, entries.registered.key(&[&netuid, &id]), registered.encode());
+    }
+
+    /// Somebody else has the operator's uid.
+    fn in_the_operators_place(&mut self, entries: &PerUid<'_>, uids: u32) -> Result<(), MetadataError> {
+        let somebody = former_hotkey(OPERATOR_UID);
+        self.member(entries, OPERATOR_UID, &somebody);
+        let spec = CommitmentSpec::raw(ordinary_commitment(u16::MAX - OPERATOR_UID));
+        self.commit(entries, &somebody, self.ago(700 + uids), &spec)
     }
 
     /// What a uid has committed, and at which block.

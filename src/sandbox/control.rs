@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::draft::Act;
-use super::faults::{Misbehaviour, Throttle};
+use super::faults::{Interruption, Lie, Misbehaviour, Throttle, Usurper};
 use super::gate::{GateHandle, Stall};
 use super::node::Node;
+use super::pool::PoolAnswer;
 
 /// Faults at the press of a button; every fault is in effect when its method returns. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -74,6 +75,49 @@ impl Faults {
     /// block after it brings what has moved up to date. It cannot be taken back.
     pub fn upgrade_runtime(&self) {
         self.node.queue(Act::Upgrade);
+    }
+
+    /// Refuses every submission with this answer, or takes what is valid again.
+    pub fn answer_pool(&self, answer: Option<PoolAnswer>) {
+        self.node.faults.set().pool_answer = answer;
+    }
+
+    /// Includes nothing from the pool: what is submitted is accepted, broadcast, and waits until its era is over.
+    pub fn hold_pool(&self, hold: bool) {
+        self.node.faults.set().hold_pool = hold;
+    }
+
+    /// Blocks go on, and none of them becomes final. Forks can then be deeper, and watches end after
+    /// [`super::MAX_FINALITY_BLOCKS`].
+    pub fn hold_finality(&self, hold: bool) {
+        self.node.faults.set().hold_finality = hold;
+    }
+
+    /// Closes every connection during the next submission that is valid, once. Those that come after a status wait for a
+    /// submission that is watched, and end the connection right behind that status.
+    pub fn interrupt_submission(&self, at: Interruption) {
+        self.node.faults.set().interruption = Some(at);
+    }
+
+    /// Replaces blocks by another branch, once: at the block time after the one that includes the operator's next
+    /// commitment, this many of the last blocks. See [`super::Sandbox::fork`].
+    pub fn fork_after_commit(&self, depth: u32) {
+        self.node.faults.set().fork_after_commit = Some(depth);
+    }
+
+    /// Loses the extrinsics of blocks that are given up, instead of taking them back into the pool.
+    pub fn lose_in_fork(&self, lose: bool) {
+        self.node.faults.set().lose_in_fork = lose;
+    }
+
+    /// Lets somebody else with the same hotkey follow every commitment of a uid below 1024 with a true extrinsic.
+    pub fn usurp(&self, usurper: Option<Usurper>) {
+        self.node.faults.set().usurper = usurper;
+    }
+
+    /// Tells one lie, or the truth.
+    pub fn lie(&self, lie: Option<Lie>) {
+        self.node.faults.set().lie = lie;
     }
 
     /// Everything works again: connections are accepted and flow, the latency is that of the start.

@@ -41,7 +41,6 @@ impl Call {
 }
 
 /// The bytes of a `set_commitment`.
-#[expect(dead_code, reason = "for usurpers and forks, which come next")]
 pub fn set_commitment(runtime: &Runtime, netuid: u16, fields: &[Field]) -> Result<Vec<u8>, MetadataError> {
     let mut call = (runtime.call_index("Commitments", "set_commitment")?, netuid).encode();
     Compact(u32::try_from(fields.len()).unwrap_or(u32::MAX)).encode_to(&mut call);
@@ -49,16 +48,33 @@ pub fn set_commitment(runtime: &Runtime, netuid: u16, fields: &[Field]) -> Resul
     Ok(call)
 }
 
+/// What a lying node makes up about a commitment that it has not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgery {
+    /// The events of a success.
+    Event,
+    /// The value, beside the event of a failure.
+    Value,
+}
+
 /// Why a call failed: a pallet's error by name.
 type Failure = (&'static str, &'static str);
 
 /// Includes a checked extrinsic as the block's extrinsic number `index`. Whatever becomes of the call, the nonce is used.
 /// Returns the index of the pallet and of its error when the call fails.
-pub fn apply(draft: &mut Draft<'_>, index: u32, signed: &Signed) -> Result<Option<[u8; 2]>, MetadataError> {
+pub fn apply(
+    draft: &mut Draft<'_>,
+    index: u32,
+    signed: &Signed,
+    forgery: Option<Forgery>,
+) -> Result<Option<[u8; 2]>, MetadataError> {
     draft.begin_extrinsic(index);
     draft.use_nonce(&signed.signer)?;
     let failure = match Call::of(draft.runtime(), &signed.call) {
-        Ok(Call::SetCommitment { netuid, fields }) => commit(draft, netuid, &signed.signer, fields)?,
+        Ok(Call::SetCommitment { netuid, fields }) => match forgery {
+            None => commit(draft, netuid, &signed.signer, fields)?,
+            Some(forgery) => forge(draft, &signed.signer, fields, forgery)?,
+        },
         Ok(Call::Harmless) => None,
         // A real runtime has filters for calls, too: what the practice chain cannot do it does not pretend to do.
         Ok(Call::Other) | Err(_) => Some(("System", "CallFiltered")),
@@ -93,4 +109,24 @@ fn commit(
     }
     draft.commit(&hotkey, &spec)?;
     Ok(None)
+}
+
+/// The commitment is not made; what of it can be seen is made up.
+fn forge(
+    draft: &mut Draft<'_>,
+    signer: &Account,
+    fields: Vec<Field>,
+    forgery: Forgery,
+) -> Result<Option<Failure>, MetadataError> {
+    let hotkey = Hotkey::from_bytes(*signer);
+    match forgery {
+        Forgery::Event => {
+            draft.tell_of_commitment(&hotkey);
+            Ok(None)
+        }
+        Forgery::Value => {
+            draft.store_commitment(&hotkey, &CommitmentSpec::Fields(fields))?;
+            Ok(Some(("Commitments", "AccountNotAllowedCommit")))
+        }
+    }
 }

@@ -131,15 +131,26 @@ impl<'a> Draft<'a> {
 
     /// Sets a commitment with everything the pallet writes beside it.
     pub fn commit(&mut self, hotkey: &Hotkey, spec: &CommitmentSpec) -> Result<(), MetadataError> {
+        let space = self.space_after(hotkey, spec)?;
+        self.store_commitment(hotkey, spec)?;
         let netuid = NETUID.encode();
         let parts: [&[u8]; 2] = [&netuid, hotkey.as_bytes()];
-        self.put("Commitments", "CommitmentOf", &parts, spec.encode(self.runtime, self.number)?)?;
         self.put("Commitments", "LastCommitment", &parts, self.number.encode())?;
-        let space = self.space_after(hotkey, spec)?;
         self.put("Commitments", "UsedSpaceOf", &parts, space.encode())?;
+        self.tell_of_commitment(hotkey);
+        Ok(())
+    }
+
+    /// The commitment itself.
+    pub fn store_commitment(&mut self, hotkey: &Hotkey, spec: &CommitmentSpec) -> Result<(), MetadataError> {
+        let value = spec.encode(self.runtime, self.number)?;
+        self.put("Commitments", "CommitmentOf", &[&NETUID.encode(), hotkey.as_bytes()], value)
+    }
+
+    /// The event of a commitment.
+    pub fn tell_of_commitment(&mut self, hotkey: &Hotkey) {
         let who = ScaleValue::from_bytes(hotkey.as_bytes());
         self.event("Commitments", "Commitment", vec![("netuid", ScaleValue::u128(NETUID.into())), ("who", who)]);
-        Ok(())
     }
 
     /// Moves the epoch index along, where the runtime keeps one.

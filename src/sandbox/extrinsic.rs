@@ -245,7 +245,6 @@ fn implicit(runtime: &Runtime, birth: &Hash) -> Vec<u8> {
 }
 
 /// An immortal extrinsic of one of our own key pairs, as an honest client of this runtime would sign it.
-#[cfg_attr(not(test), expect(dead_code, reason = "for usurpers, which come next"))]
 pub fn sign(runtime: &Runtime, pair: &Keypair, nonce: u32, call: &[u8]) -> Signed {
     let mut extra = Vec::new();
     for extension in runtime.extensions() {

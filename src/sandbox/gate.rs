@@ -202,23 +202,44 @@ async fn rebind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Carries bytes between the socket and the server until one of them is done.
 async fn connection(id: u64, socket: TcpStream, server: Server, silence: watch::Receiver<Silence>) {
     socket.set_nodelay(true).ok();
-    let meter = Arc::clone(&server.node.meter);
+    let node = Arc::clone(&server.node);
+    let meter = Arc::clone(&node.meter);
     let (client_in, client_out) = socket.into_split();
     let (outer, inner) = duplex(PIPE_BYTES);
     let (server_out, server_in) = split(outer);
     let serve = serve(inner, server);
-    let inbound = pump(id, client_in, server_in, silence.clone(), |bytes| meter.received(bytes));
-    let outbound = pump(id, server_out, client_out, silence, |bytes| meter.sent(bytes));
+    let inbound = pump(id, client_in, server_in, silence.clone(), |bytes| {
+        meter.received(bytes.len());
+        None
+    });
+    let mut tail = Vec::new();
+    let outbound = pump(id, server_out, client_out, silence, |bytes| {
+        meter.sent(bytes.len());
+        node.cut.within(&mut tail, bytes)
+    });
     // A WebSocket lives on after its upgrade is served; a plain HTTP connection ends with `outbound`.
     let upgrade_served = async {
         serve.await;
         std::future::pending::<()>().await;
     };
-    tokio::select! {
-        () = inbound => {}
-        () = outbound => {}
-        () = upgrade_served => {}
+    let cut = tokio::select! {
+        _ = inbound => false,
+        ended = outbound => ended == Ended::Cut,
+        () = upgrade_served => false,
+    };
+    if cut {
+        // Not by this task: it is one of those that end.
+        tokio::spawn(async move { node.hang_up().await });
     }
+}
+
+/// Why a direction of a connection carries no more bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// One of its ends is gone.
+    Closed,
+    /// The bytes that were to be the last have been carried.
+    Cut,
 }
 
 async fn pump(
@@ -226,21 +247,24 @@ async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut silence: watch::Receiver<Silence>,
-    count: impl Fn(usize),
-) {
+    mut ends_within: impl FnMut(&[u8]) -> Option<usize>,
+) -> Ended {
     let mut buffer = vec![0; PIPE_BYTES];
     loop {
         if silence.wait_for(|silence| id >= silence.before).await.is_err() {
-            return;
+            return Ended::Closed;
         }
-        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        let Ok(length @ 1..) = from.read(&mut buffer).await else { return Ended::Closed };
         // What arrived while the silence fell stays here until it ends.
         if silence.wait_for(|silence| id >= silence.before).await.is_err() {
-            return;
+            return Ended::Closed;
         }
-        count(length);
-        if to.write_all(&buffer[..length]).await.is_err() {
-            return;
+        let end = ends_within(&buffer[..length]);
+        if to.write_all(&buffer[..end.unwrap_or(length)]).await.is_err() {
+            return Ended::Closed;
+        }
+        if end.is_some() {
+            return Ended::Cut;
         }
     }
 }

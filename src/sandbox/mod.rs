@@ -2,10 +2,12 @@
 //! storage, blocks and finality, scenarios and faults.
 //!
 //! ```text
-//!   client ══ TCP ══ gate ── WebSocket server ── Metered ── rpc::* ── node ── chain ── state
-//!                     │                            │                   │
-//!             drop, refuse, stall            meter, latency, 429   blocks, events, faults
+//!   client ══ TCP ══ gate ── WebSocket server ── Metered ── rpc::* ── node ─┬─ chain ── state
+//!                     │                            │                   │    └─ pool
+//!          drop, refuse, stall, cut         meter, latency, 429   blocks, events, forks, faults
 //! ```
+//!
+//! An extrinsic is taken apart (`extrinsic`), checked (`validity`), kept (`pool`) and included (`dispatch`).
 //!
 //! Start with [`Sandbox::start`]. Everything is bound to loopback, the chain calls itself SANDBOX and has a genesis of
 //! its own ([`SANDBOX_GENESIS`]), and dropping the [`Sandbox`] ends its tasks and removes its files.
@@ -15,6 +17,7 @@ mod block;
 mod chain;
 mod commitment;
 mod control;
+mod cut;
 mod dispatch;
 mod draft;
 mod extrinsic;
@@ -30,6 +33,7 @@ mod scale;
 mod scenario;
 mod state;
 mod timeline;
+mod usurper;
 mod validity;
 mod wallet;
 
@@ -56,13 +60,14 @@ pub use block::{Block, Hash, SANDBOX_GENESIS};
 pub use chain::{FINALITY_LAG, HISTORY, KEPT_STATES};
 pub use commitment::{CommitmentSpec, Field, HashKind};
 pub use control::Faults;
-pub use faults::Throttle;
+pub use faults::{Interruption, Lie, Moment, Throttle, Usurper};
 pub use gate::Stall;
 pub use metadata::MetadataError;
 pub use meter::Reading;
+pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
 pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
 pub use scenario::{Scenario, ScenarioError};
-pub use wallet::{Operator, practice_folder};
+pub use wallet::{Operator, PRACTICE_PASSWORD, practice_folder};
 
 /// The shortest block time: below it a debug build spends its time on blocks alone.
 pub const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);
@@ -172,7 +177,7 @@ impl Sandbox {
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
         check(&options)?;
         let SandboxOptions { scenario, uids, block_time, latency, port, now_ms } = options;
-        let operator = Operator::prepare(scenario.operator.local).map_err(SandboxError::Folder)?;
+        let operator = Operator::prepare(&scenario.operator).map_err(SandboxError::Folder)?;
         let clock = if block_time == BlockTime::Manual { Clock::Stepped } else { Clock::Wall };
         let built = scenario.clone();
         let chain = tokio::task::spawn_blocking(move || build_chain(&built, uids, now_ms)).await??;
@@ -183,8 +188,10 @@ impl Sandbox {
             .await
             .map_err(|reason| SandboxError::Listen { port, reason })?;
         let url = format!("ws://{}", gate.address());
+        node.attach(handle.clone());
         let faults = Faults::new(Arc::clone(&node), handle, latency);
-        let timeline = Timeline::new(Arc::clone(&node), faults.clone(), scenario);
+        let mut timeline = Timeline::new(Arc::clone(&node), faults.clone(), scenario);
+        timeline.begin().await?;
         let timeline = Arc::new(Mutex::new(timeline));
         let mut tasks = vec![tokio::spawn(gate.run()).abort_handle()];
         if let BlockTime::Every(period) = block_time {
@@ -207,6 +214,16 @@ impl Sandbox {
     /// Returns the best block. Every subscription has been woken when this returns.
     pub async fn produce_block(&self) -> Result<Arc<Block>, SandboxError> {
         self.timeline.lock().await.tick().await
+    }
+
+    /// Replaces the last `depth` blocks (as many of them as are not final, two at most unless finality is held back) by a
+    /// branch that is longer by one. Their extrinsics go back to the pool, whoever watches them is told, and later blocks
+    /// include them again; so they do with what was queued by hand. One whose era was born in a block that is replaced is
+    /// invalid from then on, as on a real chain. Returns the best block. Every subscription has been
+    /// woken when this returns.
+    pub async fn fork(&self, depth: u32) -> Result<Arc<Block>, SandboxError> {
+        let _ticks = self.timeline.lock().await;
+        Ok(self.node.fork(depth)?)
     }
 
     /// The best block.

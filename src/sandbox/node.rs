@@ -1,6 +1,6 @@
 //! The node: the chain, what is to happen in its next block, and who is told about it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use parity_scale_codec::Encode;
@@ -8,13 +8,16 @@ use tokio::sync::watch;
 
 use super::block::{Block, Hash};
 use super::chain::{BLOCK_MS, Chain, Contents};
+use super::cut::Cut;
 use super::draft::Act;
-use super::extrinsic::Account;
-use super::faults::FaultBoard;
-use super::metadata::MetadataError;
+use super::extrinsic::{Account, Signed};
+use super::faults::{FaultBoard, Interruption, Lie, Misbehaviour, Moment, Usurper};
+use super::gate::GateHandle;
+use super::metadata::{MetadataError, Runtime};
 use super::meter::Meter;
-use super::pool::{Pool, Rejection, Watch};
-use super::population::NETUID;
+use super::pool::{Fate, Pool, Rejection, Watch};
+use super::population::{NETUID, OPERATOR_UID, hotkey};
+use super::usurper::Usurpations;
 use super::validity::Holder;
 use crate::domain::hotkey::Hotkey;
 
@@ -50,7 +53,13 @@ pub struct Node {
     pending: Mutex<Vec<Act>>,
     /// Locked after the chain, never before it.
     pool: Mutex<Pool>,
+    usurpations: Mutex<Usurpations>,
+    /// Blocks that the next tick gives up.
+    fork_due: Mutex<Option<u32>>,
     heads: watch::Sender<Heads>,
+    gate: OnceLock<GateHandle>,
+    /// Where outgoing bytes end.
+    pub cut: Cut,
     /// What is wrong on purpose.
     pub faults: FaultBoard,
     /// What was asked.
@@ -66,7 +75,11 @@ impl Node {
             clock,
             pending: Mutex::default(),
             pool: Mutex::default(),
+            usurpations: Mutex::default(),
+            fork_due: Mutex::default(),
             heads,
+            gate: OnceLock::new(),
+            cut: Cut::default(),
             faults,
             meter: Arc::default(),
         }
@@ -84,7 +97,7 @@ impl Node {
 
     /// Lets something happen in the next block.
     pub fn queue(&self, act: Act) {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(act);
+        self.pending().push(act);
     }
 
     /// Makes a block, unless the head is stale on purpose, and returns the best block.
@@ -92,20 +105,122 @@ impl Node {
         if self.faults.now().stale_head {
             return Ok(Arc::clone(self.chain().best()));
         }
-        let acts = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        let fork_due = self.fork_due.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(depth) = fork_due {
+            return self.fork(depth);
+        }
+        let faults = self.faults.now().clone();
+        let acts = std::mem::take(&mut *self.pending());
         let mut chain = self.chain.write().unwrap_or_else(PoisonError::into_inner);
         let mut pool = self.pool();
-        let extrinsics = pool.pick(&chain);
-        let timestamp = self.timestamp_after(chain.best());
-        chain.produce(timestamp, Contents { extrinsics: &extrinsics, acts: &acts })?;
-        let (heads, best) = (Heads::of(&chain), Arc::clone(chain.best()));
-        pool.included(&chain, &best, &extrinsics);
+        let mut extrinsics = if faults.hold_pool { Vec::new() } else { pool.pick(&chain) };
+        let runtime = Arc::clone(&chain.best().runtime);
+        self.usurp_at_once(&runtime, &faults, &mut extrinsics);
+        let contents = Contents {
+            extrinsics: &extrinsics,
+            acts: &acts,
+            forgery: faults.lie.as_ref().and_then(Lie::forgery),
+            hold_finality: faults.hold_finality,
+        };
+        let timestamp = self.timestamp_after(&chain);
+        chain.produce(timestamp, contents)?;
+        let best = Arc::clone(chain.best());
+        pool.included(&chain, &best, &extrinsics, faults.lie == Some(Lie::FinalizedAtOnce));
+        pool.deceive();
+        let final_now = pool.finalize(&chain);
+        pool.settle(&chain);
+        self.usurp_later(
+            &chain,
+            &mut pool,
+            &faults,
+            [(Moment::NextBlock, &extrinsics), (Moment::AfterFinality, &final_now)],
+        );
+        self.expect_fork(&runtime, &extrinsics);
+        self.tell(pool, chain);
+        Ok(best)
+    }
+
+    /// Gives up the last `depth` blocks, as many of them as are not final, and replaces them by a branch that is longer by
+    /// one: only a longer branch wins. What was in them is included again later. Returns the best block.
+    pub fn fork(&self, depth: u32) -> Result<Arc<Block>, MetadataError> {
+        let faults = self.faults.now().clone();
+        let mut chain = self.chain.write().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool();
+        let retraction = chain.retract(depth);
+        if retraction.blocks.is_empty() {
+            return Ok(Arc::clone(chain.best()));
+        }
+        self.pending().splice(..0, retraction.acts);
+        for _ in 0..=retraction.blocks.len() {
+            let contents = Contents { hold_finality: faults.hold_finality, ..Contents::default() };
+            let timestamp = self.timestamp_after(&chain);
+            chain.produce(timestamp, contents)?;
+        }
+        pool.retract(&chain, &retraction.blocks, faults.lose_in_fork);
         pool.finalize(&chain);
         pool.settle(&chain);
+        let best = Arc::clone(chain.best());
+        self.tell(pool, chain);
+        Ok(best)
+    }
+
+    /// Lets go of pool and chain, and wakes whoever follows the heads.
+    fn tell(&self, pool: MutexGuard<'_, Pool>, chain: RwLockWriteGuard<'_, Chain>) {
+        let heads = Heads::of(&chain);
         drop(pool);
         drop(chain);
         self.heads.send_replace(heads);
-        Ok(best)
+    }
+
+    /// Adds what usurpers have to say in the block itself.
+    fn usurp_at_once(&self, runtime: &Runtime, faults: &Misbehaviour, extrinsics: &mut Vec<Arc<Signed>>) {
+        let Some(Usurper { moment: Moment::InSameBlock, spec }) = &faults.usurper else { return };
+        let mut usurpations = self.usurpations();
+        for victim in usurpations.victims(runtime, extrinsics) {
+            let last = extrinsics.iter().filter(|signed| signed.signer == victim).map(|signed| signed.nonce).max();
+            let nonce = last.unwrap_or_default().saturating_add(1);
+            extrinsics.extend(usurpations.follow(runtime, &victim, nonce, spec).map(Arc::new));
+        }
+    }
+
+    /// Submits what usurpers have to say about extrinsics that have come so far.
+    fn usurp_later(
+        &self,
+        chain: &Chain,
+        pool: &mut Pool,
+        faults: &Misbehaviour,
+        reached: [(Moment, &Vec<Arc<Signed>>); 2],
+    ) {
+        let Some(Usurper { moment, spec }) = &faults.usurper else { return };
+        let runtime = &chain.best().runtime;
+        let mut usurpations = self.usurpations();
+        for extrinsics in reached.into_iter().filter(|(reached, _)| reached == moment).map(|(_, extrinsics)| extrinsics)
+        {
+            for victim in usurpations.victims(runtime, extrinsics) {
+                let nonce = Holder::of(chain.top(), &victim).nonce;
+                if let Some(signed) = usurpations.follow(runtime, &victim, nonce, spec) {
+                    // Where the victim was faster its own extrinsic stays.
+                    pool.submit(chain, &signed.bytes, Watch::default(), Fate::Admitted).ok();
+                }
+            }
+        }
+    }
+
+    /// Prepares the fork that is to come after the operator's commitment, if this was one.
+    fn expect_fork(&self, runtime: &Runtime, extrinsics: &[Arc<Signed>]) {
+        let operator = hotkey(OPERATOR_UID);
+        if self.usurpations().victims(runtime, extrinsics).contains(operator.as_bytes()) {
+            let depth = self.faults.set().fork_after_commit.take();
+            *self.fork_due.lock().unwrap_or_else(PoisonError::into_inner) = depth;
+        }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Vec<Act>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn usurpations(&self) -> MutexGuard<'_, Usurpations> {
+        self.usurpations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The pool, for as long as the guard lives; the chain must not be locked after it.
@@ -113,16 +228,48 @@ impl Node {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an extrinsic into the pool.
-    pub fn submit(&self, bytes: &[u8], watch: Watch) -> Result<Hash, Rejection> {
+    /// Submits an extrinsic, and says where the connection is to be lost.
+    pub fn submit(&self, bytes: &[u8], watch: Option<Watch>) -> Result<(Hash, Option<Interruption>), Rejection> {
         let chain = self.chain();
-        self.pool().submit(&chain, bytes, watch)
+        let mut faults = self.faults.set();
+        if let Some(answer) = faults.pool_answer {
+            return Err(answer.into());
+        }
+        let fits = |interruption: &Interruption| watch.is_some() || !interruption.needs_a_watch();
+        let interruption = faults.interruption.filter(fits);
+        let fate = match (interruption, &faults.lie) {
+            (Some(Interruption::Swallowed), _) => Fate::Swallowed,
+            (_, Some(Lie::SilentDrop)) => Fate::Silenced,
+            (_, Some(Lie::InventedBlock)) => Fate::Invented,
+            _ => Fate::Admitted,
+        };
+        let hash = self.pool().submit(&chain, bytes, watch.unwrap_or_default(), fate)?;
+        if interruption.is_some() {
+            faults.interruption = None;
+        }
+        Ok((hash, interruption))
     }
 
     /// The nonce that an account's next extrinsic must have, with what is ready in the pool counted in.
     pub fn next_index(&self, account: &Account) -> u32 {
+        if let Some(Lie::NonceLie(nonce)) = self.faults.now().lie {
+            return nonce;
+        }
         let chain = self.chain();
         self.pool().next_index(account, Holder::of(chain.top(), account).nonce)
+    }
+
+    /// Every connection is closed, without a goodbye.
+    pub async fn hang_up(&self) {
+        if let Some(gate) = self.gate.get() {
+            // It fails only when the gate has ended already.
+            gate.drop_connections().await.ok();
+        }
+    }
+
+    /// From now on the node can hang up.
+    pub fn attach(&self, gate: GateHandle) {
+        self.gate.get_or_init(|| gate);
     }
 
     /// What is ready in the pool, with its length.
@@ -138,10 +285,13 @@ impl Node {
         Ok(chain.under(&prefix).filter_map(|(key, value)| Some((hotkey(key)?, value.to_vec()))).collect())
     }
 
-    fn timestamp_after(&self, best: &Block) -> u64 {
+    /// Chain time of the next block. A fork moves it a little: two blocks of one height never have the same time, and
+    /// therefore not the same hash.
+    fn timestamp_after(&self, chain: &Chain) -> u64 {
+        let best = chain.best().timestamp_ms;
         match self.clock {
-            Clock::Wall => wall_clock_ms().max(best.timestamp_ms + 1),
-            Clock::Stepped => best.timestamp_ms + BLOCK_MS,
+            Clock::Wall => wall_clock_ms().max(best + 1) + chain.forks(),
+            Clock::Stepped => best + BLOCK_MS + chain.forks(),
         }
     }
 }

@@ -56,6 +56,12 @@ pub fn hotkey(uid: u16) -> Hotkey {
     Hotkey::from_bytes(bytes)
 }
 
+/// The key pair of a hotkey that is one of the uids' with a real key.
+pub fn key_pair_of(account: &[u8; 32]) -> Option<Keypair> {
+    let uid = (0..REAL_KEYS).find(|uid| hotkey(*uid).as_bytes() == account)?;
+    Some(key_pair(&format!("//uid{uid}")))
+}
+
 /// Hotkey of somebody who was on the subnet before: `//former{n}`.
 pub fn former_hotkey(index: u16) -> Hotkey {
     Hotkey::from_bytes(key_pair(&format!("//former{index}")).public.to_bytes())

@@ -39,6 +39,13 @@ impl Store {
         versions.drain(..visible);
     }
 
+    /// Forgets what was written to a key after a block.
+    pub fn forget_after(&mut self, key: &[u8], block: u32) {
+        if let Some(versions) = self.entries.get_mut(key) {
+            versions.retain(|version| version.since <= block);
+        }
+    }
+
     /// The value of a key at a block.
     pub fn get(&self, key: &[u8], at: u32) -> Option<&Value> {
         value_at(self.entries.get(key)?, at)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::block::Block;
 use super::commitment::CommitmentSpec;
 use super::draft::Act;
+use super::faults::Usurper;
 use super::node::Node;
 use super::population::{Credentials, OPERATOR_UID, former_hotkey, hotkey};
 use super::scenario::{Scenario, TimedEvent, What};
@@ -31,13 +32,22 @@ impl Timeline {
         Self { node, faults, scenario, to_come: events.into(), tick: 0 }
     }
 
-    /// One block time passes: events that are due happen, then a block is made. Returns the best block.
-    pub async fn tick(&mut self) -> Result<Arc<Block>, SandboxError> {
-        self.tick += 1;
-        let tick = self.tick;
+    /// What is due from the start happens.
+    pub async fn begin(&mut self) -> Result<(), SandboxError> {
+        self.happen_until(0).await
+    }
+
+    async fn happen_until(&mut self, tick: u32) -> Result<(), SandboxError> {
         while let Some(event) = self.to_come.pop_front_if(|event| event.after_blocks <= tick) {
             self.happen(event.what).await?;
         }
+        Ok(())
+    }
+
+    /// One block time passes: events that are due happen, then a block is made. Returns the best block.
+    pub async fn tick(&mut self) -> Result<Arc<Block>, SandboxError> {
+        self.tick += 1;
+        self.happen_until(self.tick).await?;
         Ok(self.node.produce()?)
     }
 
@@ -63,6 +73,21 @@ impl Timeline {
             What::StaleHead {} => faults.set_stale_head(true),
             What::WrongGenesis {} => faults.set_wrong_genesis(true),
             What::RuntimeUpgrade {} => faults.upgrade_runtime(),
+            What::RefuseSubmissions { answer } => faults.answer_pool(Some(answer)),
+            What::HoldPool {} => faults.hold_pool(true),
+            What::HoldFinality {} => faults.hold_finality(true),
+            What::InterruptSubmission { at } => faults.interrupt_submission(at),
+            What::Fork { depth } => drop(self.node.fork(depth)?),
+            What::ForkAfterCommit { depth } => faults.fork_after_commit(depth),
+            What::LoseInFork {} => faults.lose_in_fork(true),
+            What::Usurp { moment, fields } => {
+                let spec = self.scenario.fields(OPERATOR_UID, &fields)?;
+                faults.usurp(Some(Usurper { moment, spec }));
+            }
+            What::Lie { lie } => faults.lie(Some(lie)),
+            What::RegisterOperator { uid } => {
+                self.node.queue(Act::Register { uid, hotkey: hotkey(OPERATOR_UID) });
+            }
             What::Recover {} => faults.recover().await?,
         }
         Ok(())

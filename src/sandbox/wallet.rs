@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::metadata::prefixed_hex;
 use super::population::{Credentials, NETUID, OPERATOR_UID, hotkey, key_pair};
-use super::scenario::Local;
+use super::scenario::{HotkeyFile, Local, OperatorSetup};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
 
@@ -19,6 +19,11 @@ use crate::domain::secret::SecretKey;
 pub const WALLET: &str = "practice";
 /// Name of the practice hotkey.
 pub const HOTKEY: &str = "operator";
+
+/// The hotkey's file behind [`PRACTICE_PASSWORD`]; its origin is in `assets/wallets/README.md`.
+const ENCRYPTED: &[u8] = include_bytes!("../../assets/wallets/operator.nacl");
+/// The password of the practice hotkey's encrypted file. It guards nothing.
+pub const PRACTICE_PASSWORD: &str = "practice-password-1";
 
 /// The operator who practises: identity, files and credentials.
 #[derive(Debug)]
@@ -33,6 +38,8 @@ pub struct Operator {
     pub wallet: &'static str,
     /// Hotkey name, as `--hotkey` takes it.
     pub hotkey_name: &'static str,
+    /// Password of the hotkey's file, where it has one.
+    pub password: Option<&'static str>,
     /// GRAIL's `.env`, as `--env-file` takes it.
     pub env_file: PathBuf,
     /// What the `.env` says: names and values in the file's order.
@@ -44,23 +51,25 @@ pub struct Operator {
 
 impl Operator {
     /// Writes the practice folder; nothing for a scenario without wallet and credentials.
-    pub(super) fn prepare(local: Local) -> io::Result<Option<Self>> {
+    pub(super) fn prepare(setup: &OperatorSetup) -> io::Result<Option<Self>> {
+        let local = setup.local;
         if local == Local::Nothing {
             return Ok(None);
         }
         let folder = practice_folder()?;
         let wallet_path = folder.path().join("wallets");
-        write_wallet(&wallet_path.join(WALLET))?;
+        write_wallet(&wallet_path.join(WALLET), setup.wallet)?;
         let credentials = Credentials::of(OPERATOR_UID, 0);
         let environment = environment(&credentials, local);
         let env_file = folder.path().join(".env");
-        write_private(&env_file, &dotenv(&environment))?;
+        write_private(&env_file, dotenv(&environment).as_bytes())?;
         Ok(Some(Self {
             uid: OPERATOR_UID,
             hotkey: hotkey(OPERATOR_UID),
             wallet_path,
             wallet: WALLET,
             hotkey_name: HOTKEY,
+            password: (setup.wallet == HotkeyFile::Encrypted).then_some(PRACTICE_PASSWORD),
             env_file,
             environment,
             credentials,
@@ -128,7 +137,7 @@ fn dotenv(lines: &[(&str, SecretKey)]) -> String {
 }
 
 /// `hotkeys/operator` and its public twin, as bittensor-wallet writes a key made from a URI: without phrase and seed.
-fn write_wallet(wallet: &Path) -> io::Result<()> {
+fn write_wallet(wallet: &Path, form: HotkeyFile) -> io::Result<()> {
     let pair = key_pair(&format!("//uid{OPERATOR_UID}"));
     let public = prefixed_hex(&pair.public.to_bytes());
     let address = hotkey(OPERATOR_UID).to_string();
@@ -137,25 +146,42 @@ fn write_wallet(wallet: &Path) -> io::Result<()> {
     let public_part = json!({ "accountId": public, "publicKey": public, "ss58Address": address, "cryptoType": 1 });
     let mut keyfile = public_part.clone();
     keyfile["privateKey"] = json!(prefixed_hex(&pair.secret.to_bytes()));
-    write_private(&hotkeys.join(HOTKEY), &keyfile.to_string())?;
-    write_private(&hotkeys.join(format!("{HOTKEY}pub.txt")), &public_part.to_string())
+    let keyfile = keyfile.to_string();
+    let content = if form == HotkeyFile::Encrypted { ENCRYPTED } else { keyfile.as_bytes() };
+    write_private(&hotkeys.join(HOTKEY), content)?;
+    write_private(&hotkeys.join(format!("{HOTKEY}pub.txt")), public_part.to_string().as_bytes())
 }
 
 /// Readable by its owner alone, as bittensor-wallet leaves keyfiles.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())
+    file.write_all(content)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn prepared(local: Local) -> Option<Operator> {
+        Operator::prepare(&OperatorSetup { local, ..OperatorSetup::default() }).unwrap()
+    }
+
+    #[test]
+    fn an_encrypted_keyfile_is_one_and_its_public_twin_is_not() {
+        let setup = OperatorSetup { wallet: HotkeyFile::Encrypted, ..OperatorSetup::default() };
+        let operator = Operator::prepare(&setup).unwrap().unwrap();
+        assert_eq!((operator.password, prepared(Local::BothPairs).unwrap().password), (Some(PRACTICE_PASSWORD), None));
+        let hotkeys = operator.wallet_path.join("practice/hotkeys");
+        assert!(fs::read(hotkeys.join("operator")).unwrap().starts_with(b"$NACL"));
+        let public = fs::read_to_string(hotkeys.join("operatorpub.txt")).unwrap();
+        assert!(public.contains(&operator.hotkey.to_string()));
+    }
+
     #[test]
     fn the_practice_keyfile_has_the_canonical_private_key_of_its_address() {
-        let operator = Operator::prepare(Local::BothPairs).unwrap().unwrap();
+        let operator = prepared(Local::BothPairs).unwrap();
         let path = operator.wallet_path.join("practice/hotkeys/operator");
         let keyfile: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
         let private = hex::decode(keyfile["privateKey"].as_str().unwrap().trim_start_matches("0x")).unwrap();
@@ -177,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_folder_vanishes_with_the_operator() {
-        let operator = Operator::prepare(Local::BothPairs).unwrap().unwrap();
+        let operator = prepared(Local::BothPairs).unwrap();
         let folder = operator.folder().to_owned();
         assert!(folder.join(".env").exists());
         drop(operator);
@@ -186,9 +212,9 @@ mod tests {
 
     #[test]
     fn a_legacy_env_file_has_no_read_pair() {
-        let operator = Operator::prepare(Local::WritePairOnly).unwrap().unwrap();
+        let operator = prepared(Local::WritePairOnly).unwrap();
         let text = fs::read_to_string(&operator.env_file).unwrap();
         assert!(text.contains("R2_WRITE_SECRET_ACCESS_KEY=") && !text.contains("R2_READ_"));
-        assert!(Operator::prepare(Local::Nothing).unwrap().is_none());
+        assert!(prepared(Local::Nothing).is_none());
     }
 }

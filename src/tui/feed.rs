@@ -6,6 +6,7 @@ use crate::domain::feed::FeedEvent;
 use crate::domain::findings::Finding;
 use crate::domain::snapshot::{SubnetChange, SubnetSnapshot};
 use crate::domain::text::{BLOCK_SECONDS, grouped};
+use crate::tui::commit::watch;
 use crate::tui::msg::Effect;
 use crate::tui::state::{Connection, Loss, State};
 use crate::tui::table::Origin;
@@ -23,8 +24,10 @@ pub(super) fn on(state: &mut State, event: FeedEvent) -> Vec<Effect> {
         }
         FeedEvent::Snapshot(snapshot) => {
             heard_snapshot(state, &snapshot);
+            let mut effects = watch::read(state, &snapshot);
             take_snapshot(state, snapshot, Origin::Chain);
-            return keep(state);
+            effects.extend(keep(state));
+            return effects;
         }
         FeedEvent::Changed(change) => return take_change(state, *change),
         FeedEvent::BestHead { number } => heard_best(state, number),
@@ -52,11 +55,12 @@ pub(super) fn take_snapshot(state: &mut State, snapshot: Box<SubnetSnapshot>, or
 }
 
 fn take_change(state: &mut State, change: SubnetChange) -> Vec<Effect> {
-    if !state.table.change(change, state.own.own().as_ref()) {
-        return Vec::new();
+    let mut effects = watch::changed(state, &change);
+    if state.table.change(change, state.own.own().as_ref()) {
+        state.list.arrange(state.table.roster());
+        effects.extend(keep(state));
     }
-    state.list.arrange(state.table.roster());
-    keep(state)
+    effects
 }
 
 fn keep(state: &State) -> Vec<Effect> {

@@ -7,6 +7,7 @@
 //! The pure half knows `domain` only, holds no secret, reads no clock, and is tested by sending it messages. Only
 //! [`runner`] and [`terminal`] touch the world.
 
+pub mod commit;
 mod feed;
 mod filter_line;
 pub mod keymap;
@@ -15,6 +16,7 @@ pub mod logbook;
 pub mod msg;
 pub mod own;
 pub mod runner;
+mod secret_line;
 pub mod state;
 pub mod table;
 pub mod terminal;

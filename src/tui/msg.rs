@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::domain::commit::{News, Order};
 use crate::domain::feed::FeedEvent;
+use crate::domain::log::Level;
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::tui::keymap::Action;
 use crate::tui::logbook::LogLine;
@@ -40,6 +42,13 @@ pub enum Msg {
     },
     /// The operator's own side was read again.
     Own(Box<OwnInfo>),
+    /// Something was heard of a commit.
+    Commit(News),
+    /// The password that is being typed has so many characters now. The characters themselves stay in the event loop.
+    Typed {
+        /// How many.
+        chars: usize,
+    },
 }
 
 /// Something is to be done. Only the runner does it.
@@ -53,4 +62,14 @@ pub enum Effect {
     Reconnect,
     /// Keep the subnet for the next start.
     Keep(Arc<SubnetSnapshot>),
+    /// Plan, publish, arm, disarm or forget a commit. The runner adds the password that was typed, and refuses to
+    /// publish where that is forbidden.
+    Desk(Order),
+    /// Write a line into the log.
+    Log {
+        /// How grave it is.
+        level: Level,
+        /// What it says.
+        text: String,
+    },
 }

@@ -17,13 +17,22 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use zeroize::Zeroizing;
 
+use crate::domain::commit::outcome::Rule;
+use crate::domain::commit::talk::Request;
+use crate::domain::commit::{Ended, News, Order};
+use crate::domain::commitment::Published;
 use crate::domain::feed::FeedEvent;
+use crate::domain::log::Level;
+use crate::domain::secret::SecretKey;
 use crate::domain::snapshot::SubnetSnapshot;
-use crate::tui::keymap::KeyMap;
+use crate::tui::commit::{Watch, forbidden};
+use crate::tui::keymap::{Action, KeyMap, KeyMode};
 use crate::tui::logbook::LogLine;
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::own::OwnInfo;
+use crate::tui::secret_line::SecretLine;
 use crate::tui::state::{Options, State};
 use crate::tui::terminal::{Held, TerminalError};
 use crate::tui::update::update;
@@ -31,6 +40,8 @@ use crate::tui::view;
 
 /// Ages are told in seconds.
 const TICK: Duration = Duration::from_secs(1);
+/// What moves by itself moves this often.
+const LIVELY: Duration = Duration::from_millis(200);
 /// The subnet is written to disk at most this often, and once more on leaving.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
 /// How long leaving waits for that: leaving must feel instant, and an unwritten subnet is read anew at the next start.
@@ -62,6 +73,13 @@ pub struct Setup {
     pub feed: mpsc::Receiver<FeedEvent>,
     /// The operator's own side, whenever it was read again.
     pub own_news: mpsc::Receiver<OwnInfo>,
+    /// Performs an order about commits; must not block. The password that was typed comes beside [`Order::Publish`] and
+    /// [`Order::Arm`], `None` where none was asked for. What is read-only or frozen never gets here to publish.
+    pub desk: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
+    /// What is heard of commits.
+    pub desk_news: mpsc::Receiver<News>,
+    /// What this machine's journal says was published from here, so that it is no surprise to find it on chain.
+    pub known: Vec<Published>,
     /// The log.
     pub logs: LogSource,
     /// Called when the operator asks to connect anew; must not block.
@@ -142,10 +160,13 @@ where
     B::Error: Into<io::Error>,
     I: Stream<Item = io::Result<Event>> + Unpin,
 {
-    let Setup { options, own, keymap, saved, mut feed, mut own_news, logs, reconnect, keep, now_ms, .. } = setup;
+    let Setup { options, own, keymap, saved, mut feed, mut own_news, desk, mut desk_news, known, .. } = setup;
+    let Setup { logs, reconnect, keep, now_ms, .. } = setup;
     let title = format!("grail-console · {} · subnet {}", options.network, options.netuid);
-    let mut shell =
-        Shell { state: State::new(options, own, keymap), reconnect, now_ms, keeper: Keeper::new(keep), aside };
+    let mut state = State::new(options, own, keymap);
+    state.commits.watch = Watch::knowing(known);
+    let (keeper, password) = (Keeper::new(keep), SecretLine::new());
+    let mut shell = Shell { state, desk, password, reconnect, now_ms, keeper, aside };
     let size = terminal.size().map_err(|error| RunError::Draw(error.into()))?;
     shell.take(Msg::Resize { width: size.width, height: size.height });
     if let Some((snapshot, saved_at_ms)) = saved {
@@ -156,14 +177,16 @@ where
     let _ = (shell.aside)(Aside::Title(&title));
 
     tokio::pin!(interrupted);
-    let mut ticks = interval(TICK);
+    let [mut ticks, mut lively] = [TICK, LIVELY].map(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    lively.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut undrawn = 1;
     let exit = loop {
         let quit = tokio::select! {
             biased;
             () = &mut interrupted => break Exit::Interrupted,
             Some(event) = feed.recv(), if undrawn < UNDRAWN => shell.take(Msg::Feed(event)),
+            Some(news) = desk_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Commit(news)),
             Some(own) = own_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Own(Box::new(own))),
             () = logs.news.notified(), if undrawn < UNDRAWN => {
                 let last = shell.state.logs.last_seq();
@@ -174,6 +197,7 @@ where
                 Some(Err(_)) | None => break Exit::Interrupted,
             },
             _ = ticks.tick(), if shell.state.ages() && undrawn < UNDRAWN => false,
+            _ = lively.tick(), if shell.state.animates() && undrawn < UNDRAWN => false,
             () = shell.keeper.due() => {
                 shell.keeper.start();
                 continue;
@@ -197,6 +221,9 @@ where
 /// The state with what its effects need.
 struct Shell<A> {
     state: State,
+    desk: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
+    /// The password while it is typed, which the state must not hold.
+    password: SecretLine,
     reconnect: Box<dyn Fn() + Send>,
     now_ms: Box<dyn Fn() -> u64 + Send>,
     keeper: Keeper,
@@ -215,12 +242,25 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
         for effect in update(&mut self.state, msg) {
             quit |= self.perform(effect);
         }
+        // Sent, given up, or no longer asked for: whatever it was, a password outlives its line by nothing.
+        if quit || self.state.keys() != KeyMode::Password {
+            self.password.wipe();
+        }
         quit
     }
 
     fn on_terminal(&mut self, event: Event) -> bool {
+        let mode = self.state.keys();
+        let secret = mode == KeyMode::Password;
         let msg = match event {
-            Event::Key(key) => self.state.keymap.action(self.state.mode.keys(), key).map(Msg::Key),
+            Event::Key(key) => self.state.keymap.action(mode, key).map(|action| match action {
+                Action::Edit(request) if secret => self.edit_password(|password| password.edit(request)),
+                action => Msg::Key(action),
+            }),
+            Event::Paste(text) if secret => {
+                let text = Zeroizing::new(text);
+                Some(self.edit_password(|password| password.paste(&text)))
+            }
             Event::Paste(text) => Some(Msg::Paste(text)),
             Event::Resize(width, height) => Some(Msg::Resize { width, height }),
             Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
@@ -228,11 +268,40 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
         msg.is_some_and(|msg| self.take(msg))
     }
 
+    /// The state hears how long the password is, never what it is.
+    fn edit_password(&mut self, edit: impl FnOnce(&mut SecretLine)) -> Msg {
+        edit(&mut self.password);
+        Msg::Typed { chars: self.password.chars() }
+    }
+
+    /// Hands an order on. Nothing is published past this place while that is forbidden, whatever led here.
+    fn order(&mut self, order: Order) -> bool {
+        let (Order::Publish(request) | Order::Arm(request)) = order else {
+            (self.desk)(order, None);
+            return false;
+        };
+        match forbidden(&self.state) {
+            None => {
+                (self.desk)(order, self.password.take());
+                false
+            }
+            Some(rule) => self.refuse(request, rule),
+        }
+    }
+
+    fn refuse(&mut self, request: Request, rule: Rule) -> bool {
+        let ended = Ended::Refused(rule);
+        tracing::warn!("nothing was published: {}", ended.finding().what);
+        self.take(Msg::Commit(News::Ended { request, ended: Box::new(ended) }))
+    }
+
     /// Whether the effect is to leave.
     fn perform(&mut self, effect: Effect) -> bool {
         match effect {
             Effect::Quit => return true,
             Effect::Reconnect => (self.reconnect)(),
+            Effect::Desk(order) => return self.order(order),
+            Effect::Log { level, text } => log(level, &text),
             Effect::Keep(snapshot) => self.keeper.pending = Some(snapshot),
             Effect::Copy(text) => {
                 if let Err(error) = (self.aside)(Aside::Copy(&text)) {
@@ -241,6 +310,17 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
             }
         }
         false
+    }
+}
+
+/// A line of the state's own for the log.
+fn log(level: Level, text: &str) {
+    match level {
+        Level::Error => tracing::error!("{text}"),
+        Level::Warn => tracing::warn!("{text}"),
+        Level::Info => tracing::info!("{text}"),
+        Level::Debug => tracing::debug!("{text}"),
+        Level::Trace => tracing::trace!("{text}"),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::network::SANDBOX_GENESIS;
 use crate::domain::roster::Row;
 use crate::domain::snapshot::ChainIdentity;
+use crate::tui::commit::{self, Choice, Commits};
 use crate::tui::keymap::{Command, KeyMap, KeyMode};
 use crate::tui::list::List;
 use crate::tui::logbook::Logbook;
@@ -186,18 +187,10 @@ pub enum Mode {
     Choose(Chooser),
     /// Typing into the command palette.
     Palette(Palette),
-}
-
-impl Mode {
-    /// The key map's name for it.
-    pub const fn keys(&self) -> KeyMode {
-        match self {
-            Self::Normal => KeyMode::Normal,
-            Self::Filter => KeyMode::Filter,
-            Self::Choose(_) => KeyMode::Choose,
-            Self::Palette(_) => KeyMode::Palette,
-        }
-    }
+    /// In the dialog of the commit.
+    Commit,
+    /// Asked whether to leave although something is under way.
+    Leaving(Choice),
 }
 
 /// A short list of public fields to copy from.
@@ -251,6 +244,8 @@ pub struct State {
     pub list: List,
     /// The operator's own side.
     pub own: OwnInfo,
+    /// Commits, and the watch over the own commitment.
+    pub commits: Commits,
     /// The log.
     pub logs: Logbook,
     /// The view on the screen.
@@ -281,6 +276,7 @@ impl State {
             table: Table::default(),
             list: List::default(),
             own,
+            commits: Commits::default(),
             logs: Logbook::default(),
             view: View::default(),
             came_from: View::default(),
@@ -288,6 +284,18 @@ impl State {
             scroll: 0,
             toast: None,
             keymap: Arc::new(keymap),
+        }
+    }
+
+    /// What keys are for at the moment.
+    pub fn keys(&self) -> KeyMode {
+        match self.mode {
+            Mode::Normal => KeyMode::Normal,
+            Mode::Filter => KeyMode::Filter,
+            Mode::Choose(_) => KeyMode::Choose,
+            Mode::Palette(_) => KeyMode::Palette,
+            Mode::Commit => commit::keys(self),
+            Mode::Leaving(_) => KeyMode::Confirm,
         }
     }
 
@@ -328,9 +336,21 @@ impl State {
         self.toast = Some(Toast { text: text.into(), until_ms: self.now_ms + TOAST_MS });
     }
 
+    /// Whether something on the screen moves by itself, which needs more than one picture a second.
+    pub fn animates(&self) -> bool {
+        let moves = |session: &commit::Session| {
+            matches!(session.step, commit::Step::Reading | commit::Step::Running(_))
+                && matches!(self.mode, Mode::Commit)
+        };
+        self.commits.session.as_ref().is_some_and(moves)
+    }
+
     /// Whether an age on the screen grows with the clock.
     pub const fn ages(&self) -> bool {
-        self.heads.finalized.is_some() || self.connection.loss().is_some() || self.toast.is_some()
+        self.heads.finalized.is_some()
+            || self.connection.loss().is_some()
+            || self.toast.is_some()
+            || self.commits.session.is_some()
     }
 }
 

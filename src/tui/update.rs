@@ -7,6 +7,7 @@ use tui_input::InputRequest;
 use crate::domain::commitment::Commitment;
 use crate::domain::roster::Row;
 use crate::domain::untrusted::is_visible;
+use crate::tui::commit::{self, Choice};
 use crate::tui::keymap::{Action, Command, SPECS, Spec};
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::state::{Chooser, Mode, Palette, State, View};
@@ -34,6 +35,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::CachedSnapshot { snapshot, saved_at_ms } => {
             if state.table.origin() == Origin::Nowhere {
+                commit::watch::read(state, &snapshot);
                 feed::take_snapshot(state, snapshot, Origin::Saved { at_ms: saved_at_ms });
             }
             Vec::new()
@@ -42,6 +44,12 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.own = *own;
             state.table.rejoin(state.own.own().as_ref());
             state.list.arrange(state.table.roster());
+            commit::watch::begin_anew(state);
+            Vec::new()
+        }
+        Msg::Commit(news) => commit::hear(state, news),
+        Msg::Typed { chars } => {
+            commit::password_typed(state, chars);
             Vec::new()
         }
     };
@@ -72,6 +80,8 @@ fn obey(state: &mut State, command: Command) -> Vec<Effect> {
         Mode::Filter => filtering(state, command),
         Mode::Choose(_) => choosing(state, command),
         Mode::Palette(_) => in_palette(state, command),
+        Mode::Commit => commit::obey(state, command),
+        Mode::Leaving(choice) => leaving(state, choice, command),
     }
 }
 
@@ -111,8 +121,13 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
             state.say("connecting anew");
             return vec![Effect::Reconnect];
         }
+        C::Commit => return commit::asked(state),
+        C::Disarm => return commit::disarm(state),
+        C::Quit if state.commits.is_under_way() || state.commits.is_armed() => {
+            state.mode = Mode::Leaving(Choice::No);
+        }
         C::Quit | C::ForceQuit => return vec![Effect::Quit],
-        C::Accept | C::Cancel => {}
+        C::Accept | C::Cancel | C::NextChoice | C::PreviousChoice => {}
     }
     Vec::new()
 }
@@ -157,7 +172,22 @@ fn open(state: &mut State) {
     }
 }
 
+/// Whether to leave although something is under way: no, unless one moves to yes and takes it.
+fn leaving(state: &mut State, choice: Choice, command: Command) -> Vec<Effect> {
+    match (command, choice) {
+        (Command::NextChoice | Command::PreviousChoice, Choice::No) => state.mode = Mode::Leaving(Choice::Yes),
+        (Command::NextChoice | Command::PreviousChoice, Choice::Yes) => state.mode = Mode::Leaving(Choice::No),
+        (Command::Accept, Choice::Yes) => return vec![Effect::Quit],
+        (Command::Accept | Command::Cancel, _) => state.mode = Mode::Normal,
+        _ => {}
+    }
+    Vec::new()
+}
+
 fn back(state: &mut State) {
+    if commit::dismiss(state) {
+        return;
+    }
     match state.view {
         View::Subnet => state.list.clear_filter(state.table.roster()),
         View::Help => go(state, if state.came_from == View::Help { View::Subnet } else { state.came_from }),
@@ -258,13 +288,18 @@ fn edit(state: &mut State, request: InputRequest) -> Vec<Effect> {
             edited.line.handle(request);
             *palette = found(edited, state.view);
         }
-        Mode::Normal | Mode::Choose(_) => {}
+        // A password is edited by the event loop; here it has no characters.
+        Mode::Commit => commit::typed(state, request),
+        Mode::Normal | Mode::Choose(_) | Mode::Leaving(_) => {}
     }
     Vec::new()
 }
 
 /// A pasted text goes into the line that is being typed, without what cannot be seen; elsewhere it means nothing.
 fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    if !matches!(state.mode, Mode::Filter | Mode::Palette(_)) {
+        return Vec::new();
+    }
     for c in text.chars().filter(|c| is_visible(*c)).take(PASTE_LIMIT) {
         edit(state, InputRequest::InsertChar(c));
     }

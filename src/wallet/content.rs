@@ -5,11 +5,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::WalletError;
 use super::signer::{Pair, Scheme, Signer};
-use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
 
 /// Shortest text that is taken for a secret. Shorter ones (a cut-off field) would be found everywhere.
@@ -46,15 +45,15 @@ impl<'a> Content<'a> {
         bytes.trim_ascii_start().starts_with(b"{").then_some(Self { path, fields })
     }
 
-    /// The signer, whose address is still to be compared with what is told elsewhere, and the field that made it.
-    pub(super) fn signer(&self) -> Result<(Signer, &'static str), WalletError> {
+    /// The signer, whose address is still to be compared with what is told of it.
+    pub(super) fn signer(&self) -> Result<Signer, WalletError> {
         let mut told = self.keys(self.scheme()?)?.into_iter();
         let (field, pair) = told.next().ok_or_else(|| WalletError::NoSecret(self.path.to_owned()))?;
         let hotkey = pair.hotkey();
         if let Some((other, _)) = told.find(|(_, other)| other.hotkey() != hotkey) {
             return Err(WalletError::Contradiction { path: self.path.to_owned(), one: field, other });
         }
-        Ok((Signer::new(pair, self.secrets()), field))
+        Ok(Signer::new(pair, self.secrets()))
     }
 
     /// Missing or `null` means sr25519: files older than the field have it so.
@@ -73,7 +72,7 @@ impl<'a> Content<'a> {
         let Fields { phrase, seed, private_key, .. } = &self.fields;
         let bad = |field, why| WalletError::BadField { path: self.path.to_owned(), field, why };
         let of_phrase = |text| seed_of(text).and_then(|seed| Pair::of_seed(scheme, &seed));
-        let of_seed = |text| digits::<32>(text).and_then(|seed| Pair::of_seed(scheme, &*seed));
+        let of_seed = |text| digits::<32>(text).and_then(|seed| Pair::of_seed(scheme, &seed));
         let made = [
             (phrase.map(of_phrase), "secretPhrase", "is not 12 to 24 words of the English BIP-39 list"),
             (seed.map(of_seed), "secretSeed", "is not 64 hexadecimal digits"),
@@ -113,10 +112,12 @@ impl Texts {
         }
     }
 
-    /// As it stands in the file, without what is around it.
+    /// As it stands in the file, without what is around it, and as it would be copied from anywhere else.
     fn written(&mut self, text: &str) {
         let text = text.trim();
-        self.add(SecretKey::new(text.strip_prefix("0x").unwrap_or(text)));
+        let text = text.strip_prefix("0x").unwrap_or(text);
+        self.add(SecretKey::new(text));
+        self.add(SecretKey::new(text.split_whitespace().collect::<Vec<_>>().join(" ")));
     }
 
     fn digits(&mut self, bytes: &[u8]) {
@@ -134,11 +135,11 @@ impl Texts {
 /// Substrate's way from a phrase to a seed: not BIP-39's, which hashes the words; this hashes their entropy.
 fn seed_of(phrase: &str) -> Option<Zeroizing<[u8; 32]>> {
     let words = bip39::Mnemonic::parse_in(bip39::Language::English, phrase).ok()?;
-    let (entropy, length) = words.to_entropy_array();
-    let entropy = Zeroizing::new(entropy);
-    let long = Zeroizing::new(substrate_bip39::seed_from_entropy(entropy.get(..length)?, "").ok()?);
+    let (mut entropy, length) = words.to_entropy_array();
+    let long = substrate_bip39::seed_from_entropy(&entropy[..length], "").map(Zeroizing::new);
+    entropy.zeroize();
     let mut seed = Zeroizing::new([0; 32]);
-    seed.copy_from_slice(&long[..32]);
+    seed.copy_from_slice(&long.ok()?[..32]);
     Some(seed)
 }
 
@@ -162,21 +163,41 @@ fn digits<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
     Some(bytes)
 }
 
-/// An address that something else tells of the key.
-pub(super) fn agrees(
-    (signer, field): (&Signer, &'static str),
-    path: &Path,
-    told: Option<Hotkey>,
-    by: &Path,
-) -> Result<(), WalletError> {
-    match told {
-        Some(told) if told != signer.hotkey() => Err(WalletError::OtherKey {
-            path: path.to_owned(),
-            field,
-            derived: signer.hotkey(),
-            by: by.to_owned(),
-            told,
-        }),
-        _ => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PHRASE: &str = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
+    const SEED: &str = "fac7959dbfe72f052e5a0c3c8d6530f202b02fd8f9f5ca3580ec8deb7797479e";
+
+    fn secrets(json: &str) -> Vec<String> {
+        let content = Content::parse(Path::new("hotkey"), json.as_bytes()).unwrap();
+        content.secrets().iter().map(|secret| secret.expose().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_phrase_gives_away_everything_that_is_made_of_it() {
+        let scalar = "05d65584630d16cd4af6d0bec10f34bb504a5dcb62dba2122d49f5a663763d0a";
+        let nonce = "fd190cce74df356432b410bd64682309d6dedb27c76845daf388557cbac3ca34";
+        let expected = [PHRASE, SEED, &format!("{scalar}{nonce}"), scalar, nonce];
+        assert_eq!(secrets(&format!(r#"{{"secretPhrase":"{PHRASE}"}}"#)), expected);
+        // The seed is the private key of an ed25519 key.
+        assert_eq!(secrets(&format!(r#"{{"secretPhrase":"{PHRASE}","cryptoType":0}}"#)), [PHRASE, SEED]);
+    }
+
+    #[test]
+    fn fields_that_make_no_key_are_secrets_all_the_same() {
+        let spread = PHRASE.replace(' ', "  ");
+        let found = secrets(&format!(r#"{{"secretPhrase":" {spread} walk","privateKey":"0x{SEED}","cryptoType":7}}"#));
+        for text in [format!("{spread} walk"), format!("{PHRASE} walk"), SEED.to_owned()] {
+            assert!(found.contains(&text), "{text}: {found:?}");
+        }
+        assert_eq!(secrets(r#"{"secretPhrase":"","secretSeed":"0x","privateKey":"0x0102"}"#), Vec::<String>::new());
+    }
+
+    #[test]
+    fn upper_case_digits_are_a_secret_in_both_cases() {
+        let found = secrets(&format!(r#"{{"secretSeed":"0x{}"}}"#, SEED.to_uppercase()));
+        assert!(found.contains(&SEED.to_owned()) && found.contains(&SEED.to_uppercase()), "{found:?}");
     }
 }

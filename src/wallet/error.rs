@@ -142,7 +142,7 @@ pub enum WalletError {
     #[error("the password opens {path}, but what is in it is not a key file. Restore it from a copy, or run `btcli wallet regen-hotkey`", path = .0.display())]
     NoKeyInside(PathBuf),
     /// A key file without a key.
-    #[error("{path} holds no key: no phrase, no seed and no private key in it. It may be a public file; restore the key file from a copy, or run `btcli wallet regen-hotkey`", path = .0.display())]
+    #[error("{path} holds no key as btcli writes it: no phrase, seed or private key to be read in it. If it is a public file in the wrong place, restore the key file from a copy, or run `btcli wallet regen-hotkey`", path = .0.display())]
     NoSecret(PathBuf),
     /// A `cryptoType` that is neither 0 nor 1.
     #[error("{path} names an unknown kind of key (cryptoType {}); known are 0, ed25519, and 1, sr25519. Correct that number, or run `btcli wallet regen-hotkey`", .crypto_type.map_or("that is no number".to_owned(), |number| number.to_string()), path = path.display())]
@@ -173,12 +173,10 @@ pub enum WalletError {
         other: &'static str,
     },
     /// The key is of another address than is told of it.
-    #[error("{field} in {path} is the key of {derived}, but {by} says {told}. Compare with `btcli wallet list` and restore the right file", path = path.display(), by = by.display())]
+    #[error("the key in {path} is {derived}, but {by} says {told}. Compare with `btcli wallet list` and restore the right file", path = path.display(), by = by.display())]
     OtherKey {
         /// The key file.
         path: PathBuf,
-        /// The field the key was made from.
-        field: &'static str,
         /// The key's address.
         derived: Hotkey,
         /// Where another address is told: the key file itself, or its public companion.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::content::Content;
-use super::{Lock, Name, OwnHotkey, WalletError, hotkey_file, lock_of};
+use super::{Lock, Name, OwnHotkey, WalletError, hotkey_file, own};
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
@@ -53,10 +53,17 @@ fn examine(wallets: &Path, wallet: Name, hotkey: Name) -> Listed {
         Err(error) => {
             let problem = Some(sanitize(&error.to_string(), SHOWN));
             // What can be said without the address is said.
-            let lock = lock_of(&wallet.hotkeys_in(wallets).join(hotkey.as_str())).ok();
-            Listed { wallet, hotkey, address: None, lock, findings: Vec::new(), problem }
+            let (lock, findings) = guarded(&wallet.hotkeys_in(wallets), &hotkey).unzip();
+            Listed { wallet, hotkey, address: None, lock, findings: findings.unwrap_or_default(), problem }
         }
     }
+}
+
+/// How a key file is protected, by password and by modes.
+fn guarded(folder: &Path, hotkey: &Name) -> Option<(Lock, Vec<Finding>)> {
+    let key = folder.join(hotkey.as_str());
+    let (bytes, mode) = hotkey_file::read_wiped(&key).ok()??;
+    Some((Lock::of(&bytes), own::too_open(folder, &key, mode)))
 }
 
 /// The secrets of every hotkey that lies in a folder of wallets without encryption, in the forms of

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use crypto_secretbox::{AeadInPlace as _, Key, KeyInit as _, Nonce, Tag, XSalsa20Poly1305};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::WalletError;
 use crate::domain::secret::SecretKey;
@@ -67,6 +67,21 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        self.0.iter_mut().for_each(|block| block.zeroize());
+        self.0.iter_mut().for_each(Zeroize::zeroize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_is_cut_off_unless_it_holds_a_byte_after_nonce_and_tag() {
+        let file: Vec<u8> = (0..=255).take(64).collect();
+        for length in 0..file.len() {
+            assert_eq!(parts(&file[..length]).is_some(), length > 5 + 24 + 16, "{length}");
+        }
+        let (nonce, tag, sealed) = parts(&file).unwrap();
+        assert_eq!((nonce[0], tag[0], sealed[0]), (5, 29, 45));
     }
 }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::hotkey_file::{self, Told};
-use super::{Lock, Name, WalletError};
+use super::{Lock, Name, WalletError, hotkey_file};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::untrusted::Untrusted;
@@ -60,7 +59,7 @@ impl OwnHotkey {
             (None, None, Some(told)) => return Err(encrypted(key, &public, told.lock)),
             (None, None, None) => return Err(WalletError::NoHotkey { name: name.as_str().into(), path: folder }),
         };
-        let findings = of_key.iter().flat_map(|told| too_open(&folder, &key, told)).collect();
+        let findings = of_key.iter().flat_map(|told| too_open(&folder, &key, told.mode)).collect();
         let lock = of_key.map(|told| told.lock);
         let key_file = lock.is_some().then_some(key);
         Ok(Self { hotkey, name: Some((wallet, name)), key_file, lock, findings })
@@ -74,8 +73,8 @@ fn encrypted(path: PathBuf, public: &Path, lock: Lock) -> WalletError {
 }
 
 /// What the modes of a key file and of its folder let others do.
-pub(super) fn too_open(folder: &Path, key: &Path, told: &Told) -> Vec<Finding> {
-    file_mode(key, told.mode).into_iter().chain(folder_mode(folder)).collect()
+pub(super) fn too_open(folder: &Path, key: &Path, mode: u32) -> Vec<Finding> {
+    file_mode(key, mode).into_iter().chain(folder_mode(folder)).collect()
 }
 
 fn file_mode(path: &Path, mode: u32) -> Option<Finding> {

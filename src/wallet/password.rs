@@ -92,3 +92,32 @@ fn uncover(name: &str, value: &str) -> Option<SecretKey> {
     let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.is_empty())?;
     Some(SecretKey::new(text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_is_named_as_bittensor_wallet_names_it() {
+        let names = [
+            (
+                "/home/miner/.bittensor/wallets/practice/hotkeys/encrypted",
+                "BT_PW__HOME_MINER__BITTENSOR_WALLETS_PRACTICE_HOTKEYS_ENCRYPTED",
+            ),
+            ("wallets/practice/hotkeys/encrypted", "BT_PW_WALLETS_PRACTICE_HOTKEYS_ENCRYPTED"),
+            ("/srv/Wallets.d/practice/hotkeys/hot.key-1", "BT_PW__SRV_WALLETS_D_PRACTICE_HOTKEYS_HOT_KEY-1"),
+            ("/srv/straße/h", "BT_PW__SRV_STRASSE_H"),
+        ];
+        for (path, expected) in names {
+            assert_eq!(variable_names(Path::new(path)).next().unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_relative_path_is_looked_for_under_its_absolute_one_too() {
+        let absolute = std::path::absolute("wallets/h").unwrap();
+        let names: Vec<_> = variable_names(Path::new("wallets/h")).collect();
+        assert_eq!(names[1], variable_names(&absolute).next().unwrap());
+        assert_ne!(names[0], names[1]);
+    }
+}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::content::{self, Content};
+use super::content::Content;
 use super::{Lock, OwnHotkey, Signer, WalletError, hotkey_file, nacl};
 use crate::domain::secret::SecretKey;
 
@@ -19,17 +19,25 @@ pub fn unlock(own: &OwnHotkey, password: Option<&SecretKey>) -> Result<Signer, W
     let lock = Lock::of(&bytes);
     let bytes = opened(path, bytes, password)?;
     let content = Content::parse(path, &bytes).ok_or_else(|| not_a_key_file(path, lock))?;
-    let (signer, field) = content.signer()?;
-    let public = hotkey_file::companion(path);
-    let told = [(hotkey_file::told_by_fields(path, &bytes)?, path), (hotkey_file::read_public(&public)?, &public)];
-    for (told, by) in told {
-        content::agrees((&signer, field), path, told, by)?;
-    }
+    let signer = content.signer()?;
+    agree(&signer, path, &bytes)?;
     if signer.hotkey() != own.hotkey {
         let (derived, expected) = (signer.hotkey(), own.hotkey);
         return Err(WalletError::NotOwn { path: path.to_owned(), derived, expected });
     }
     Ok(signer)
+}
+
+/// What the key file and its public companion tell must be the address of the key.
+fn agree(signer: &Signer, path: &Path, json: &[u8]) -> Result<(), WalletError> {
+    let companion = hotkey_file::companion(path);
+    let of_file = hotkey_file::told_by_fields(path, json)?.map(|told| (told, path));
+    let of_companion = hotkey_file::read_public(&companion)?.map(|told| (told, companion.as_path()));
+    let derived = signer.hotkey();
+    match [of_file, of_companion].into_iter().flatten().find(|(told, _)| *told != derived) {
+        None => Ok(()),
+        Some((told, by)) => Err(WalletError::OtherKey { path: path.to_owned(), derived, by: by.to_owned(), told }),
+    }
 }
 
 /// The key file's JSON, decrypted where it has to be.

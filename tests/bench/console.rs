@@ -1,6 +1,6 @@
 //! The console itself in a pseudo terminal: time to the first table, and what it costs while nothing happens.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write};
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
@@ -51,22 +51,27 @@ async fn start(uids: u32) -> Sandbox {
     Sandbox::start(options).await.unwrap()
 }
 
-struct Console {
+pub struct Console {
     child: Box<dyn Child + Send + Sync>,
     _terminal: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
     opened: Instant,
 }
 
 impl Console {
     fn open(url: &str, home: &Path) -> Self {
+        Self::open_with(&["--endpoint".to_owned(), url.to_owned()], home)
+    }
+
+    pub fn open_with(arguments: &[String], home: &Path) -> Self {
         let size = PtySize { rows: 32, cols: 120, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_grail-console"));
         command.env_clear();
         command.env("HOME", home);
         command.env("TERM", "xterm-256color");
-        command.args(["--endpoint", url]);
+        command.args(arguments);
         let mut reader = pair.master.try_clone_reader().unwrap();
         let opened = Instant::now();
         let child = pair.slave.spawn_command(command).unwrap();
@@ -79,11 +84,20 @@ impl Console {
                 }
             }
         });
-        Self { child, _terminal: pair.master, output, opened }
+        let keys = pair.master.take_writer().unwrap();
+        Self { child, _terminal: pair.master, keys, output, opened }
+    }
+
+    /// Presses keys, and waits until a word was written; seconds between the two.
+    pub fn press(&mut self, keys: &str, word: &str) -> f64 {
+        let pressed = Instant::now();
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.until(word);
+        pressed.elapsed().as_secs_f64()
     }
 
     /// Seconds from the start until a word was written.
-    fn until(&mut self, word: &str) -> f64 {
+    pub fn until(&mut self, word: &str) -> f64 {
         let mut seen = Vec::new();
         while !String::from_utf8_lossy(&seen).contains(word) {
             seen.extend(self.output.recv_timeout(Duration::from_secs(30)).expect("the console never showed the word"));

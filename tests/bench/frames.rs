@@ -60,7 +60,7 @@ fn frames(snapshot: SubnetSnapshot) -> (f64, f64) {
         let begin = Instant::now();
         let key = if frame % 40 == 39 { KeyCode::Char('s') } else { KeyCode::PageDown };
         let key = KeyEvent::new(key, KeyModifiers::NONE);
-        let action = state.keymap.action(state.mode.keys(), key).unwrap();
+        let action = state.keymap.action(state.keys(), key).unwrap();
         update(&mut state, Msg::Key(action));
         let at = Instant::now();
         terminal.draw(|frame| view::render(&state, frame)).unwrap();

@@ -60,7 +60,7 @@ impl Aviary {
 
     /// A `.env` with this read secret, in which some variables have other values.
     fn has(&self, read: &str, others: &[(&str, String)]) {
-        let mut pairs = vec![
+        let mut pairs = [
             ("R2_ACCOUNT_ID", id("account")),
             ("R2_BUCKET_ID", id("account")),
             ("R2_READ_ACCESS_KEY_ID", read_id(read)),
@@ -72,8 +72,7 @@ impl Aviary {
         for (name, value) in others {
             pairs.iter_mut().filter(|(known, _)| known == name).for_each(|(_, known)| known.clone_from(value));
         }
-        let lines: String = pairs.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        self.operator.has(lines);
+        self.operator.has(pairs.map(|(name, value)| [name, "=", &value, "\n"].concat()).concat());
     }
 
     fn flags(&self) -> Vec<String> {
@@ -244,5 +243,7 @@ fn neither_a_password_nor_what_it_opens_is_shown_or_kept() {
     let written = house.files().into_iter().filter(|(file, _)| file.starts_with(house.path("home")));
     let written: Vec<_> = written.collect();
     assert!(written.len() >= 3, "journal, lock, metadata and what the endpoint is");
-    written.iter().for_each(|(file, content)| canaries.absent(&file.display().to_string(), content));
+    for (file, content) in &written {
+        canaries.absent(&file.display().to_string(), content);
+    }
 }

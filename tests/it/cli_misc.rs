@@ -46,6 +46,10 @@ fn no_option_and_no_argument_takes_a_secret() {
     for command in commands() {
         for argument in command.get_arguments() {
             let name = argument.get_long().unwrap_or(argument.get_id().as_str());
+            // It names the file that holds it.
+            if name == "password-file" {
+                continue;
+            }
             assert!(!words.iter().any(|word| name.contains(word)), "{} --{name}", command.get_name());
             looked_at += 1;
         }

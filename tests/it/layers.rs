@@ -77,3 +77,22 @@ fn the_pure_half_of_the_console_does_no_io() {
         }
     }
 }
+
+/// Signing takes a draft, a draft takes what the guard cleared, and only the guard makes that: there is no way around it.
+#[test]
+fn the_guard_is_the_only_door_to_signing() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let naming = |words: &str| -> Vec<String> {
+        let of = |file: &PathBuf| file.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
+        let holds = |file: &PathBuf| fs::read_to_string(file).unwrap().contains(words);
+        let mut found: Vec<_> = sources(&src).iter().filter(|file| holds(file)).map(of).collect();
+        found.retain(|file| !file.starts_with("sandbox/") && !file.starts_with("wallet/"));
+        found.sort();
+        found
+    };
+    assert_eq!(naming("signer.sign("), ["chain/commit/extrinsic.rs"]);
+    assert_eq!(naming("Ok(Cleared {"), ["domain/guard.rs"]);
+    assert_eq!(naming("author_submit"), ["chain/session.rs"]);
+    let guard = fs::read_to_string(src.join("domain/guard.rs")).unwrap();
+    assert_eq!(guard.matches("Cleared {").count(), 4, "declared, implemented twice, made once");
+}

@@ -44,10 +44,20 @@ fn the_start_shows_the_table_and_who_one_is() {
     let house = House::new();
     let console = practice(&house, "drift");
     let screen = console.shows("validators still read your old key");
-    says(&screen, &["SANDBOX", "READ-ONLY", "uid 42", "finalized", "● live"]);
+    says(&screen, &["SANDBOX", "uid 42", "finalized", "● live"]);
+    assert!(!screen.contains("READ-ONLY"), "{screen}");
     says(&screen, &["UID", "HOTKEY", "ROLE", "COMMITMENT", "▲ drift", "✓ readable"]);
     says(&screen, &["practice subnet · nothing here is real", "? help", "q quit"]);
     says(&selected(&screen), &["42"]);
+}
+
+#[test]
+fn whoever_cannot_sign_or_must_not_is_told_so_in_the_header() {
+    let house = House::new();
+    let console = Pty::open(&house, ["sandbox", "--uids", "64", "--read-only"]);
+    console.shows("READ-ONLY");
+    let console = practice(&house, "first-run");
+    console.shows("READ-ONLY");
 }
 
 #[test]

@@ -279,7 +279,7 @@ fn press_one(state: &mut State, key: &str) -> Vec<Effect> {
 }
 
 fn strike(state: &mut State, event: KeyEvent) -> Vec<Effect> {
-    match state.keymap.action(state.mode.keys(), event) {
+    match state.keymap.action(state.keys(), event) {
         Some(action) => update(state, Msg::Key(action)),
         None => Vec::new(),
     }

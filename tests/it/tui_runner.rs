@@ -6,15 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crossterm::event::{Event, KeyCode, KeyEvent};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures::Stream;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
+use grail_console::domain::commit::talk::Locked;
+use grail_console::domain::commit::{News, Order, Plan};
+use grail_console::domain::commitment::Published;
 use grail_console::domain::feed::FeedEvent;
+use grail_console::domain::secret::SecretKey;
 use grail_console::domain::snapshot::SubnetSnapshot;
 use grail_console::tui::keymap::KeyMap;
 use grail_console::tui::logbook::{Level, LogLine};
 use grail_console::tui::own::OwnInfo;
 use grail_console::tui::runner::{Aside, Exit, LogSource, Setup, drive};
+use grail_console::tui::state::Options;
 use grail_console::tui::terminal::{self, TerminalError};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, ClearType, TestBackend, WindowSize};
@@ -80,21 +85,33 @@ impl Backend for Watched {
 }
 
 /// A running console and the ends of everything it is connected to.
-struct Console {
-    feed: mpsc::Sender<FeedEvent>,
-    own: mpsc::Sender<OwnInfo>,
-    keys: UnboundedSender<io::Result<Event>>,
-    signal: Option<oneshot::Sender<()>>,
-    pictures: mpsc::UnboundedReceiver<String>,
-    asides: mpsc::UnboundedReceiver<String>,
-    clock: Arc<AtomicU64>,
-    reconnects: Arc<AtomicUsize>,
-    kept: mpsc::UnboundedReceiver<u64>,
-    log: (Arc<std::sync::Mutex<Vec<LogLine>>>, Arc<Notify>),
-    left: JoinHandle<Exit>,
+pub struct Console {
+    pub feed: mpsc::Sender<FeedEvent>,
+    pub own: mpsc::Sender<OwnInfo>,
+    pub keys: UnboundedSender<io::Result<Event>>,
+    pub signal: Option<oneshot::Sender<()>>,
+    pub pictures: mpsc::UnboundedReceiver<String>,
+    pub asides: mpsc::UnboundedReceiver<String>,
+    pub clock: Arc<AtomicU64>,
+    pub reconnects: Arc<AtomicUsize>,
+    pub kept: mpsc::UnboundedReceiver<u64>,
+    pub log: (Arc<std::sync::Mutex<Vec<LogLine>>>, Arc<Notify>),
+    /// Orders that reached the desk, each with the password beside it.
+    pub orders: mpsc::UnboundedReceiver<(Order, Option<String>)>,
+    pub news: mpsc::Sender<News>,
+    pub left: JoinHandle<Exit>,
 }
 
-fn start(saved: Option<SubnetSnapshot>) -> Console {
+pub fn start(saved: Option<SubnetSnapshot>) -> Console {
+    start_with(options(), KeyMap::default(), saved, Vec::new())
+}
+
+/// A console that may publish.
+pub fn start_writing() -> Console {
+    start_with(Options { read_only: false, ..options() }, KeyMap::default(), None, Vec::new())
+}
+
+pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot>, known: Vec<Published>) -> Console {
     let (feed, feed_end) = mpsc::channel(64);
     let (own_sender, own_end) = mpsc::channel(8);
     let (keys, key_events) = unbounded();
@@ -102,18 +119,25 @@ fn start(saved: Option<SubnetSnapshot>) -> Console {
     let (picture, pictures) = mpsc::unbounded_channel();
     let (aside_sender, asides) = mpsc::unbounded_channel();
     let (keep, kept) = mpsc::unbounded_channel();
+    let (order, orders) = mpsc::unbounded_channel();
+    let (commit_news, desk_news) = mpsc::channel(8);
     let (clock, reconnects) = (Arc::new(AtomicU64::new(NOW_MS)), Arc::new(AtomicUsize::new(0)));
     let log = (Arc::new(std::sync::Mutex::new(Vec::<LogLine>::new())), Arc::new(Notify::new()));
     let (lines, news) = (Arc::clone(&log.0), Arc::clone(&log.1));
     let (now, asked) = (Arc::clone(&clock), Arc::clone(&reconnects));
     let setup = Setup {
-        options: options(),
+        options,
         own: own(&values(42, false)),
-        keymap: KeyMap::default(),
+        keymap,
         term: Some("xterm".to_owned()),
         saved: saved.map(|snapshot| (Box::new(snapshot), NOW_MS - 7_300_000)),
         feed: feed_end,
         own_news: own_end,
+        desk: Box::new(move |what, password: Option<SecretKey>| {
+            let _ = order.send((what, password.map(|password| password.expose().to_owned())));
+        }),
+        desk_news,
+        known,
         logs: LogSource {
             after: Box::new(move |seq| lines.lock().unwrap().iter().filter(|line| line.seq > seq).cloned().collect()),
             news,
@@ -139,25 +163,82 @@ fn start(saved: Option<SubnetSnapshot>) -> Console {
         };
         drive(setup, &mut terminal, events, interrupted, aside).await.unwrap()
     });
-    Console { feed, own: own_sender, keys, signal: Some(signal), pictures, asides, clock, reconnects, kept, log, left }
+    Console {
+        feed,
+        own: own_sender,
+        keys,
+        signal: Some(signal),
+        pictures,
+        asides,
+        clock,
+        reconnects,
+        kept,
+        log,
+        orders,
+        news: commit_news,
+        left,
+    }
 }
 
 impl Console {
-    async fn tell(&self, event: FeedEvent) {
+    pub async fn tell(&self, event: FeedEvent) {
         self.feed.send(event).await.unwrap();
     }
 
-    async fn connect(&self) {
+    pub async fn connect(&self) {
         self.tell(FeedEvent::Connected { chain: chain(), latency_ms: 12 }).await;
         self.tell(FeedEvent::Snapshot(Box::new(healthy()))).await;
     }
 
-    fn press(&self, code: KeyCode) {
+    pub fn press(&self, code: KeyCode) {
         self.keys.unbounded_send(Ok(Event::Key(KeyEvent::from(code)))).unwrap();
     }
 
+    pub fn types(&self, text: &str) {
+        text.chars().for_each(|c| self.press(KeyCode::Char(c)));
+    }
+
+    pub fn pastes(&self, text: &str) {
+        self.keys.unbounded_send(Ok(Event::Paste(text.to_owned()))).unwrap();
+    }
+
+    pub async fn hears(&self, news: News) {
+        self.news.send(news).await.unwrap();
+    }
+
+    /// The next order that reached the desk.
+    pub async fn ordered(&mut self) -> (Order, Option<String>) {
+        tokio::time::timeout(Duration::from_secs(20), self.orders.recv()).await.unwrap().unwrap()
+    }
+
+    /// Asks for a plan, hears it, and says yes to it.
+    pub async fn confirms(&mut self, plan: Plan, locked: Locked) {
+        self.connect().await;
+        self.sees("245 readable").await;
+        self.press(KeyCode::Char('C'));
+        let (Order::Plan(request), None) = self.ordered().await else { panic!("no plan was asked for") };
+        let word = plan.word().unwrap_or_default();
+        self.hears(News::Planned { request, plan: Box::new(plan), locked }).await;
+        self.sees("128 bytes").await;
+        self.types(&word);
+        self.press(KeyCode::Tab);
+        self.press(KeyCode::Enter);
+    }
+
+    /// Leaves at once. Whatever reached the desk and was not looked at.
+    pub async fn leaves(self) -> Vec<(Order, Option<String>)> {
+        let Self { keys, left, mut orders, .. } = self;
+        keys.unbounded_send(Ok(Event::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)))).unwrap();
+        tokio::time::timeout(Duration::from_secs(20), left).await.unwrap().unwrap();
+        let mut rest = Vec::new();
+        while let Some(order) = orders.recv().await {
+            rest.push(order);
+        }
+        rest
+    }
+
     /// The first picture that shows a text.
-    async fn sees(&mut self, words: &str) -> String {
+    pub async fn sees(&mut self, words: &str) -> String {
         let mut last = String::new();
         let looking = async {
             while let Some(picture) = self.pictures.recv().await {
@@ -174,7 +255,7 @@ impl Console {
         }
     }
 
-    async fn left(self) -> Exit {
+    pub async fn left(self) -> Exit {
         tokio::time::timeout(Duration::from_secs(20), self.left).await.unwrap().unwrap()
     }
 }

@@ -1,8 +1,12 @@
 //! No text from outside reaches the terminal as anything but visible text; no secret reaches the state.
 
+use grail_console::domain::commit::plan::Check;
+use grail_console::domain::commit::talk::{Locked, News};
+use grail_console::domain::commit::{Ended, Failure, PoolAnswer, Progress};
 use grail_console::domain::commitment::{Commitment, MaskedBytes, Payload, Stored};
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::findings::{Finding, Severity};
+use grail_console::domain::snapshot::SubnetChange;
 use grail_console::domain::untrusted::{Untrusted, is_visible};
 use grail_console::tui::logbook::{Level, LogLine};
 use grail_console::tui::msg::Msg;
@@ -11,6 +15,7 @@ use grail_console::tui::update::update;
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 
+use crate::tui_commit_fixtures::*;
 use crate::tui_fixtures::*;
 
 /// Bytes that are more often nasty than random ones are.
@@ -121,5 +126,59 @@ fn no_secret_is_in_the_state_or_on_any_screen() {
         }
         let write_id = key_id(60_042);
         assert!(!serialized.contains(&write_id), "of the write key only ends and a fingerprint are kept");
+    }
+}
+
+/// A commit whose every word somebody else wrote: network, names, what nodes say, why it ended.
+fn wild_commits(bytes: &[u8]) -> Vec<State> {
+    let words = Untrusted::from_bytes(bytes);
+    let wild = String::from_utf8_lossy(bytes).into_owned();
+    let problem = || Finding::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
+    let mut standing = standing();
+    standing.chain.network.clone_from(&wild);
+    standing.commitment = Some(commitment(HEAD - 9, vec![raw(as_readable(bytes))]));
+    let mut wild_plan = plan_of(standing, true);
+    wild_plan.subject.wallet = Some(words.clone());
+    wild_plan.subject.name = Some(words.clone());
+    wild_plan.checks.push(Check::odd("wild", wild.clone()));
+    let mut deciding = ready();
+    planned(&mut deciding, wild_plan, Locked::Password);
+    press(&mut deciding, "text:4");
+    let mut password = deciding.clone();
+    press(&mut password, "text:2 tab enter");
+    update(&mut password, Msg::Typed { chars: 700 });
+    press(&mut password, "enter");
+    let mut running = password.clone();
+    news(&mut password, News::WrongPassword { request: 1, problem: problem() });
+    went(&mut running, Progress::Disbelieved { what: wild.clone() });
+    went(&mut running, Progress::Lost { problem: problem() });
+    went(&mut running, Progress::Found { endpoint: wild.clone() });
+    let mut over = running.clone();
+    let failure = Failure::Dispatch { error: words.clone(), block: block(HEAD), next_epoch_at: None };
+    ended(&mut over, Ended::Failed { failure, extrinsic: Some(EXTRINSIC) });
+    let mut closed = over.clone();
+    press(&mut closed, "esc");
+    let mut settled_wildly = ready();
+    let failure = Failure::Pool(PoolAnswer::Other { code: 1, message: words });
+    settled(&mut settled_wildly, Ended::Failed { failure, extrinsic: None });
+    let change = SubnetChange {
+        block: HEAD + 1,
+        commitments: vec![(hotkey(u64::from(OWN)), Some(commitment(HEAD + 1, vec![raw(as_readable(bytes))])))],
+        members: Vec::new(),
+    };
+    feed(&mut settled_wildly, FeedEvent::Changed(Box::new(change)));
+    vec![deciding, password, running, over, closed, settled_wildly]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_is_said_of_a_commit_the_screen_holds_only_visible_characters(bytes in nasty()) {
+        for state in wild_commits(&bytes) {
+            for (width, height) in [(60, 15), (80, 24), (160, 50)] {
+                assert_clean(&drawn(&state, width, height));
+            }
+        }
     }
 }

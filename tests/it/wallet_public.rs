@@ -13,7 +13,7 @@ pub const MNEMONIC: &str = "5DfhGyQdFobKM8NsWvEeAKk5EQQgYe9AydgJ7rMB6E1EqRzV";
 /// An ed25519 key, with its public companion.
 pub const ED25519: &str = "5DviaZpprcDKLvMeKqqLfkU9D6sw1E2uFSW7eVg8d1FLVras";
 /// Words and digits of the fixtures that no message may hold.
-const CANARIES: [&str; 4] = ["bottom drive", "fac7959dbfe72f05", "5794ce5482859b13", "05d65584630d16cd"];
+pub const CANARIES: [&str; 4] = ["bottom drive", "fac7959dbfe72f05", "5794ce5482859b13", "05d65584630d16cd"];
 
 /// A folder of wallets that vanishes with the test.
 pub struct Wallets(tempfile::TempDir);
@@ -183,6 +183,26 @@ fn a_hotkey_file_that_others_may_read_is_a_finding() {
         let findings = wallets.find("plain").unwrap().findings;
         assert_eq!(findings.len(), expected, "{mode:o}");
         assert!(findings.iter().all(|f| f.code == "hotkey_file_mode" && f.todo.contains("chmod 600")));
+    }
+}
+
+#[test]
+fn a_folder_in_which_others_may_put_files_is_a_finding() {
+    let wallets = Wallets::practice();
+    let folder = wallets.path().join("practice/hotkeys");
+    for (mode, expected) in [(0o700, 0), (0o755, 0), (0o775, 1), (0o777, 1)] {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+        let findings = wallets.find("plain").unwrap().findings;
+        assert_eq!(findings.len(), expected, "{mode:o}");
+        assert!(findings.iter().all(|f| f.code == "hotkeys_folder_mode" && f.todo.contains("chmod go-w")));
+    }
+    // The address of `encrypted` is not known, its modes are.
+    for name in ["plain", "encrypted"] {
+        fs::set_permissions(wallets.hotkey(name), fs::Permissions::from_mode(0o644)).unwrap();
+        let listed = wallet::list(wallets.path()).unwrap();
+        let listed = listed.iter().find(|listed| listed.hotkey.as_str() == name).unwrap();
+        let codes: Vec<_> = listed.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, ["hotkey_file_mode", "hotkeys_folder_mode"], "{name}");
     }
 }
 

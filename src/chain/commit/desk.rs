@@ -135,7 +135,7 @@ impl Desk {
 
     /// Encodes the call and compares it with the bytes built here.
     pub fn draft(&self, standing: &Standing, cleared: &Cleared) -> Result<Draft, DraftError> {
-        Draft::of(Arc::clone(&self.runtime), self.netuid, standing, cleared)
+        Draft::of(Arc::clone(&self.runtime), self.netuid, self.hotkey, standing, cleared)
     }
 
     /// What the stored bytes of a commitment say.

@@ -15,6 +15,7 @@ use super::runtime::Runtime;
 use crate::domain::commit::Standing;
 use crate::domain::commit::plan::{ERA_BLOCKS, Era};
 use crate::domain::guard::Cleared;
+use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
 use crate::domain::untrusted::Untrusted;
 use crate::wallet::{Scheme, Signer};
@@ -44,6 +45,9 @@ pub enum DraftError {
     /// The node's metadata maps the call to other bytes (THREATS T4).
     #[error("the node's metadata encodes the call as other bytes than those built here")]
     OtherCall,
+    /// The key that was opened is another one.
+    #[error("the key that was opened is not that of the hotkey in the plan")]
+    OtherSigner,
     /// The metadata has no such call, or it takes something else.
     #[error("this runtime has no call Commitments.set_commitment as this version knows it ({0:?})")]
     NoCall(Untrusted),
@@ -58,6 +62,7 @@ pub struct Draft {
     call: Vec<u8>,
     cleared: Cleared,
     netuid: u16,
+    hotkey: Hotkey,
     standing: Standing,
     era: Era,
 }
@@ -95,6 +100,7 @@ impl Draft {
     pub(super) fn of(
         runtime: Arc<Runtime>,
         netuid: u16,
+        hotkey: Hotkey,
         standing: &Standing,
         cleared: &Cleared,
     ) -> Result<Self, DraftError> {
@@ -104,10 +110,16 @@ impl Draft {
             call,
             cleared: cleared.clone(),
             netuid,
+            hotkey,
             standing: standing.clone(),
             era: Era::from(standing.at.number),
         };
-        if draft.encoded_by_the_node()? == draft.call { Ok(draft) } else { Err(DraftError::OtherCall) }
+        if draft.encoded_by_the_node()? != draft.call {
+            return Err(DraftError::OtherCall);
+        }
+        // What would stop the signing is told before anybody is asked to confirm.
+        draft.signed_by(|_| MultiSignature::Sr25519([0; 64]))?;
+        Ok(draft)
     }
 
     /// The blocks for which it will be valid.
@@ -134,6 +146,19 @@ impl Draft {
 
     /// Signs with the hotkey: mortal for 64 blocks from the finalized head, no tip.
     pub fn sign(self, signer: &Signer) -> Result<Signed, DraftError> {
+        if signer.hotkey() != self.hotkey {
+            return Err(DraftError::OtherSigner);
+        }
+        self.signed_by(|payload| {
+            let signature = signer.sign(payload);
+            match signature.scheme {
+                Scheme::Sr25519 => MultiSignature::Sr25519(signature.bytes),
+                Scheme::Ed25519 => MultiSignature::Ed25519(signature.bytes),
+            }
+        })
+    }
+
+    fn signed_by(&self, sign: impl FnOnce(&[u8]) -> MultiSignature) -> Result<Signed, DraftError> {
         let at = self.standing.at;
         let parameters = SubstrateExtrinsicParamsBuilder::<SubstrateConfig>::new()
             .nonce(self.standing.nonce)
@@ -150,13 +175,8 @@ impl Draft {
         if !payload.starts_with(&self.call) {
             return Err(DraftError::OtherCall);
         }
-        let signature = signer.sign(&payload);
-        let signature = match signature.scheme {
-            Scheme::Sr25519 => MultiSignature::Sr25519(signature.bytes),
-            Scheme::Ed25519 => MultiSignature::Ed25519(signature.bytes),
-        };
-        let account = AccountId32(*signer.hotkey().as_bytes());
-        let submittable = signable.sign_with_account_and_signature(&account, &signature);
+        let account = AccountId32(*self.hotkey.as_bytes());
+        let submittable = signable.sign_with_account_and_signature(&account, &sign(&payload));
         let bytes = submittable.map_err(|error| extension(&error))?.into_encoded();
         if !bytes.ends_with(&self.call) {
             return Err(DraftError::OtherCall);

@@ -22,6 +22,7 @@ use crate::domain::commit::progress::BlockId;
 use crate::domain::commit::{Ended, Failure, Intent, PoolAnswer, Progress, Receipt};
 use crate::domain::commitment::Commitment;
 use crate::domain::network::BlockHash;
+use crate::domain::text::grouped;
 
 /// Longest silence of a connection before a real call finds out whether it is alive.
 const QUIET: Duration = Duration::from_secs(30);
@@ -102,8 +103,8 @@ struct Chase<'p> {
     /// Whether it may be in some pool: after the first attempt, whatever came of it.
     sent: bool,
     tries: u32,
-    /// Whether a pool dropped it after it had taken it.
-    dropped: bool,
+    /// Why a pool would not have it again, after one had dropped it.
+    unwanted: Option<PoolAnswer>,
     broadcast: bool,
     seen: Option<BlockId>,
     first_seen: Option<BlockId>,
@@ -118,7 +119,7 @@ impl<'p> Chase<'p> {
             progress,
             sent: false,
             tries: 0,
-            dropped: false,
+            unwanted: None,
             broadcast: false,
             seen: None,
             first_seen: None,
@@ -184,7 +185,10 @@ impl<'p> Chase<'p> {
             self.tell(Progress::SentAgain).await;
         }
         match desk.session.submit(signed.bytes()).await {
-            Ok(watch) => Ok(Ok(Some(watch))),
+            Ok(watch) => {
+                self.unwanted = None;
+                Ok(Ok(Some(watch)))
+            }
             Err(error) => match pool::answer(&error.fault) {
                 None => Err(error),
                 Some(PoolAnswer::AlreadyImported) => {
@@ -193,6 +197,7 @@ impl<'p> Chase<'p> {
                 }
                 Some(answer) if again => {
                     tracing::info!("handed in again, and refused: {answer:?}; the chain decides");
+                    self.unwanted = Some(answer);
                     Ok(Ok(None))
                 }
                 Some(answer) => Ok(Err(self.failed(Failure::Pool(answer)))),
@@ -232,7 +237,6 @@ impl<'p> Chase<'p> {
             }
             TransactionStatus::Dropped | TransactionStatus::Invalid => {
                 *watch = None;
-                self.dropped = true;
                 if let Some(ended) = self.look(desk).await? {
                     return Ok(Some(ended));
                 }
@@ -249,7 +253,7 @@ impl<'p> Chase<'p> {
 
     /// A block is said to hold it: the step moves if its body does.
     async fn on_block(&mut self, desk: &Desk, hash: BlockHash) -> Result<(), ChainError> {
-        match verify::seen_in(desk, hash, self.intent.extrinsic, None).await? {
+        match verify::seen_in(desk, hash, self.intent).await? {
             Seen::In { number, .. } => self.saw(BlockId { number, hash }).await,
             Seen::NoBlock => self.disbelieve("a block that the node does not have is said to hold it").await,
             Seen::NotIn { .. } => self.disbelieve("a block is said to hold it, and its body does not").await,
@@ -272,8 +276,7 @@ impl<'p> Chase<'p> {
 
     /// Said to be final: it is when the chain of the finalized head has the block at its height.
     async fn on_finalized(&mut self, desk: &Desk, hash: BlockHash) -> Result<Option<Ended>, ChainError> {
-        let (seen, head) =
-            tokio::try_join!(verify::seen_in(desk, hash, self.intent.extrinsic, None), verify::head(desk))?;
+        let (seen, head) = tokio::try_join!(verify::seen_in(desk, hash, self.intent), verify::head(desk))?;
         let Seen::In { number, index } = seen else {
             self.disbelieve("a block is said to be final with it, and holds nothing of it").await;
             return Ok(None);
@@ -289,7 +292,7 @@ impl<'p> Chase<'p> {
             return Ok(None);
         }
         let facts = verify::facts(desk, block, index).await?;
-        Ok(Some(self.judged(facts, &head).await))
+        self.judged(desk, facts, &head).await
     }
 
     async fn on_head(&mut self, desk: &Desk, number: u64) -> Result<Option<Ended>, ChainError> {
@@ -300,23 +303,22 @@ impl<'p> Chase<'p> {
     /// Asks the chain itself: is the value there, the nonce used, the era over? `None` while all is open.
     async fn look(&mut self, desk: &Desk) -> Result<Option<Ended>, ChainError> {
         let head = verify::head(desk).await?;
-        let intent = self.intent;
-        if intent.is_met_by(head.value.as_ref())
-            && let Some(ended) = self.met(desk, &head).await?
-        {
-            return Ok(Some(ended));
+        if self.intent.is_met_by(head.value.as_ref()) {
+            self.met(desk, &head).await
+        } else {
+            self.by_nonce(desk, &head).await
         }
-        if head.nonce > intent.nonce {
-            return self.used(desk, &head).await.map(Some);
-        }
-        if head.number >= intent.death {
-            return Ok(Some(self.expired()));
-        }
-        Ok(None)
     }
 
-    /// The value is there: the block that set it must hold the extrinsic and say that it was applied. `None` when another
-    /// transaction set the same value there: then the nonce tells what became of ours.
+    /// What became of it if the value says nothing: the nonce is used, or the era is over, or it is alive.
+    async fn by_nonce(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
+        if head.nonce > self.intent.nonce {
+            return self.used(desk, head).await;
+        }
+        Ok((head.number >= self.intent.death).then(|| self.expired()))
+    }
+
+    /// The value is there: the block that set it must hold the extrinsic and say that it was applied.
     async fn met(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
         let Some(number) = head.value.as_ref().and_then(|value| value.block) else { return Ok(None) };
         let Some(hash) = desk.session.block_hash(number).await? else {
@@ -324,7 +326,7 @@ impl<'p> Chase<'p> {
                 self.contradiction(format!("the value is said to be set in #{number}, a block it does not have")),
             ));
         };
-        match verify::seen_in(desk, hash, self.intent.extrinsic, Some(&self.intent.target)).await? {
+        match verify::seen_in(desk, hash, self.intent).await? {
             Seen::In { index, .. } => {
                 let block = BlockId { number, hash };
                 self.saw(block).await;
@@ -334,12 +336,13 @@ impl<'p> Chase<'p> {
                     }
                     facts => facts?,
                 };
-                Ok(Some(self.judged(facts, head).await))
+                self.judged(desk, facts, head).await
             }
             Seen::NoBlock if head.number > number + KEPT_BLOCKS => {
                 Ok(Some(self.by_value_alone(BlockId { number, hash }, None, head)))
             }
-            Seen::NotIn { the_same: true } => Ok(None),
+            // Another transaction put the very same there, be it before ours.
+            Seen::NotIn { the_same } if the_same || head.nonce > self.intent.nonce => self.by_nonce(desk, head).await,
             Seen::NoBlock | Seen::NotIn { .. } => Ok(Some(self.contradiction(format!(
                 "the value reads as ours, set in #{number}, and that block does not hold our transaction"
             )))),
@@ -347,55 +350,61 @@ impl<'p> Chase<'p> {
     }
 
     /// The nonce is used and the value is another: find the block, and what happened there.
-    async fn used(&mut self, desk: &Desk, head: &Head) -> Result<Ended, ChainError> {
+    async fn used(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
         let intent = self.intent;
         let last = head.number.min(intent.death);
         let Some(block) = verify::used_at(desk, intent.nonce, intent.birth, last).await? else {
             // Used after our era, or in blocks whose state is gone.
-            return Ok(if last == intent.death && head.number < intent.death + KEPT_BLOCKS {
+            return Ok(Some(if last == intent.death && head.number < intent.death + KEPT_BLOCKS {
                 self.expired()
             } else {
                 self.failed(Failure::NotThere)
-            });
+            }));
         };
-        match verify::seen_in(desk, block.hash, intent.extrinsic, None).await? {
+        match verify::seen_in(desk, block.hash, intent).await? {
             Seen::In { index, .. } => {
                 self.saw(block).await;
                 let facts = verify::facts(desk, block, index).await?;
-                Ok(self.judged(facts, head).await)
+                self.judged(desk, facts, head).await
             }
-            Seen::NoBlock | Seen::NotIn { .. } => Ok(self.failed(Failure::Replaced)),
+            Seen::NoBlock | Seen::NotIn { .. } => Ok(Some(self.failed(Failure::Replaced))),
         }
     }
 
-    /// A final block holds it: what its events and the state say together.
-    async fn judged(&mut self, facts: Facts, head: &Head) -> Ended {
+    /// A final block holds it: what its events and the state say together. `None` while a newer block, not final yet, holds
+    /// somebody else's commitment: whether that stays decides.
+    async fn judged(&mut self, desk: &Desk, facts: Facts, head: &Head) -> Result<Option<Ended>, ChainError> {
         let block = facts.block;
-        if self.finalized_told.replace(block) != Some(block) {
+        let told = self.finalized_told.replace(block) == Some(block);
+        if !told {
             self.tell(Progress::Finalized(block)).await;
         }
-        let equal = |value: Option<&Commitment>| value.and_then(Commitment::published) == Some(&self.intent.target);
+        let target = &self.intent.target;
+        let equal = |value: Option<&Commitment>| value.and_then(Commitment::published) == Some(target);
         let set_here = facts.value.as_ref().and_then(|value| value.block) == Some(block.number);
-        let by_another = facts.by_another;
+        let contradiction = |what: &str| Ok(Some(self.contradiction(what.to_owned())));
         match facts.applied {
-            Applied::Refused(_) if equal(facts.value.as_ref()) && set_here && !by_another.at_all() => self
-                .contradiction("the block's events say refused, and the value reads as if it was set there".to_owned()),
-            Applied::Refused(error) => {
-                let failure = Failure::Dispatch { error, block, next_epoch_at: None };
-                self.failed(failure)
+            Applied::Refused(_) if equal(facts.value.as_ref()) && set_here && !facts.by_another.at_all() => {
+                contradiction("the block's events say refused, and the value reads as if it was set there")
             }
-            Applied::Unclear(why) => self.contradiction(why),
+            Applied::Refused(error) => Ok(Some(self.failed(Failure::Dispatch { error, block, next_epoch_at: None }))),
+            Applied::Unclear(why) => contradiction(&why),
+            Applied::Succeeded if !equal(facts.value.as_ref()) && !facts.by_another.after => {
+                contradiction("the block's events say published, and the value there is another")
+            }
             Applied::Succeeded => {
-                self.tell(Progress::Event { index: facts.index }).await;
-                if !equal(facts.value.as_ref()) && !by_another.after {
-                    return self
-                        .contradiction("the block's events say published, and the value there is another".to_owned());
+                if !told {
+                    self.tell(Progress::Event { index: facts.index }).await;
                 }
                 if !equal(head.value.as_ref()) {
-                    return self.usurped(head.value.as_ref());
+                    return Ok(Some(self.usurped(head.value.as_ref())));
+                }
+                if !equal(verify::best_value(desk).await?.as_ref()) {
+                    tracing::warn!("#{}: a newer block holds another commitment of this hotkey", grouped(block.number));
+                    return Ok(None);
                 }
                 self.tell(Progress::ReadBack).await;
-                self.committed(block, Some(facts.index), head)
+                Ok(Some(self.committed(block, Some(facts.index), head)))
             }
         }
     }
@@ -432,7 +441,10 @@ impl<'p> Chase<'p> {
     }
 
     fn expired(&self) -> Ended {
-        if self.dropped {
+        // At the end of its era a pool drops it too, and will not have it again.
+        let by_age =
+            |answer: &PoolAnswer| matches!(answer, PoolAnswer::Ancient | PoolAnswer::Banned | PoolAnswer::Stale);
+        if self.unwanted.as_ref().is_some_and(|answer| !by_age(answer)) {
             return self.failed(Failure::Dropped);
         }
         Ended::Expired { extrinsic: self.intent.extrinsic, death: self.intent.death }

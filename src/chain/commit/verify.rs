@@ -8,8 +8,9 @@ use subxt::events::{Event, Phase};
 use super::super::error::{ChainError, Fault};
 use super::desk::Desk;
 use super::extrinsic::{CALL_BYTES, call_bytes};
+use crate::domain::commit::Intent;
 use crate::domain::commit::progress::BlockId;
-use crate::domain::commitment::{COMMITMENT_CHARS, Commitment, Published, read_bytes};
+use crate::domain::commitment::{COMMITMENT_CHARS, Commitment, read_bytes};
 use crate::domain::network::BlockHash;
 use crate::domain::untrusted::Untrusted;
 
@@ -67,29 +68,21 @@ pub(super) enum Seen {
     In { number: u64, index: u32 },
 }
 
-/// Looks for an extrinsic in a block's body, and for another one that publishes the same.
-pub(super) async fn seen_in(
-    desk: &Desk,
-    block: BlockHash,
-    extrinsic: BlockHash,
-    target: Option<&Published>,
-) -> Result<Seen, ChainError> {
+/// Looks for what was intended in a block's body.
+pub(super) async fn seen_in(desk: &Desk, block: BlockHash, intent: &Intent) -> Result<Seen, ChainError> {
     let Some((number, body)) = desk.session.body(block).await? else { return Ok(Seen::NoBlock) };
-    let found = (0_u32..).zip(&body).find(|(_, bytes)| blake2_256(bytes) == extrinsic.0);
-    Ok(match found {
-        Some((index, _)) => Seen::In { number, index },
-        None => Seen::NotIn {
-            the_same: target.is_some_and(|target| body.iter().any(|bytes| publishes(desk.netuid, bytes, target))),
-        },
-    })
+    let found = (0_u32..).zip(&body).find(|(_, bytes)| blake2_256(bytes) == intent.extrinsic.0);
+    let the_same = || body.iter().any(|bytes| publishes(intent, bytes));
+    Ok(found.map_or_else(|| Seen::NotIn { the_same: the_same() }, |(index, _)| Seen::In { number, index }))
 }
 
-/// Whether an extrinsic ends with a call that publishes this on the subnet. Of an earlier session nothing but the
+/// Whether an extrinsic ends with a call that publishes what was intended. Of an earlier session nothing but the
 /// fingerprint of what it meant is left.
-fn publishes(netuid: u16, extrinsic: &[u8], target: &Published) -> bool {
+fn publishes(intent: &Intent, extrinsic: &[u8]) -> bool {
     let Some((_, call)) = extrinsic.split_last_chunk::<CALL_BYTES>() else { return false };
     let content = &call[CALL_BYTES - COMMITMENT_CHARS..];
-    call_bytes(netuid, content) == call && read_bytes(content).is_ok_and(|parts| parts.published() == *target)
+    call_bytes(intent.netuid, content) == call
+        && read_bytes(content).is_ok_and(|parts| parts.published() == intent.target)
 }
 
 /// Events and value after a block that holds the extrinsic.
@@ -208,6 +201,12 @@ pub(super) struct Head {
 pub(super) async fn head(desk: &Desk) -> Result<Head, ChainError> {
     let hash = desk.session.finalized_head().await?;
     at(desk, hash).await
+}
+
+/// What the best block holds, which is not final yet.
+pub(super) async fn best_value(desk: &Desk) -> Result<Option<Commitment>, ChainError> {
+    let hash = desk.session.best_hash().await?;
+    Ok(at(desk, hash).await?.value)
 }
 
 /// Reads a block's state.

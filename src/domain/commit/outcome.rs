@@ -7,7 +7,7 @@ use crate::domain::commitment::Published;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::guard::Refusal;
 use crate::domain::network::BlockHash;
-use crate::domain::text::{age_blocks, grouped};
+use crate::domain::text::{age_blocks, grouped, sentence};
 use crate::domain::untrusted::Untrusted;
 
 /// What a node's pool answered instead of taking the transaction (FACTS 3).
@@ -440,12 +440,4 @@ fn refused(rule: &Rule) -> Finding {
         ),
         Rule::Other { code, what, why, todo } => Finding::new(code, Severity::Danger, what.clone(), *why, todo.clone()),
     }
-}
-
-/// Begins with a capital and ends with a full stop.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    let end = if text.ends_with('.') { "" } else { "." };
-    first + chars.as_str() + end
 }

@@ -23,7 +23,7 @@ use crate::domain::commit::{Ended, Plan, Subject, Verdict};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::guard::{self, Forbidden, SecretKind};
 use crate::domain::network::Network;
-use crate::domain::text::grouped;
+use crate::domain::text::{capitalised, grouped, sentence};
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::ops::context::Context;
 use crate::wallet::{self, OwnHotkey, WalletError};
@@ -76,9 +76,9 @@ pub fn wallet_finding(error: &WalletError) -> Finding {
     Finding::new(
         "wallet",
         Severity::Warning,
-        what,
+        capitalised(&what),
         "Without the key nothing can be signed; nothing was sent.",
-        todo.unwrap_or_else(|| "Check --wallet, --hotkey and --wallet-path.".to_owned()),
+        todo.map_or_else(|| "Check --wallet, --hotkey and --wallet-path.".to_owned(), |todo| sentence(&todo)),
     )
 }
 
@@ -176,6 +176,11 @@ pub(super) fn draft_rule(error: &DraftError) -> Rule {
             "blind_signing",
             "Signing it would sign something else than what the screen says. This rule has no override.",
             "Do not use this node; name another with --endpoint. If all say the same, look for a newer version of this console.",
+        ),
+        DraftError::OtherSigner => (
+            "other_signer",
+            "It would be refused, or publish for somebody else.",
+            "Check the wallet's files with doctor.",
         ),
         DraftError::NoCall(_) => (
             "unknown_call",

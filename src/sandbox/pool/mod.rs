@@ -1,15 +1,20 @@
 //! The transaction pool: what has been submitted, what of it can be included, what became of what was.
 
+mod answer;
 mod rejection;
 mod status;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use parity_scale_codec::Encode;
+use sp_crypto_hashing::blake2_256;
+
 use super::block::{Block, Hash};
 use super::chain::Chain;
 use super::extrinsic::{Account, Signed, decode, hash_of};
 use super::validity::{Holder, Refusal, Valid, check, signed};
+pub use answer::PoolAnswer;
 pub use rejection::Rejection;
 pub use status::{Status, Watch};
 
@@ -38,11 +43,24 @@ struct Entry {
 /// An extrinsic in a block that is not final yet.
 #[derive(Debug)]
 struct Included {
-    #[expect(dead_code, reason = "for usurpers and forks, which come next")]
     signed: Arc<Signed>,
     block: Hash,
     number: u32,
     watch: Watch,
+}
+
+/// What the pool does with a valid extrinsic.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fate {
+    /// It takes it.
+    #[default]
+    Admitted,
+    /// It loses it.
+    Swallowed,
+    /// It loses it, and whoever watches it goes on watching nothing.
+    Silenced,
+    /// It loses it, and tells of a block that never was.
+    Invented,
 }
 
 /// The pool.
@@ -51,6 +69,10 @@ pub struct Pool {
     /// By who signed and by nonce: of two with the same only one can ever be included.
     waiting: BTreeMap<(Account, u32), Entry>,
     included: Vec<Included>,
+    /// Who is told nothing any more.
+    silenced: Vec<Watch>,
+    /// Who is told of a block that never was, by extrinsic.
+    deceived: Vec<(Hash, Watch)>,
     /// Until which chain time.
     banned: HashMap<Hash, u64>,
     arrivals: u64,
@@ -58,7 +80,7 @@ pub struct Pool {
 
 impl Pool {
     /// Takes an extrinsic (without the length that precedes it) if it is valid on top of the best block.
-    pub fn submit(&mut self, chain: &Chain, bytes: &[u8], watch: Watch) -> Result<Hash, Rejection> {
+    pub fn submit(&mut self, chain: &Chain, bytes: &[u8], watch: Watch, fate: Fate) -> Result<Hash, Rejection> {
         let hash = hash_of(bytes);
         self.check_known(chain, &hash)?;
         let top = chain.top();
@@ -69,7 +91,16 @@ impl Pool {
             check(chain, top, &signed, nonce).map(|valid| (signed, valid))
         });
         match checked {
-            Ok((signed, valid)) => self.admit(chain, Arc::new(signed), valid, watch)?,
+            Ok((signed, valid)) => match fate {
+                Fate::Admitted => self.admit(chain, Arc::new(signed), valid, watch)?,
+                Fate::Swallowed => {}
+                Fate::Silenced => self.silenced.push(watch),
+                Fate::Invented => {
+                    watch.tell(Status::Ready);
+                    watch.tell(Status::Broadcast);
+                    self.deceived.push((hash, watch));
+                }
+            },
             Err(refusal) => {
                 if matches!(refusal, Refusal::Invalid(_)) {
                     self.ban(chain, hash);
@@ -185,11 +216,11 @@ impl Pool {
         picked
     }
 
-    /// A block has included these.
-    pub fn included(&mut self, chain: &Chain, block: &Block, extrinsics: &[Arc<Signed>]) {
+    /// A block has included these. With `at_once` whoever watches is told that they are final already.
+    pub fn included(&mut self, chain: &Chain, block: &Block, extrinsics: &[Arc<Signed>], at_once: bool) {
         for signed in extrinsics {
             let entry = self.waiting.remove(&(signed.signer, signed.nonce));
-            let watch = match entry {
+            let mut watch = match entry {
                 Some(entry) if entry.signed.hash == signed.hash => entry.watch,
                 Some(other) => {
                     other.watch.tell(Status::Invalid);
@@ -199,17 +230,31 @@ impl Pool {
             };
             self.ban(chain, signed.hash);
             watch.tell(Status::InBlock(block.hash));
+            if at_once {
+                std::mem::take(&mut watch).tell(Status::Finalized(block.hash));
+            }
             let (signed, block, number) = (Arc::clone(signed), block.hash, block.number());
             self.included.push(Included { signed, block, number, watch });
         }
     }
 
-    /// Tells of what has become final, and of what has waited for it too long.
-    pub fn finalize(&mut self, chain: &Chain) {
+    /// Tells whoever is deceived of a block that never was.
+    pub fn deceive(&mut self) {
+        for (extrinsic, watch) in self.deceived.drain(..) {
+            let block = blake2_256(&(b"grail-console sandbox: no such block", extrinsic).encode());
+            watch.tell(Status::InBlock(block));
+            watch.tell(Status::Finalized(block));
+        }
+    }
+
+    /// Tells of what has become final, and of what has waited for it too long. Returns what has become final.
+    pub fn finalize(&mut self, chain: &Chain) -> Vec<Arc<Signed>> {
         let (best, finalized) = (chain.best().number(), chain.finalized().number());
+        let mut final_now = Vec::new();
         self.included.retain(|included| {
             if included.number <= finalized {
                 included.watch.tell(Status::Finalized(included.block));
+                final_now.push(Arc::clone(&included.signed));
             } else if included.number + MAX_FINALITY_BLOCKS <= best {
                 included.watch.tell(Status::FinalityTimeout(included.block));
             } else {
@@ -217,6 +262,35 @@ impl Pool {
             }
             false
         });
+        final_now
+    }
+
+    /// Blocks were given up: what was in them waits again, or is lost.
+    pub fn retract(&mut self, chain: &Chain, blocks: &[Arc<Block>], lost: bool) {
+        let given_up = |included: &Included| blocks.iter().any(|block| block.hash == included.block);
+        let (retracted, rest): (Vec<_>, Vec<_>) = self.included.drain(..).partition(given_up);
+        self.included = rest;
+        for Included { signed, block, watch, .. } in retracted {
+            watch.tell(Status::Retracted(block));
+            if lost {
+                self.silenced.push(watch);
+            } else {
+                self.take_back(chain, signed, watch);
+            }
+        }
+    }
+
+    /// Waits again after its block was given up, unless the block of its birth was given up as well.
+    fn take_back(&mut self, chain: &Chain, signed: Arc<Signed>, watch: Watch) {
+        let hash = signed.hash;
+        self.banned.remove(&hash);
+        let nonce = Holder::of(chain.top(), &signed.signer).nonce;
+        let Ok(valid) = check(chain, chain.top(), &signed, nonce) else {
+            watch.tell(Status::Invalid);
+            return self.ban(chain, hash);
+        };
+        // Where another one has its place by now, or the pool is full, it ends without a word, as on a real node.
+        self.admit(chain, signed, valid, watch).ok();
     }
 
     /// The next nonce of an account, whose nonce on chain is `nonce`, with what is ready counted in.

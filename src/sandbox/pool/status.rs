@@ -21,7 +21,6 @@ pub enum Status {
     /// It is in this block.
     InBlock(Hash),
     /// That block is no longer part of the chain.
-    #[expect(dead_code, reason = "for usurpers and forks, which come next")]
     Retracted(Hash),
     /// That block did not become final for too long.
     FinalityTimeout(Hash),

@@ -14,7 +14,8 @@ use serde_json::value::to_raw_value;
 use super::state::{ChangeSet, version_json};
 use super::{Bytes, only};
 use crate::sandbox::block::Block;
-use crate::sandbox::node::{Heads, Node};
+use crate::sandbox::chain::Chain;
+use crate::sandbox::node::Node;
 
 type Module = RpcModule<Node>;
 
@@ -36,19 +37,19 @@ fn register_heads(module: &mut Module) -> Result<(), RegisterMethodError> {
         "chain_subscribeNewHeads",
         "chain_newHead",
         "chain_unsubscribeNewHeads",
-        |_, pending, node, _| heads(pending, node, |heads| heads.best),
+        |_, pending, node, _| best_heads(pending, node),
     )?;
     module.register_subscription(
         "chain_subscribeAllHeads",
         "chain_allHead",
         "chain_unsubscribeAllHeads",
-        |_, pending, node, _| heads(pending, node, |heads| heads.best),
+        |_, pending, node, _| best_heads(pending, node),
     )?;
     module.register_subscription(
         "chain_subscribeFinalizedHeads",
         "chain_finalizedHead",
         "chain_unsubscribeFinalizedHeads",
-        |_, pending, node, _| heads(pending, node, |heads| heads.finalized),
+        |_, pending, node, _| finalized_heads(pending, node),
     )?;
     for (alias, name) in [
         ("chain_subscribeNewHead", "chain_subscribeNewHeads"),
@@ -68,13 +69,34 @@ pub(super) async fn send(sink: &SubscriptionSink, item: &impl Serialize) -> Subs
     Ok(sink.send(to_raw_value(item)?).await?)
 }
 
-/// The head of the moment, then every later one.
-async fn heads(pending: PendingSubscriptionSink, node: Arc<Node>, pick: fn(&Heads) -> u32) -> SubscriptionResult {
+/// The best head of the moment, then every later one; after a fork, those of the new branch.
+async fn best_heads(pending: PendingSubscriptionSink, node: Arc<Node>) -> SubscriptionResult {
     let sink = pending.accept().await?;
     let mut changes = node.heads();
-    let mut next = pick(&changes.borrow_and_update());
+    changes.borrow_and_update();
+    let mut last = Arc::clone(node.chain().best());
+    send(&sink, &last.header.to_json()).await?;
     loop {
-        let head = pick(&changes.borrow_and_update());
+        changes.borrow_and_update();
+        let news = node.chain().since(&last);
+        for block in news {
+            send(&sink, &block.header.to_json()).await?;
+            last = block;
+        }
+        tokio::select! {
+            woken = changes.changed() => woken?,
+            () = sink.closed() => return Ok(()),
+        }
+    }
+}
+
+/// The finalized head of the moment, then every later one.
+async fn finalized_heads(pending: PendingSubscriptionSink, node: Arc<Node>) -> SubscriptionResult {
+    let sink = pending.accept().await?;
+    let mut changes = node.heads();
+    let mut next = changes.borrow_and_update().finalized;
+    loop {
+        let head = changes.borrow_and_update().finalized;
         while next <= head {
             let header = node.chain().block(next).map(|block| block.header.to_json());
             if let Some(header) = header {
@@ -107,16 +129,13 @@ async fn storage(
     let mut changes = node.heads();
     let (mut seen, first) = {
         let chain = node.chain();
-        (chain.best().number(), ChangeSet::at(chain.state(None)?, keys.iter().cloned()))
+        (Arc::clone(chain.best()), ChangeSet::at(chain.state(None)?, keys.iter().cloned()))
     };
     send(&sink, &first).await?;
     loop {
-        let best = changes.borrow_and_update().best;
-        while seen < best {
-            seen += 1;
-            if let Some(set) = changed_in(&node, seen, &keys) {
-                send(&sink, &set).await?;
-            }
+        changes.borrow_and_update();
+        for set in changes_since(&node, &mut seen, &keys) {
+            send(&sink, &set).await?;
         }
         tokio::select! {
             woken = changes.changed() => woken?,
@@ -125,10 +144,23 @@ async fn storage(
     }
 }
 
-/// What a block changed among the keys; nothing, when its state is gone already.
-fn changed_in(node: &Node, number: u32, keys: &BTreeSet<Vec<u8>>) -> Option<ChangeSet> {
+/// What each new block changed among the keys. After a fork: what is different now, told with the best block.
+fn changes_since(node: &Node, seen: &mut Arc<Block>, keys: &BTreeSet<Vec<u8>>) -> Vec<ChangeSet> {
     let chain = node.chain();
-    let block: &Arc<Block> = chain.block(number)?;
+    let before = std::mem::replace(seen, Arc::clone(chain.best()));
+    if chain.is_on_chain(&before) {
+        return chain.since(&before).iter().filter_map(|block| changed_in(&chain, block, keys)).collect();
+    }
+    let now = chain.top();
+    let then = chain.state(Some(&before.hash)).ok();
+    // Where nobody knows any more what was told, everything is told again.
+    let differs = |key: &&Vec<u8>| then.is_none_or(|then| then.get(key) != now.get(key));
+    let different: Vec<_> = keys.iter().filter(differs).cloned().collect();
+    if different.is_empty() { Vec::new() } else { vec![ChangeSet::at(now, different)] }
+}
+
+/// What a block changed among the keys; nothing, when its state is gone already.
+fn changed_in(chain: &Chain, block: &Block, keys: &BTreeSet<Vec<u8>>) -> Option<ChangeSet> {
     let changed: Vec<_> =
         block.changed.iter().filter(|key| keys.contains(key.as_ref())).map(|key| key.to_vec()).collect();
     if changed.is_empty() { None } else { Some(ChangeSet::at(chain.state(Some(&block.hash)).ok()?, changed)) }

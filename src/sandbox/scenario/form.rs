@@ -3,9 +3,11 @@
 use serde::Deserialize;
 
 use crate::sandbox::commitment::HashKind;
-use crate::sandbox::faults::Throttle;
+use crate::sandbox::faults::{Interruption, Lie, Moment, Throttle};
 use crate::sandbox::gate::Stall;
+use crate::sandbox::pool::PoolAnswer;
 use crate::sandbox::population::Credentials;
+use crate::sandbox::validity::Unregistered;
 
 /// The ordinary part of the population.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -15,6 +17,8 @@ pub(in crate::sandbox) struct Subnet {
     pub(in crate::sandbox) without_commitment: Vec<u16>,
     /// How many blocks ago some uids registered, where it matters.
     pub(in crate::sandbox) registered: Vec<Registered>,
+    /// Where the commitments of somebody who is not on the subnet end.
+    pub(in crate::sandbox) unregistered: Unregistered,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -30,11 +34,34 @@ pub(in crate::sandbox) struct Registered {
 pub(in crate::sandbox) struct OperatorSetup {
     pub(in crate::sandbox) local: Local,
     pub(in crate::sandbox) published: PublishedKey,
+    /// Whether the operator's hotkey has its uid; else somebody else has it.
+    pub(in crate::sandbox) registered: bool,
+    /// Bytes of the current epoch that the operator has used, where it matters.
+    pub(in crate::sandbox) budget_used: Option<u64>,
+    /// The form of the hotkey's file.
+    pub(in crate::sandbox) wallet: HotkeyFile,
+}
+
+/// The form of a hotkey's file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::sandbox) enum HotkeyFile {
+    /// Readable by whoever may open it.
+    #[default]
+    Plain,
+    /// Behind a password.
+    Encrypted,
 }
 
 impl Default for OperatorSetup {
     fn default() -> Self {
-        Self { local: Local::BothPairs, published: PublishedKey::Read { generation: 0 } }
+        Self {
+            local: Local::BothPairs,
+            published: PublishedKey::Read { generation: 0 },
+            registered: true,
+            budget_used: None,
+            wallet: HotkeyFile::Plain,
+        }
     }
 }
 
@@ -168,6 +195,26 @@ pub(in crate::sandbox) enum What {
     WrongGenesis {},
     /// The next spec version.
     RuntimeUpgrade {},
+    /// Every submission is refused.
+    RefuseSubmissions { answer: PoolAnswer },
+    /// Nothing from the pool is included.
+    HoldPool {},
+    /// Nothing becomes final.
+    HoldFinality {},
+    /// The connection is lost during the next submission.
+    InterruptSubmission { at: Interruption },
+    /// The last blocks are replaced by others.
+    Fork { depth: u32 },
+    /// The same, after the operator's next commitment.
+    ForkAfterCommit { depth: u32 },
+    /// Extrinsics of replaced blocks are lost.
+    LoseInFork {},
+    /// Whenever the operator commits, somebody else commits this with the same hotkey.
+    Usurp { moment: Moment, fields: Vec<FieldText> },
+    /// The node says what is not true.
+    Lie { lie: Lie },
+    /// The operator's hotkey takes a uid.
+    RegisterOperator { uid: u16 },
     /// Everything works again.
     Recover {},
 }

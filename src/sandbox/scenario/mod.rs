@@ -1,5 +1,6 @@
 //! Scenarios: what the practice subnet looks like and what happens to it, as TOML in `assets/scenarios/`.
 
+mod embedded;
 mod form;
 
 use serde::Deserialize;
@@ -7,18 +8,9 @@ use thiserror::Error;
 
 use super::commitment::{CommitmentSpec, Field, MAX_RAW};
 use super::population::{Credentials, OPERATOR_UID};
-use form::{BytesText, FieldText, FormerMember, MemberCommitment, OperatorSetup, PublishedKey, Subnet};
-pub(super) use form::{Local, TimedEvent, What};
-
-/// The embedded scenarios by name.
-const EMBEDDED: [(&str, &str); 6] = [
-    ("healthy", include_str!("../../../assets/scenarios/healthy.toml")),
-    ("first-run", include_str!("../../../assets/scenarios/first-run.toml")),
-    ("drift", include_str!("../../../assets/scenarios/drift.toml")),
-    ("legacy", include_str!("../../../assets/scenarios/legacy.toml")),
-    ("hostile", include_str!("../../../assets/scenarios/hostile.toml")),
-    ("outage", include_str!("../../../assets/scenarios/outage.toml")),
-];
+use embedded::EMBEDDED;
+use form::{BytesText, FieldText, FormerMember, MemberCommitment, PublishedKey, Subnet};
+pub(super) use form::{HotkeyFile, Local, OperatorSetup, TimedEvent, What};
 
 /// Why there is no such scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -103,8 +95,10 @@ impl Scenario {
             scenario.spec(commitment)?;
         }
         for event in &scenario.events {
-            if let What::Commit { uid, fields } = &event.what {
-                scenario.fields(*uid, fields)?;
+            match &event.what {
+                What::Commit { uid, fields } => drop(scenario.fields(*uid, fields)?),
+                What::Usurp { fields, .. } => drop(scenario.fields(OPERATOR_UID, fields)?),
+                _ => {}
             }
         }
         Ok(scenario)
@@ -205,12 +199,24 @@ mod tests {
     }
 
     #[test]
+    fn every_scenario_in_the_folder_is_embedded() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/scenarios");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut found: Vec<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+        let mut known: Vec<_> = Scenario::names().map(str::to_owned).collect();
+        found.sort();
+        known.sort();
+        assert_eq!(found, known);
+    }
+
+    #[test]
     fn an_unknown_scenario_is_answered_with_the_known_ones() {
         let error = Scenario::named("haelthy").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage"
+        assert!(
+            error.starts_with("no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage, pool-stale, "),
+            "{error}"
         );
+        assert!(error.ends_with(", armed, encrypted-wallet"), "{error}");
     }
 
     #[test]

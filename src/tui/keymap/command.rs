@@ -45,6 +45,10 @@ pub enum Command {
     Freeze,
     /// Connects anew and reads everything again.
     Reconnect,
+    /// Plans a commit of the own read credentials, or shows the one under way.
+    Commit,
+    /// Waits no longer for a registration, and drops the key.
+    Disarm,
     /// The command palette.
     Palette,
     /// The help.
@@ -55,8 +59,12 @@ pub enum Command {
     ForceQuit,
     /// Takes what was typed or chosen.
     Accept,
-    /// Leaves the line or the chooser without it.
+    /// Leaves the line, the chooser or the dialog without it.
     Cancel,
+    /// The next of the answers.
+    NextChoice,
+    /// The answer before.
+    PreviousChoice,
 }
 
 /// A command's texts.
@@ -95,9 +103,18 @@ const fn spec(
 }
 
 /// Every command, in the order of footer and help.
-pub const SPECS: [Spec; 25] = [
+pub const SPECS: [Spec; 29] = [
     spec(C::Open, "open", "detail", "Show everything known about the selected row", TABLE, 8),
     spec(C::Back, "back", "back", "Go back; on the subnet: clear the filter", ANYWHERE, 8),
+    spec(
+        C::Commit,
+        "commit",
+        "commit",
+        "Plan a commit of your read credentials, then publish it if you say so",
+        ANYWHERE,
+        7,
+    ),
+    spec(C::Disarm, "disarm", "disarm", "Wait no longer for a registration, and drop the key", ANYWHERE, 7),
     spec(C::Filter, "filter", "filter", "Filter the table by words and state:… role:… own:…", TABLE, 7),
     spec(C::Sort, "sort", "sort", "Sort by the next column", TABLE, 6),
     spec(C::Reverse, "reverse", "reverse", "Reverse the order", TABLE, 1),
@@ -121,6 +138,8 @@ pub const SPECS: [Spec; 25] = [
     spec(C::ForceQuit, "force_quit", "leave", "Leave from anywhere, also while typing", ANYWHERE, 0),
     spec(C::Accept, "accept", "apply", "Take what was typed or chosen", ANYWHERE, 9),
     spec(C::Cancel, "cancel", "cancel", "Go back without it", ANYWHERE, 8),
+    spec(C::NextChoice, "next_choice", "choose", "To the next answer of a question", ANYWHERE, 7),
+    spec(C::PreviousChoice, "previous_choice", "choose", "To the answer before", ANYWHERE, 0),
 ];
 
 impl Spec {
@@ -128,7 +147,17 @@ impl Spec {
     pub const fn offered(&self) -> bool {
         !matches!(
             self.command,
-            C::Accept | C::Cancel | C::Palette | C::Down | C::Up | C::PageDown | C::PageUp | C::First | C::Last
+            C::Accept
+                | C::Cancel
+                | C::NextChoice
+                | C::PreviousChoice
+                | C::Palette
+                | C::Down
+                | C::Up
+                | C::PageDown
+                | C::PageUp
+                | C::First
+                | C::Last
         )
     }
 }

@@ -43,10 +43,18 @@ pub enum KeyMode {
     Choose,
     /// Typing into the command palette.
     Palette,
+    /// Reading a dialog.
+    Dialog,
+    /// Answering a question.
+    Confirm,
+    /// Typing a password.
+    Password,
 }
 
 impl KeyMode {
-    const ALL: [Self; 4] = [Self::Normal, Self::Filter, Self::Choose, Self::Palette];
+    /// Every mode.
+    pub const ALL: [Self; 7] =
+        [Self::Normal, Self::Filter, Self::Choose, Self::Palette, Self::Dialog, Self::Confirm, Self::Password];
 
     /// The mode's name in the key map.
     pub const fn name(self) -> &'static str {
@@ -55,11 +63,14 @@ impl KeyMode {
             Self::Filter => "filter",
             Self::Choose => "choose",
             Self::Palette => "palette",
+            Self::Dialog => "dialog",
+            Self::Confirm => "confirm",
+            Self::Password => "password",
         }
     }
 
     const fn types_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Palette)
+        matches!(self, Self::Filter | Self::Palette | Self::Confirm | Self::Password)
     }
 }
 

@@ -23,6 +23,8 @@ use crate::domain::commitment::{Commitment, MaskedBytes, Published, Reason, Shap
 use crate::domain::credentials::Mode;
 use crate::domain::roster::{Row, State as RowState};
 use crate::domain::text::{age_blocks, grouped};
+use crate::tui::commit::first_key;
+use crate::tui::keymap::Command;
 use crate::tui::state::State;
 
 /// The lines of the selected row's detail.
@@ -40,6 +42,7 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     if let Some(drift) = &row.drift {
         facts::drift(&mut lines, drift, published, &state.own.local, styles);
         facts::consequence(&mut lines, drift, &state.own.local, width, styles);
+        facts::publishes(&mut lines, state, drift, width, styles);
     }
     provenance(&mut lines, state, row, width, styles);
     if let Some(commitment) = row.commitment.as_ref().filter(|commitment| !commitment.dump.is_empty()) {
@@ -90,7 +93,7 @@ fn verdict(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usiz
         remark(lines, "!", text, width, styles.drift());
     }
     if let Some(text) = advice(state, row) {
-        todo(lines, text, width, styles);
+        todo(lines, &text, width, styles);
     }
 }
 
@@ -118,24 +121,28 @@ fn judged(lines: &mut Vec<Line<'static>>, commitment: &Commitment, on_r2: bool, 
 }
 
 /// What the operator can do; for other people's rows nothing, except to know who can.
-fn advice(state: &State, row: &Row) -> Option<&'static str> {
+fn advice(state: &State, row: &Row) -> Option<String> {
     let reason = row.commitment.as_ref().and_then(Commitment::unreadable).map(|unreadable| unreadable.reason);
-    match (row.own, row.state()) {
+    let commit = first_key(state, Command::Commit);
+    let text = match (row.own, row.state()) {
         (true, _) if row.is_orphan() => {
-            Some("Revoke the published token at Cloudflare: that is the only way left to close the bucket.")
+            "Revoke the published token at Cloudflare: that is the only way left to close the bucket.".to_owned()
         }
         (true, RowState::None | RowState::Unreadable) if state.own.local.mode != Mode::Dual => {
-            Some("Complete the read pair first (see You), then start GRAIL: at its start it publishes the read pair.")
+            format!(
+                "Complete the read pair first (see You), then publish it with {commit}; GRAIL does so too at its start."
+            )
         }
         (true, RowState::None | RowState::Unreadable) => {
-            Some("Start GRAIL: at its start it compares its .env with the chain and publishes the read pair.")
+            format!("Publish the read pair with {commit}; GRAIL does so too at its start, from its .env.")
         }
         (false, _) if reason == Some(Reason::UnknownVariant) || reason == Some(Reason::Undecodable) => {
-            Some("A newer version of this console may know this kind of value.")
+            "A newer version of this console may know this kind of value.".to_owned()
         }
-        (false, RowState::Unreadable) => Some("Only the holder of this hotkey can publish it anew."),
-        _ => None,
-    }
+        (false, RowState::Unreadable) => "Only the holder of this hotkey can publish it anew.".to_owned(),
+        _ => return None,
+    };
+    Some(text)
 }
 
 fn fields(lines: &mut Vec<Line<'static>>, published: &Published, width: usize, styles: Styles) {

@@ -7,9 +7,12 @@ use super::ink::{columns, fit, ink, line_columns, wrap};
 use super::style::{Styles, glyph};
 use crate::domain::commitment::Published;
 use crate::domain::credentials::LocalView;
-use crate::domain::drift::{Drift, FieldDrift};
+use crate::domain::drift::{Drift, DriftState, FieldDrift};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::text::middle_cut;
+use crate::tui::commit::first_key;
+use crate::tui::keymap::Command;
+use crate::tui::state::State;
 
 /// Columns of a fact's label.
 const LABEL: usize = 14;
@@ -126,6 +129,14 @@ pub(super) fn consequence(
     let style = if local.is_empty() { styles.dim() } else { style };
     remark(lines, mark, &consequence.headline, width, style);
     paragraph(lines, &consequence.detail, 2, width, styles.plain());
+}
+
+/// The key that mends a drift, where what is configured here is what one wants on chain: a danger has another way out.
+pub(super) fn publishes(lines: &mut Vec<Line<'static>>, state: &State, drift: &Drift, width: usize, styles: Styles) {
+    if drift.state == DriftState::Drift && drift.consequence.severity == Severity::Warning {
+        let text = format!("{} publishes what is configured here.", first_key(state, Command::Commit));
+        todo(lines, &text, width, styles);
+    }
 }
 
 fn compared(

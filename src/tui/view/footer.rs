@@ -10,8 +10,10 @@ use ratatui::text::Line;
 
 use super::ink::{columns, ink};
 use super::style::Styles;
+use crate::tui::commit::{Choice, Step, question};
 use crate::tui::keymap::{Command, KeyMode, SPECS};
-use crate::tui::state::{State, View};
+use crate::tui::state::{Mode, State, View};
+use crate::tui::view;
 
 /// A key and its word, with the rank at which it goes.
 struct Hint {
@@ -44,7 +46,7 @@ fn width(hint: &Hint) -> usize {
 }
 
 fn hints(state: &State) -> Vec<Hint> {
-    let mode = state.mode.keys();
+    let mode = state.keys();
     let mut hints: Vec<Hint> = SPECS
         .iter()
         .filter(|spec| mode != KeyMode::Normal || spec.views.contains(&state.view))
@@ -52,7 +54,12 @@ fn hints(state: &State) -> Vec<Hint> {
             let key = state.keymap.chords(mode, spec.command).first()?.to_string();
             let word = word(state, spec.command)?;
             let moves = matches!(spec.command, Command::Down | Command::Up);
-            let rank = if mode != KeyMode::Normal && moves { 1 } else { spec.rank };
+            let urgent = spec.command == Command::Freeze && state.table.frozen().is_some();
+            let rank = match spec.rank {
+                _ if mode != KeyMode::Normal && moves => 1,
+                _ if urgent => 8,
+                rank => rank,
+            };
             Some(Hint { key, word, rank })
         })
         .filter(|hint| hint.rank > 0)
@@ -67,7 +74,10 @@ fn hints(state: &State) -> Vec<Hint> {
 fn word(state: &State, command: Command) -> Option<&'static str> {
     let listed = !state.list.slots().is_empty();
     let known = state.table.snapshot().is_some();
-    Some(match (state.mode.keys(), command) {
+    if matches!(state.mode, Mode::Commit | Mode::Leaving(_)) {
+        return in_dialog(state, command);
+    }
+    Some(match (state.keys(), command) {
         (KeyMode::Normal, Command::Open | Command::Copy) if !listed => return None,
         (KeyMode::Normal, Command::Filter | Command::Sort | Command::Reverse | Command::Orphans | Command::Freeze)
             if !known =>
@@ -75,12 +85,19 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
             return None;
         }
         (KeyMode::Normal, Command::Orphans) if state.table.roster().summary.orphans == 0 => return None,
+        (KeyMode::Normal, Command::Back) if state.commits.has_dismissible() => "dismiss",
         (KeyMode::Normal, Command::Back) if state.view == View::Subnet => {
             if !state.list.is_filtered() {
                 return None;
             }
             "clear filter"
         }
+        (KeyMode::Normal, Command::Commit) => match (&state.commits.session, state.own.hotkey, state.view) {
+            (Some(_), ..) => "show commit",
+            (None, Some(_), View::Subnet | View::Detail | View::You) => "commit",
+            (None, ..) => return None,
+        },
+        (KeyMode::Normal, Command::Disarm) if !state.commits.is_armed() => return None,
         (KeyMode::Normal, Command::You) if state.view == View::You => return None,
         (KeyMode::Normal, Command::Logs) if state.view == View::Logs => return None,
         (KeyMode::Normal, Command::Help) if state.view == View::Help => return None,
@@ -89,6 +106,38 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
         (KeyMode::Filter, Command::Cancel) => "no filter",
         (KeyMode::Choose, Command::Accept) => "copy",
         (KeyMode::Palette, Command::Accept) => "do it",
+        _ => command.spec().hint,
+    })
+}
+
+/// The same in a dialog: what enter takes is named, so that nobody has to guess.
+fn in_dialog(state: &State, command: Command) -> Option<&'static str> {
+    let step = state.commits.session.as_ref().map(|session| &session.step);
+    Some(match (&state.mode, step, command) {
+        (_, _, Command::Down | Command::Up) if view::dialog_scroll_limit(state) == 0 => return None,
+        (Mode::Leaving(Choice::Yes), _, Command::Accept) => "leave",
+        (Mode::Leaving(Choice::No), _, Command::Cancel) => return None,
+        (Mode::Leaving(_), _, Command::Accept | Command::Cancel) => "stay",
+        (Mode::Leaving(_), ..) => command.spec().hint,
+        (_, Some(Step::Deciding(deciding)), Command::Accept) => match (question(state), deciding.choice) {
+            (Some(question), Choice::Yes) if question.arms => "arm",
+            (Some(_), Choice::Yes) => "publish",
+            (Some(_), Choice::No) if state.keys() == KeyMode::Confirm => "no",
+            _ => "close",
+        },
+        (_, Some(Step::Deciding(deciding)), Command::NextChoice) => {
+            let word = question(state)?.plan.word();
+            return deciding.may_say_yes(word.as_deref()).then_some("choose");
+        }
+        (_, Some(Step::Deciding(deciding)), Command::Cancel) if deciding.choice == Choice::Yes => "no",
+        (_, Some(Step::Password(line)), Command::Accept) => return (line.chars > 0).then_some("unlock"),
+        (_, Some(Step::Running(_)), Command::Cancel) => "leave it running",
+        (_, Some(Step::Armed { .. }), Command::Cancel) => "leave it armed",
+        (_, Some(Step::Armed { disarming: false }), Command::Disarm) => "disarm",
+        (_, Some(Step::Over(_)), Command::Accept) => "close",
+        (_, Some(Step::Deciding(_) | Step::Over(_)), Command::Cancel) | (_, _, Command::Accept | Command::Disarm) => {
+            return None;
+        }
         _ => command.spec().hint,
     })
 }

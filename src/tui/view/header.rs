@@ -4,7 +4,7 @@
 //!  grail-console │ finney · subnet 81 │ #9,168,527 finalized 3 s ago │ ● live entrypoint-finney 12 ms   READ-ONLY  uid 42 miner-1
 //! ```
 //! Narrow terminals lose the least important words first, never the network, the block, the state of the connection or
-//! READ-ONLY.
+//! READ-ONLY, nor ARMED: a key is in memory then.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -26,7 +26,7 @@ const LAST: u8 = u8::MAX;
 /// Draws the header.
 pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
     let mut left = vec![name(styles), network(state, styles), block(state, styles), connection(state, styles)];
-    let mut right = vec![read_only(state, styles), own(state, styles)];
+    let mut right = vec![armed(state, styles), read_only(state, styles), own(state, styles)];
     while width_of(&left, 3) + width_of(&right, 2) + 4 > usize::from(area.width) && shorten(&mut left, &mut right) {}
     let left = joined(&left, &ink(" │ ", styles.rule()).into());
     let right = joined(&right, &"  ".into());
@@ -132,6 +132,11 @@ pub(super) fn host_label(endpoint: &str) -> String {
 
 fn read_only(state: &State, styles: Styles) -> Segment {
     let badge = if state.options.read_only { ink(" READ-ONLY ", styles.badge()).into() } else { Line::default() };
+    Segment(vec![(LAST, badge)])
+}
+
+fn armed(state: &State, styles: Styles) -> Segment {
+    let badge = if state.commits.is_armed() { ink(" ARMED ", styles.badge()).into() } else { Line::default() };
     Segment(vec![(LAST, badge)])
 }
 

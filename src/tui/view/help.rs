@@ -15,6 +15,7 @@ use ratatui::text::Line;
 use super::facts::{paragraph, section};
 use super::ink::{fit, ink, wrap};
 use super::style::Styles;
+use crate::tui::keymap::{Command, KeyMode, SPECS};
 use crate::tui::state::{State, View};
 
 /// Columns of the keys and words at the left.
@@ -28,6 +29,13 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     for (spec, chords) in state.keymap.of_view(view) {
         let keys: Vec<String> = chords.iter().map(ToString::to_string).collect();
         entry(&mut lines, &keys.join(" "), spec.what, width, styles.strong(), styles);
+    }
+    section(&mut lines, "KEYS IN A DIALOG", styles);
+    for spec in &SPECS {
+        let keys = in_dialogs(state, spec.command);
+        if !keys.is_empty() {
+            entry(&mut lines, &keys.join(" "), spec.what, width, styles.strong(), styles);
+        }
     }
     section(&mut lines, "WORDS", styles);
     for (word, meaning, style) in words(styles) {
@@ -47,6 +55,17 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let version = format!("grail-console {}", env!("CARGO_PKG_VERSION"));
     paragraph(&mut lines, &version, 2, width, styles.dim());
     lines
+}
+
+/// The keys of a command in the dialogs, each once.
+fn in_dialogs(state: &State, command: Command) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for mode in [KeyMode::Dialog, KeyMode::Confirm, KeyMode::Password] {
+        let chords = state.keymap.chords(mode, command).iter().map(ToString::to_string);
+        let fresh: Vec<String> = chords.filter(|chord| !keys.contains(chord)).collect();
+        keys.extend(fresh);
+    }
+    keys
 }
 
 const FILTERS: [(&str, &str); 6] = [

@@ -10,6 +10,7 @@
 //! ```
 
 mod banner;
+mod commit;
 mod detail;
 mod facts;
 mod footer;
@@ -17,6 +18,7 @@ mod header;
 mod help;
 pub mod ink;
 mod logs;
+mod places;
 mod popup;
 pub mod style;
 mod subnet;
@@ -84,6 +86,12 @@ pub fn scroll_limit(state: &State) -> usize {
     lines.saturating_sub(lines_shown(lines, area))
 }
 
+/// How far the dialog of the present mode can be scrolled.
+pub fn dialog_scroll_limit(state: &State) -> usize {
+    let parts = areas(state, screen(state));
+    commit::scroll_limit(state, parts.banner, parts.body)
+}
+
 /// How many of a text's lines are shown at once: when there are more, the last line says so.
 fn lines_shown(lines: usize, area: Rect) -> usize {
     let height = usize::from(area.height);
@@ -137,6 +145,7 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
     draw_body(state, styles, parts.body, frame);
     footer::render(state, styles, parts.footer, frame);
     popup::render(state, styles, parts.body, frame);
+    commit::render(state, styles, parts.banner, parts.body, frame);
 }
 
 /// A rule across the screen; on the practice subnet it has a colour of its own, and words.

@@ -14,6 +14,7 @@ use ratatui::text::Line;
 
 use super::facts::{self, finding, paragraph, remark, section, todo};
 use super::ink::{fit, ink};
+use super::places;
 use super::style::Styles;
 use crate::domain::commitment::Commitment;
 use crate::domain::credentials::{Masked, Mode};
@@ -153,10 +154,15 @@ fn compared(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles:
     let Some(row) = state.own_row() else { return };
     let Some(drift) = &row.drift else { return };
     let published = row.commitment.as_ref().and_then(Commitment::published);
-    facts::drift(lines, drift, published, &state.own.local, styles);
+    if state.own.local.places.len() > 1 {
+        places::compared(lines, published, &state.own.local, styles);
+    } else {
+        facts::drift(lines, drift, published, &state.own.local, styles);
+    }
     // In single-credential mode the finding above has said what follows, and what to do.
     if state.own.local.mode != Mode::Legacy {
         facts::consequence(lines, drift, &state.own.local, width, styles);
+        facts::publishes(lines, state, drift, width, styles);
     }
 }
 

@@ -1,6 +1,8 @@
 //! Extrinsics put together by hand from FACTS 3, without a library that reads metadata: what a client must send, and
 //! everything that it could get wrong.
 
+use std::sync::LazyLock;
+
 use grail_console::sandbox::{NETUID, SANDBOX_GENESIS, Sandbox};
 use parity_scale_codec::{Compact, Encode};
 use sp_crypto_hashing::blake2_256;
@@ -22,13 +24,16 @@ pub enum Signer {
 impl Signer {
     /// The hotkey of a uid: `//uid{n}` on the development phrase.
     pub fn uid(uid: u16) -> Self {
-        let entropy = bip39::Mnemonic::parse(PHRASE).unwrap().to_entropy();
-        let root = substrate_bip39::mini_secret_from_entropy(&entropy, "").unwrap();
+        // Two thousand rounds of a hash lie between phrase and key.
+        static ROOT: LazyLock<schnorrkel::MiniSecretKey> = LazyLock::new(|| {
+            let entropy = bip39::Mnemonic::parse(PHRASE).unwrap().to_entropy();
+            substrate_bip39::mini_secret_from_entropy(&entropy, "").unwrap()
+        });
         let mut code = format!("uid{uid}").encode();
         code.resize(32, 0);
         let code = schnorrkel::derive::ChainCode(code.try_into().unwrap());
         let mode = || schnorrkel::ExpansionMode::Ed25519;
-        let (child, _) = root.expand(mode()).hard_derive_mini_secret_key(Some(code), b"");
+        let (child, _) = ROOT.expand(mode()).hard_derive_mini_secret_key(Some(code), b"");
         Self::Sr25519(child.expand_to_keypair(mode()))
     }
 

@@ -1,20 +1,24 @@
 //! The practice chain: blocks with their states, the best and the finalized head.
 
-use std::collections::{HashMap, VecDeque};
+mod fork;
+mod view;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use parity_scale_codec::Encode;
 use sp_crypto_hashing::blake2_256;
-use thiserror::Error;
 
 use super::block::{Block, Hash, Header, digest, state_root, timestamp_inherent};
 use super::commitment::CommitmentSpec;
-use super::dispatch;
+use super::dispatch::{self, Forgery};
 use super::draft::{Act, Draft, Writes};
 use super::extrinsic::Signed;
 use super::metadata::{MetadataError, Runtime, prefixed_hex};
 use super::state::{Key, Store, Value};
 use super::validity::Unregistered;
+use fork::Retracted;
+pub use view::{StateAt, StateError};
 
 /// Milliseconds between blocks on the real chain, and between the chain times of blocks that tests step.
 pub const BLOCK_MS: u64 = 12_000;
@@ -27,42 +31,6 @@ const KEPT_BLOCKS: usize = 10_000;
 /// How far finality trails the best block.
 pub const FINALITY_LAG: u32 = 2;
 
-/// Why the node has no state for a block; the texts are those of real nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum StateError {
-    /// The block is older than what the node keeps.
-    #[error("UnknownBlock: State already discarded for {0}")]
-    Discarded(String),
-    /// No such block.
-    #[error("UnknownBlock: Header was not found in the database: {0}")]
-    NoHeader(String),
-}
-
-/// The state of one block.
-#[derive(Debug, Clone, Copy)]
-pub struct StateAt<'a> {
-    store: &'a Store,
-    /// The block.
-    pub block: &'a Arc<Block>,
-}
-
-impl<'a> StateAt<'a> {
-    /// The value under a key.
-    pub fn get(self, key: &[u8]) -> Option<&'a Value> {
-        self.store.get(key, self.block.number())
-    }
-
-    /// Keys under a prefix and after `start`, with their values, in order.
-    pub fn after(self, prefix: &'a [u8], start: Option<&[u8]>) -> impl Iterator<Item = (&'a Key, &'a Value)> {
-        self.store.after(prefix, start, self.block.number())
-    }
-
-    /// The runtime in this state.
-    pub fn runtime(self) -> &'a Arc<Runtime> {
-        &self.block.runtime
-    }
-}
-
 /// The chain.
 #[derive(Debug)]
 pub struct Chain {
@@ -73,6 +41,10 @@ pub struct Chain {
     best: Arc<Block>,
     finalized: Arc<Block>,
     unregistered: Unregistered,
+    /// What happened without an extrinsic in blocks that are not final.
+    recent_acts: BTreeMap<u32, Vec<Act>>,
+    retracted: VecDeque<Retracted>,
+    forks: u64,
 }
 
 /// What happens in a block, in this order.
@@ -82,6 +54,10 @@ pub struct Contents<'a> {
     pub extrinsics: &'a [Arc<Signed>],
     /// What happens at its end.
     pub acts: &'a [Act],
+    /// What the node makes up about commitments.
+    pub forgery: Option<Forgery>,
+    /// Nothing becomes final by this block.
+    pub hold_finality: bool,
 }
 
 impl Chain {
@@ -108,6 +84,9 @@ impl Chain {
             best: Arc::clone(&first),
             finalized: first,
             unregistered: base.unregistered,
+            recent_acts: BTreeMap::new(),
+            retracted: VecDeque::new(),
+            forks: 0,
         };
         while chain.best.number() < head {
             let timestamp = chain.best.timestamp_ms + BLOCK_MS;
@@ -135,9 +114,13 @@ impl Chain {
         self.blocks.get(usize::try_from(number.checked_sub(first)?).ok()?)
     }
 
-    /// A block by hash.
+    /// A block by hash, be it on the chain or no longer.
     pub fn by_hash(&self, hash: &Hash) -> Option<&Arc<Block>> {
-        if *hash == self.genesis.hash { Some(&self.genesis) } else { self.block(*self.by_hash.get(hash)?) }
+        if *hash == self.genesis.hash {
+            return Some(&self.genesis);
+        }
+        let on_chain = self.by_hash.get(hash).and_then(|number| self.block(*number));
+        on_chain.or_else(|| Some(self.find_retracted(hash)?.block()))
     }
 
     /// The block of a height among those before another one and itself.
@@ -151,8 +134,8 @@ impl Chain {
     }
 
     /// State at the best block.
-    pub const fn top(&self) -> StateAt<'_> {
-        StateAt { store: &self.store, block: &self.best }
+    pub fn top(&self) -> StateAt<'_> {
+        StateAt { store: &self.store, since: self.best.number(), overlay: None, block: &self.best }
     }
 
     /// State at a block, the best one without a hash.
@@ -164,7 +147,10 @@ impl Chain {
         if block.number() < self.oldest_state() {
             return Err(StateError::Discarded(prefixed_hex(&block.hash)));
         }
-        Ok(StateAt { store: &self.store, block })
+        if let Some(retracted) = self.find_retracted(&block.hash) {
+            return Ok(retracted.state(self));
+        }
+        Ok(StateAt { store: &self.store, since: block.number(), overlay: None, block })
     }
 
     /// Everything under a prefix at the best block.
@@ -192,7 +178,11 @@ impl Chain {
             extrinsics_root: blake2_256(&extrinsics.encode()),
             logs: digest(timestamp_ms, upgrade),
         };
+        self.recent_acts.insert(header.number, contents.acts.to_vec());
         self.append(header, timestamp_ms, extrinsics, writes, next_runtime);
+        if !contents.hold_finality {
+            self.finalize();
+        }
         Ok(())
     }
 
@@ -209,7 +199,7 @@ impl Chain {
         draft.begin_extrinsic(0);
         draft.inherent_succeeded();
         for (index, signed) in (1..).zip(contents.extrinsics) {
-            dispatch::apply(&mut draft, index, signed)?;
+            dispatch::apply(&mut draft, index, signed, contents.forgery)?;
         }
         draft.end_extrinsics();
         for act in contents.acts {
@@ -225,7 +215,7 @@ impl Chain {
     /// What would become of an extrinsic in a block on top of a state: nothing bad, or an error of a pallet.
     pub fn try_out(&self, state: StateAt<'_>, signed: &Signed) -> Result<Option<[u8; 2]>, MetadataError> {
         let mut draft = Draft::new(state.runtime(), &self.store, state.block.number() + 1);
-        dispatch::apply(&mut draft, 1, signed)
+        dispatch::apply(&mut draft, 1, signed, None)
     }
 
     /// Whether the best block set new code, which the next one is the first to run.
@@ -268,10 +258,16 @@ impl Chain {
         self.by_hash.insert(hash, number);
         self.blocks.push_back(Arc::clone(&block));
         self.best = block;
-        if let Some(final_block) = self.block(number.saturating_sub(FINALITY_LAG)).filter(|block| block.number() > 0) {
-            self.finalized = Arc::clone(final_block);
-        }
         self.forget_oldest();
+    }
+
+    /// Moves finality along, to where it trails the best block.
+    fn finalize(&mut self) {
+        let number = self.best.number().saturating_sub(FINALITY_LAG);
+        if let Some(block) = self.block(number).filter(|block| block.number() > 0) {
+            self.finalized = Arc::clone(block);
+            self.recent_acts = self.recent_acts.split_off(&(number + 1));
+        }
     }
 
     fn forget_oldest(&mut self) {

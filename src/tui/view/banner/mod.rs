@@ -1,10 +1,15 @@
-//! What is wrong with the data on the screen, for as long as it is; the data stays.
+//! What is wrong with the data on the screen, for as long as it is; the data stays. And what the operator must hear about
+//! commits, until it is put away.
 //!
 //! ```text
 //! ✗ Connection lost 41 s ago · the table shows block #9,168,527 · next try in 8 s · r tries now
 //!   the node closed the connection · check the network, or choose another endpoint
+//! ▲ Your commitment changed at #9,168,530, and not by this console: key 7be1…0c90 → key 51aa…00e7
+//!   It is the key configured here: … → Nothing, if that was meant. · esc dismisses
 //! ‖ Frozen · 3 rows changed since · space goes on
 //! ```
+
+mod commits;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -12,8 +17,9 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::header::host_label;
-use super::ink::{columns, cut, ink};
-use super::style::Styles;
+use super::ink::{columns, cut, ink, wrap};
+use super::style::{Styles, glyph};
+use crate::domain::findings::{Finding, Severity};
 use crate::domain::text::{age_seconds, grouped};
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::state::{Connection, Loss, STALE_AFTER_MS, State};
@@ -23,11 +29,12 @@ use crate::tui::table::Origin;
 /// differ a little.
 const BEHIND_MS: u64 = 180_000;
 
-/// One line: its parts, the most important first, and its look.
+/// One line: its parts, the most important first, its look, and its rank when there are more than there is room for.
 struct Notice {
     glyph: &'static str,
     parts: Vec<String>,
     look: Look,
+    rank: u8,
 }
 
 #[derive(Clone, Copy)]
@@ -36,10 +43,18 @@ enum Look {
     Odd,
     Quiet,
     Note,
+    Good,
 }
 
 /// Columns that glyph and margins take.
 const MARGIN: usize = 4;
+
+/// Ranks: what happened to the own commitment, what the table's truth depends on, what explains it.
+const URGENT: u8 = 9;
+const PRESENT: u8 = 8;
+const PAST: u8 = 7;
+const WHY: u8 = 4;
+const TODO: u8 = 3;
 
 /// Rows of the screen from which an empty line parts the banner from the view.
 const AIRY: u16 = 24;
@@ -69,6 +84,7 @@ impl Look {
             Self::Odd => styles.drift(),
             Self::Quiet => styles.dim(),
             Self::Note => styles.accent(),
+            Self::Good => styles.readable(),
         }
     }
 }
@@ -85,8 +101,40 @@ fn pruned(parts: &[String], width: usize) -> String {
     text
 }
 
+/// Everything there is to say, without what a small screen has no room for: never more than a third of it.
 fn notices(state: &State) -> Vec<Notice> {
+    let mut notices = all(state);
+    let most = usize::from(state.size.1 / 4).max(2);
+    while notices.len() > most {
+        let least = notices.iter().enumerate().rev().min_by_key(|(_, notice)| notice.rank).map_or(0, |(i, _)| i);
+        notices.remove(least);
+    }
+    notices
+}
+
+/// Text of several lines, the mark at the first.
+fn wrapped(state: &State, mark: &'static str, text: &str, look: Look, rank: u8) -> Vec<Notice> {
+    let lines = wrap(text, usize::from(state.size.0).saturating_sub(MARGIN)).into_iter();
+    let glyph = std::iter::once(mark).chain(std::iter::repeat(" "));
+    glyph.zip(lines).map(|(glyph, line)| Notice { glyph, parts: vec![line], look, rank }).collect()
+}
+
+/// A finding: what it is, and beneath it why and what to do.
+fn found(state: &State, what: &str, finding: &Finding, end: &str, rank: u8) -> Vec<Notice> {
+    let (mark, look) = match finding.severity {
+        Severity::Note => ("·", Look::Note),
+        Severity::Warning => (glyph(Severity::Warning), Look::Odd),
+        Severity::Danger => (glyph(Severity::Danger), Look::Bad),
+    };
+    let mut notices = wrapped(state, mark, what, look, rank);
+    let more = format!("{} → {} · {end}", finding.why, finding.todo);
+    notices.extend(wrapped(state, " ", &more, Look::Quiet, WHY));
+    notices
+}
+
+fn all(state: &State) -> Vec<Notice> {
     let mut notices = connection(state);
+    notices.extend(commits::notices(state));
     if let Some(held) = state.table.frozen() {
         let changed = match held.touched.len() {
             0 => "nothing changed since".to_owned(),
@@ -94,7 +142,12 @@ fn notices(state: &State) -> Vec<Notice> {
             n => format!("{} rows changed since", grouped(n as u64)),
         };
         let thaw = format!("{} goes on", key(state, Command::Freeze));
-        notices.push(Notice { glyph: "‖", parts: vec!["Frozen".to_owned(), changed, thaw], look: Look::Note });
+        notices.push(Notice {
+            glyph: "‖",
+            parts: vec!["Frozen".to_owned(), changed, thaw],
+            look: Look::Note,
+            rank: PRESENT,
+        });
     }
     notices
 }
@@ -119,15 +172,15 @@ fn lost(state: &State, loss: &Loss, shown: u64) -> Vec<Notice> {
         _ => (format!("Connection lost {age} ago"), format!("the table shows block #{}", grouped(shown))),
     };
     let parts = vec![lead, retry(state), table, format!("{} tries now", key(state, Command::Reconnect))];
-    let quiet = |text: &str| Notice { glyph: " ", parts: vec![text.to_owned()], look: Look::Quiet };
-    let mut notices = vec![Notice { glyph: "✗", parts, look: Look::Bad }];
+    let quiet = |text: &str, rank| Notice { glyph: " ", parts: vec![text.to_owned()], look: Look::Quiet, rank };
+    let mut notices = vec![Notice { glyph: "✗", parts, look: Look::Bad, rank: PRESENT }];
     let (what, todo) = (&loss.problem.what, &loss.problem.todo);
     let together = format!("{what} · {todo}");
     if columns(&together) + MARGIN <= usize::from(state.size.0) {
-        notices.push(quiet(&together));
+        notices.push(quiet(&together, WHY));
     } else {
-        notices.push(quiet(what));
-        notices.extend((state.size.1 >= AIRY).then(|| quiet(&format!("→ {todo}"))));
+        notices.push(quiet(what, WHY));
+        notices.extend((state.size.1 >= AIRY).then(|| quiet(&format!("→ {todo}"), TODO)));
     }
     notices
 }
@@ -154,7 +207,7 @@ fn still(state: &State) -> Option<Notice> {
         "the node answers but its chain stands still".to_owned(),
         format!("{} connects anew", key(state, Command::Reconnect)),
     ];
-    Some(Notice { glyph: "▲", parts, look: Look::Odd })
+    Some(Notice { glyph: "▲", parts, look: Look::Odd, rank: PRESENT })
 }
 
 fn behind(state: &State) -> Option<Notice> {
@@ -163,7 +216,7 @@ fn behind(state: &State) -> Option<Notice> {
         format!("This node's chain is {} behind this machine's clock", age_seconds(ms / 1_000)),
         "the node is catching up, or the clock is wrong".to_owned(),
     ];
-    Some(Notice { glyph: "▲", parts, look: Look::Odd })
+    Some(Notice { glyph: "▲", parts, look: Look::Odd, rank: PRESENT })
 }
 
 fn saved(state: &State) -> Option<Notice> {
@@ -172,7 +225,7 @@ fn saved(state: &State) -> Option<Notice> {
     let asking =
         if endpoint.is_empty() { "connecting".to_owned() } else { format!("asking {endpoint} for the present") };
     let parts = vec![format!("Saved {} ago on this machine", age_seconds(state.since(at_ms) / 1_000)), asking];
-    Some(Notice { glyph: "◌", parts, look: Look::Odd })
+    Some(Notice { glyph: "◌", parts, look: Look::Odd, rank: PRESENT })
 }
 
 fn key(state: &State, command: Command) -> String {

@@ -1,0 +1,101 @@
+//! Metadata that a lying node serves: the chain behind it is another than it describes.
+
+use frame_metadata::v16::{RuntimeMetadataV16, TransactionExtensionMetadata};
+use scale_info::{PortableRegistry, TypeDef, TypeDefPrimitive};
+
+use super::{MetadataError, Runtime};
+
+/// Whose place the pallet of commitments claims to have; what is signed for one is a call of the other.
+const SWAPPED_WITH: &str = "Balances";
+
+/// The extension that no client knows.
+const FOREIGN: &str = "PracticeForeignExtension";
+
+impl Runtime {
+    /// The same runtime, but `Commitments` has changed places with another pallet, and `set_commitment` with another call.
+    pub fn with_permuted_calls(&self) -> Result<Self, MetadataError> {
+        let mut metadata = self.metadata.clone();
+        let ours = self.pallet("Commitments")?.index;
+        let theirs = self.pallet(SWAPPED_WITH)?.index;
+        let swapped = |index: u8| match index {
+            index if index == ours => theirs,
+            index if index == theirs => ours,
+            other => other,
+        };
+        for pallet in &mut metadata.pallets {
+            pallet.index = swapped(pallet.index);
+        }
+        let outer = metadata.outer_enums.call_enum_ty.id;
+        for_variants(&mut metadata.types, outer, |index, _| swapped(index))?;
+        let calls = self.pallet("Commitments")?.calls.as_ref().map(|calls| calls.ty.id);
+        let calls = calls.ok_or_else(|| MetadataError::Missing("calls of Commitments".to_owned()))?;
+        let [_, set_commitment] = self.call_index("Commitments", "set_commitment")?;
+        let [_, other] = self.call_index("Commitments", "set_max_space")?;
+        for_variants(&mut metadata.types, calls, |index, name| match name {
+            "set_commitment" => other,
+            "set_max_space" => set_commitment,
+            _ => index,
+        })?;
+        Self::new(metadata)
+    }
+
+    /// The same runtime, but extrinsics carry one more number, of which nobody says what it means.
+    pub fn with_foreign_extension(&self) -> Result<Self, MetadataError> {
+        let mut metadata = self.metadata.clone();
+        let find = |wanted: &dyn Fn(&TypeDef<_>) -> bool| {
+            let found = metadata.types.types.iter().find(|found| wanted(&found.ty.type_def));
+            found.map(|found| found.id).ok_or_else(|| MetadataError::Missing("type of the extension".to_owned()))
+        };
+        let number = find(&|def| matches!(def, TypeDef::Primitive(TypeDefPrimitive::U32)))?;
+        let nothing = find(&|def| matches!(def, TypeDef::Tuple(tuple) if tuple.fields.is_empty()))?;
+        append_extension(&mut metadata, number, nothing);
+        Self::new(metadata)
+    }
+}
+
+fn append_extension(metadata: &mut RuntimeMetadataV16, ty: u32, implicit: u32) {
+    let extrinsic = &mut metadata.extrinsic;
+    let place = u32::try_from(extrinsic.transaction_extensions.len()).unwrap_or(u32::MAX);
+    extrinsic.transaction_extensions.push(TransactionExtensionMetadata {
+        identifier: FOREIGN.to_owned(),
+        ty: ty.into(),
+        implicit: implicit.into(),
+    });
+    for places in extrinsic.transaction_extensions_by_version.values_mut() {
+        places.push(place.into());
+    }
+}
+
+/// Gives other indices to the variants of an enum.
+fn for_variants(types: &mut PortableRegistry, id: u32, index_of: impl Fn(u8, &str) -> u8) -> Result<(), MetadataError> {
+    let missing = || MetadataError::Missing(format!("enum {id}"));
+    let found = types.types.iter_mut().find(|found| found.id == id).ok_or_else(missing)?;
+    let TypeDef::Variant(def) = &mut found.ty.type_def else { return Err(missing()) };
+    for variant in &mut def.variants {
+        variant.index = index_of(variant.index, &variant.name);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permuted_calls_are_other_bytes_in_every_version() {
+        let honest = Runtime::finney().unwrap();
+        let doctored = honest.with_permuted_calls().unwrap();
+        assert_eq!(honest.call_index("Commitments", "set_commitment").unwrap(), [18, 0]);
+        assert_eq!(doctored.call_index("Commitments", "set_commitment").unwrap(), [5, 2]);
+        for version in [14, 15, 16] {
+            assert_ne!(honest.encoded(version), doctored.encoded(version));
+        }
+    }
+
+    #[test]
+    fn the_foreign_extension_is_the_last_and_not_empty() {
+        let doctored = Runtime::finney().unwrap().with_foreign_extension().unwrap();
+        let last = doctored.extensions().last().unwrap();
+        assert_eq!((last.identifier.as_str(), last.ty.id), (FOREIGN, 4));
+    }
+}

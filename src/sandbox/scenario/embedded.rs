@@ -1,0 +1,39 @@
+//! The scenarios that come with the console.
+
+macro_rules! embedded {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../assets/scenarios/", $name, ".toml")))),+]
+    };
+}
+
+/// Name and text: first how the subnet may look, then what may become of a commit.
+pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
+    "healthy",
+    "first-run",
+    "drift",
+    "legacy",
+    "hostile",
+    "outage",
+    "pool-stale",
+    "pool-future",
+    "pool-bad-proof",
+    "pool-ancient",
+    "pool-banned",
+    "pool-priority",
+    "unregistered-pool",
+    "unregistered-block",
+    "budget-spent",
+    "era-expires",
+    "connection-lost",
+    "submission-lost",
+    "reorganised",
+    "usurped",
+    "lying-finality",
+    "invented-block",
+    "forged-event",
+    "forged-value",
+    "doctored-metadata",
+    "foreign-extension",
+    "armed",
+    "encrypted-wallet",
+];

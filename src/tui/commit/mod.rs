@@ -1,0 +1,243 @@
+//! Committing as the screen knows it: one request from its plan to its end, what became of earlier ones, and a watch
+//! over the own commitment. No secret is ever here: of a password only its length.
+//!
+//! ```text
+//!  C ─► Reading ─► Deciding ─► Password ─► Running ─► Over
+//!          │           │  (only if locked)  │  ▲
+//!          └─ Over ◄───┘            Armed ──┘──┘   waits for a uid, then runs
+//! ```
+
+mod act;
+mod hear;
+mod run;
+pub(super) mod watch;
+
+use serde::Serialize;
+
+use crate::domain::commit::outcome::Rule;
+use crate::domain::commit::talk::{Locked, Request};
+use crate::domain::commit::{Plan, Receipt, Verdict};
+use crate::domain::findings::Finding;
+use crate::domain::network::BlockHash;
+use crate::domain::untrusted::Untrusted;
+use crate::tui::keymap::{Command, KeyMode};
+use crate::tui::state::State;
+
+pub(super) use act::{asked, disarm, dismiss, obey, typed};
+pub(super) use hear::{hear, password_typed};
+pub use run::{Note, Run};
+pub use watch::{Raised, Watch};
+
+/// What the console holds about commits.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Commits {
+    /// Number of the newest request; news of any other is dropped.
+    request: Request,
+    /// The one that is planned, under way, armed, or over and not put away yet.
+    pub session: Option<Session>,
+    /// What became of commits of earlier sessions, the newest last.
+    pub settled: Vec<Settled>,
+    /// The watch over the own commitment.
+    pub watch: Watch,
+}
+
+/// One request, from the key that began it until its end was seen.
+#[derive(Debug, Clone, Serialize)]
+pub struct Session {
+    /// Its number.
+    pub request: Request,
+    /// When its present step began, in ms since 1970.
+    pub since_ms: u64,
+    /// What would be done, once it is known.
+    pub plan: Option<Box<Plan>>,
+    /// How the key file is locked.
+    pub locked: Locked,
+    /// How far it is.
+    pub step: Step,
+    /// Lines scrolled in its dialog.
+    pub scroll: usize,
+}
+
+/// How far a request is.
+#[derive(Debug, Clone, Serialize)]
+pub enum Step {
+    /// The chain is being read for the plan.
+    Reading,
+    /// The plan is on the screen.
+    Deciding(Deciding),
+    /// The key file's password is wanted.
+    Password(PasswordLine),
+    /// It was ordered and is under way.
+    Running(Box<Run>),
+    /// It waits for the hotkey's registration, with the key in memory.
+    Armed {
+        /// Whether the operator has asked for an end of that.
+        disarming: bool,
+    },
+    /// Nothing more will happen.
+    Over(Box<End>),
+}
+
+/// The two answers to a question. It begins with no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum Choice {
+    /// Do not.
+    #[default]
+    No,
+    /// Do.
+    Yes,
+}
+
+/// A question being answered.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Deciding {
+    /// The answer under the cursor.
+    pub choice: Choice,
+    /// What was typed of the word that must be.
+    pub typed: String,
+}
+
+impl Deciding {
+    /// Whether yes can be reached: at once, or when the word was typed that must be.
+    pub fn may_say_yes(&self, word: Option<&str>) -> bool {
+        word.is_none_or(|word| word == self.typed)
+    }
+}
+
+/// A password being typed.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PasswordLine {
+    /// Characters typed so far.
+    pub chars: usize,
+    /// Why the one before did not do.
+    pub problem: Option<Finding>,
+}
+
+/// What a request ended with.
+#[derive(Debug, Clone, Serialize)]
+pub struct End {
+    /// A word for the title.
+    pub word: &'static str,
+    /// What happened, why, and what to do.
+    pub finding: Finding,
+    /// What proves it, when it was published.
+    pub receipt: Option<Receipt>,
+    /// The extrinsic, when there was one.
+    pub extrinsic: Option<BlockHash>,
+    /// The way there, when something was sent.
+    pub run: Option<Box<Run>>,
+    /// When it was heard of, in ms since 1970.
+    pub at_ms: u64,
+}
+
+/// What became of a commit of an earlier session.
+#[derive(Debug, Clone, Serialize)]
+pub struct Settled {
+    /// When it was made, in ms since 1970.
+    pub at_ms: u64,
+    /// The uid it was for.
+    pub uid: Option<u16>,
+    /// The read key id that was to be published.
+    pub key: Untrusted,
+    /// What became of it.
+    pub finding: Finding,
+}
+
+impl Session {
+    fn begin(request: Request, now_ms: u64) -> Self {
+        let (plan, locked) = (None, Locked::Open);
+        Self { request, since_ms: now_ms, plan, locked, step: Step::Reading, scroll: 0 }
+    }
+
+    fn go(&mut self, step: Step, now_ms: u64) {
+        self.step = step;
+        self.since_ms = now_ms;
+        self.scroll = 0;
+    }
+
+    /// Whether something was ordered whose end is not known.
+    pub const fn is_under_way(&self) -> bool {
+        matches!(self.step, Step::Running(_))
+    }
+
+    /// Whether it waits for a registration.
+    pub const fn is_armed(&self) -> bool {
+        matches!(self.step, Step::Armed { .. })
+    }
+}
+
+impl Commits {
+    /// Whether the commit waits for a registration, with the key in memory.
+    pub fn is_armed(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_armed)
+    }
+
+    /// Whether something is said in the banner that can be put away.
+    pub fn has_dismissible(&self) -> bool {
+        let over = self.session.as_ref().is_some_and(|session| matches!(session.step, Step::Over(_)));
+        over || self.watch.surprise.is_some() || !self.settled.is_empty()
+    }
+
+    /// Whether something was ordered whose end is not known.
+    pub fn is_under_way(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_under_way)
+    }
+}
+
+/// What keys are for in the dialog.
+pub fn keys(state: &State) -> KeyMode {
+    match state.commits.session.as_ref().map(|session| &session.step) {
+        Some(Step::Deciding(_)) if question(state).is_some() && forbidden(state).is_none() => KeyMode::Confirm,
+        Some(Step::Password(_)) => KeyMode::Password,
+        _ => KeyMode::Dialog,
+    }
+}
+
+/// The question that the plan on the screen puts, if it is one that could be answered with yes. Whether that is
+/// allowed is another matter, decided by [`forbidden`] where orders leave.
+pub fn question(state: &State) -> Option<Question<'_>> {
+    let plan = state.commits.session.as_ref()?.plan.as_deref()?;
+    let arms = match plan.verdict {
+        Verdict::Ready => false,
+        Verdict::NotRegistered => true,
+        Verdict::Unchanged | Verdict::BudgetSpent => return None,
+    };
+    Some(Question { plan, arms })
+}
+
+/// Whether to publish.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// What.
+    pub plan: &'a Plan,
+    /// Not now, but as soon as the hotkey has a uid.
+    pub arms: bool,
+}
+
+/// What forbids publishing at this moment. The runner asks it too, where orders leave.
+pub fn forbidden(state: &State) -> Option<Rule> {
+    let rule = |code, what: &str, why, todo: String| Some(Rule::Other { code, what: what.to_owned(), why, todo });
+    if state.options.read_only {
+        return rule(
+            "read_only",
+            "This console is read-only: nothing is signed here, and nothing sent",
+            "It was opened with --read-only, or without a hotkey that could sign.",
+            "Leave it and open it without --read-only to publish.".to_owned(),
+        );
+    }
+    if state.table.frozen().is_some() {
+        let [thaw, commit] = [Command::Freeze, Command::Commit].map(|command| first_key(state, command));
+        return rule(
+            "frozen",
+            "The table is frozen: nothing is published from a picture that stands still",
+            "What changed since then is held back, so the chain may no longer hold what the screen shows.",
+            format!("Let the changes in with {thaw}, then press {commit} again."),
+        );
+    }
+    None
+}
+
+/// The key that the operator is told for a command.
+pub(super) fn first_key(state: &State, command: Command) -> String {
+    state.keymap.chords(KeyMode::Normal, command).first().map_or_else(|| ":".to_owned(), ToString::to_string)
+}

@@ -1,0 +1,372 @@
+//! The dialog of a commit and what the banner says of commits, in every state, as they look.
+
+use grail_console::domain::commit::outcome::Rule;
+use grail_console::domain::commit::plan::Space;
+use grail_console::domain::commit::talk::{Locked, News};
+use grail_console::domain::commit::{Ended, Failure, PoolAnswer, Progress};
+use grail_console::domain::commitment::Commitment;
+use grail_console::domain::credentials::LocalValues;
+use grail_console::domain::feed::FeedEvent;
+use grail_console::domain::findings::{Finding, Severity};
+use grail_console::domain::guard::{Refusal, SecretKind};
+use grail_console::domain::snapshot::SubnetChange;
+use grail_console::tui::msg::Msg;
+use grail_console::tui::state::State;
+use grail_console::tui::update::update;
+use insta::assert_snapshot;
+use ratatui::style::Color;
+use rstest::rstest;
+
+use crate::tui_commit_fixtures::*;
+use crate::tui_fixtures::*;
+
+const SIZES: [(u16, u16); 2] = [(120, 32), (80, 24)];
+
+fn looks(name: &str, state: &State) {
+    for (width, height) in SIZES {
+        assert_snapshot!(format!("{name}_{width}x{height}"), screen(state, width, height));
+    }
+}
+
+fn deciding(plan: grail_console::domain::commit::Plan) -> State {
+    let mut state = ready();
+    planned(&mut state, plan, Locked::Open);
+    state
+}
+
+fn practice_console() -> State {
+    let mut state = ready();
+    state.options.is_sandbox = true;
+    "SANDBOX".clone_into(&mut state.options.network);
+    state
+}
+
+#[test]
+fn the_chain_is_read() {
+    let mut state = ready();
+    press(&mut state, "C");
+    pass(&mut state, 2);
+    looks("reading", &state);
+}
+
+#[test]
+fn a_plan_for_finney_asks_for_the_uid() {
+    let mut state = deciding(plan());
+    looks("finney", &state);
+    press(&mut state, "text:43");
+    assert_snapshot!("finney_another_uid_80x24", screen(&state, 80, 24));
+    press(&mut state, "backspace text:2 tab");
+    assert_snapshot!("finney_confirmed_80x24", screen(&state, 80, 24));
+}
+
+#[test]
+fn a_plan_for_the_practice_subnet_only_asks() {
+    let mut state = practice_console();
+    planned(&mut state, plan_of(practice(standing()), true), Locked::Open);
+    looks("practice", &state);
+    press(&mut state, "tab");
+    assert_snapshot!("practice_publish_80x24", screen(&state, 80, 24));
+}
+
+#[test]
+fn a_first_commit_on_a_chain_that_nobody_pinned() {
+    let mut standing = standing();
+    standing.commitment = None;
+    standing.pinned = false;
+    standing.nonce = 18;
+    standing.chain.network = "127.0.0.1:9944".to_owned();
+    looks("first_commit", &deciding(plan_of(standing, true)));
+}
+
+#[test]
+fn over_something_unreadable_without_a_budget() {
+    let mut standing = standing();
+    standing.commitment = Some(commitment(HEAD - 9, vec![raw("short")]));
+    standing.space = None;
+    looks("over_unreadable", &deciding(plan_of(standing, true)));
+}
+
+#[test]
+fn nothing_to_do() {
+    looks("unchanged", &deciding(plan_of(standing(), false)));
+}
+
+#[test]
+fn a_hotkey_without_a_uid_can_be_armed() {
+    let mut standing = standing();
+    standing.uid = None;
+    looks("not_registered", &deciding(plan_of(standing, true)));
+}
+
+#[test]
+fn a_spent_budget_says_when_there_is_a_new_one() {
+    let mut standing = standing();
+    standing.space = standing.space.map(|space| Space { used: 3_072, ..space });
+    looks("budget_spent", &deciding(plan_of(standing, true)));
+}
+
+#[test]
+fn a_rule_refuses_before_any_plan() {
+    let mut state = ready();
+    press(&mut state, "C");
+    ended(&mut state, Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::WriteKeyId))));
+    looks("refused", &state);
+}
+
+#[test]
+fn the_chain_cannot_be_read() {
+    let mut state = ready();
+    press(&mut state, "C");
+    let request = request(&state);
+    news(&mut state, News::Failed { request, problem: unreachable() });
+    looks("no_plan", &state);
+}
+
+#[test]
+fn a_locked_key_file() {
+    let mut state = ready();
+    confirmed(&mut state, Locked::Password);
+    assert_snapshot!("password_empty_80x24", screen(&state, 80, 24));
+    update(&mut state, Msg::Typed { chars: 12 });
+    looks("password", &state);
+    press(&mut state, "enter");
+    went(&mut state, Progress::Unlocking);
+    pass(&mut state, 2);
+    looks("unlocking", &state);
+    let request = request(&state);
+    news(&mut state, News::WrongPassword { request, problem: wrong_password() });
+    looks("wrong_password", &state);
+}
+
+#[rstest]
+fn every_step(#[values(0, 1, 2, 3, 4, 5, 6)] steps: usize) {
+    let mut state = under_way(steps);
+    pass(&mut state, 3);
+    looks(&format!("step_{steps}"), &state);
+}
+
+fn troubled() -> State {
+    let mut state = under_way(3);
+    went(&mut state, Progress::Retracted(block(HEAD + 3)));
+    went(&mut state, Progress::Waited { finalized: HEAD + 4 });
+    state
+}
+
+#[test]
+fn a_block_that_was_replaced_moves_it_back() {
+    looks("retracted", &troubled());
+}
+
+#[test]
+fn a_lost_connection_is_told_under_the_steps() {
+    let mut state = under_way(2);
+    let problem = Finding::new("closed", Severity::Danger, "the node closed the connection (going away)", "", "");
+    went(&mut state, Progress::Lost { problem });
+    looks("lost", &state);
+    went(&mut state, Progress::Found { endpoint: "wss://lite.sub.latent.to:443".to_owned() });
+    went(&mut state, Progress::SentAgain);
+    assert_snapshot!("sent_again_80x24", screen(&state, 80, 24));
+    let what = "it called block #9,168,540 final, and the chain it serves does not hold that block".to_owned();
+    went(&mut state, Progress::Disbelieved { what });
+    looks("disbelieved", &state);
+}
+
+#[test]
+fn final_in_another_block_than_first_seen() {
+    let mut state = under_way(3);
+    went(&mut state, Progress::Finalized(block(HEAD + 4)));
+    assert_snapshot!("moved_80x24", screen(&state, 80, 24));
+}
+
+#[test]
+fn what_is_under_way_behind_the_closed_dialog() {
+    let mut state = under_way(3);
+    press(&mut state, "esc");
+    looks("closed_under_way", &state);
+    press(&mut state, "q");
+    looks("leaving", &state);
+}
+
+fn ends() -> Vec<(&'static str, Ended)> {
+    let failed = |failure| Ended::Failed { failure, extrinsic: Some(EXTRINSIC) };
+    let dispatch = |error: &str, next_epoch_at| {
+        failed(Failure::Dispatch { error: error.into(), block: block(HEAD + 3), next_epoch_at })
+    };
+    let pool = |answer| Ended::Failed { failure: Failure::Pool(answer), extrinsic: None };
+    vec![
+        ("committed", Ended::Committed(receipt())),
+        ("unchanged", Ended::Unchanged { set_at: Some(HEAD - 8_400) }),
+        ("refused", Ended::Refused(Rule::Guard(Refusal::RolledInPlace))),
+        ("pool_stale", pool(PoolAnswer::Stale)),
+        ("pool_future", pool(PoolAnswer::Future)),
+        ("pool_bad_proof", pool(PoolAnswer::BadProof)),
+        ("pool_ancient", pool(PoolAnswer::Ancient)),
+        ("pool_banned", pool(PoolAnswer::Banned)),
+        ("pool_priority", pool(PoolAnswer::LowPriority)),
+        ("pool_not_registered", pool(PoolAnswer::Custom(3))),
+        ("pool_other", pool(PoolAnswer::Other { code: 1010, message: "evil\u{1b}[2J\u{202e} words".into() })),
+        ("not_allowed", dispatch("Commitments.AccountNotAllowedCommit", None)),
+        ("no_space", dispatch("Commitments.SpaceLimitExceeded", Some(HEAD + 205))),
+        ("unknown_error", dispatch("Commitments.\u{1b}]0;Evil\u{7}", None)),
+        ("dropped", failed(Failure::Dropped)),
+        ("replaced", failed(Failure::Replaced)),
+        ("usurped", failed(Failure::Usurped { by: None, at: Some(HEAD + 9) })),
+        (
+            "contradiction",
+            failed(Failure::Contradiction { what: "the event is there, and the bytes are not".to_owned() }),
+        ),
+        ("expired", Ended::Expired { extrinsic: EXTRINSIC, death: HEAD + 64 }),
+        (
+            "pending",
+            Ended::Pending {
+                extrinsic: Some(EXTRINSIC),
+                why: "No node could be reached for ten minutes after it was sent.".to_owned(),
+            },
+        ),
+    ]
+}
+
+/// How far a commit has come before it ends so.
+fn reached(end: &Ended) -> usize {
+    match end {
+        Ended::Committed(_) => 6,
+        Ended::Unchanged { .. } | Ended::Refused(_) => 0,
+        Ended::Failed { failure: Failure::Pool(_), .. } => 1,
+        Ended::Failed { failure: Failure::Dispatch { .. } | Failure::Usurped { .. }, .. } => 4,
+        Ended::Failed { .. } | Ended::Expired { .. } | Ended::Pending { .. } => 2,
+    }
+}
+
+#[test]
+fn every_end() {
+    for (name, end) in ends() {
+        let mut state = under_way(reached(&end));
+        pass(&mut state, 1);
+        ended(&mut state, end);
+        looks(&format!("end_{name}"), &state);
+        press(&mut state, "enter");
+        assert_eq!(step(&state), "none");
+    }
+}
+
+#[test]
+fn an_end_behind_the_closed_dialog_stays_in_the_banner() {
+    let mut state = under_way(5);
+    press(&mut state, "esc");
+    ended(&mut state, Ended::Committed(receipt()));
+    looks("closed_committed", &state);
+    let mut state = under_way(2);
+    press(&mut state, "esc");
+    ended(&mut state, Ended::Failed { failure: Failure::Replaced, extrinsic: Some(EXTRINSIC) });
+    assert_snapshot!("closed_failed_80x24", screen(&state, 80, 24));
+}
+
+fn armed() -> State {
+    let mut standing = standing();
+    standing.uid = None;
+    let plan = plan_of(standing, true);
+    let word = plan.word().unwrap();
+    let mut state = ready();
+    planned(&mut state, plan, Locked::Open);
+    press(&mut state, &format!("text:{word} tab enter"));
+    let request = request(&state);
+    news(&mut state, News::Armed { request });
+    pass(&mut state, 75);
+    state
+}
+
+#[test]
+fn an_armed_commit_waits_and_says_so() {
+    let mut state = armed();
+    looks("armed", &state);
+    press(&mut state, "esc");
+    looks("armed_closed", &state);
+    press(&mut state, "q");
+    assert_snapshot!("leaving_armed_80x24", screen(&state, 80, 24));
+    press(&mut state, "esc");
+    news(&mut state, News::Disarmed { why: "The key was dropped after an hour without use.".to_owned() });
+    assert_snapshot!("disarmed_80x24", screen(&state, 80, 24));
+    press(&mut state, "C");
+    assert_snapshot!("disarmed_dialog_80x24", screen(&state, 80, 24));
+}
+
+/// A console whose own commitment becomes something else.
+fn surprised(local: &LocalValues, replaced: &[u64], after: Option<Commitment>) -> State {
+    let mut own = own(local);
+    own.local.replaced = replaced.iter().map(|n| grail_console::domain::secret::Fingerprint::of(&secret(*n))).collect();
+    let mut state = live(own, healthy());
+    let commitments = vec![(hotkey(u64::from(OWN)), after)];
+    let change = SubnetChange { block: HEAD + 3, commitments, members: Vec::new() };
+    feed(&mut state, FeedEvent::Changed(Box::new(change)));
+    state
+}
+
+#[test]
+fn a_change_that_nobody_here_made_is_named_with_its_cause() {
+    let same = values(42, false);
+    let write = commitment(HEAD + 3, vec![raw(format!("{}{}{}", account(42), key_id(60_042), secret(60_042)))]);
+    let rotated = values(42, true);
+    let causes = [
+        ("local", surprised(&rotated, &[], Some(other(50_042, HEAD + 3)))),
+        ("write_key", surprised(&same, &[], Some(write))),
+        ("old_key", surprised(&same, &[77], Some(other(77, HEAD + 3)))),
+        ("elsewhere", surprised(&same, &[], Some(other(99, HEAD + 3)))),
+        ("unreadable", surprised(&same, &[], Some(commitment(HEAD + 3, vec![raw(vec![0xff; 128])])))),
+        ("removed", surprised(&same, &[], None)),
+    ];
+    for (name, state) in causes {
+        looks(&format!("surprise_{name}"), &state);
+    }
+}
+
+#[test]
+fn what_became_of_an_earlier_commit_is_told_at_the_start() {
+    let mut state = ready();
+    settled(&mut state, Ended::Committed(receipt()));
+    looks("settled_good", &state);
+    let mut state = ready();
+    settled(&mut state, Ended::Expired { extrinsic: EXTRINSIC, death: HEAD - 900 });
+    looks("settled_bad", &state);
+}
+
+#[test]
+fn a_frozen_table_and_a_read_only_console_say_why_nothing_is_published() {
+    let mut state = ready();
+    press(&mut state, "space C");
+    looks("barred_frozen", &state);
+    let mut state = ready();
+    state.options.read_only = true;
+    planned(&mut state, plan(), Locked::Open);
+    looks("barred_read_only", &state);
+    let mut state = live(nobody(), healthy());
+    press(&mut state, "C");
+    looks("barred_no_hotkey", &state);
+}
+
+#[test]
+fn without_colour_every_dialog_has_the_same_words() {
+    let states = [deciding(plan()), troubled(), armed(), under_way(6)];
+    for state in states {
+        let mut plain = state.clone();
+        plain.options.no_color = true;
+        let buffer = drawn(&plain, 120, 32);
+        assert!(buffer.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
+        let unshaded = |text: String| text.replace(['█', '▓', '░'], "▄");
+        assert_eq!(unshaded(text(&buffer)), screen(&state, 120, 32));
+    }
+}
+
+#[test]
+fn the_smallest_screen_keeps_the_question_and_scrolls_the_rest() {
+    let mut state = deciding(plan());
+    update(&mut state, Msg::Resize { width: 60, height: 15 });
+    assert_snapshot!("finney_60x15", screen(&state, 60, 15));
+    press(&mut state, "pgdn");
+    assert_snapshot!("finney_60x15_scrolled", screen(&state, 60, 15));
+    for (name, state) in [("armed", armed()), ("retracted", troubled())] {
+        assert_snapshot!(format!("{name}_60x15"), screen(&state, 60, 15));
+    }
+    let mut state = under_way(2);
+    ended(&mut state, Ended::Committed(receipt()));
+    assert_snapshot!("end_committed_60x15", screen(&state, 60, 15));
+}
