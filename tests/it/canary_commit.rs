@@ -190,11 +190,17 @@ fn a_commit_that_fails_or_is_lost_on_the_way_shows_and_keeps_no_secret() {
     }
     killed.kill();
     faults.set_stale_head(false);
-    aviary.operator.until("the block", |operator| operator.on_chain_of(address(MNEMONIC)) == commitment(READ[0]));
+    let sandbox = aviary.operator.node.sandbox();
+    aviary.operator.until("the block", |_| aviary.published() == commitment(READ[0]));
+    let block = sandbox.best().number();
+    aviary.operator.until("its finality", |_| sandbox.finalized().number() >= block);
     aviary.has(READ[1], &[]);
+    faults.set_stale_head(true);
     let mut lost = start();
     lost.says("✓ broadcast");
     aviary.operator.node.wait(faults.drop_connections()).unwrap();
+    lost.says("▲ connection lost");
+    faults.set_stale_head(false);
     let ran = lost.ended().exits(0);
     says(&ran.stderr, &["▲ connection lost", "✓ read back equal"]);
     aviary.clean_output("a lost connection", &ran);
