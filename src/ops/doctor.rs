@@ -129,10 +129,13 @@ pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagno
     match &answer {
         Some(Ok(found)) => {
             findings.extend(found.findings.iter().cloned().chain(of_own_row(context, found)));
-            findings.extend(settle(context, now_ms).await.iter().map(Settled::finding));
         }
         Some(Err(error)) => findings.push(error.finding()),
         None => {}
+    }
+    if ask_chain {
+        // Also when nobody could be asked: that a commit is open must be known.
+        findings.extend(settle(context, now_ms).await.iter().map(Settled::finding));
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Diagnosis {

@@ -20,7 +20,7 @@ const FRAGMENT: usize = 12;
 
 /// Secrets, and every piece of every form in which they could be written, with the name of the secret.
 #[derive(Default)]
-struct Canaries(HashMap<[u8; FRAGMENT], String>);
+pub struct Canaries(HashMap<[u8; FRAGMENT], String>);
 
 impl Canaries {
     fn of(name: &str, secret: &str) -> Self {
@@ -29,7 +29,7 @@ impl Canaries {
         canaries
     }
 
-    fn add(&mut self, name: &str, secret: &str) {
+    pub fn add(&mut self, name: &str, secret: &str) {
         for form in forms(secret) {
             for piece in form.as_bytes().windows(FRAGMENT) {
                 self.0.insert(piece.try_into().unwrap(), name.to_owned());
@@ -44,7 +44,7 @@ impl Canaries {
 
     /// Fails if any of the secrets is in there.
     #[track_caller]
-    fn absent(&self, place: &str, bytes: &[u8]) {
+    pub fn absent(&self, place: &str, bytes: &[u8]) {
         assert_eq!(self.found_in(bytes), None, "a secret is in {place}");
     }
 }
@@ -68,11 +68,11 @@ fn in_base64(bytes: &[u8]) -> String {
 }
 
 /// A secret that is the same in every run and nowhere else.
-fn secret(name: &str) -> String {
+pub fn secret(name: &str) -> String {
     hex::encode(Sha256::digest(format!("canary of grail-console: {name}")))
 }
 
-fn id(name: &str) -> String {
+pub fn id(name: &str) -> String {
     secret(name)[..32].to_owned()
 }
 

@@ -68,7 +68,7 @@ fn operator(sandbox: &Sandbox) -> Signer {
 struct Commit {
     desk: Desk,
     standing: Standing,
-    signed: Signed,
+    extrinsic: Signed,
     intent: Intent,
     options: DeskOptions,
 }
@@ -82,14 +82,14 @@ impl Commit {
         let subject = Subject { netuid: NETUID, hotkey: signer.hotkey(), wallet: None, name: None };
         let plan = Plan::of(subject, standing.clone(), &cleared, 0);
         assert_eq!(plan.era, era);
-        let signed = draft.sign(signer).unwrap();
-        let intent = Intent::of(&plan, signed.hash);
-        Self { desk, standing, signed, intent, options: options(sandbox, signer.hotkey()) }
+        let extrinsic = draft.sign(signer).unwrap();
+        let intent = Intent::of(&plan, extrinsic.hash);
+        Self { desk, standing, extrinsic, intent, options: options(sandbox, signer.hotkey()) }
     }
 
     /// Pursues it beside the test; what was told comes with the end.
     fn pursued(self) -> JoinHandle<(Ended, Vec<Progress>)> {
-        let pursuit = Pursuit { options: self.options, intent: self.intent, signed: self.signed };
+        let pursuit = Pursuit { options: self.options, intent: self.intent, signed: self.extrinsic };
         tokio::spawn(async move {
             let (progress, mut heard) = mpsc::channel(256);
             let ended = pursue(self.desk, pursuit, progress).await;
@@ -152,17 +152,20 @@ fn by_hand_written(sandbox: &Sandbox, standing: &Standing, content: &[u8; 128]) 
 /// Fails unless the extrinsic is the one that was written by hand, byte for byte but for the signature, and the signature
 /// is the hotkey's over the payload that was written by hand.
 #[track_caller]
-fn is_the_extrinsic(signed: &Signed, signer: &Signer, expected: &Offer) {
-    let (bytes, payload) = (signed.bytes(), expected.payload());
-    assert_eq!((bytes.len(), payload.len(), signed.payload_length, expected.call.len()), (240, 212, 212, 134));
-    let scheme = if signer.scheme() == Scheme::Sr25519 { 1 } else { 0 };
+fn is_the_extrinsic(extrinsic: &Signed, signer: &Signer, expected: &Offer) {
+    let (bytes, payload) = (extrinsic.bytes(), expected.payload());
+    assert_eq!((bytes.len(), payload.len(), extrinsic.payload_length, expected.call.len()), (240, 212, 212, 134));
+    let scheme = match signer.scheme() {
+        Scheme::Ed25519 => 0,
+        Scheme::Sr25519 => 1,
+    };
     // Length 238 as a compact, version 4 signed, an account by its id, the account, the scheme.
     let head = [&[0xb9, 0x03, 0x84, 0x00], &signer.hotkey().as_bytes()[..], &[scheme]].concat();
     assert_eq!(&bytes[..37], head);
     assert!(verifies(signer.scheme(), signer.hotkey(), &payload, &bytes[37..101]));
     assert_eq!(&bytes[101..], &expected.extrinsic()[101..], "era, nonce, tip, mode, call");
     assert_eq!(&bytes[106..], expected.call);
-    assert_eq!(signed.hash, BlockHash(hash_of(bytes)));
+    assert_eq!(extrinsic.hash, BlockHash(hash_of(bytes)));
 }
 
 /// A hotkey of the fixtures, on the subnet.
@@ -192,7 +195,7 @@ async fn what_is_signed_and_sent_is_what_the_facts_say_byte_for_byte(
     let content: [u8; 128] = own.read_commitment().into_bytes().try_into().unwrap();
     let expected = by_hand_written(&sandbox, &commit.standing, &content);
     assert_eq!(call_bytes(NETUID, &content), expected.call);
-    is_the_extrinsic(&commit.signed, &signer, &expected);
+    is_the_extrinsic(&commit.extrinsic, &signer, &expected);
     let pursued = commit.pursued();
     waits_in_the_pool(&sandbox, signer.hotkey(), 1).await;
     let block = sandbox.produce_block().await.unwrap();
@@ -218,7 +221,7 @@ async fn era_and_nonce_are_those_of_the_finalized_head_and_of_the_account() {
         assert_eq!((commit.intent.birth, commit.intent.death), (head.number().into(), u64::from(head.number()) + 64));
         let content: [u8; 128] =
             Credentials::of(OPERATOR_UID, generation).read_commitment().into_bytes().try_into().unwrap();
-        is_the_extrinsic(&commit.signed, &signer, &by_hand_written(&sandbox, &commit.standing, &content));
+        is_the_extrinsic(&commit.extrinsic, &signer, &by_hand_written(&sandbox, &commit.standing, &content));
         let pursued = commit.pursued();
         waits_in_the_pool(&sandbox, signer.hotkey(), u32::try_from(nonce + 1).unwrap()).await;
         blocks(&sandbox, 3).await;
@@ -253,7 +256,7 @@ async fn the_very_same_bytes_are_taken_once_whoever_handed_them_in() {
     let sandbox = by_hand("healthy").await;
     let signer = operator(&sandbox);
     let commit = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 1)).await;
-    submit(&client(&sandbox).await, commit.signed.bytes()).await.unwrap();
+    submit(&client(&sandbox).await, commit.extrinsic.bytes()).await.unwrap();
     let pursued = commit.pursued();
     waits_in_the_pool(&sandbox, signer.hotkey(), 1).await;
     blocks(&sandbox, 3).await;
@@ -273,7 +276,7 @@ async fn a_nonce_that_somebody_else_uses_meanwhile_is_refused_by_the_pool() {
         async move { Commit::of(sandbox, signer, &own).await }
     });
     let (waiting, late) = (waiting.await, late.await);
-    submit(&client(&sandbox).await, theirs.signed.bytes()).await.unwrap();
+    submit(&client(&sandbox).await, theirs.extrinsic.bytes()).await.unwrap();
     let (ended, told) = end(waiting.pursued()).await;
     assert!(matches!(ended, Ended::Failed { failure: Failure::Pool(PoolAnswer::LowPriority), .. }), "{ended:?}");
     assert!(told.is_empty());
@@ -302,7 +305,7 @@ async fn what_was_sent_and_not_watched_is_found_by_the_chain_alone() {
     let sandbox = by_hand("healthy").await;
     let signer = operator(&sandbox);
     let commit = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 1)).await;
-    submit(&client(&sandbox).await, commit.signed.bytes()).await.unwrap();
+    submit(&client(&sandbox).await, commit.extrinsic.bytes()).await.unwrap();
     let (desk, intent) = (&commit.desk, &commit.intent);
     assert_eq!(settle(desk, intent).await.unwrap(), None, "it waits");
     let block = sandbox.produce_block().await.unwrap();
@@ -323,7 +326,7 @@ async fn what_was_refused_in_its_block_is_told_with_the_error_and_the_block_long
     let commit = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 1)).await;
     sandbox.register(OPERATOR_UID, hotkey(900));
     blocks(&sandbox, 1).await;
-    submit(&client(&sandbox).await, commit.signed.bytes()).await.unwrap();
+    submit(&client(&sandbox).await, commit.extrinsic.bytes()).await.unwrap();
     let refused_in = sandbox.produce_block().await.unwrap();
     blocks(&sandbox, 100).await;
     let ended = settle(&commit.desk, &commit.intent).await.unwrap();
@@ -332,6 +335,62 @@ async fn what_was_refused_in_its_block_is_told_with_the_error_and_the_block_long
     };
     assert_eq!(error.shown(), "Commitments.AccountNotAllowedCommit");
     assert_eq!(block.number, u64::from(refused_in.number()));
+}
+
+/// The same value twice, as a console does that was killed and started again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_value_by_an_earlier_transaction_is_not_taken_for_ours() {
+    let sandbox = by_hand("healthy").await;
+    let (signer, new) = (operator(&sandbox), Credentials::of(OPERATOR_UID, 1));
+    let earlier = Commit::of(&sandbox, &signer, &new).await;
+    submit(&client(&sandbox).await, earlier.extrinsic.bytes()).await.unwrap();
+    blocks(&sandbox, 1).await;
+    let later = Commit::of(&sandbox, &signer, &new).await.pursued();
+    waits_in_the_pool(&sandbox, signer.hotkey(), 2).await;
+    // With the first of these the earlier one's block is final, and ours is in a block that is not.
+    blocks(&sandbox, 2).await;
+    let ours = sandbox.best().number() - 1;
+    blocks(&sandbox, 2).await;
+    let (ended, _) = end(later).await;
+    assert!(matches!(&ended, Ended::Committed(receipt) if receipt.block.number == u64::from(ours)), "{ended:?}");
+    let Some(Ended::Committed(receipt)) = settle(&earlier.desk, &earlier.intent).await.unwrap() else {
+        panic!("it was published too")
+    };
+    assert_eq!(receipt.block.number, u64::from(ours) - 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_value_with_the_same_nonce_took_the_place_of_ours() {
+    let sandbox = by_hand("healthy").await;
+    let (signer, new) = (operator(&sandbox), Credentials::of(OPERATOR_UID, 1));
+    let never_sent = Commit::of(&sandbox, &signer, &new).await;
+    blocks(&sandbox, 1).await;
+    let sent = Commit::of(&sandbox, &signer, &new).await;
+    assert_eq!((never_sent.intent.nonce, sent.intent.nonce), (0, 0));
+    submit(&client(&sandbox).await, sent.extrinsic.bytes()).await.unwrap();
+    blocks(&sandbox, 3).await;
+    let ended = settle(&never_sent.desk, &never_sent.intent).await.unwrap();
+    assert!(matches!(ended, Some(Ended::Failed { failure: Failure::Replaced, .. })), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_beside_an_equal_value_of_the_same_block_is_no_contradiction() {
+    let sandbox = by_hand("healthy").await;
+    for _ in 0..23 {
+        sandbox.commit(OPERATOR_UID, CommitmentSpec::raw([b'z'; 128]));
+    }
+    blocks(&sandbox, 3).await;
+    // Room for one more, and two of them.
+    let (signer, new) = (operator(&sandbox), Credentials::of(OPERATOR_UID, 1));
+    let first = Commit::of(&sandbox, &signer, &new).await.pursued();
+    waits_in_the_pool(&sandbox, signer.hotkey(), 1).await;
+    let second = Commit::of(&sandbox, &signer, &new).await.pursued();
+    waits_in_the_pool(&sandbox, signer.hotkey(), 2).await;
+    blocks(&sandbox, 3).await;
+    let (ended, _) = end(second).await;
+    let Ended::Failed { failure: Failure::Dispatch { error, .. }, .. } = ended else { panic!("{ended:?}") };
+    assert_eq!(error.shown(), "Commitments.SpaceLimitExceeded");
+    assert!(matches!(end(first).await.0, Ended::Committed(_)));
 }
 
 proptest! {

@@ -25,25 +25,26 @@ use crate::support::pty::Pty;
 use crate::wallet_public::ENCRYPTED;
 
 /// Uid of the encrypted hotkey.
-const UID: u16 = 45;
-const PASSWORD: &str = "practice-password-1";
+pub const UID: u16 = 45;
+pub const PASSWORD: &str = "practice-password-1";
 const TALL: (u16, u16) = (120, 60);
 
 /// Half a gigabyte at a time.
 static MEMORY: Mutex<()> = Mutex::new(());
 
-fn alone() -> MutexGuard<'static, ()> {
+/// Whoever opens an encrypted hotkey holds this.
+pub fn alone() -> MutexGuard<'static, ()> {
     MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An operator whose wallet lies in the house, with a new read key in the `.env`.
-struct Locked {
-    operator: Operator,
-    key_file: PathBuf,
+pub struct Locked {
+    pub operator: Operator,
+    pub key_file: PathBuf,
 }
 
 impl Locked {
-    fn new(operator: Operator) -> Self {
+    pub fn new(operator: Operator) -> Self {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wallets/practice/hotkeys/encrypted");
         let key_file = operator.house.write("wallets/mine/hotkeys/locked", fs::read(fixture).unwrap());
         operator.house.write("wallets/mine/hotkeys/lockedpub.txt", json!({ "ss58Address": ENCRYPTED }).to_string());
@@ -52,7 +53,7 @@ impl Locked {
         Self { operator, key_file }
     }
 
-    fn line(&self, words: &[&str]) -> Vec<String> {
+    pub fn line(&self, words: &[&str]) -> Vec<String> {
         line(words, &self.operator.flags_of("mine", "locked", &path(&self.operator.house.path("wallets"))))
     }
 

@@ -57,9 +57,9 @@ fn refuses(operator: &Operator, code: &str, what: &[&str], todo: &[&str]) {
 #[test]
 fn single_credential_mode_is_refused_before_anybody_is_asked() {
     let operator = Operator::by_hand();
-    let legacy: String =
-        env_of(&own()).lines().filter(|line| !line.contains("READ")).map(|l| format!("{l}\n")).collect();
-    operator.has(legacy);
+    let text = env_of(&own());
+    let legacy: Vec<_> = text.lines().filter(|line| !line.contains("READ")).collect();
+    operator.has(legacy.join("\n"));
     refuses(
         &operator,
         "single_credential_mode",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod canary;
+mod canary_commit;
 mod chain_commit;
 mod chain_errors;
 mod chain_events;
@@ -22,6 +23,7 @@ mod cli_misc;
 mod cli_sandbox;
 mod cli_show;
 mod cli_status;
+mod commit_killed;
 mod commit_outcomes;
 mod config_dotenv;
 mod config_settings;

@@ -370,7 +370,7 @@ impl<'p> Chase<'p> {
             Seen::NoBlock if head.number > number + KEPT_BLOCKS => {
                 Ok(Some(self.by_value_alone(BlockId { number, hash }, None, head)))
             }
-            Seen::NotIn { the_same: true } => Ok(None),
+            Seen::NotIn { the_same } if the_same || head.nonce > self.intent.nonce => Ok(None),
             Seen::NoBlock | Seen::NotIn { .. } => Ok(Some(self.contradiction(format!(
                 "the value reads as ours, set in #{number}, and that block does not hold our transaction"
             )))),

@@ -177,7 +177,7 @@ impl Operator {
 /// Number of the block with which the epoch after that of a block begins, by the rule of FACTS 3 at tempo 360.
 pub fn next_epoch(block: u64) -> u64 {
     let epoch = |number: u64| (number + u64::from(NETUID) + 1) / 361;
-    (block..).find(|number| epoch(*number) > epoch(block)).unwrap()
+    (block..=block + 361).find(|number| epoch(*number) > epoch(block)).unwrap()
 }
 
 /// A console that runs beside the test. Killed when dropped.
