@@ -2,12 +2,13 @@
 //!
 //! The types come from the node's metadata, so a hostile node chooses them: a type that contains itself would recurse
 //! for ever, a tower of pairs of nothing would take 2^32 steps for no input at all, a sequence of nothing allocates by
-//! its announced length. Such types are refused here; what passes needs few steps for each byte of input.
+//! its announced length, names of megabytes are copied for every item. Such types are refused here; what passes needs few
+//! steps and little stack for each byte of input.
 
 use std::collections::BTreeMap;
 
 use scale_info::form::PortableForm;
-use scale_info::{Field, PortableRegistry, TypeDef, TypeDefPrimitive};
+use scale_info::{Field, PortableRegistry, Type, TypeDef, TypeDefPrimitive};
 
 /// Nesting of types: a registration needs 8.
 const DEEPEST: u32 = 32;
@@ -15,6 +16,10 @@ const DEEPEST: u32 = 32;
 const DEAREST: u64 = 4_096;
 /// Types reachable from the entries that the console reads: about 200, most of them the arrays of `Raw0` to `Raw128`.
 const MOST_TYPES: usize = 2_048;
+/// Steps for a value that is decoded with a copy of each name in it: an account needs 12, a hotkey 35.
+const DEAREST_NAMED: u64 = 256;
+/// Longest name of a type, variant or field, in bytes: the longest of finney has about 50.
+const LONGEST_NAME: usize = 256;
 
 /// What a type costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +30,23 @@ pub(super) struct Cost {
     pub(super) most: Option<u64>,
     /// Steps to decode a value, an item of each sequence included.
     steps: u64,
+    /// Levels of nesting below it.
+    height: u32,
 }
 
 impl Cost {
     const fn fixed(bytes: u64) -> Self {
-        Self { least: bytes, most: Some(bytes), steps: 1 }
+        Self { least: bytes, most: Some(bytes), steps: 1, height: 0 }
+    }
+
+    /// That of a type seen from the one that holds it.
+    fn below(self) -> Self {
+        Self { height: self.height.saturating_add(1), ..self }
+    }
+
+    /// A value of at least one byte that depends on what it holds.
+    fn of_unknown_size(self) -> Self {
+        Self { least: 1, most: None, steps: self.steps.saturating_add(1), height: self.height }
     }
 
     fn and(self, next: Self) -> Self {
@@ -37,6 +54,7 @@ impl Cost {
             least: self.least.saturating_add(next.least),
             most: self.most.zip(next.most).and_then(|(a, b)| a.checked_add(b)),
             steps: self.steps.saturating_add(next.steps),
+            height: self.height.max(next.height),
         }
     }
 
@@ -45,6 +63,7 @@ impl Cost {
             least: self.least.min(other.least),
             most: self.most.zip(other.most).filter(|(a, b)| a == b).map(|(a, _)| a),
             steps: self.steps.max(other.steps),
+            height: self.height.max(other.height),
         }
     }
 
@@ -54,6 +73,7 @@ impl Cost {
             least: self.least.saturating_mul(count),
             most: self.most.and_then(|most| most.checked_mul(count)),
             steps: self.steps.saturating_mul(count).saturating_add(1),
+            height: self.height,
         }
     }
 }
@@ -86,9 +106,21 @@ impl<'r> Budget<'r> {
         Self { registry, known: BTreeMap::new(), most }
     }
 
+    /// The same for values that are decoded with their names: each step may copy one.
+    pub(super) fn for_named(registry: &'r PortableRegistry) -> Self {
+        let most = Most { depth: DEEPEST, steps: DEAREST_NAMED, types: MOST_TYPES };
+        Self { registry, known: BTreeMap::new(), most }
+    }
+
     /// The cost of a type, or why it is refused.
     pub(super) fn of(&mut self, id: u32) -> Result<Cost, &'static str> {
         self.walk(id, 0)
+    }
+
+    /// The cost of the fields of a variant, such as the arguments of a call, or why they are refused.
+    pub(super) fn of_fields(&mut self, fields: &[Field<PortableForm>]) -> Result<Cost, &'static str> {
+        let cost = self.fields(fields, 0)?;
+        self.affordable(cost)
     }
 
     /// Every type seen so far.
@@ -98,34 +130,44 @@ impl<'r> Budget<'r> {
 
     fn walk(&mut self, id: u32, depth: u32) -> Result<Cost, &'static str> {
         match self.known.get(&id) {
+            // It was judged where it stood less deep, perhaps.
+            Some(Some(cost)) if depth.saturating_add(cost.height) > self.most.depth => return Err(TOO_DEEP),
             Some(Some(cost)) => return Ok(*cost),
             Some(None) => return Err("a type contains itself"),
             None => {}
         }
         if depth > self.most.depth {
-            return Err("types are nested too deep");
+            return Err(TOO_DEEP);
         }
         if self.known.len() >= self.most.types {
             return Err("too many types");
         }
         self.known.insert(id, None);
         let cost = self.judge(id, depth)?;
-        if cost.steps > self.most.steps {
-            return Err("a type takes too many steps to decode");
-        }
+        let cost = self.affordable(cost)?;
         self.known.insert(id, Some(cost));
         Ok(cost)
+    }
+
+    const fn affordable(&self, cost: Cost) -> Result<Cost, &'static str> {
+        if cost.steps > self.most.steps { Err("a type takes too many steps to decode") } else { Ok(cost) }
+    }
+
+    /// The cost of a type that another one at `depth` holds.
+    fn held(&mut self, id: u32, depth: u32) -> Result<Cost, &'static str> {
+        Ok(self.walk(id, depth + 1)?.below())
     }
 
     fn judge(&mut self, id: u32, depth: u32) -> Result<Cost, &'static str> {
         let registry = self.registry;
         let ty = registry.types.get(id as usize).filter(|ty| ty.id == id).ok_or("a type is missing")?;
+        named_briefly(&ty.ty)?;
         match &ty.ty.type_def {
             TypeDef::Composite(composite) => self.fields(&composite.fields, depth),
             TypeDef::Tuple(tuple) => {
-                tuple.fields.iter().try_fold(STEP, |sum, field| Ok(sum.and(self.walk(field.id, depth + 1)?)))
+                tuple.fields.iter().try_fold(STEP, |sum, field| Ok(sum.and(self.held(field.id, depth)?)))
             }
-            TypeDef::Array(array) => Ok(self.walk(array.type_param.id, depth + 1)?.times(array.len)),
+            TypeDef::Array(array) => Ok(self.held(array.type_param.id, depth)?.times(array.len)),
             TypeDef::Sequence(sequence) => self.sequence(sequence.type_param.id, depth),
             TypeDef::Variant(choice) => {
                 let mut costs = Vec::with_capacity(choice.variants.len());
@@ -136,28 +178,40 @@ impl<'r> Budget<'r> {
                 Ok(Cost::fixed(1).and(body))
             }
             TypeDef::Primitive(primitive) => Ok(primitive_cost(primitive)),
-            TypeDef::Compact(compact) => {
-                let inner = self.walk(compact.type_param.id, depth + 1)?;
-                Ok(Cost { least: 1, most: None, steps: inner.steps.saturating_add(1) })
-            }
+            TypeDef::Compact(compact) => Ok(self.held(compact.type_param.id, depth)?.of_unknown_size()),
             TypeDef::BitSequence(_) => Err("a bit sequence"),
         }
     }
 
     fn fields(&mut self, fields: &[Field<PortableForm>], depth: u32) -> Result<Cost, &'static str> {
-        fields.iter().try_fold(STEP, |sum, field| Ok(sum.and(self.walk(field.ty.id, depth + 1)?)))
+        fields.iter().try_fold(STEP, |sum, field| {
+            brief(field.name.as_ref())?;
+            Ok(sum.and(self.held(field.ty.id, depth)?))
+        })
     }
 
     fn sequence(&mut self, item: u32, depth: u32) -> Result<Cost, &'static str> {
-        let item = self.walk(item, depth + 1)?;
+        let item = self.held(item, depth)?;
         if item.least == 0 {
             return Err("a sequence of nothing");
         }
-        Ok(Cost { least: 1, most: None, steps: item.steps.saturating_add(1) })
+        Ok(item.of_unknown_size())
     }
 }
 
 const STEP: Cost = Cost::fixed(0);
+const TOO_DEEP: &str = "types are nested too deep";
+
+/// Whether the names of a type and of its variants are short; those of fields are looked at with their types.
+fn named_briefly(ty: &Type<PortableForm>) -> Result<(), &'static str> {
+    let of_variants: &[_] = if let TypeDef::Variant(choice) = &ty.type_def { &choice.variants } else { &[] };
+    let names = of_variants.iter().map(|variant| &variant.name);
+    brief(ty.path.segments.iter().chain(names))
+}
+
+fn brief<'n>(names: impl IntoIterator<Item = &'n String>) -> Result<(), &'static str> {
+    if names.into_iter().all(|name| name.len() <= LONGEST_NAME) { Ok(()) } else { Err("a name is too long") }
+}
 
 fn primitive_cost(primitive: &TypeDefPrimitive) -> Cost {
     use TypeDefPrimitive as P;
@@ -168,7 +222,7 @@ fn primitive_cost(primitive: &TypeDefPrimitive) -> Cost {
         P::U64 | P::I64 => Cost::fixed(8),
         P::U128 | P::I128 => Cost::fixed(16),
         P::U256 | P::I256 => Cost::fixed(32),
-        P::Str => Cost { least: 1, most: None, steps: 1 },
+        P::Str => STEP.of_unknown_size(),
     }
 }
 
