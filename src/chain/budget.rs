@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use scale_info::form::PortableForm;
 use scale_info::{Field, PortableRegistry, Type, TypeDef, TypeDefPrimitive};
 
-/// Nesting of types: a registration needs 8.
+/// Nesting of types: a registration needs 8, an event 6.
 const DEEPEST: u32 = 32;
-/// Steps for one value without its sequences' further items: a registration needs about 300.
+/// Steps for one value without its sequences' further items: a registration needs about 300, an event 120.
 const DEAREST: u64 = 4_096;
 /// Types reachable from the entries that the console reads: about 200, most of them the arrays of `Raw0` to `Raw128`.
 const MOST_TYPES: usize = 2_048;
@@ -100,12 +100,6 @@ impl<'r> Budget<'r> {
         Self { registry, known: BTreeMap::new(), most }
     }
 
-    /// The same for the events of a block, which may hold anything that any pallet has to tell.
-    pub(super) fn for_events(registry: &'r PortableRegistry) -> Self {
-        let most = Most { depth: 2 * DEEPEST, steps: 16 * DEAREST, types: 4 * MOST_TYPES };
-        Self { registry, known: BTreeMap::new(), most }
-    }
-
     /// The same for values that are decoded with their names: each step may copy one.
     pub(super) fn for_named(registry: &'r PortableRegistry) -> Self {
         let most = Most { depth: DEEPEST, steps: DEAREST_NAMED, types: MOST_TYPES };
@@ -150,7 +144,7 @@ impl<'r> Budget<'r> {
     }
 
     const fn affordable(&self, cost: Cost) -> Result<Cost, &'static str> {
-        if cost.steps > self.most.steps { Err("a type takes too many steps to decode") } else { Ok(cost) }
+        if cost.steps > self.most.steps { Err(TOO_DEAR) } else { Ok(cost) }
     }
 
     /// The cost of a type that another one at `depth` holds.
@@ -201,6 +195,7 @@ impl<'r> Budget<'r> {
 
 const STEP: Cost = Cost::fixed(0);
 const TOO_DEEP: &str = "types are nested too deep";
+const TOO_DEAR: &str = "a type takes too many steps to decode";
 
 /// Whether the names of a type and of its variants are short; those of fields are looked at with their types.
 fn named_briefly(ty: &Type<PortableForm>) -> Result<(), &'static str> {
@@ -229,7 +224,12 @@ fn primitive_cost(primitive: &TypeDefPrimitive) -> Cost {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scale_info::{Path, PortableType, Type, TypeDefArray, TypeDefSequence, TypeDefTuple};
+    use scale_info::{
+        Path, PortableType, TypeDefArray, TypeDefComposite, TypeDefSequence, TypeDefTuple, TypeDefVariant, Variant,
+    };
+    use subxt::Metadata;
+
+    const FINNEY: &[u8] = include_bytes!("../../assets/metadata/finney-spec-365.v16.scale");
 
     fn registry(defs: Vec<TypeDef<PortableForm>>) -> PortableRegistry {
         let types = defs.into_iter().enumerate().map(|(id, def)| PortableType {
@@ -259,6 +259,77 @@ mod tests {
     fn a_chain_of_types_that_would_exhaust_the_stack_is_refused() {
         let types = registry((0..60_000).map(|n: u32| tuple(&[n + 1])).collect());
         assert_eq!(Budget::new(&types).of(0), Err("types are nested too deep"));
+    }
+
+    /// So many wrappers around nothing, and a tuple that names every twentieth, the innermost first.
+    fn wrapped(count: u32) -> PortableRegistry {
+        let mut defs: Vec<_> = (0..count).map(|n| if n == 0 { tuple(&[]) } else { tuple(&[n - 1]) }).collect();
+        defs.push(tuple(&(0..count).step_by(20).collect::<Vec<_>>()));
+        registry(defs)
+    }
+
+    #[test]
+    fn wrappers_are_too_deep_however_early_the_inner_ones_were_judged() {
+        assert_eq!(Budget::new(&wrapped(2_000)).of(2_000), Err("types are nested too deep"));
+        let types = wrapped(2_000);
+        let mut budget = Budget::new(&types);
+        assert!(budget.of(20).is_ok());
+        assert_eq!(budget.of(40), Err("types are nested too deep"));
+    }
+
+    #[test]
+    fn a_type_may_be_as_deep_as_the_limit_in_whatever_order_it_is_judged() {
+        let types = wrapped(DEEPEST + 2);
+        for order in [[DEEPEST, DEEPEST / 2], [DEEPEST / 2, DEEPEST]] {
+            let mut budget = Budget::new(&types);
+            assert!(order.map(|id| budget.of(id)).iter().all(Result::is_ok));
+            assert_eq!(budget.of(DEEPEST + 1), Err("types are nested too deep"));
+        }
+    }
+
+    fn field(name: &str, ty: u32) -> Field<PortableForm> {
+        Field { name: Some(name.to_owned()), ty: ty.into(), type_name: None, docs: vec![] }
+    }
+
+    /// A type with a name of this many bytes as a field's, a variant's and a path's.
+    fn named(length: usize) -> [PortableRegistry; 3] {
+        let name = "N".repeat(length);
+        let of_field = TypeDef::Composite(TypeDefComposite { fields: vec![field(&name, 0)] });
+        let variant = Variant { name: name.clone(), fields: vec![], index: 0, docs: vec![] };
+        let of_variant = TypeDef::Variant(TypeDefVariant { variants: vec![variant] });
+        let [mut of_path, of_field, of_variant] =
+            [tuple(&[0]), of_field, of_variant].map(|def| registry(vec![tuple(&[]), def]));
+        of_path.types[1].ty.path.segments.push(name);
+        [of_path, of_field, of_variant]
+    }
+
+    #[test]
+    fn names_that_would_be_copied_for_every_item_are_short() {
+        assert!(named(256).iter().all(|types| Budget::new(types).of(1).is_ok()));
+        for types in named(257) {
+            assert_eq!(Budget::new(&types).of(1), Err("a name is too long"));
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_decoded_with_its_names_takes_few_steps() {
+        let arrays = [200, 300].map(|len| TypeDef::Array(TypeDefArray { len, type_param: 0.into() }));
+        let types = registry([vec![TypeDef::Primitive(TypeDefPrimitive::U8)], arrays.to_vec()].concat());
+        assert!(Budget::for_named(&types).of(1).is_ok());
+        assert!(Budget::new(&types).of(2).is_ok());
+        assert_eq!(Budget::for_named(&types).of(2), Err("a type takes too many steps to decode"));
+        assert_eq!(Budget::for_named(&types).of_fields(&[field("a", 1), field("b", 1)]), Err(TOO_DEAR));
+    }
+
+    #[test]
+    fn the_events_of_finney_take_a_fraction_of_what_is_allowed() {
+        let metadata = Metadata::decode_from(FINNEY).unwrap();
+        let mut budget = Budget::new(metadata.types());
+        let ids: Vec<u32> = metadata.pallets().filter_map(|pallet| pallet.event_ty_id()).collect();
+        let costs: Vec<Cost> = ids.iter().map(|id| budget.of(*id).unwrap()).collect();
+        let within = |cost: &Cost| 4 * cost.height <= DEEPEST && 16 * cost.steps <= DEAREST;
+        assert!(costs.len() > 20 && costs.iter().all(within), "{costs:?}");
+        assert!(8 * budget.known.len() <= MOST_TYPES);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod canary;
 mod chain_commit;
+mod chain_doctored;
 mod chain_errors;
 mod chain_events;
 mod chain_feed;

@@ -82,7 +82,12 @@ impl Runtime {
         let schema = Schema::of_metadata(bytes)?;
         let lookup = Lookup::of_metadata(bytes)?;
         // The library takes the types of extrinsics as they are, so it gets none that were not judged.
-        lookup.signing.as_ref().map_err(|why| *why).and_then(|signing| signing.judged(&lookup.types)).map_err(unsound)?;
+        lookup
+            .signing
+            .as_ref()
+            .map_err(|why| *why)
+            .and_then(|signing| signing.judged(&lookup.types))
+            .map_err(unsound)?;
         let ledger = Ledger::of(lookup)?;
         let metadata = Metadata::decode_from(bytes).map_err(|error| odd(&error))?;
         call_is_sound(&metadata).map_err(unsound)?;
@@ -109,7 +114,7 @@ fn call_is_sound(metadata: &Metadata) -> Result<(), &'static str> {
 /// Whether a block's events can be decoded without harm. Each is decoded by its own pallet's type, whatever the type of
 /// all events says, and the fields of a few with their names.
 fn events_are_sound(metadata: &Metadata) -> Result<(), &'static str> {
-    let mut budget = Budget::for_events(metadata.types());
+    let mut budget = Budget::new(metadata.types());
     for id in metadata.pallets().flat_map(|pallet| [pallet.event_ty_id(), pallet.error_ty_id()]).flatten() {
         budget.of(id)?;
     }
@@ -201,5 +206,119 @@ fn innermost<T>(value: &Value<T>) -> &Value<T> {
     match &value.value {
         ValueDef::Composite(Composite::Unnamed(fields)) if fields.len() == 1 => innermost(&fields[0]),
         _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::verify::fields;
+    use super::*;
+    use frame_metadata::v16::RuntimeMetadataV16;
+    use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
+    use parity_scale_codec::{Decode, Encode};
+    use scale_info::form::PortableForm;
+    use scale_info::{
+        Field, Path, PortableType, Type, TypeDef, TypeDefComposite, TypeDefSequence, TypeDefVariant, Variant,
+    };
+
+    const FINNEY: &[u8] = include_bytes!("../../../assets/metadata/finney-spec-365.v16.scale");
+
+    /// Finney's runtime, its metadata changed.
+    fn doctored(change: impl FnOnce(&mut RuntimeMetadataV16)) -> Result<Runtime, Fault> {
+        let RuntimeMetadata::V16(mut metadata) = RuntimeMetadataPrefixed::decode(&mut &*FINNEY).unwrap().1 else {
+            panic!("version 16")
+        };
+        change(&mut metadata);
+        Runtime::of(&RuntimeMetadataPrefixed::from(metadata).encode(), 365, 1)
+    }
+
+    fn push(metadata: &mut RuntimeMetadataV16, def: impl FnOnce(u32) -> TypeDef<PortableForm>) -> u32 {
+        let id = u32::try_from(metadata.types.types.len()).unwrap();
+        let ty = Type { path: Path { segments: vec![] }, type_params: vec![], type_def: def(id), docs: vec![] };
+        metadata.types.types.push(PortableType { id, ty });
+        id
+    }
+
+    fn field(name: &str, ty: u32) -> Field<PortableForm> {
+        Field { name: Some(name.to_owned()), ty: ty.into(), type_name: None, docs: vec![] }
+    }
+
+    fn variant(name: &str, fields: Vec<Field<PortableForm>>) -> TypeDef<PortableForm> {
+        let variant = Variant { name: name.to_owned(), fields, index: 0, docs: vec![] };
+        TypeDef::Variant(TypeDefVariant { variants: vec![variant] })
+    }
+
+    /// A type that contains itself.
+    fn endless(metadata: &mut RuntimeMetadataV16) -> u32 {
+        push(metadata, |id| TypeDef::Composite(TypeDefComposite { fields: vec![field("again", id)] }))
+    }
+
+    /// Gives the events of a pallet another type, which the type of all events does not know.
+    fn tell(metadata: &mut RuntimeMetadataV16, pallet: &str, event: u32) {
+        let found = metadata.pallets.iter_mut().find(|found| found.name == pallet).unwrap();
+        found.event.as_mut().unwrap().ty = event.into();
+    }
+
+    #[test]
+    fn finney_is_taken_and_its_events_too() {
+        let runtime = doctored(|_| {}).unwrap();
+        assert!(runtime.events_are_sound && runtime.has_metadata_hash);
+    }
+
+    #[test]
+    fn an_event_that_contains_itself_is_never_decoded_whoever_tells_it() {
+        for pallet in ["Commitments", "Balances"] {
+            let runtime = doctored(|metadata| {
+                let inner = endless(metadata);
+                let event = push(metadata, |_| variant("Commitment", vec![field("who", inner)]));
+                tell(metadata, pallet, event);
+            });
+            assert!(!runtime.unwrap().events_are_sound, "{pallet}");
+        }
+    }
+
+    #[test]
+    fn an_event_whose_name_would_be_copied_for_each_item_is_never_decoded() {
+        let runtime = doctored(|metadata| {
+            let item = push(metadata, |_| variant(&"N".repeat(1 << 20), vec![]));
+            let items = push(metadata, |_| TypeDef::Sequence(TypeDefSequence { type_param: item.into() }));
+            let event = push(metadata, |_| variant("Commitment", vec![field("who", items)]));
+            tell(metadata, "Commitments", event);
+        });
+        assert!(!runtime.unwrap().events_are_sound);
+    }
+
+    #[test]
+    fn of_an_event_no_more_fields_are_decoded_than_it_can_have() {
+        let runtime = doctored(|metadata| {
+            let byte = push(metadata, |_| variant("N", vec![]));
+            let items = push(metadata, |_| TypeDef::Sequence(TypeDefSequence { type_param: byte.into() }));
+            let event = push(metadata, |_| variant("Commitment", vec![field("who", items)]));
+            tell(metadata, "Commitments", event);
+        });
+        let runtime = runtime.unwrap();
+        assert!(runtime.events_are_sound);
+        let client = runtime.client(BlockHash([0; 32])).unwrap();
+        for (length, decoded) in [(LONGEST_NAMED - 2, true), (LONGEST_NAMED - 1, false)] {
+            // One event, of extrinsic 1, of the pallet, its only one; no topics.
+            let mut bytes = vec![4, 0, 1, 0, 0, 0, 0x12, 0];
+            vec![0_u8; length].encode_to(&mut bytes);
+            bytes.push(0);
+            let events = client.events().from_bytes(bytes);
+            let event = events.iter().next().unwrap().unwrap();
+            assert_eq!(fields(&event).is_some(), decoded, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_not_looked_for_in_a_value_that_is_too_long() {
+        let runtime = doctored(|_| {}).unwrap();
+        let ledger = &runtime.ledger;
+        let account = [vec![7, 0, 0, 0], vec![0; 76]].concat();
+        let padded = |length| [account.clone(), vec![0; length - account.len()]].concat();
+        let nonce = |value: &[u8]| ledger.number(&ledger.account, value, Some("nonce"));
+        assert_eq!(nonce(&account), Some(7));
+        assert_eq!(nonce(&padded(LONGEST_NAMED)), Some(7));
+        assert_eq!(nonce(&padded(LONGEST_NAMED + 1)), None);
     }
 }

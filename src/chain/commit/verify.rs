@@ -140,7 +140,7 @@ fn is_ours(desk: &Desk, event: &Event<'_, SubstrateConfig>) -> bool {
 }
 
 /// The fields of an event whose types were judged; each name in them is copied, so they must be few.
-fn fields(event: &Event<'_, SubstrateConfig>) -> Option<Composite<()>> {
+pub(super) fn fields(event: &Event<'_, SubstrateConfig>) -> Option<Composite<()>> {
     let few = event.field_bytes().len() <= LONGEST_NAMED;
     few.then(|| event.decode_fields_unchecked_as::<Composite<()>>().ok()).flatten()
 }
