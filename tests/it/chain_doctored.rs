@@ -361,11 +361,11 @@ async fn around_an_upgrade_metadata_and_versions_are_those_of_the_best_block() {
     let desk = Desk::open(&at(&node, kept.store())).await.unwrap();
     assert!(!asked_elsewhere.load(Ordering::SeqCst));
     let signer = signer();
-    let signed = desk.draft(&standing(), &cleared(&own(), None)).unwrap().sign(&signer).unwrap();
+    let sent = desk.draft(&standing(), &cleared(&own(), None)).unwrap().sign(&signer).unwrap();
     let mut payload = payload(true);
     let versions = payload.len() - 1 - 64 - 8;
     payload.splice(versions..versions + 8, [366_u32.encode(), 2_u32.encode()].concat());
-    assert!(verifies(signer.scheme(), signer.hotkey(), &payload, &signed.bytes()[37..101]));
+    assert!(verifies(signer.scheme(), signer.hotkey(), &payload, &sent.bytes()[37..101]));
     assert!(kept.0.lock().unwrap().is_empty());
 }
 

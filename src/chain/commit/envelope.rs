@@ -70,8 +70,8 @@ impl Envelope {
 
     /// Four bits of the period's logarithm less one, above them the place of the birth in its period.
     fn era(&self) -> [u8; 2] {
-        const PERIOD: u16 = ERA_BLOCKS.trailing_zeros() as u16 - 1;
-        let [place, _] = u16::try_from(self.birth.0 % ERA_BLOCKS).unwrap_or_default().to_le_bytes();
-        (PERIOD | u16::from(place) << 4).to_le_bytes()
+        let era = u64::from(ERA_BLOCKS.trailing_zeros() - 1) | ((self.birth.0 % ERA_BLOCKS) << 4);
+        let [low, high, ..] = era.to_le_bytes();
+        [low, high]
     }
 }
