@@ -96,8 +96,7 @@ impl Schemas {
         {
             return Some(Arc::clone(schema));
         }
-        let store = self.store.clone();
-        let bytes = spawn_blocking(move || (store.load)(genesis, spec)).await.ok()??;
+        let bytes = kept(&self.store, genesis, spec).await?;
         match decode(bytes).await {
             Ok((_, schema)) => Some(self.keep(genesis, spec, schema)),
             Err(fault) => {
@@ -108,24 +107,10 @@ impl Schemas {
     }
 }
 
-/// The metadata of the runtime at a block as the node serves it, from the store where that has it.
-pub(super) async fn raw(
-    session: &Session,
-    store: &MetadataStore,
-    genesis: BlockHash,
-    spec: u32,
-    block: BlockHash,
-) -> Result<Vec<u8>, ChainError> {
-    let from = store.clone();
-    if let Ok(Some(bytes)) = spawn_blocking(move || (from.load)(genesis, spec)).await {
-        return Ok(bytes);
-    }
-    let bytes = fetch(session, block).await?;
-    let (into, copy) = (store.clone(), bytes.clone());
-    if let Err(error) = spawn_blocking(move || (into.save)(genesis, spec, &copy)).await {
-        tracing::warn!(%error, "the metadata cache could not be written");
-    }
-    Ok(bytes)
+/// The metadata of a runtime as it was kept, whoever told it.
+pub(super) async fn kept(store: &MetadataStore, genesis: BlockHash, spec: u32) -> Option<Vec<u8>> {
+    let store = store.clone();
+    spawn_blocking(move || (store.load)(genesis, spec)).await.ok()?
 }
 
 /// Off the event loop: hundreds of kilobytes take milliseconds.
@@ -135,7 +120,7 @@ async fn decode(bytes: Vec<u8>) -> Result<(Vec<u8>, Schema), Fault> {
 }
 
 /// The newest version of metadata that both sides know. Nodes that cannot be asked for a version serve version 14.
-async fn fetch(session: &Session, block: BlockHash) -> Result<Vec<u8>, ChainError> {
+pub(super) async fn fetch(session: &Session, block: BlockHash) -> Result<Vec<u8>, ChainError> {
     for version in [16_u32, 15] {
         match session.runtime_call("Metadata_metadata_at_version", &version.to_le_bytes(), block).await {
             Ok(answer) => {

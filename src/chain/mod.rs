@@ -26,6 +26,7 @@ mod recorded;
 mod recorder;
 pub mod schema;
 pub mod session;
+mod signing;
 mod snapshot;
 mod table;
 

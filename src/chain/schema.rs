@@ -12,6 +12,7 @@ use sp_crypto_hashing::{blake2_128, blake2_256, twox_64, twox_128, twox_256};
 
 use super::budget::Budget;
 use super::error::Fault;
+use super::signing::{Extrinsics, Signing};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::untrusted::Untrusted;
 
@@ -153,6 +154,8 @@ struct Pallet {
 /// Storage entries by name, with the types of their values.
 pub(super) struct Lookup {
     pallets: Vec<Pallet>,
+    /// Types of extrinsics, or why there are none.
+    pub(super) signing: Result<Signing, &'static str>,
     pub(super) types: PortableRegistry,
 }
 
@@ -167,7 +170,8 @@ macro_rules! lookup {
             };
             Pallet { name: pallet.name, prefix, entries }
         });
-        Lookup { pallets: pallets.collect(), types: $metadata.types }
+        let signing = $metadata.extrinsic.signing(&$metadata.types);
+        Lookup { pallets: pallets.collect(), signing, types: $metadata.types }
     }};
 }
 

@@ -104,9 +104,9 @@ impl Session {
         Ok(version.spec_version)
     }
 
-    /// Versions of the runtime at the best block: of its specification, and of its transactions.
-    pub(super) async fn versions(&self) -> Result<(u32, u32), ChainError> {
-        let version = self.call("state_getRuntimeVersion", || self.legacy.state_get_runtime_version(None)).await?;
+    /// Versions of the runtime at a block, or at the best one: of its specification, and of its transactions.
+    pub(super) async fn versions(&self, at: Option<BlockHash>) -> Result<(u32, u32), ChainError> {
+        let version = self.call("state_getRuntimeVersion", || self.legacy.state_get_runtime_version(at)).await?;
         Ok((version.spec_version, version.transaction_version))
     }
 

@@ -26,7 +26,7 @@ use crate::wallet_public::{ED25519, PLAIN, Wallets, address};
 const LATER: Duration = Duration::from_mins(2);
 
 /// Credentials that the guard lets through.
-fn cleared(credentials: &Credentials, chain: Option<&Commitment>) -> Cleared {
+pub fn cleared(credentials: &Credentials, chain: Option<&Commitment>) -> Cleared {
     let mut values = LocalValues::default();
     let pairs = [
         (Variable::AccountId, credentials.account.as_str()),
@@ -41,7 +41,7 @@ fn cleared(credentials: &Credentials, chain: Option<&Commitment>) -> Cleared {
     clear(&Provider::default(), &values, chain, &Forbidden::default()).unwrap()
 }
 
-fn options(sandbox: &Sandbox, hotkey: Hotkey) -> DeskOptions {
+pub fn options(sandbox: &Sandbox, hotkey: Hotkey) -> DeskOptions {
     DeskOptions {
         network: Network::at_endpoint(sandbox.url(), None).unwrap(),
         netuid: NETUID,
@@ -125,7 +125,7 @@ async fn waits_in_the_pool(sandbox: &Sandbox, hotkey: Hotkey, next: u32) {
 }
 
 /// Whether a signature is the hotkey's over these bytes.
-fn verifies(scheme: Scheme, hotkey: Hotkey, payload: &[u8], signature: &[u8]) -> bool {
+pub fn verifies(scheme: Scheme, hotkey: Hotkey, payload: &[u8], signature: &[u8]) -> bool {
     match scheme {
         Scheme::Sr25519 => {
             let public = schnorrkel::PublicKey::from_bytes(hotkey.as_bytes()).unwrap();

@@ -5,6 +5,7 @@
 mod canary;
 mod canary_commit;
 mod chain_commit;
+mod chain_doctored;
 mod chain_errors;
 mod chain_events;
 mod chain_feed;

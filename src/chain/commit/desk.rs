@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::decode;
 use super::super::error::{ChainError, Fault};
-use super::super::metadata::{self, MetadataStore};
+use super::super::metadata::MetadataStore;
 use super::super::options::CallLimits;
 use super::super::session::Session;
 use super::extrinsic::{Draft, DraftError};
@@ -70,15 +70,12 @@ impl Desk {
 
     async fn at(endpoint: &Endpoint, options: &DeskOptions) -> Result<Self, ChainError> {
         let session = Session::open(endpoint, &options.limits).await?;
-        let (genesis, (spec, transactions), head) =
-            tokio::try_join!(session.genesis_hash(), session.versions(), session.finalized_head())?;
+        let (genesis, versions) = tokio::try_join!(session.genesis_hash(), session.versions(None))?;
         if let Some(expected) = options.network.genesis.filter(|expected| *expected != genesis) {
             let network = options.network.name.clone();
             return Err(session.fault(Fault::WrongGenesis { network, expected, found: genesis }));
         }
-        let bytes = metadata::raw(&session, &options.store, genesis, spec, head).await?;
-        let runtime = Runtime::decode(bytes, spec, transactions).await.map_err(|fault| session.fault(fault))?;
-        let runtime = Arc::new(runtime);
+        let runtime = Arc::new(Runtime::of_best(&session, &options.store, genesis, versions).await?);
         Ok(Self { session, runtime, netuid: options.netuid, hotkey: options.hotkey, genesis })
     }
 
@@ -156,6 +153,16 @@ impl Desk {
         let ledger = &self.runtime.ledger;
         let nonce = ledger.number(&ledger.account, account, Some("nonce"));
         nonce.ok_or_else(|| self.session.malformed("state_queryStorageAt", "the account does not decode"))
+    }
+
+    /// Fetches the metadata anew if it is that of an earlier run, and says whether it did: a node that lied then must not
+    /// stand in the way of an honest one.
+    pub async fn fetched_anew(&mut self) -> Result<bool, ChainError> {
+        if self.runtime.was_kept {
+            self.runtime = Arc::new(Runtime::fetched(&self.session).await?);
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// What the stored bytes of a commitment say.

@@ -1,4 +1,4 @@
-//! The extrinsic: encoded with the node's metadata, compared with what is built here, signed by the hotkey.
+//! The extrinsic: built here, compared with what the library makes of the node's metadata, signed by the hotkey.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use subxt::config::substrate::{AccountId32, H256, MultiSignature, SubstrateConfi
 use subxt::transactions::{DynamicPayload, dynamic};
 use thiserror::Error;
 
+use super::envelope::Envelope;
 use super::runtime::Runtime;
 use crate::domain::commit::Standing;
 use crate::domain::commit::plan::{ERA_BLOCKS, Era};
@@ -45,6 +46,9 @@ pub enum DraftError {
     /// The node's metadata maps the call to other bytes (THREATS T4).
     #[error("the node's metadata encodes the call as other bytes than those built here")]
     OtherCall,
+    /// The node's metadata surrounds the call with something else: another era, nonce, chain or order (THREATS T4).
+    #[error("the node's metadata surrounds the call with other bytes than those built here")]
+    OtherPayload,
     /// The key that was opened is another one.
     #[error("the key that was opened is not that of the hotkey in the plan")]
     OtherSigner,
@@ -54,6 +58,13 @@ pub enum DraftError {
     /// An extension that is neither a standard one nor empty.
     #[error("the runtime demands something in its transactions that this version does not know ({0:?})")]
     Extension(Untrusted),
+}
+
+impl DraftError {
+    /// Whether it is the metadata's fault.
+    pub const fn is_of_the_metadata(&self) -> bool {
+        !matches!(self, Self::OtherSigner)
+    }
 }
 
 /// A call that was compared, ready to be signed. `Debug` shows no byte of it.
@@ -158,6 +169,20 @@ impl Draft {
         })
     }
 
+    /// What surrounds the call, whatever the node's metadata says.
+    fn envelope(&self) -> Envelope {
+        let at = self.standing.at;
+        Envelope {
+            birth: (at.number, at.hash),
+            nonce: self.standing.nonce,
+            spec: self.runtime.spec,
+            transactions: self.runtime.transactions,
+            genesis: self.standing.chain.genesis,
+            has_metadata_hash: self.runtime.has_metadata_hash,
+        }
+    }
+
+    /// The library follows the node's metadata; both its payload and its extrinsic must be those built here, byte for byte.
     fn signed_by(&self, sign: impl FnOnce(&[u8]) -> MultiSignature) -> Result<Signed, DraftError> {
         let at = self.standing.at;
         let parameters = SubstrateExtrinsicParamsBuilder::<SubstrateConfig>::new()
@@ -170,16 +195,15 @@ impl Draft {
         let transactions = client.transactions();
         let mut signable =
             transactions.create_v4_signable_offline(&call, parameters).map_err(|error| extension(&error))?;
-        let payload = signable.signer_payload().map_err(|error| extension(&error))?;
-        // What is signed begins with the call, and that is the one that was compared.
-        if !payload.starts_with(&self.call) {
-            return Err(DraftError::OtherCall);
+        let (envelope, payload) = (self.envelope(), self.envelope().payload(&self.call));
+        if signable.signer_payload().map_err(|error| extension(&error))? != payload {
+            return Err(DraftError::OtherPayload);
         }
-        let account = AccountId32(*self.hotkey.as_bytes());
-        let submittable = signable.sign_with_account_and_signature(&account, &sign(&payload));
-        let bytes = submittable.map_err(|error| extension(&error))?.into_encoded();
-        if !bytes.ends_with(&self.call) {
-            return Err(DraftError::OtherCall);
+        let (account, signature) = (AccountId32(*self.hotkey.as_bytes()), sign(&payload));
+        let bytes = envelope.extrinsic(&self.call, &self.hotkey, &signature);
+        let submittable = signable.sign_with_account_and_signature(&account, &signature);
+        if submittable.map_err(|error| extension(&error))?.into_encoded() != bytes {
+            return Err(DraftError::OtherPayload);
         }
         Ok(Signed { hash: BlockHash(blake2_256(&bytes)), payload_length: payload.len(), bytes })
     }

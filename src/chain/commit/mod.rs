@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Desk::open ─► Standing          one block, two round trips
-//! Draft::of  ─► compared          the node's encoding against the 134 bytes built here (THREATS T4)
+//! Draft::of  ─► compared          the node's encoding of call, payload and extrinsic against that built here (THREATS T4)
 //! sign       ─► Signed            mortal, no tip, the hotkey alone
 //! pursue     ─► Progress … Ended  a node's word moves a step only when what it serves agrees (THREATS T5)
 //! ```
@@ -12,6 +12,7 @@
 //! reads back equal at the newest finalized block.
 
 mod desk;
+mod envelope;
 mod extrinsic;
 mod pool;
 mod pursuit;

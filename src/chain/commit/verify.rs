@@ -8,6 +8,7 @@ use subxt::events::{Event, Phase};
 use super::super::error::{ChainError, Fault};
 use super::desk::Desk;
 use super::extrinsic::{CALL_BYTES, call_bytes};
+use super::runtime::LONGEST_NAMED;
 use crate::domain::commit::Intent;
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::{COMMITMENT_CHARS, Commitment, read_bytes};
@@ -134,8 +135,7 @@ fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, ByAnother) {
 
 /// `Commitments.SpaceLimitExceeded`, by the names in the metadata; of other errors the names of their variants.
 fn error_name(desk: &Desk, event: &Event<'_, SubstrateConfig>) -> Untrusted {
-    let fields = event.decode_fields_unchecked_as::<Composite<()>>();
-    let name = fields.as_ref().ok().and_then(|fields| variant_name(desk, fields.at("dispatch_error")?));
+    let name = fields(event).and_then(|fields| variant_name(desk, fields.at("dispatch_error")?));
     Untrusted::from_text(name.unwrap_or_else(|| "an error without a name".to_owned()))
 }
 
@@ -159,13 +159,19 @@ fn variant_name(desk: &Desk, error: &Value<()>) -> Option<String> {
 }
 
 fn is_ours(desk: &Desk, event: &Event<'_, SubstrateConfig>) -> bool {
-    let Ok(fields) = event.decode_fields_unchecked_as::<Composite<()>>() else { return false };
+    let Some(fields) = fields(event) else { return false };
     let netuid = fields.at("netuid").and_then(number);
     let mut who = Vec::with_capacity(32);
     if let Some(value) = fields.at("who") {
         collect_bytes(value, &mut who);
     }
     netuid == Some(u128::from(desk.netuid)) && who == desk.hotkey.as_bytes()
+}
+
+/// The fields of an event whose types were judged; each name in them is copied, so they must be few.
+pub(super) fn fields(event: &Event<'_, SubstrateConfig>) -> Option<Composite<()>> {
+    let few = event.field_bytes().len() <= LONGEST_NAMED;
+    few.then(|| event.decode_fields_unchecked_as::<Composite<()>>().ok()).flatten()
 }
 
 fn number(value: &Value<()>) -> Option<u128> {

@@ -17,7 +17,7 @@ pub use publish::{publish, read_only, unlock, wait_until_registered};
 pub use settle::{Settled, history, replaced_secrets, settle};
 
 use crate::chain::commit::{Desk, DeskOptions, Draft, DraftError};
-use crate::chain::{CallLimits, ChainError};
+use crate::chain::{CallLimits, ChainError, MetadataStore};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::plan::HEAD_TOO_OLD_MS;
 use crate::domain::commit::{Ended, Plan, Standing, Subject, Verdict};
@@ -111,15 +111,34 @@ fn stale_head(standing: &Standing, now_ms: u64) -> Option<Rule> {
     })
 }
 
-/// The plan at a desk that is open.
+/// The plan at a desk that is open. What the metadata of an earlier run spoils is tried once more with the node's own.
 async fn prepared(
     context: &Context,
     own: &OwnHotkey,
-    desk: Desk,
-    options: DeskOptions,
+    mut desk: Desk,
+    mut options: DeskOptions,
     forbidden: &Forbidden,
     now_ms: u64,
 ) -> Result<Prepared, Unprepared> {
+    let (mut plan, mut draft) = planned(context, own, &desk, &options, forbidden, now_ms).await?;
+    if draft.as_ref().is_err_and(DraftError::is_of_the_metadata) && desk.fetched_anew().await? {
+        tracing::warn!("the cached metadata would have something else signed; that of the node is taken instead");
+        // Nor does the cache tell how the commit ended.
+        options.store = MetadataStore::none();
+        (plan, draft) = planned(context, own, &desk, &options, forbidden, now_ms).await?;
+    }
+    let draft = draft.map_err(|error| refused(draft_rule(&error)))?;
+    Ok(Prepared { plan, desk, draft: Some(draft), options })
+}
+
+async fn planned(
+    context: &Context,
+    own: &OwnHotkey,
+    desk: &Desk,
+    options: &DeskOptions,
+    forbidden: &Forbidden,
+    now_ms: u64,
+) -> Result<(Plan, Result<Draft, DraftError>), Unprepared> {
     let standing = desk.standing(&options.network).await?;
     if let Some(rule) = stale_head(&standing, now_ms) {
         return Err(refused(rule));
@@ -128,8 +147,8 @@ async fn prepared(
     let cleared = guard::clear(&context.provider, values, standing.commitment.as_ref(), forbidden);
     let cleared = cleared.map_err(|refusal| refused(refusal.into()))?;
     let plan = Plan::of(subject(context, own), standing, &cleared, now_ms);
-    let draft = desk.draft(&plan.standing, &cleared).map_err(|error| refused(draft_rule(&error)))?;
-    Ok(Prepared { plan, desk, draft: Some(draft), options })
+    let draft = desk.draft(&plan.standing, &cleared);
+    Ok((plan, draft))
 }
 
 fn subject(context: &Context, own: &OwnHotkey) -> Subject {
@@ -189,7 +208,7 @@ pub(super) async fn forbidden(context: &Context) -> Forbidden {
 /// Why an extrinsic was not even built, as a rule.
 pub(super) fn draft_rule(error: &DraftError) -> Rule {
     let (code, why, todo) = match error {
-        DraftError::OtherCall => (
+        DraftError::OtherCall | DraftError::OtherPayload => (
             "blind_signing",
             "Signing it would sign something else than what the screen says. This rule has no override.",
             "Do not use this node; name another with --endpoint. If all say the same, look for a newer version of this console.",
