@@ -146,7 +146,7 @@ fn while_it_is_alive_each_start_says_so_and_nothing_is_written_down(#[case] step
         let told = status(&operator);
         assert_eq!((told.len(), &told[0]["code"]), (1, &json!("commit_pending")));
         says(told[0]["what"].as_str().unwrap(), &["of uid 42: It is not known yet whether this was published"]);
-        says(told[0]["why"].as_str().unwrap(), &[&format!("alive until #{}", grouped(death))]);
+        says(told[0]["why"].as_str().unwrap(), &[&format!("valid until #{}", grouped(death))]);
         if step == Step::InBlock {
             let block = u64::from(operator.node.sandbox().best().number());
             says(told[0]["why"].as_str().unwrap(), &[&format!("last seen in #{}", grouped(block))]);
