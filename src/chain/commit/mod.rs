@@ -14,6 +14,7 @@
 mod desk;
 mod envelope;
 mod extrinsic;
+mod judge;
 mod pool;
 mod pursuit;
 mod runtime;

@@ -17,12 +17,10 @@ use super::super::session::{Header, jittered};
 use super::desk::{Desk, DeskOptions};
 use super::extrinsic::Signed;
 use super::pool;
-use super::verify::{self, Applied, Facts, Head, Seen, Used};
+use super::verify::{self, Seen};
 use crate::domain::commit::progress::BlockId;
-use crate::domain::commit::{Ended, Failure, Intent, PoolAnswer, Progress, Receipt};
-use crate::domain::commitment::Commitment;
+use crate::domain::commit::{Ended, Failure, Intent, PoolAnswer, Progress};
 use crate::domain::network::BlockHash;
-use crate::domain::text::grouped;
 
 /// Longest silence of a connection before a real call finds out whether it is alive.
 const QUIET: Duration = Duration::from_secs(30);
@@ -38,8 +36,6 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const MOST_TRIES: u32 = 3;
 /// How often they are handed in at all, over however many connections.
 const MOST_SUBMISSIONS: u32 = 20;
-/// Blocks whose state every node keeps (FACTS 3); of older ones the body and the events may be gone.
-const KEPT_BLOCKS: u64 = 200;
 
 /// What is pursued.
 #[derive(Debug)]
@@ -104,8 +100,8 @@ enum Woken {
 }
 
 /// One extrinsic on its way, over as many connections as it takes.
-struct Chase<'p> {
-    intent: &'p Intent,
+pub(super) struct Chase<'p> {
+    pub(super) intent: &'p Intent,
     signed: Option<&'p Signed>,
     progress: mpsc::Sender<Progress>,
     began: Instant,
@@ -117,11 +113,11 @@ struct Chase<'p> {
     /// How often a pool dropped it.
     dropped: u32,
     /// Why a pool would not have it again, after one had dropped it.
-    unwanted: Option<PoolAnswer>,
+    pub(super) unwanted: Option<PoolAnswer>,
     broadcast: bool,
     seen: Option<BlockId>,
-    first_seen: Option<BlockId>,
-    finalized_told: Option<BlockId>,
+    pub(super) first_seen: Option<BlockId>,
+    pub(super) finalized_told: Option<BlockId>,
 }
 
 impl<'p> Chase<'p> {
@@ -145,7 +141,7 @@ impl<'p> Chase<'p> {
     }
 
     /// Nobody listening is no reason to stop: what was sent is sent.
-    async fn tell(&self, progress: Progress) {
+    pub(super) async fn tell(&self, progress: Progress) {
         self.progress.send(progress).await.ok();
     }
 
@@ -286,7 +282,7 @@ impl<'p> Chase<'p> {
         Ok(())
     }
 
-    async fn saw(&mut self, block: BlockId) {
+    pub(super) async fn saw(&mut self, block: BlockId) {
         self.first_seen.get_or_insert(block);
         if self.seen.replace(block) != Some(block) {
             self.tell(Progress::InBlock(block)).await;
@@ -324,165 +320,6 @@ impl<'p> Chase<'p> {
         self.heard = Instant::now();
         self.tell(Progress::Waited { finalized: number }).await;
         self.look(desk).await
-    }
-
-    /// Asks the chain itself: is the value there, the nonce used, the era over? `None` while all is open.
-    async fn look(&mut self, desk: &Desk) -> Result<Option<Ended>, ChainError> {
-        let head = verify::head(desk).await?;
-        let intent = self.intent;
-        if intent.is_met_by(head.value.as_ref())
-            && let Some(ended) = self.met(desk, &head).await?
-        {
-            return Ok(Some(ended));
-        }
-        if head.nonce > intent.nonce {
-            return self.used(desk, &head).await;
-        }
-        if head.number >= intent.death {
-            return Ok(Some(self.expired()));
-        }
-        Ok(None)
-    }
-
-    /// The value is there: the block that set it must hold the extrinsic and say that it was applied. `None` when another
-    /// transaction set the same value there: then the nonce tells what became of ours.
-    async fn met(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
-        let set_at = head.value.as_ref().and_then(|value| value.block);
-        // Of a block above the head nothing can be looked at yet.
-        let Some(number) = set_at.filter(|number| *number <= head.number) else { return Ok(None) };
-        let Some(hash) = desk.session.block_hash(number).await? else {
-            return Ok(Some(
-                self.contradiction(format!("the value is said to be set in #{number}, a block it does not have")),
-            ));
-        };
-        match verify::seen_in(desk, hash, self.intent).await? {
-            Seen::In { index, .. } => {
-                let block = BlockId { number, hash };
-                self.saw(block).await;
-                let facts = match verify::facts(desk, block, index).await {
-                    Err(ChainError { fault: Fault::Refused { .. }, .. }) if head.number > number + KEPT_BLOCKS => {
-                        return Ok(Some(self.by_value_alone(block, Some(index), head)));
-                    }
-                    facts => facts?,
-                };
-                self.judged(desk, facts, head).await
-            }
-            Seen::NoBlock if head.number > number + KEPT_BLOCKS => {
-                Ok(Some(self.by_value_alone(BlockId { number, hash }, None, head)))
-            }
-            Seen::NotIn { the_same } if the_same || head.nonce > self.intent.nonce => Ok(None),
-            Seen::NoBlock | Seen::NotIn { .. } => Ok(Some(self.contradiction(format!(
-                "the value reads as ours, set in #{number}, and that block does not hold our transaction"
-            )))),
-        }
-    }
-
-    /// The nonce is used and the value is another: find the block, and what happened there.
-    async fn used(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
-        let intent = self.intent;
-        let last = head.number.min(intent.death);
-        let block = match verify::used_at(desk, intent.nonce, intent.birth, last).await? {
-            Used::At(block) => block,
-            Used::Not if last == intent.death => return Ok(Some(self.expired())),
-            Used::Not => {
-                let what = format!("its head #{last} has used the nonce, and the state of #{last} has not");
-                return Ok(Some(self.contradiction(what)));
-            }
-            Used::Gone => return Ok(Some(self.failed(Failure::NotThere))),
-        };
-        match verify::seen_in(desk, block.hash, intent).await? {
-            Seen::In { index, .. } => {
-                self.saw(block).await;
-                let facts = verify::facts(desk, block, index).await?;
-                self.judged(desk, facts, head).await
-            }
-            Seen::NotIn { .. } => Ok(Some(self.failed(Failure::Replaced))),
-            Seen::NoBlock => Ok(Some(self.failed(Failure::NotThere))),
-        }
-    }
-
-    /// A final block holds it: what its events and the state say together. `None` while a newer block, not final yet, holds
-    /// somebody else's commitment: whether that stays decides.
-    async fn judged(&mut self, desk: &Desk, facts: Facts, head: &Head) -> Result<Option<Ended>, ChainError> {
-        let block = facts.block;
-        let told = self.finalized_told.replace(block) == Some(block);
-        if !told {
-            self.tell(Progress::Finalized(block)).await;
-        }
-        let target = &self.intent.target;
-        let equal = |value: Option<&Commitment>| value.and_then(Commitment::published) == Some(target);
-        let set_here = facts.value.as_ref().and_then(|value| value.block) == Some(block.number);
-        let contradiction = |what: &str| Ok(Some(self.contradiction(what.to_owned())));
-        match facts.applied {
-            Applied::Refused(_) if equal(facts.value.as_ref()) && set_here && !facts.by_another.at_all() => {
-                contradiction("the block's events say refused, and the value reads as if it was set there")
-            }
-            Applied::Refused(error) => Ok(Some(self.failed(Failure::Dispatch { error, block, next_epoch_at: None }))),
-            Applied::Unclear(why) => Ok(Some(self.pending(why))),
-            Applied::Odd(what) => contradiction(what),
-            Applied::Succeeded if !equal(facts.value.as_ref()) && !facts.by_another.after => {
-                contradiction("the block's events say published, and the value there is another")
-            }
-            Applied::Succeeded => {
-                if !told {
-                    self.tell(Progress::Event { index: facts.index }).await;
-                }
-                if !equal(head.value.as_ref()) {
-                    return Ok(Some(self.usurped(head.value.as_ref())));
-                }
-                if !equal(verify::best_value(desk).await?.as_ref()) {
-                    tracing::warn!("#{}: a newer block holds another commitment of this hotkey", grouped(block.number));
-                    return Ok(None);
-                }
-                self.tell(Progress::ReadBack).await;
-                Ok(Some(self.committed(block, Some(facts.index), head)))
-            }
-        }
-    }
-
-    fn committed(&self, block: BlockId, index: Option<u32>, head: &Head) -> Ended {
-        Ended::Committed(Receipt {
-            extrinsic: self.intent.extrinsic,
-            block,
-            index,
-            first_seen_in: self.first_seen.filter(|first| *first != block),
-            read_back_at: head.number,
-        })
-    }
-
-    /// Of an old block only the value is left, and its place in our era.
-    fn by_value_alone(&self, block: BlockId, index: Option<u32>, head: &Head) -> Ended {
-        tracing::info!("#{}: the node no longer keeps what would prove it; told by the value alone", block.number);
-        self.committed(block, index, head)
-    }
-
-    fn usurped(&self, value: Option<&Commitment>) -> Ended {
-        self.failed(Failure::Usurped {
-            by: value.and_then(Commitment::published).cloned(),
-            at: value.and_then(|value| value.block),
-        })
-    }
-
-    const fn pending(&self, why: String) -> Ended {
-        Ended::Pending { extrinsic: Some(self.intent.extrinsic), why }
-    }
-
-    fn failed(&self, failure: Failure) -> Ended {
-        Ended::Failed { failure, extrinsic: Some(self.intent.extrinsic) }
-    }
-
-    fn contradiction(&self, what: String) -> Ended {
-        self.failed(Failure::Contradiction { what })
-    }
-
-    fn expired(&self) -> Ended {
-        // At the end of its era a pool drops it too, and will not have it again.
-        let by_age =
-            |answer: &PoolAnswer| matches!(answer, PoolAnswer::Ancient | PoolAnswer::Banned | PoolAnswer::Stale);
-        if self.unwanted.as_ref().is_some_and(|answer| !by_age(answer)) {
-            return self.failed(Failure::Dropped);
-        }
-        Ended::Expired { extrinsic: self.intent.extrinsic, death: self.intent.death }
     }
 }
 
