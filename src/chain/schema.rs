@@ -155,8 +155,8 @@ struct Pallet {
 pub(super) struct Lookup {
     pallets: Vec<Pallet>,
     /// Types of extrinsics, or why there are none.
-    pub(super) signing: Result<Signing, &'static str>,
-    pub(super) types: PortableRegistry,
+    signing: Result<Signing, &'static str>,
+    types: PortableRegistry,
 }
 
 /// The three versions differ in what surrounds the storage entries, not in the entries.
@@ -191,7 +191,8 @@ impl Lookup {
         }
     }
 
-    fn schema(self) -> Result<Schema, Fault> {
+    /// The entries that are read to watch a subnet.
+    pub(super) fn schema(self) -> Result<Schema, Fault> {
         use Part::{Account, Number};
         let schema = Schema {
             commitment_of: self.entry(COMMITMENTS, "CommitmentOf", &[Number, Account])?,
@@ -205,6 +206,12 @@ impl Lookup {
             types: self.types,
         };
         schema.prune()
+    }
+
+    /// Whether extrinsics can be encoded without harm.
+    pub(super) fn can_sign(&self) -> Result<(), Fault> {
+        let signing = self.signing.as_ref().map_err(|why| *why);
+        signing.and_then(|signing| signing.judged(&self.types)).map_err(|why| Fault::Metadata { why: why.into() })
     }
 
     /// An entry that a runtime may lack.

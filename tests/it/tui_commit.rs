@@ -88,7 +88,6 @@ fn news_of_another_request_change_nothing() {
             News::Failed { request: other, problem: unreachable() },
             News::WrongPassword { request: other, problem: wrong_password() },
             News::Progress { request: other, progress: Progress::ReadBack },
-            News::Progress { request: other, progress: Progress::Ended(ended.clone()) },
             News::Ended { request: other, ended },
             News::Armed { request: other },
         ]
@@ -338,14 +337,6 @@ fn an_end_is_shown_until_it_is_closed_and_nothing_after_it_counts() {
     press(&mut state, "esc");
     assert_eq!(step(&state), "none");
     assert_eq!(press(&mut state, "C"), [Effect::Desk(Order::Plan(2))]);
-}
-
-#[test]
-fn an_end_that_comes_with_the_progress_is_the_same_end() {
-    let mut state = under_way(2);
-    let failed = Ended::Failed { failure: Failure::Replaced, extrinsic: Some(EXTRINSIC) };
-    went(&mut state, Progress::Ended(Box::new(failed)));
-    assert_eq!(step(&state), "over");
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl Desk {
             },
             pinned: sandbox || network.genesis.is_some(),
             at: BlockRef { number: header.number, hash: head, timestamp_ms: self.now_ms(&values) },
-            uid: self.uid(&values),
+            uid: self.uid(values.get(What::Uid))?,
             commitment: values.get(What::Commitment).map(|v| self.commitment(v)),
             space: self.space(&values, header.number),
             nonce: next,
@@ -150,8 +150,7 @@ impl Desk {
     /// The nonce of the own account; an account that is not there has used none.
     pub(super) fn nonce(&self, account: Option<&[u8]>) -> Result<u64, ChainError> {
         let Some(account) = account else { return Ok(0) };
-        let ledger = &self.runtime.ledger;
-        let nonce = ledger.number(&ledger.account, account, Some("nonce"));
+        let nonce = self.runtime.number(&self.runtime.ledger.account, account, Some("nonce"));
         nonce.ok_or_else(|| self.session.malformed("state_queryStorageAt", "the account does not decode"))
     }
 
@@ -206,23 +205,24 @@ impl Desk {
         values.get(What::Now).and_then(|value| decode::scalar(schema, schema.now.value, value)).unwrap_or(0)
     }
 
-    fn uid(&self, values: &Values) -> Option<u16> {
-        let ledger = &self.runtime.ledger;
-        let uid = ledger.number(&ledger.uids, values.get(What::Uid)?, None)?;
-        u16::try_from(uid).ok()
+    /// The uid; a hotkey that is not registered has none.
+    fn uid(&self, value: Option<&[u8]>) -> Result<Option<u16>, ChainError> {
+        let Some(value) = value else { return Ok(None) };
+        let uid = self.runtime.number(&self.runtime.ledger.uids, value, None).and_then(|uid| u16::try_from(uid).ok());
+        uid.map(Some).ok_or_else(|| self.session.malformed("state_queryStorageAt", "the uid does not decode"))
     }
 
     /// What is left of the epoch's budget, as the pallet counts it (FACTS 3).
     fn space(&self, values: &Values, head: u64) -> Option<Space> {
-        let ledger = &self.runtime.ledger;
+        let (runtime, ledger) = (&self.runtime, &self.runtime.ledger);
         let entry = ledger.used_space.as_ref()?;
-        let number = |entry: &Option<_>, what| ledger.number(entry.as_ref()?, values.get(what)?, None);
+        let number = |entry: &Option<_>, what| runtime.number(entry.as_ref()?, values.get(what)?, None);
         let max = number(&ledger.max_space, What::MaxSpace).unwrap_or(DEFAULT_MAX_SPACE);
         let cycle = number(&ledger.tempo, What::Tempo).map(|tempo| tempo.saturating_add(1));
         let steps = head.saturating_add(u64::from(self.netuid)).saturating_add(1);
         let epoch = number(&ledger.epoch_index, What::EpochIndex).or_else(|| Some(steps / cycle?))?;
         let used = values.get(What::UsedSpace).map_or(Some((0, 0)), |value| {
-            let field = |name| ledger.number(entry, value, Some(name));
+            let field = |name| runtime.number(entry, value, Some(name));
             Some((field("last_epoch")?, field("used_space")?))
         })?;
         let (last, used) = used;

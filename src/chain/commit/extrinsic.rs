@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::envelope::Envelope;
 use super::runtime::Runtime;
 use crate::domain::commit::Standing;
-use crate::domain::commit::plan::{ERA_BLOCKS, Era};
+use crate::domain::commit::plan::ERA_BLOCKS;
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
@@ -75,12 +75,11 @@ pub struct Draft {
     netuid: u16,
     hotkey: Hotkey,
     standing: Standing,
-    era: Era,
 }
 
 impl fmt::Debug for Draft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Draft(nonce {}, {:?})", self.standing.nonce, self.era)
+        write!(f, "Draft(nonce {}, from #{})", self.standing.nonce, self.standing.at.number)
     }
 }
 
@@ -90,8 +89,6 @@ pub struct Signed {
     bytes: Vec<u8>,
     /// Blake2-256 of the bytes, by which nodes name it.
     pub hash: BlockHash,
-    /// The bytes that were signed: for tests of their form.
-    pub payload_length: usize,
 }
 
 impl Signed {
@@ -116,26 +113,13 @@ impl Draft {
         cleared: &Cleared,
     ) -> Result<Self, DraftError> {
         let call = call_bytes(netuid, cleared.bytes());
-        let draft = Self {
-            runtime,
-            call,
-            cleared: cleared.clone(),
-            netuid,
-            hotkey,
-            standing: standing.clone(),
-            era: Era::from(standing.at.number),
-        };
+        let draft = Self { runtime, call, cleared: cleared.clone(), netuid, hotkey, standing: standing.clone() };
         if draft.encoded_by_the_node()? != draft.call {
             return Err(DraftError::OtherCall);
         }
         // What would stop the signing is told before anybody is asked to confirm.
         draft.signed_by(|_| MultiSignature::Sr25519([0; 64]))?;
         Ok(draft)
-    }
-
-    /// The blocks for which it will be valid.
-    pub const fn era(&self) -> Era {
-        self.era
     }
 
     fn encoded_by_the_node(&self) -> Result<Vec<u8>, DraftError> {
@@ -195,7 +179,8 @@ impl Draft {
         let transactions = client.transactions();
         let mut signable =
             transactions.create_v4_signable_offline(&call, parameters).map_err(|error| extension(&error))?;
-        let (envelope, payload) = (self.envelope(), self.envelope().payload(&self.call));
+        let envelope = self.envelope();
+        let payload = envelope.payload(&self.call);
         if signable.signer_payload().map_err(|error| extension(&error))? != payload {
             return Err(DraftError::OtherPayload);
         }
@@ -205,7 +190,7 @@ impl Draft {
         if submittable.map_err(|error| extension(&error))?.into_encoded() != bytes {
             return Err(DraftError::OtherPayload);
         }
-        Ok(Signed { hash: BlockHash(blake2_256(&bytes)), payload_length: payload.len(), bytes })
+        Ok(Signed { hash: BlockHash(blake2_256(&bytes)), bytes })
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use scale_info::PortableRegistry;
 use scale_value::{At as _, Composite, Value, ValueDef};
 use subxt::client::{OfflineClient, OfflineClientAtBlock};
 use subxt::config::substrate::{H256, SpecVersionForRange, SubstrateConfig};
@@ -79,18 +78,14 @@ impl Runtime {
     }
 
     pub(super) fn of(bytes: &[u8], spec: u32, transactions: u32) -> Result<Self, Fault> {
-        let schema = Schema::of_metadata(bytes)?;
         let lookup = Lookup::of_metadata(bytes)?;
         // The library takes the types of extrinsics as they are, so it gets none that were not judged.
-        lookup
-            .signing
-            .as_ref()
-            .map_err(|why| *why)
-            .and_then(|signing| signing.judged(&lookup.types))
-            .map_err(unsound)?;
-        let ledger = Ledger::of(lookup)?;
+        lookup.can_sign()?;
+        let ledger = Ledger::of(&lookup)?;
+        let schema = lookup.schema()?;
         let metadata = Metadata::decode_from(bytes).map_err(|error| odd(&error))?;
         call_is_sound(&metadata).map_err(unsound)?;
+        ledger.is_sound(&metadata).map_err(unsound)?;
         let events_are_sound = events_are_sound(&metadata).is_ok();
         let has_metadata_hash = has_extension(&metadata, METADATA_HASH);
         let metadata = Arc::new(metadata);
@@ -134,6 +129,20 @@ fn unsound(why: &str) -> Fault {
 }
 
 impl Runtime {
+    /// A whole number that stands at an entry of the ledger, or the field of that name of a composite; `None` where the
+    /// value is not of that form.
+    pub(super) fn number(&self, entry: &Entry, value: &[u8], field: Option<&str>) -> Option<u64> {
+        if value.len() > LONGEST_NAMED {
+            return None;
+        }
+        let value = scale_value::scale::decode_as_type(&mut &*value, entry.value, self.metadata.types()).ok()?;
+        let value = match field {
+            Some(name) => value.at(name)?,
+            None => innermost(&value),
+        };
+        value.as_u128().and_then(|number| u64::try_from(number).ok())
+    }
+
     /// The library's client over this runtime; it asks nobody anything.
     pub(super) fn client(&self, genesis: BlockHash) -> Option<OfflineClientAtBlock<SubstrateConfig>> {
         let config = SubstrateConfig::builder()
@@ -169,11 +178,10 @@ pub(super) struct Ledger {
     pub(super) account: Entry,
     /// `System.Events`.
     pub(super) events: Entry,
-    types: PortableRegistry,
 }
 
 impl Ledger {
-    fn of(lookup: Lookup) -> Result<Self, Fault> {
+    fn of(lookup: &Lookup) -> Result<Self, Fault> {
         use Part::{Account, Number};
         Ok(Self {
             used_space: lookup.optional("Commitments", "UsedSpaceOf", &[Number, Account])?,
@@ -183,21 +191,14 @@ impl Ledger {
             epoch_index: lookup.optional("SubtensorModule", "SubnetEpochIndex", &[Number])?,
             account: lookup.entry("System", "Account", &[Account])?,
             events: lookup.entry("System", "Events", &[])?,
-            types: lookup.types,
         })
     }
 
-    /// A whole number, or the field of that name of a composite; `None` where the value is not of that form.
-    pub(super) fn number(&self, entry: &Entry, value: &[u8], field: Option<&str>) -> Option<u64> {
-        if value.len() > LONGEST_NAMED || Budget::for_named(&self.types).of(entry.value).is_err() {
-            return None;
-        }
-        let value = scale_value::scale::decode_as_type(&mut &*value, entry.value, &self.types).ok()?;
-        let value = match field {
-            Some(name) => value.at(name)?,
-            None => innermost(&value),
-        };
-        value.as_u128().and_then(|number| u64::try_from(number).ok())
+    /// Whether the values that are read as numbers can be decoded without harm, with the names in them.
+    fn is_sound(&self, metadata: &Metadata) -> Result<(), &'static str> {
+        let mut budget = Budget::for_named(metadata.types());
+        let optional = [&self.used_space, &self.max_space, &self.tempo, &self.epoch_index].into_iter().flatten();
+        [&self.uids, &self.account].into_iter().chain(optional).try_for_each(|entry| budget.of(entry.value).map(drop))
     }
 }
 
@@ -313,10 +314,10 @@ mod tests {
     #[test]
     fn a_number_is_not_looked_for_in_a_value_that_is_too_long() {
         let runtime = doctored(|_| {}).unwrap();
-        let ledger = &runtime.ledger;
+        let account_entry = &runtime.ledger.account;
         let account = [vec![7, 0, 0, 0], vec![0; 76]].concat();
         let padded = |length| [account.clone(), vec![0; length - account.len()]].concat();
-        let nonce = |value: &[u8]| ledger.number(&ledger.account, value, Some("nonce"));
+        let nonce = |value: &[u8]| runtime.number(account_entry, value, Some("nonce"));
         assert_eq!(nonce(&account), Some(7));
         assert_eq!(nonce(&padded(LONGEST_NAMED)), Some(7));
         assert_eq!(nonce(&padded(LONGEST_NAMED + 1)), None);

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::commit::outcome::Ended;
 use crate::domain::findings::Finding;
 use crate::domain::network::BlockHash;
 
@@ -100,6 +99,4 @@ pub enum Progress {
         /// Number of the finalized block.
         finalized: u64,
     },
-    /// It is over.
-    Ended(Box<Ended>),
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::commit::failure::Failure;
 use crate::domain::commit::outcome::{Ended, Receipt};
-use crate::domain::commit::plan::{Era, Plan};
+use crate::domain::commit::plan::Plan;
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::{Commitment, Published};
 use crate::domain::hotkey::Hotkey;
@@ -51,11 +51,6 @@ impl Intent {
             birth: plan.era.birth,
             death: plan.era.death,
         }
-    }
-
-    /// The blocks for which it is valid.
-    pub const fn era(&self) -> Era {
-        Era { birth: self.birth, death: self.death }
     }
 
     /// Whether what is on chain is what was meant, set while the transaction was alive.
@@ -171,12 +166,4 @@ pub fn open(entries: &[Entry]) -> Vec<Open> {
         _ => None,
     });
     open.collect()
-}
-
-/// Whether a commitment on chain is one that this machine published or intended, so that it is no surprise.
-pub fn knows(entries: &[Entry], commitment: &Commitment) -> bool {
-    entries.iter().any(|entry| match &entry.record {
-        Record::Intended(intent) => intent.is_met_by(Some(commitment)),
-        _ => false,
-    })
 }

@@ -35,7 +35,7 @@ pub struct Prepared {
     /// What would be done.
     pub plan: Plan,
     pub(super) desk: Desk,
-    pub(super) draft: Option<Draft>,
+    pub(super) draft: Draft,
     pub(super) options: DeskOptions,
 }
 
@@ -128,7 +128,7 @@ async fn prepared(
         (plan, draft) = planned(context, own, &desk, &options, forbidden, now_ms).await?;
     }
     let draft = draft.map_err(|error| refused(draft_rule(&error)))?;
-    Ok(Prepared { plan, desk, draft: Some(draft), options })
+    Ok(Prepared { plan, desk, draft, options })
 }
 
 async fn planned(

@@ -72,23 +72,23 @@ async fn begin(
     }
     let (journal, owner) = journal_of(context, &confirmed.plan).map_err(|error| Ended::Refused(no_journal(&error)))?;
     let turn = take_turn(&journal, &owner).await?;
-    let mut prepared = again(context, confirmed, &signer, now_ms()).await?;
+    let prepared = again(context, confirmed, &signer, now_ms()).await?;
     if let Some(ended) = verdict_rule(&prepared.plan) {
         return Err(ended);
     }
-    let Some(draft) = prepared.draft.take() else { return Err(Ended::Refused(not_twice())) };
+    let Prepared { plan, desk, draft, options } = prepared;
     let extrinsic = draft.sign(&signer).map_err(|error| Ended::Refused(super::draft_rule(&error)))?;
     drop(signer);
-    let intent = Intent::of(&prepared.plan, extrinsic.hash);
+    let intent = Intent::of(&plan, extrinsic.hash);
     // By this the next start finds the journal of a chain that nobody pinned.
-    context.disk.note_genesis(&prepared.plan.standing.chain);
+    context.disk.note_genesis(&plan.standing.chain);
     journal
         .append(&owner, Record::Intended(intent.clone()), now_ms())
         .map_err(|error| Ended::Refused(no_journal(&error)))?;
     tracing::info!("commit {} signed: nonce {}, valid until #{}", extrinsic.hash, intent.nonce, grouped(intent.death));
     progress.send(Progress::Signed { extrinsic: extrinsic.hash, death: intent.death }).await.ok();
-    let pursuit = Pursuit { options: prepared.options, intent, signed: extrinsic };
-    Ok(Begun { desk: prepared.desk, pursuit, plan: prepared.plan, journal, owner, _turn: turn })
+    let pursuit = Pursuit { options, intent, signed: extrinsic };
+    Ok(Begun { desk, pursuit, plan, journal, owner, _turn: turn })
 }
 
 /// The plan once more, at the same desk if it still stands. It must say the same as what was confirmed.
@@ -258,15 +258,6 @@ pub fn read_only() -> Rule {
         what: "Not sent: this console is read-only".to_owned(),
         why: "--read-only, or read_only in the profile, refuses everything that changes something outside this machine.",
         todo: "Start it without --read-only, or take read_only out of the profile.".to_owned(),
-    }
-}
-
-fn not_twice() -> Rule {
-    Rule::Other {
-        code: "not_twice",
-        what: "Not sent: this plan was used already".to_owned(),
-        why: "A plan is signed once.",
-        todo: "Look at the plan again and confirm it anew.".to_owned(),
     }
 }
 

@@ -18,9 +18,7 @@ pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
         News::Planned { request, plan, locked } => planned(state, request, plan, locked),
         News::Failed { request, problem } => over(state, request, End::without("no plan", problem)),
         News::WrongPassword { request, problem } => wrong_password(state, request, problem),
-        News::Progress { request, progress: Progress::Ended(ended) } | News::Ended { request, ended } => {
-            over(state, request, ended_so(&ended));
-        }
+        News::Ended { request, ended } => over(state, request, ended_so(&ended)),
         News::Progress { request, progress } => went_on(state, request, progress),
         News::Armed { request } => armed(state, request),
         News::Disarmed { why } => disarmed(state, why),

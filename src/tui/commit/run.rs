@@ -87,7 +87,6 @@ impl Run {
                 self.note(Severity::Note, "Handed in once more: the chain was seen not to have it".to_owned());
             }
             Progress::Waited { finalized } => self.waited = self.waited.max(Some(finalized)),
-            Progress::Ended(_) => {}
         }
     }
 
