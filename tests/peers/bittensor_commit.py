@@ -14,30 +14,20 @@ import os
 import sys
 import tempfile
 
+from node import asked, commitments_of
+
 # A practice value of the right shape: an account, a key id and a secret, each of one digit.
 CONTENT = "5" * 32 + "a" * 32 + "c" * 64
 # Of the practice hotkey's file, where it is encrypted; the scenario says so itself.
 PASSWORD = "practice-password-1"
-# twox128("Commitments") ++ twox128("CommitmentOf").
-PREFIX = "ca407206ec1ab726b2636c4b145ac287419a60ae8b01e6dcaebd7317e43c69bf"
 
 
 async def stored(url, netuid, account):
     """The value under `CommitmentOf(netuid, account)` in the finalized state, in hex; read without the SDK."""
-    from websockets.asyncio.client import connect
-
-    async with connect(url, max_size=None) as socket:
-
-        async def call(method, *params):
-            await socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
-            answer = json.loads(await socket.recv())
-            if "error" in answer:
-                raise SystemExit(f"{method} failed: {answer['error']}")
-            return answer["result"]
-
+    async with asked(url) as call:
         head = await call("chain_getFinalizedHead")
         # The key ends with the account; its hash before it is whatever the node has.
-        prefix = "0x" + PREFIX + netuid.to_bytes(2, "little").hex()
+        prefix = commitments_of(netuid)
         start = None
         while page := await call("state_getKeysPaged", prefix, 1000, start, head):
             for key in page:

@@ -13,30 +13,20 @@ import os
 import sys
 import tempfile
 
+from node import asked, commitments_of
+
 NETUID = 81
-# twox128("Commitments") ++ twox128("CommitmentOf") ++ netuid, little-endian.
-PREFIX = "0xca407206ec1ab726b2636c4b145ac287419a60ae8b01e6dcaebd7317e43c69bf" + NETUID.to_bytes(2, "little").hex()
 PAGE = 1000
 RAW_FIRST, RAW_LAST = 1, 129
 
 
 async def held_by_the_node(url):
     """Hotkey to stored value, read without the SDK."""
-    from websockets.asyncio.client import connect
-
-    async with connect(url, max_size=None) as socket:
-
-        async def call(method, *params):
-            await socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
-            answer = json.loads(await socket.recv())
-            if "error" in answer:
-                raise SystemExit(f"{method} failed: {answer['error']}")
-            return answer["result"]
-
+    async with asked(url) as call:
         head = await call("chain_getBlockHash")
         keys = []
         while True:
-            page = await call("state_getKeysPaged", PREFIX, PAGE, keys[-1] if keys else None, head)
+            page = await call("state_getKeysPaged", commitments_of(NETUID), PAGE, keys[-1] if keys else None, head)
             keys += page
             if len(page) < PAGE:
                 break
