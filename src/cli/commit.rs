@@ -90,7 +90,7 @@ async fn run(
     let wait = arguments.when_registered && prepared.plan.verdict == Verdict::NotRegistered;
     if !wait && (arguments.dry_run || prepared.plan.verdict != Verdict::Ready) {
         if !output.is_json() {
-            printed(output.text(&words::plan(&prepared.plan)), output)?;
+            printed(output.text(&words::plan(&prepared.plan, false)), output)?;
         }
         return Ok(looked(prepared.plan, arguments.dry_run));
     }
@@ -99,7 +99,7 @@ async fn run(
         return Ok(Came { plan: Some(prepared.plan), exit: exit_of(&ended), ended: Some(ended) });
     }
     if !output.is_json() {
-        printed(output.text(&words::plan(&prepared.plan)), output)?;
+        printed(output.text(&words::plan(&prepared.plan, true)), output)?;
     }
     if !arguments.yes && !confirmed(&prepared.plan, wait).await {
         output.remark("Nothing was sent.");

@@ -10,9 +10,9 @@ use crate::domain::network::BlockHash;
 use crate::domain::text::{grouped, middle_cut};
 
 /// What would be published, by whom, and to where.
-pub(super) fn plan(plan: &Plan) -> String {
-    let heading = "You publish these 128 bytes for the world to read, for ever:";
-    let mut out = format!("{}\n\n{}{}\n", paint(STRONG, heading), signer(plan), table(&facts(plan)));
+pub(super) fn plan(plan: &Plan, asks: bool) -> String {
+    let heading = paint(STRONG, plan.heading(asks));
+    let mut out = format!("{heading}\n\n{}{}{}\n", signer(plan), table(&facts(plan)), bytes(plan));
     for check in &plan.checks {
         let mark = if check.trouble.is_none() { paint(GOOD, "✓") } else { paint(WARN, "▲") };
         // Writing to a String cannot fail.
@@ -50,9 +50,19 @@ fn facts(plan: &Plan) -> Vec<Vec<Cell>> {
         let left = format!("{} of {} commits left", space.commits_left(), space.commits_in_all());
         rows.push(vec![label("this epoch"), plain(left), cell(next, DIM)]);
     }
-    let valid = format!("valid until #{}", grouped(plan.era.death));
-    rows.push(vec![label("nonce"), plain(standing.nonce.to_string()), cell(valid, DIM)]);
+    if !matches!(plan.verdict, Verdict::Unchanged | Verdict::NotRegistered) {
+        let valid = format!("valid until #{}", grouped(plan.era.death));
+        rows.push(vec![label("nonce"), plain(standing.nonce.to_string()), cell(valid, DIM)]);
+    }
     rows
+}
+
+/// The bytes as characters, in their three places; the secret's is masked.
+fn bytes(plan: &Plan) -> String {
+    let all: String = plan.bytes.iter().map(|byte| byte.map_or('•', char::from)).collect();
+    let place = |from: usize| middle_cut(all.chars().skip(from).take(32).collect::<String>().trim_end(), 8, 4);
+    let places = format!("1-32 {} · 33-64 {} · 65-128 •••••••• masked", place(0), place(32));
+    format!("  {}  {places}\n", paint(DIM, "bytes      "))
 }
 
 /// The whole address by itself: it is what must be compared.
@@ -100,7 +110,7 @@ pub(super) fn step(progress: &Progress) -> Option<String> {
         Progress::Lost { problem } => odd(format!("connection lost: {}", problem.what)),
         Progress::Found { endpoint } => done(format!("connected again: {endpoint}")),
         Progress::SentAgain => odd("handed in once more, the very same bytes".to_owned()),
-        Progress::Waited { .. } | Progress::Ended(_) => None,
+        Progress::Waited { .. } => None,
     }
 }
 

@@ -54,7 +54,8 @@ pub fn table(rows: &[Vec<Cell>]) -> String {
         let mut line = String::new();
         for (column, cell) in row.iter().enumerate() {
             line.push_str(&paint(cell.style, &cell.text));
-            if column + 1 < row.len() {
+            // No blanks at the end of a line.
+            if row[column + 1..].iter().any(|later| !later.text.is_empty()) {
                 line.push_str(&" ".repeat(widths[column] - cell.text.width() + 2));
             }
         }

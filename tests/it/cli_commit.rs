@@ -102,7 +102,8 @@ fn a_dry_run_shows_people_what_would_be_published_by_whom_and_to_where() {
         &ran.stdout,
         &["✓ no write key", "✓ every field in its place", "✓ the call is the 134 bytes", "✓ genesis"],
     );
-    says(&ran.stdout, &["for the world to read, for ever", "Restart GRAIL with the same .env"]);
+    let bytes = format!("33-64 {}…{} · 65-128 •••••••• masked", &new.read_key_id[..8], &new.read_key_id[28..]);
+    says(&ran.stdout, &["would be there for all to read, for ever", &bytes, "Restart GRAIL with the same .env"]);
     for secret in [old.read_secret, new.read_secret, new.write_secret] {
         assert!(!ran.stdout.contains(&secret.expose()[..12]), "{}", ran.stdout);
     }
@@ -164,7 +165,7 @@ fn people_see_the_plan_then_each_step_then_the_end() {
         "✓ read back equal",
     ];
     in_order(&ran.stderr, &steps);
-    in_order(&ran.stdout, &["for the world to read", "read secret", "✓ Published in block #", "→ Restart GRAIL"]);
+    in_order(&ran.stdout, &["for all to read", "read secret", "✓ Published in block #", "→ Restart GRAIL"]);
     is_plain(&(ran.stdout + &ran.stderr));
 }
 

@@ -15,7 +15,15 @@ const TALL: (u16, u16) = (120, 60);
 fn asked(operator: &Operator, words: &[&str]) -> Pty {
     let console = Pty::open_at(TALL, &operator.house, line(words, &operator.flags()));
     let screen = console.shows("anything else to leave it:");
-    says(&screen, &["for the world to read, for ever", "SANDBOX", "uid 42", &hotkey(OPERATOR_UID).to_string()]);
+    says(
+        &screen,
+        &[
+            "You publish these 128 bytes for all to read, for ever",
+            "SANDBOX",
+            "uid 42",
+            &hotkey(OPERATOR_UID).to_string(),
+        ],
+    );
     console
 }
 

@@ -13,9 +13,7 @@ use crate::domain::untrusted::Untrusted;
 
 /// Blocks for which the transaction is valid (FACTS 3): a mortal era, so that a forgotten one dies.
 pub const ERA_BLOCKS: u64 = 64;
-/// Least bytes charged for a call, whatever its fields hold (FACTS 3).
-pub const LEAST_CHARGE: u64 = 100;
-/// Bytes charged for one commit of ours.
+/// Bytes of the budget that one commit takes: its field, which is longer than the least charge of 100 (FACTS 3).
 pub const CHARGE: u64 = 128;
 /// Transactions of one hotkey that may be waiting before the nonce of a node is no longer believed: commits per epoch.
 pub const MOST_WAITING: u64 = 24;
@@ -186,6 +184,15 @@ impl Plan {
     /// Whether this is the practice subnet, where a mistake costs nothing.
     pub fn is_practice(&self) -> bool {
         self.standing.chain.is_practice()
+    }
+
+    /// What stands above it: whether somebody is asked to publish it, or only looks.
+    pub const fn heading(&self, asks: bool) -> &'static str {
+        match self.verdict {
+            Verdict::Unchanged => "These 128 bytes are on chain, and configured here:",
+            Verdict::Ready | Verdict::NotRegistered if asks => "You publish these 128 bytes for all to read, for ever:",
+            _ => "These 128 bytes would be there for all to read, for ever:",
+        }
     }
 
     /// What must be typed to confirm, or `None` where a choice is enough: on a real network the uid, so that nobody

@@ -105,7 +105,7 @@ fn way(page: &mut Page, end: &End, run: &Run, styles: Styles) {
     if end.receipt.is_some() {
         return page.fact(
             "took",
-            vec![ink(after, styles.plain()), ink("   from the confirmation", styles.dim())],
+            vec![ink(after, styles.plain()), ink("   until it was read back", styles.dim())],
             styles,
         );
     }

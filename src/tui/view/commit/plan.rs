@@ -75,7 +75,7 @@ pub(super) fn deciding(
 ) -> Parts {
     let mut page = Page::new(fit);
     let asks = forbidden(state).is_none();
-    page.push(ink(intro(plan, asks), styles.strong()));
+    page.push(ink(plan.heading(asks), styles.strong()));
     page.gap();
     whereto(&mut page, plan, width, styles);
     page.gap();
@@ -95,14 +95,6 @@ pub(super) fn deciding(
         styles.accent()
     };
     ("Commit read credentials".to_owned(), frame, page.lines, foot(state, plan, deciding, width, styles))
-}
-
-const fn intro(plan: &Plan, asks: bool) -> &'static str {
-    match plan.verdict {
-        Verdict::Unchanged => "These 128 bytes are on chain, and configured here:",
-        Verdict::Ready | Verdict::NotRegistered if asks => "You publish these 128 bytes for all to read, for ever:",
-        _ => "These 128 bytes would be there for all to read, for ever:",
-    }
 }
 
 fn whereto(page: &mut Page, plan: &Plan, width: usize, styles: Styles) {
