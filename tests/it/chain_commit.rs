@@ -255,12 +255,14 @@ async fn the_very_same_bytes_are_taken_once_whoever_handed_them_in() {
     let signer = operator(&sandbox);
     let commit = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 1)).await;
     submit(&client(&sandbox).await, commit.extrinsic.bytes()).await.unwrap();
-    let pursued = commit.pursued();
-    waits_in_the_pool(&sandbox, signer.hotkey(), 1).await;
+    let Commit { desk, options, intent, extrinsic: signed, .. } = commit;
+    let (progress, mut heard) = mpsc::channel(256);
+    let pursued = tokio::spawn(pursue(desk, Pursuit { options, intent, signed }, progress));
+    let answer = tokio::time::timeout(LATER, heard.recv()).await.expect("the pool has answered");
+    assert_eq!(answer, Some(Progress::Broadcast), "the pool has it already, which is as good");
     blocks(&sandbox, 3).await;
-    let (ended, told) = end(pursued).await;
+    let ended = tokio::time::timeout(LATER, pursued).await.expect("it ended").unwrap();
     assert!(matches!(ended, Ended::Committed(_)), "{ended:?}");
-    assert!(told.contains(&Progress::Broadcast), "the pool has it already, which is as good: {told:?}");
     assert_eq!(next_index(&client(&sandbox).await, *signer.hotkey().as_bytes()).await, 1);
 }
 

@@ -38,9 +38,10 @@ impl Chase<'_> {
         // Of a block above the head nothing can be looked at yet.
         let Some(number) = set_at.filter(|number| *number <= head.number) else { return Ok(None) };
         let Some(hash) = desk.session.block_hash(number).await? else {
-            return Ok(Some(
-                self.contradiction(format!("the value is said to be set in #{number}, a block it does not have")),
-            ));
+            return Ok(Some(self.contradiction(format!(
+                "the value is said to be set in #{}, a block it does not have",
+                grouped(number)
+            ))));
         };
         match verify::seen_in(desk, hash, self.intent).await? {
             Seen::In { index, .. } => {
@@ -59,7 +60,8 @@ impl Chase<'_> {
             }
             Seen::NotIn { the_same } if the_same || head.nonce > self.intent.nonce => Ok(None),
             Seen::NoBlock | Seen::NotIn { .. } => Ok(Some(self.contradiction(format!(
-                "the value reads as ours, set in #{number}, and that block does not hold our transaction"
+                "the value reads as ours, set in #{}, and that block does not hold our transaction",
+                grouped(number)
             )))),
         }
     }
@@ -72,7 +74,7 @@ impl Chase<'_> {
             Used::At(block) => block,
             Used::Not if last == intent.death => return Ok(Some(self.expired())),
             Used::Not => {
-                let what = format!("its head #{last} has used the nonce, and the state of #{last} has not");
+                let what = format!("its head #{0} has used the nonce, and the state of #{0} has not", grouped(last));
                 return Ok(Some(self.contradiction(what)));
             }
             Used::Gone => return Ok(Some(self.failed(Failure::NotThere))),
@@ -139,7 +141,10 @@ impl Chase<'_> {
 
     /// Of an old block only the value is left, and its place in our era.
     fn by_value_alone(&self, block: BlockId, index: Option<u32>, head: &Head) -> Ended {
-        tracing::info!("#{}: the node no longer keeps what would prove it; told by the value alone", block.number);
+        tracing::info!(
+            "#{}: the node no longer keeps what would prove it; told by the value alone",
+            grouped(block.number)
+        );
         self.committed(block, index, head)
     }
 

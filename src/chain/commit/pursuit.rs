@@ -21,6 +21,7 @@ use super::verify::{self, Seen};
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commit::{Ended, Failure, Intent, PoolAnswer, Progress};
 use crate::domain::network::BlockHash;
+use crate::domain::text::grouped;
 
 /// Longest silence of a connection before a real call finds out whether it is alive.
 const QUIET: Duration = Duration::from_secs(30);
@@ -282,7 +283,9 @@ impl<'p> Chase<'p> {
         Ok(())
     }
 
+    /// What is in a block was in a pool, whichever of the two was heard first.
     pub(super) async fn saw(&mut self, block: BlockId) {
+        self.told_broadcast().await;
         self.first_seen.get_or_insert(block);
         if self.seen.replace(block) != Some(block) {
             self.tell(Progress::InBlock(block)).await;
@@ -306,8 +309,9 @@ impl<'p> Chase<'p> {
         self.saw(block).await;
         if !verify::is_final(desk, block, &head).await? {
             self.disbelieve(format!(
-                "its block #{number} is said to be final, but the finalized head is #{}",
-                head.number
+                "its block #{} is said to be final, but the finalized head is #{}",
+                grouped(number),
+                grouped(head.number)
             ))
             .await;
             return Ok(None);
