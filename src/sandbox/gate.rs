@@ -138,7 +138,7 @@ impl Gate {
         self.address
     }
 
-    /// Accepts connections and carries out orders until the handle is gone.
+    /// Accepts connections and carries out orders until it is aborted.
     pub async fn run(mut self) {
         loop {
             tokio::select! {

@@ -190,14 +190,16 @@ impl Sandbox {
         let url = format!("ws://{}", gate.address());
         node.attach(handle.clone());
         let faults = Faults::new(Arc::clone(&node), handle, latency);
-        let mut timeline = Timeline::new(Arc::clone(&node), faults.clone(), scenario);
-        timeline.begin().await?;
-        let timeline = Arc::new(Mutex::new(timeline));
-        let mut tasks = vec![tokio::spawn(gate.run()).abort_handle()];
+        let timeline = Arc::new(Mutex::new(Timeline::new(Arc::clone(&node), faults.clone(), scenario)));
+        let tasks = vec![tokio::spawn(gate.run()).abort_handle()];
+        let mut sandbox = Self { node, url, faults, operator, timeline, server, tasks };
+        // Events give orders to the gate, and it is there to carry them out.
+        sandbox.timeline.lock().await.begin().await?;
         if let BlockTime::Every(period) = block_time {
-            tasks.push(tokio::spawn(make_blocks(Arc::clone(&timeline), period)).abort_handle());
+            let blocks = make_blocks(Arc::clone(&sandbox.timeline), period);
+            sandbox.tasks.push(tokio::spawn(blocks).abort_handle());
         }
-        Ok(Self { node, url, faults, operator, timeline, server, tasks })
+        Ok(sandbox)
     }
 
     /// Where the node listens: `ws://127.0.0.1:PORT`.

@@ -231,6 +231,19 @@ async fn a_scripted_outage_runs_by_block_time_and_ends_even_when_the_head_stood_
 }
 
 #[tokio::test]
+async fn a_scenario_may_begin_with_a_node_that_refuses_connections() {
+    let text = "description = \"down from the start\"\n[[event]]\nafter_blocks = 0\ndo = \"refuse\"";
+    let options = SandboxOptions::new(Scenario::parse("down", text).unwrap());
+    let options = SandboxOptions { block_time: BlockTime::Manual, ..options };
+    let sandbox = within(Sandbox::start(options)).await.unwrap();
+    let address = sandbox.url().trim_start_matches("ws://");
+    let refused = tokio::net::TcpStream::connect(address).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    sandbox.faults().recover().await.unwrap();
+    head(&client(&sandbox).await).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_outage_scenario_plays_to_its_end_and_leaves_a_working_node() {
     let sandbox = by_hand("outage").await;
     for _ in 0..60 {
