@@ -120,6 +120,8 @@ pub struct Misbehaviour {
     pub lose_in_fork: bool,
     /// Blocks to give up after the operator's next commitment is included.
     pub fork_after_commit: Option<u32>,
+    /// Blocks to give up at the next block time, because such a commitment was included.
+    pub fork_due: Option<u32>,
     /// Who commits after a hotkey has.
     pub usurper: Option<Usurper>,
     /// What is not true.

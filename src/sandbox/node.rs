@@ -54,8 +54,6 @@ pub struct Node {
     /// Locked after the chain, never before it.
     pool: Mutex<Pool>,
     usurpations: Mutex<Usurpations>,
-    /// Blocks that the next tick gives up.
-    fork_due: Mutex<Option<u32>>,
     heads: watch::Sender<Heads>,
     gate: OnceLock<GateHandle>,
     /// Where outgoing bytes end.
@@ -76,7 +74,6 @@ impl Node {
             pending: Mutex::default(),
             pool: Mutex::default(),
             usurpations: Mutex::default(),
-            fork_due: Mutex::default(),
             heads,
             gate: OnceLock::new(),
             cut: Cut::default(),
@@ -105,7 +102,7 @@ impl Node {
         if self.faults.now().stale_head {
             return Ok(Arc::clone(self.chain().best()));
         }
-        let fork_due = self.fork_due.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let fork_due = self.faults.set().fork_due.take();
         if let Some(depth) = fork_due {
             return self.fork(depth);
         }
@@ -210,8 +207,8 @@ impl Node {
     fn expect_fork(&self, runtime: &Runtime, extrinsics: &[Arc<Signed>]) {
         let operator = hotkey(OPERATOR_UID);
         if self.usurpations().victims(runtime, extrinsics).contains(operator.as_bytes()) {
-            let depth = self.faults.set().fork_after_commit.take();
-            *self.fork_due.lock().unwrap_or_else(PoisonError::into_inner) = depth;
+            let mut faults = self.faults.set();
+            faults.fork_due = faults.fork_after_commit.take();
         }
     }
 

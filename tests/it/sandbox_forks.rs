@@ -104,6 +104,17 @@ async fn a_commit_born_in_a_block_that_is_replaced_is_invalid() {
 }
 
 #[tokio::test]
+async fn a_fork_that_is_due_does_not_happen_after_a_recovery() {
+    let sandbox = by_hand("healthy").await;
+    let client = client(&sandbox).await;
+    sandbox.faults().fork_after_commit(1);
+    submit(&client, &commit(&sandbox)).await.unwrap();
+    let block = sandbox.produce_block().await.unwrap();
+    sandbox.faults().recover().await.unwrap();
+    assert_eq!(sandbox.produce_block().await.unwrap().header.parent, block.hash);
+}
+
+#[tokio::test]
 async fn what_others_did_in_a_replaced_block_happens_again() {
     let sandbox = by_hand("healthy").await;
     sandbox.commit(7, CommitmentSpec::raw(*OTHER));
