@@ -2,6 +2,7 @@
 
 use parity_scale_codec::{Compact, Decode, Encode, Error};
 
+use super::chain::StateAt;
 use super::commitment::{CommitmentSpec, Field};
 use super::draft::Draft;
 use super::extrinsic::{Account, Signed};
@@ -85,6 +86,11 @@ pub fn apply(
         Some(index) => draft.extrinsic_failed(index),
     }
     Ok(failure)
+}
+
+/// What would become of a checked extrinsic in a block on top of a state: nothing bad, or an error of a pallet.
+pub fn try_out(state: StateAt<'_>, signed: &Signed) -> Result<Option<[u8; 2]>, MetadataError> {
+    apply(&mut Draft::new(state), 1, signed, None)
 }
 
 /// `set_commitment`: the pallet's checks in its order, then what it writes.

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use parity_scale_codec::{Decode, Encode};
 use scale_value::{Composite, Value as ScaleValue, ValueDef, Variant};
 
+use super::chain::StateAt;
 use super::commitment::CommitmentSpec;
 use super::extrinsic::Account;
 use super::metadata::{MetadataError, Runtime};
 use super::population::NETUID;
-use super::state::{Key, Store, Value};
+use super::state::{Key, Value};
 use crate::domain::hotkey::Hotkey;
 
 /// Something that happens in a block.
@@ -39,10 +40,8 @@ pub const PRACTICE_WEIGHT: u64 = 100_000_000;
 
 /// A block in the making.
 pub struct Draft<'a> {
-    runtime: &'a Runtime,
-    store: &'a Store,
-    /// Its height.
-    number: u32,
+    /// The state it is made on top of.
+    state: StateAt<'a>,
     writes: BTreeMap<Key, Option<Value>>,
     events: Vec<ScaleValue>,
     /// The extrinsic that is being applied; none at the block's end.
@@ -53,14 +52,14 @@ pub struct Draft<'a> {
 pub type Writes = Vec<(Key, Option<Value>)>;
 
 impl<'a> Draft<'a> {
-    /// A block on top of the state at `number - 1`.
-    pub fn new(runtime: &'a Runtime, store: &'a Store, number: u32) -> Self {
-        Self { runtime, store, number, writes: BTreeMap::new(), events: Vec::new(), extrinsic: None }
+    /// A block on top of a state.
+    pub const fn new(state: StateAt<'a>) -> Self {
+        Self { state, writes: BTreeMap::new(), events: Vec::new(), extrinsic: None }
     }
 
     /// Writes a SCALE-encoded value under its key parts.
     pub fn put(&mut self, pallet: &str, entry: &str, parts: &[&[u8]], value: Vec<u8>) -> Result<(), MetadataError> {
-        let key = self.runtime.entry(pallet, entry)?.key(parts);
+        let key = self.runtime().entry(pallet, entry)?.key(parts);
         self.write(key, Some(value));
         Ok(())
     }
@@ -73,7 +72,7 @@ impl<'a> Draft<'a> {
     fn value(&self, key: &[u8]) -> Option<&Value> {
         match self.writes.get(key) {
             Some(written) => written.as_ref(),
-            None => self.store.get(key, self.number - 1),
+            None => self.state.get(key),
         }
     }
 
@@ -82,8 +81,13 @@ impl<'a> Draft<'a> {
     }
 
     /// The runtime that executes the block.
-    pub const fn runtime(&self) -> &'a Runtime {
-        self.runtime
+    pub fn runtime(&self) -> &'a Runtime {
+        self.state.runtime()
+    }
+
+    /// Its height.
+    pub fn number(&self) -> u32 {
+        self.state.block.number() + 1
     }
 
     /// Whatever happens from now on belongs to this extrinsic.
@@ -98,7 +102,7 @@ impl<'a> Draft<'a> {
 
     /// Counts an extrinsic of an account, which has an entry from then on.
     pub fn use_nonce(&mut self, account: &Account) -> Result<(), MetadataError> {
-        let entry = self.runtime.entry("System", "Account")?;
+        let entry = self.runtime().entry("System", "Account")?;
         let key = entry.key(&[account]);
         let mut info = self.value(&key).map_or_else(|| entry.default.to_vec(), |value| value.to_vec());
         let nonce = u32::decode(&mut info.as_slice()).unwrap_or_default().saturating_add(1).encode();
@@ -110,20 +114,20 @@ impl<'a> Draft<'a> {
 
     /// Whether a hotkey has a uid on a subnet.
     pub fn is_registered(&self, netuid: u16, hotkey: &Account) -> Result<bool, MetadataError> {
-        let uids = self.runtime.entry("SubtensorModule", "Uids")?;
+        let uids = self.runtime().entry("SubtensorModule", "Uids")?;
         Ok(self.value(&uids.key(&[&netuid.encode(), hotkey])).is_some())
     }
 
     /// Bytes that a hotkey may commit per epoch.
     pub fn max_space(&self) -> Result<u64, MetadataError> {
-        let entry = self.runtime.entry("Commitments", "MaxSpace")?;
+        let entry = self.runtime().entry("Commitments", "MaxSpace")?;
         let stored = self.get::<u32>(&entry.key(&[]));
         Ok(stored.or_else(|| u32::decode(&mut &entry.default[..]).ok()).unwrap_or_default().into())
     }
 
     /// `UsedSpaceOf` of a hotkey after a commitment: the current epoch, and the bytes used in it.
     pub fn space_after(&self, hotkey: &Hotkey, spec: &CommitmentSpec) -> Result<(u64, u64), MetadataError> {
-        let key = self.runtime.entry("Commitments", "UsedSpaceOf")?.key(&[&NETUID.encode(), hotkey.as_bytes()]);
+        let key = self.runtime().entry("Commitments", "UsedSpaceOf")?.key(&[&NETUID.encode(), hotkey.as_bytes()]);
         let epoch = self.epoch()?;
         let used = self.get::<(u64, u64)>(&key).filter(|(last, _)| *last == epoch).map_or(0, |(_, used)| used);
         Ok((epoch, used.saturating_add(spec.charged())))
@@ -135,7 +139,7 @@ impl<'a> Draft<'a> {
         self.store_commitment(hotkey, spec)?;
         let netuid = NETUID.encode();
         let parts: [&[u8]; 2] = [&netuid, hotkey.as_bytes()];
-        self.put("Commitments", "LastCommitment", &parts, self.number.encode())?;
+        self.put("Commitments", "LastCommitment", &parts, self.number().encode())?;
         self.put("Commitments", "UsedSpaceOf", &parts, space.encode())?;
         self.tell_of_commitment(hotkey);
         Ok(())
@@ -143,7 +147,7 @@ impl<'a> Draft<'a> {
 
     /// The commitment itself.
     pub fn store_commitment(&mut self, hotkey: &Hotkey, spec: &CommitmentSpec) -> Result<(), MetadataError> {
-        let value = spec.encode(self.runtime, self.number)?;
+        let value = spec.encode(self.runtime(), self.number())?;
         self.put("Commitments", "CommitmentOf", &[&NETUID.encode(), hotkey.as_bytes()], value)
     }
 
@@ -155,7 +159,7 @@ impl<'a> Draft<'a> {
 
     /// Moves the epoch index along, where the runtime keeps one.
     pub fn advance_epoch(&mut self) -> Result<(), MetadataError> {
-        if self.runtime.entry("SubtensorModule", "SubnetEpochIndex").is_ok() {
+        if self.runtime().entry("SubtensorModule", "SubnetEpochIndex").is_ok() {
             let epoch = self.epoch_by_block()?;
             self.put("SubtensorModule", "SubnetEpochIndex", &[&NETUID.encode()], epoch.encode())?;
         }
@@ -165,7 +169,7 @@ impl<'a> Draft<'a> {
     /// The subnet's current epoch: the index where the runtime keeps one, else from block and tempo (FACTS 3).
     fn epoch(&self) -> Result<u64, MetadataError> {
         let netuid = NETUID.encode();
-        if let Ok(entry) = self.runtime.entry("SubtensorModule", "SubnetEpochIndex") {
+        if let Ok(entry) = self.runtime().entry("SubtensorModule", "SubnetEpochIndex") {
             return Ok(self.get(&entry.key(&[&netuid])).unwrap_or(0));
         }
         self.epoch_by_block()
@@ -173,23 +177,23 @@ impl<'a> Draft<'a> {
 
     fn epoch_by_block(&self) -> Result<u64, MetadataError> {
         let netuid = NETUID.encode();
-        let tempo = self.get::<u16>(&self.runtime.entry("SubtensorModule", "Tempo")?.key(&[&netuid])).unwrap_or(360);
-        Ok((u64::from(self.number) + u64::from(NETUID) + 1) / (u64::from(tempo) + 1))
+        let tempo = self.get::<u16>(&self.runtime().entry("SubtensorModule", "Tempo")?.key(&[&netuid])).unwrap_or(360);
+        Ok((u64::from(self.number()) + u64::from(NETUID) + 1) / (u64::from(tempo) + 1))
     }
 
     /// Gives a uid to a hotkey.
     pub fn register(&mut self, uid: u16, hotkey: &Hotkey) -> Result<(), MetadataError> {
         let (netuid, uid_bytes) = (NETUID.encode(), uid.encode());
-        let uids = self.runtime.entry("SubtensorModule", "Uids")?;
-        let keys = self.runtime.entry("SubtensorModule", "Keys")?.key(&[&netuid, &uid_bytes]);
+        let uids = self.runtime().entry("SubtensorModule", "Uids")?;
+        let keys = self.runtime().entry("SubtensorModule", "Keys")?.key(&[&netuid, &uid_bytes]);
         if let Some(before) = self.get::<[u8; 32]>(&keys) {
             self.write(uids.key(&[&netuid, &before]), None);
         }
         self.write(keys, Some(hotkey.as_bytes().to_vec()));
         self.write(uids.key(&[&netuid, hotkey.as_bytes()]), Some(uid_bytes.clone()));
-        let number = u64::from(self.number).encode();
+        let number = u64::from(self.number()).encode();
         self.put("SubtensorModule", "BlockAtRegistration", &[&netuid, &uid_bytes], number)?;
-        let size = self.runtime.entry("SubtensorModule", "SubnetworkN")?.key(&[&netuid]);
+        let size = self.runtime().entry("SubtensorModule", "SubnetworkN")?.key(&[&netuid]);
         if uid >= self.get::<u16>(&size).unwrap_or(0) {
             self.write(size, Some(uid.saturating_add(1).encode()));
         }
@@ -248,11 +252,11 @@ impl<'a> Draft<'a> {
 
     /// Writes the events and hands everything over.
     pub fn finish(mut self) -> Result<Writes, MetadataError> {
-        let entry = self.runtime.entry("System", "Events")?;
+        let entry = self.runtime().entry("System", "Events")?;
         let count = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
         let events = ScaleValue::unnamed_composite(std::mem::take(&mut self.events));
         let mut bytes = Vec::new();
-        scale_value::scale::encode_as_type(&events, entry.value_type, self.runtime.types(), &mut bytes)
+        scale_value::scale::encode_as_type(&events, entry.value_type, self.runtime().types(), &mut bytes)
             .map_err(|e| MetadataError::Unencodable { what: "System.Events".to_owned(), reason: e.to_string() })?;
         let key = entry.key(&[]);
         self.write(key, Some(bytes));

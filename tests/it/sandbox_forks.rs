@@ -1,6 +1,8 @@
 //! Blocks that are replaced, and somebody else with the same hotkey: what was certain is not, and everybody is told.
 
-use grail_console::sandbox::{CommitmentSpec, Field, MAX_FINALITY_BLOCKS, Moment, OPERATOR_UID, Usurper, hotkey};
+use grail_console::sandbox::{
+    Block, CommitmentSpec, Field, MAX_FINALITY_BLOCKS, Moment, OPERATOR_UID, Usurper, hotkey,
+};
 use rstest::rstest;
 use serde_json::json;
 use subxt_rpcs::client::{RpcSubscription, rpc_params};
@@ -101,6 +103,20 @@ async fn a_commit_born_in_a_block_that_is_replaced_is_invalid() {
     sandbox.produce_block().await.unwrap();
     sandbox.fork(2).await.unwrap();
     assert_eq!(pending(&client).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_dry_run_at_a_replaced_block_is_one_in_the_state_of_that_block() {
+    let sandbox = by_hand("unregistered-block").await;
+    let client = client(&sandbox).await;
+    let extrinsic = commit(&sandbox);
+    let dry_run_at = async |block: &Block| -> String {
+        client.request("system_dryRun", rpc_params![hex(&extrinsic), hex(&block.hash)]).await.unwrap()
+    };
+    sandbox.register(OPERATOR_UID, hotkey(OPERATOR_UID));
+    let old = sandbox.produce_block().await.unwrap();
+    let new = sandbox.fork(1).await.unwrap();
+    assert_eq!([dry_run_at(&old).await, dry_run_at(&new).await], ["0x0000", "0x0001031201000000"]);
 }
 
 #[tokio::test]

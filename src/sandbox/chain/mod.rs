@@ -166,7 +166,7 @@ impl Chain {
     pub fn produce(&mut self, timestamp_ms: u64, contents: Contents<'_>) -> Result<(), MetadataError> {
         let runtime = Arc::clone(&self.best.runtime);
         let upgrade = contents.acts.iter().any(|act| matches!(act, Act::Upgrade));
-        let writes = self.draft(&runtime, timestamp_ms, contents)?;
+        let writes = self.draft(timestamp_ms, contents)?;
         let next_runtime = if upgrade { runtime.upgraded()? } else { Arc::clone(&runtime) };
         let inherent = timestamp_inherent(runtime.call_index("Timestamp", "set")?, timestamp_ms);
         let submitted = contents.extrinsics.iter().map(|signed| signed.bytes.clone());
@@ -186,9 +186,9 @@ impl Chain {
         Ok(())
     }
 
-    fn draft(&self, runtime: &Runtime, timestamp_ms: u64, contents: Contents<'_>) -> Result<Writes, MetadataError> {
-        let number = self.best.number() + 1;
-        let mut draft = Draft::new(runtime, &self.store, number);
+    fn draft(&self, timestamp_ms: u64, contents: Contents<'_>) -> Result<Writes, MetadataError> {
+        let mut draft = Draft::new(self.top());
+        let number = draft.number();
         draft.put("System", "Number", &[], number.encode())?;
         draft.put("System", "ParentHash", &[], self.best.hash.to_vec())?;
         draft.put("Timestamp", "Now", &[], timestamp_ms.encode())?;
@@ -210,12 +210,6 @@ impl Chain {
             }
         }
         draft.finish()
-    }
-
-    /// What would become of an extrinsic in a block on top of a state: nothing bad, or an error of a pallet.
-    pub fn try_out(&self, state: StateAt<'_>, signed: &Signed) -> Result<Option<[u8; 2]>, MetadataError> {
-        let mut draft = Draft::new(state.runtime(), &self.store, state.block.number() + 1);
-        dispatch::apply(&mut draft, 1, signed, None)
     }
 
     /// Whether the best block set new code, which the next one is the first to run.

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use super::{Answer, Bytes, HashHex, client_error, in_state, optional};
 use crate::sandbox::block::Hash;
 use crate::sandbox::chain::{Chain, StateAt};
+use crate::sandbox::dispatch::try_out;
 use crate::sandbox::draft::PRACTICE_WEIGHT;
 use crate::sandbox::extrinsic::{Account, Signed, decode};
 use crate::sandbox::metadata::{METADATA_VERSIONS, Runtime, prefixed_hex};
@@ -125,7 +126,7 @@ fn dry_run(params: &Params<'_>, node: &Node) -> Answer<String> {
     let extrinsic = bytes.and_then(|bytes| decode(state.runtime(), &bytes)).map_err(unreadable)?;
     let answer = match signed(extrinsic, state.runtime()).and_then(|signed| applicable(&chain, state, signed)) {
         Err(refusal) => (1u8, refusal).encode(),
-        Ok(signed) => match chain.try_out(state, &signed).map_err(|e| failed(&e.to_string()))? {
+        Ok(signed) => match try_out(state, &signed).map_err(|e| failed(&e.to_string()))? {
             None => vec![0, 0],
             Some([pallet, error]) => vec![0, 1, MODULE_ERROR, pallet, error, 0, 0, 0],
         },
