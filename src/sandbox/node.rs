@@ -30,21 +30,6 @@ pub enum Clock {
     Stepped,
 }
 
-/// Heights of the two heads; every change wakes the subscriptions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heads {
-    /// The best block.
-    pub best: u32,
-    /// The last finalized block.
-    pub finalized: u32,
-}
-
-impl Heads {
-    fn of(chain: &Chain) -> Self {
-        Self { best: chain.best().number(), finalized: chain.finalized().number() }
-    }
-}
-
 /// The node.
 #[derive(Debug)]
 pub struct Node {
@@ -54,7 +39,8 @@ pub struct Node {
     /// Locked after the chain, never before it.
     pool: Mutex<Pool>,
     usurpations: Mutex<Usurpations>,
-    heads: watch::Sender<Heads>,
+    /// Wakes whoever follows the heads.
+    heads: watch::Sender<()>,
     gate: OnceLock<GateHandle>,
     /// Where outgoing bytes end.
     pub cut: Cut,
@@ -67,14 +53,13 @@ pub struct Node {
 impl Node {
     /// A node over a chain.
     pub fn new(chain: Chain, clock: Clock, faults: FaultBoard) -> Self {
-        let heads = watch::Sender::new(Heads::of(&chain));
         Self {
             chain: RwLock::new(chain),
             clock,
             pending: Mutex::default(),
             pool: Mutex::default(),
             usurpations: Mutex::default(),
-            heads,
+            heads: watch::Sender::default(),
             gate: OnceLock::new(),
             cut: Cut::default(),
             faults,
@@ -87,8 +72,8 @@ impl Node {
         self.chain.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Heads as they change.
-    pub fn heads(&self) -> watch::Receiver<Heads> {
+    /// Wakes whenever the heads have moved.
+    pub fn heads(&self) -> watch::Receiver<()> {
         self.heads.subscribe()
     }
 
@@ -163,10 +148,9 @@ impl Node {
 
     /// Lets go of pool and chain, and wakes whoever follows the heads.
     fn tell(&self, pool: MutexGuard<'_, Pool>, chain: RwLockWriteGuard<'_, Chain>) {
-        let heads = Heads::of(&chain);
         drop(pool);
         drop(chain);
-        self.heads.send_replace(heads);
+        self.heads.send_replace(());
     }
 
     /// Adds what usurpers have to say in the block itself.

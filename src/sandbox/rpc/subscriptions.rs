@@ -73,7 +73,6 @@ pub(super) async fn send(sink: &SubscriptionSink, item: &impl Serialize) -> Subs
 async fn best_heads(pending: PendingSubscriptionSink, node: Arc<Node>) -> SubscriptionResult {
     let sink = pending.accept().await?;
     let mut changes = node.heads();
-    changes.borrow_and_update();
     let mut last = Arc::clone(node.chain().best());
     send(&sink, &last.header.to_json()).await?;
     loop {
@@ -94,9 +93,10 @@ async fn best_heads(pending: PendingSubscriptionSink, node: Arc<Node>) -> Subscr
 async fn finalized_heads(pending: PendingSubscriptionSink, node: Arc<Node>) -> SubscriptionResult {
     let sink = pending.accept().await?;
     let mut changes = node.heads();
-    let mut next = changes.borrow_and_update().finalized;
+    let mut next = node.chain().finalized().number();
     loop {
-        let head = changes.borrow_and_update().finalized;
+        changes.borrow_and_update();
+        let head = node.chain().finalized().number();
         while next <= head {
             let header = node.chain().block(next).map(|block| block.header.to_json());
             if let Some(header) = header {
