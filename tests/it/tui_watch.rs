@@ -93,6 +93,36 @@ fn the_own_commit_is_no_surprise_neither_under_way_nor_later() {
 }
 
 #[test]
+fn a_key_that_this_console_replaced_is_an_old_key_when_it_comes_back() {
+    let mut state = under_way(6);
+    feed(&mut state, change(Some(other(50_042, HEAD + 3)), HEAD + 3));
+    ended(&mut state, Ended::Committed(receipt()));
+    press(&mut state, "esc");
+    assert_eq!(cause(&state), None);
+    // A GRAIL with the .env of before.
+    feed(&mut state, change(Some(good(42, HEAD + 30)), HEAD + 30));
+    assert_eq!(cause(&state), Some(Cause::OldKey));
+}
+
+#[test]
+fn of_two_keys_published_from_here_the_first_is_a_surprise_when_it_comes_back() {
+    let mut state = under_way(6);
+    feed(&mut state, change(Some(other(50_042, HEAD + 3)), HEAD + 3));
+    ended(&mut state, Ended::Committed(receipt()));
+    press(&mut state, "esc");
+    let mut standing = standing();
+    standing.commitment = Some(other(50_042, HEAD + 3));
+    planned(&mut state, plan_of(standing, false), Locked::Open);
+    press(&mut state, "text:42 tab enter");
+    feed(&mut state, change(Some(good(42, HEAD + 20)), HEAD + 20));
+    ended(&mut state, Ended::Committed(receipt()));
+    press(&mut state, "esc");
+    assert_eq!(cause(&state), None);
+    feed(&mut state, change(Some(other(50_042, HEAD + 30)), HEAD + 30));
+    assert!(cause(&state).is_some(), "whatever its cause");
+}
+
+#[test]
 fn an_own_commit_that_a_fork_takes_back_is_no_surprise() {
     let mut state = live(own(&values(42, true)), {
         let mut snapshot = healthy();

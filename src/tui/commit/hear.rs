@@ -18,7 +18,12 @@ pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
         News::Planned { request, plan, locked } => planned(state, request, plan, locked),
         News::Failed { request, problem } => over(state, request, End::without("no plan", problem)),
         News::WrongPassword { request, problem } => wrong_password(state, request, problem),
-        News::Ended { request, ended } => over(state, request, ended_so(&ended)),
+        News::Ended { request, ended } => {
+            if matches!(*ended, Ended::Committed(_)) {
+                published(state, request);
+            }
+            over(state, request, ended_so(&ended));
+        }
         News::Progress { request, progress } => went_on(state, request, progress),
         News::Armed { request } => armed(state, request),
         News::Disarmed { why } => disarmed(state, why),
@@ -98,6 +103,16 @@ fn over(state: &mut State, request: Request, mut end: End) {
         }
         session.go(Step::Over(Box::new(end)), now_ms);
     }
+}
+
+/// What stood there before is an old key from here on, as the journal will say at the next start.
+fn published(state: &mut State, request: Request) {
+    let Some(plan) = concerned(state, request).and_then(|session| session.plan.as_deref()) else { return };
+    let (new, old) = (plan.new.clone(), plan.old().map(|old| old.read_secret));
+    let replaced = &mut state.own.local.replaced;
+    replaced.retain(|secret| *secret != new.read_secret);
+    replaced.extend(old.filter(|old| *old != new.read_secret));
+    state.commits.watch.stands(&new);
 }
 
 fn ended_so(ended: &Ended) -> End {
