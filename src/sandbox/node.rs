@@ -106,20 +106,9 @@ impl Node {
         };
         let timestamp = self.timestamp_after(&chain);
         chain.produce(timestamp, contents)?;
-        let best = Arc::clone(chain.best());
-        pool.included(&chain, &best, &extrinsics, faults.lie == Some(Lie::FinalizedAtOnce));
-        pool.deceive();
-        let final_now = pool.finalize(&chain);
-        pool.settle(&chain);
-        self.usurp_later(
-            &chain,
-            &mut pool,
-            &faults,
-            [(Moment::NextBlock, &extrinsics), (Moment::AfterFinality, &final_now)],
-        );
+        pool.included(&chain, chain.best(), &extrinsics, faults.lie == Some(Lie::FinalizedAtOnce));
         self.expect_fork(&runtime, &extrinsics);
-        self.tell(pool, chain);
-        Ok(best)
+        Ok(self.follow_up(chain, pool, &faults, &extrinsics))
     }
 
     /// Gives up the last `depth` blocks, as many of them as are not final, and replaces them by a branch that is longer by
@@ -139,18 +128,28 @@ impl Node {
             chain.produce(timestamp, contents)?;
         }
         pool.retract(&chain, &retraction.blocks, faults.lose_in_fork);
-        pool.finalize(&chain);
-        pool.settle(&chain);
-        let best = Arc::clone(chain.best());
-        self.tell(pool, chain);
-        Ok(best)
+        Ok(self.follow_up(chain, pool, &faults, &[]))
     }
 
-    /// Lets go of pool and chain, and wakes whoever follows the heads.
-    fn tell(&self, pool: MutexGuard<'_, Pool>, chain: RwLockWriteGuard<'_, Chain>) {
+    /// What new blocks entail, the best of which includes these extrinsics: the pool follows, usurpers have their say, and
+    /// whoever follows the heads is woken once chain and pool are free. Returns the best block.
+    fn follow_up(
+        &self,
+        chain: RwLockWriteGuard<'_, Chain>,
+        mut pool: MutexGuard<'_, Pool>,
+        faults: &Misbehaviour,
+        included: &[Arc<Signed>],
+    ) -> Arc<Block> {
+        pool.deceive();
+        let final_now = pool.finalize(&chain);
+        pool.settle(&chain);
+        let reached = [(Moment::NextBlock, included), (Moment::AfterFinality, &final_now)];
+        self.usurp_later(&chain, &mut pool, faults, reached);
+        let best = Arc::clone(chain.best());
         drop(pool);
         drop(chain);
         self.heads.send_replace(());
+        best
     }
 
     /// Adds what usurpers have to say in the block itself.
@@ -170,7 +169,7 @@ impl Node {
         chain: &Chain,
         pool: &mut Pool,
         faults: &Misbehaviour,
-        reached: [(Moment, &Vec<Arc<Signed>>); 2],
+        reached: [(Moment, &[Arc<Signed>]); 2],
     ) {
         let Some(Usurper { moment, spec }) = &faults.usurper else { return };
         let runtime = &chain.best().runtime;

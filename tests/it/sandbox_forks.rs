@@ -190,6 +190,20 @@ async fn somebody_with_the_same_hotkey_commits_after_us(#[case] moment: Moment, 
 }
 
 #[tokio::test]
+async fn a_usurper_who_waits_for_finality_also_follows_what_became_final_by_a_fork() {
+    let sandbox = by_hand("healthy").await;
+    let client = client(&sandbox).await;
+    sandbox.faults().usurp(Some(Usurper { moment: Moment::AfterFinality, spec: CommitmentSpec::raw(*OTHER) }));
+    submit(&client, &commit(&sandbox)).await.unwrap();
+    let block = sandbox.produce_block().await.unwrap();
+    sandbox.produce_block().await.unwrap();
+    sandbox.fork(1).await.unwrap();
+    assert_eq!(sandbox.finalized().hash, block.hash);
+    sandbox.produce_block().await.unwrap();
+    assert_eq!(published(&sandbox, hotkey(OPERATOR_UID)).unwrap(), OTHER);
+}
+
+#[tokio::test]
 async fn a_usurper_s_commitment_is_a_true_extrinsic_with_true_events() {
     let sandbox = by_hand("healthy").await;
     let client = client(&sandbox).await;
