@@ -3,6 +3,7 @@
 use parity_scale_codec::{Compact, Decode, Encode, Error};
 use schnorrkel::Keypair;
 use sp_crypto_hashing::blake2_256;
+use subxt::utils::{Era, MultiSignature};
 
 use super::block::{Hash, SANDBOX_GENESIS};
 use super::metadata::Runtime;
@@ -55,62 +56,23 @@ pub struct Signed {
     pub era: Era,
     /// Whether it is bound to a hash of the metadata.
     pub metadata_hash: bool,
-    signature: Signature,
+    signature: MultiSignature,
     extra: Vec<u8>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Signature {
-    Ed25519([u8; 64]),
-    Sr25519([u8; 64]),
-    /// Known to the runtime, unknown to us: never a good proof.
-    Ecdsa,
+/// The block from which an era counts, seen from the block `current`.
+pub const fn birth(era: Era, current: u64) -> u64 {
+    match era {
+        Era::Immortal => 0,
+        Era::Mortal { period, phase } => current.saturating_sub(phase) / period * period + phase,
+    }
 }
 
-/// In which blocks an extrinsic may be included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Era {
-    /// In any.
-    Immortal,
-    /// From a block whose number is `phase` modulo `period`, for `period` blocks.
-    Mortal {
-        /// Blocks, a power of two from 4 to 65,536.
-        period: u64,
-        /// Below `period`.
-        phase: u64,
-    },
-}
-
-impl Era {
-    /// The block from which it counts, seen from the block `current`.
-    pub const fn birth(self, current: u64) -> u64 {
-        match self {
-            Self::Immortal => 0,
-            Self::Mortal { period, phase } => current.saturating_sub(phase) / period * period + phase,
-        }
-    }
-
-    /// The first block in which it is not valid any more.
-    pub const fn death(self, current: u64) -> u64 {
-        match self {
-            Self::Immortal => u64::MAX,
-            Self::Mortal { period, .. } => self.birth(current) + period,
-        }
-    }
-
-    fn decode(mut bytes: &[u8]) -> Result<Self, Error> {
-        let first = u8::decode(&mut bytes)?;
-        if first == 0 {
-            return Ok(Self::Immortal);
-        }
-        let encoded = u64::from(first) | u64::from(u8::decode(&mut bytes)?) << 8;
-        let period = 2 << (encoded % 16);
-        let phase = (encoded >> 4) * (period >> 12).max(1);
-        if period >= 4 && phase < period {
-            Ok(Self::Mortal { period, phase })
-        } else {
-            Err("Invalid period and phase".into())
-        }
+/// The first block in which what has this era is not valid any more.
+pub const fn death(era: Era, current: u64) -> u64 {
+    match era {
+        Era::Immortal => u64::MAX,
+        Era::Mortal { period, .. } => birth(era, current) + period,
     }
 }
 
@@ -131,7 +93,7 @@ pub fn decode(runtime: &Runtime, bytes: &[u8]) -> Result<Extrinsic, Error> {
 fn decode_signed(runtime: &Runtime, bytes: &[u8], rest: &mut &[u8]) -> Result<Extrinsic, Error> {
     let types = runtime.types();
     let address = take(types, runtime.address_type(), rest)?;
-    let signature = Signature::of(take(types, runtime.signature_type(), rest)?)?;
+    let signature = MultiSignature::decode(&mut take(types, runtime.signature_type(), rest)?)?;
     let before = *rest;
     let mut parts = Parts::default();
     for extension in runtime.extensions() {
@@ -160,6 +122,7 @@ pub fn hash_of(bytes: &[u8]) -> Hash {
 }
 
 /// What the extensions say that concern us; the others are empty, or nobody's business here.
+#[derive(Default)]
 struct Parts {
     era: Era,
     nonce: u32,
@@ -167,16 +130,10 @@ struct Parts {
     metadata_hash: bool,
 }
 
-impl Default for Parts {
-    fn default() -> Self {
-        Self { era: Era::Immortal, nonce: 0, tip: 0, metadata_hash: false }
-    }
-}
-
 impl Parts {
     fn read(&mut self, extension: &str, mut bytes: &[u8]) -> Result<(), Error> {
         match extension {
-            "CheckMortality" => self.era = Era::decode(bytes)?,
+            "CheckMortality" => self.era = Era::decode(&mut bytes)?,
             "CheckNonce" => self.nonce = Compact::<u32>::decode(&mut bytes)?.0,
             "ChargeTransactionPayment" => self.tip = Compact::<u64>::decode(&mut bytes)?.0,
             "CheckMetadataHash" => self.metadata_hash = u8::decode(&mut bytes)? != 0,
@@ -186,34 +143,23 @@ impl Parts {
     }
 }
 
-impl Signature {
-    fn of(bytes: &[u8]) -> Result<Self, Error> {
-        let (scheme, bytes) = bytes.split_first().ok_or("A signature has a scheme")?;
-        let long = || <[u8; 64]>::try_from(bytes).map_err(|_| Error::from("A signature has 64 bytes"));
-        Ok(match scheme {
-            0 => Self::Ed25519(long()?),
-            1 => Self::Sr25519(long()?),
-            _ => Self::Ecdsa,
-        })
-    }
-
-    fn proves(&self, signer: &Account, payload: &[u8]) -> bool {
-        match self {
-            Self::Sr25519(bytes) => schnorrkel::PublicKey::from_bytes(signer).is_ok_and(|key| {
-                schnorrkel::Signature::from_bytes(bytes)
-                    .is_ok_and(|signature| key.verify_simple(SIGNING_CONTEXT, payload, &signature).is_ok())
-            }),
-            Self::Ed25519(bytes) => ed25519_zebra::VerificationKey::try_from(*signer)
-                .is_ok_and(|key| key.verify(&ed25519_zebra::Signature::from(*bytes), payload).is_ok()),
-            Self::Ecdsa => false,
-        }
+/// Whether a signature is the signer's over a payload. What the runtime knows and we do not is never a good proof.
+fn proves(signature: &MultiSignature, signer: &Account, payload: &[u8]) -> bool {
+    match signature {
+        MultiSignature::Sr25519(bytes) => schnorrkel::PublicKey::from_bytes(signer).is_ok_and(|key| {
+            schnorrkel::Signature::from_bytes(bytes)
+                .is_ok_and(|signature| key.verify_simple(SIGNING_CONTEXT, payload, &signature).is_ok())
+        }),
+        MultiSignature::Ed25519(bytes) => ed25519_zebra::VerificationKey::try_from(*signer)
+            .is_ok_and(|key| key.verify(&ed25519_zebra::Signature::from(*bytes), payload).is_ok()),
+        MultiSignature::Ecdsa(_) => false,
     }
 }
 
 impl Signed {
     /// Whether its signer signed it for this chain, this runtime, and an era that began with the block `birth`.
     pub fn is_proven(&self, runtime: &Runtime, birth: &Hash) -> bool {
-        self.signature.proves(&self.signer, &payload(&self.call, &self.extra, runtime, birth))
+        proves(&self.signature, &self.signer, &payload(&self.call, &self.extra, runtime, birth))
     }
 
     /// The whole as blocks and pools hand it out, with its length.
@@ -268,7 +214,7 @@ pub fn sign(runtime: &Runtime, pair: &Keypair, nonce: u32, call: &[u8]) -> Signe
         tip: 0,
         era: Era::Immortal,
         metadata_hash: false,
-        signature: Signature::Sr25519(signature),
+        signature: MultiSignature::Sr25519(signature),
         extra,
     }
 }
@@ -295,18 +241,9 @@ mod tests {
     #[test]
     fn an_era_is_born_at_its_phase_and_dies_a_period_later() {
         let era = Era::Mortal { period: 64, phase: 14 };
-        assert_eq!((era.birth(78), era.birth(141), era.birth(142), era.birth(77)), (78, 78, 142, 14));
-        assert_eq!((era.death(78), era.death(141)), (142, 142));
-        assert_eq!((Era::Immortal.birth(78), Era::Immortal.death(78)), (0, u64::MAX));
-    }
-
-    #[test]
-    fn an_era_that_cannot_be_is_refused() {
-        // Period 2; and phase 16 of period 16.
-        assert!(Era::decode(&[0x10, 0x00]).is_err());
-        assert_eq!(Era::decode(&[0x03, 0x00]), Ok(Era::Mortal { period: 16, phase: 0 }));
-        assert!(Era::decode(&[0x03, 0x01]).is_err());
-        assert_eq!(Era::decode(&[0]), Ok(Era::Immortal));
+        assert_eq!([78, 141, 142, 77].map(|current| birth(era, current)), [78, 78, 142, 14]);
+        assert_eq!([78, 141].map(|current| death(era, current)), [142, 142]);
+        assert_eq!((birth(Era::Immortal, 78), death(Era::Immortal, 78)), (0, u64::MAX));
     }
 
     proptest! {

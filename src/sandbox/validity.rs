@@ -5,7 +5,7 @@ use parity_scale_codec::{Decode, Encode, Output};
 use super::block::SANDBOX_GENESIS;
 use super::chain::{Chain, StateAt};
 use super::dispatch::Call;
-use super::extrinsic::{Account, Extrinsic, Signed};
+use super::extrinsic::{Account, Extrinsic, Signed, birth, death};
 use super::metadata::Runtime;
 
 /// What newer runtimes answer to a commitment by somebody who is not on the subnet: their own error number for "hotkey not
@@ -157,12 +157,12 @@ pub fn signed(extrinsic: Extrinsic, runtime: &Runtime) -> Result<Signed, Refusal
 pub fn check(chain: &Chain, state: StateAt<'_>, signed: &Signed, nonce: u32) -> Result<Valid, Refusal> {
     let runtime = state.runtime();
     let current = u64::from(state.block.number()) + 1;
-    let birth = birth_hash(chain, state, signed.era.birth(current)).ok_or(Invalid::AncientBirthBlock)?;
+    let born = birth_hash(chain, state, birth(signed.era, current)).ok_or(Invalid::AncientBirthBlock)?;
     if signed.metadata_hash {
         // As a runtime that was built without a metadata hash.
         return Err(Refusal::Unknown(Unknown::CannotLookup));
     }
-    if !signed.is_proven(runtime, &birth) {
+    if !signed.is_proven(runtime, &born) {
         return Err(Invalid::BadProof.into());
     }
     if signed.nonce < nonce {
@@ -182,7 +182,7 @@ pub fn check(chain: &Chain, state: StateAt<'_>, signed: &Signed, nonce: u32) -> 
     Ok(Valid {
         // As the payment pallet counts: a higher tip, and how many of this size fit into a block.
         priority: signed.tip.saturating_add(1).saturating_mul(room / length.max(1)),
-        longevity: signed.era.death(current).saturating_sub(current),
+        longevity: death(signed.era, current).saturating_sub(current),
     })
 }
 
