@@ -108,6 +108,8 @@ pub struct Valid {
     pub priority: u64,
     /// For how many more blocks it stays valid.
     pub longevity: u64,
+    /// Whether its nonce is ahead: others of its account have to be included first.
+    pub is_ahead: bool,
 }
 
 /// Where the commitments of somebody who is not on the subnet end.
@@ -141,8 +143,16 @@ impl Holder {
     }
 }
 
+/// Checks what was submitted for the block after a state.
+pub fn judge(chain: &Chain, state: StateAt<'_>, extrinsic: Extrinsic) -> Result<(Signed, Valid), Refusal> {
+    let signed = signed(extrinsic, state.runtime())?;
+    let nonce = Holder::of(state, &signed.signer).nonce;
+    let valid = check(chain, state, &signed, nonce)?;
+    Ok((signed, valid))
+}
+
 /// The signed extrinsic among those that can be checked at all.
-pub fn signed(extrinsic: Extrinsic, runtime: &Runtime) -> Result<Signed, Refusal> {
+fn signed(extrinsic: Extrinsic, runtime: &Runtime) -> Result<Signed, Refusal> {
     match extrinsic {
         Extrinsic::Signed(signed) => Ok(*signed),
         Extrinsic::Unaddressable => Err(Refusal::Unknown(Unknown::CannotLookup)),
@@ -168,7 +178,7 @@ pub fn check(chain: &Chain, state: StateAt<'_>, signed: &Signed, nonce: u32) -> 
     if signed.nonce < nonce {
         return Err(Invalid::Stale.into());
     }
-    let length = signed.encoded().len() as u64;
+    let length = signed.bytes.encoded_size() as u64;
     let room = u64::from(runtime.constant::<u32>("System", "BlockLength").unwrap_or(u32::MAX));
     if length > room {
         return Err(Invalid::ExhaustsResources.into());
@@ -183,6 +193,7 @@ pub fn check(chain: &Chain, state: StateAt<'_>, signed: &Signed, nonce: u32) -> 
         // As the payment pallet counts: a higher tip, and how many of this size fit into a block.
         priority: signed.tip.saturating_add(1).saturating_mul(room / length.max(1)),
         longevity: death(signed.era, current).saturating_sub(current),
+        is_ahead: signed.nonce > nonce,
     })
 }
 

@@ -13,7 +13,7 @@ use sp_crypto_hashing::blake2_256;
 use super::block::{Block, Hash};
 use super::chain::Chain;
 use super::extrinsic::{Account, Signed, decode, hash_of};
-use super::validity::{Holder, Refusal, Valid, check, signed};
+use super::validity::{Holder, Refusal, Valid, check, judge};
 pub use answer::PoolAnswer;
 pub use rejection::Rejection;
 pub use status::{Status, Watch};
@@ -86,11 +86,7 @@ impl Pool {
         let top = chain.top();
         let unreadable = |error: parity_scale_codec::Error| Rejection::Unreadable(error.to_string());
         let extrinsic = decode(top.runtime(), bytes).map_err(unreadable)?;
-        let checked = signed(extrinsic, top.runtime()).and_then(|signed| {
-            let nonce = Holder::of(top, &signed.signer).nonce;
-            check(chain, top, &signed, nonce).map(|valid| (signed, valid))
-        });
-        match checked {
+        match judge(chain, top, extrinsic) {
             Ok((signed, valid)) => match fate {
                 Fate::Admitted => self.admit(chain, Arc::new(signed), valid, watch)?,
                 Fate::Swallowed => {}

@@ -11,10 +11,10 @@ use crate::sandbox::block::Hash;
 use crate::sandbox::chain::{Chain, StateAt};
 use crate::sandbox::dispatch::try_out;
 use crate::sandbox::draft::PRACTICE_WEIGHT;
-use crate::sandbox::extrinsic::{Account, Signed, decode};
+use crate::sandbox::extrinsic::{Account, decode};
 use crate::sandbox::metadata::{METADATA_VERSIONS, Runtime, prefixed_hex};
 use crate::sandbox::node::Node;
-use crate::sandbox::validity::{Holder, Invalid, Refusal, check, signed};
+use crate::sandbox::validity::{Holder, Invalid, Refusal, judge};
 
 /// `DispatchError::Module`.
 const MODULE_ERROR: u8 = 3;
@@ -75,12 +75,10 @@ fn validate(chain: &Chain, state: StateAt<'_>, input: &mut &[u8]) -> Answer<Vec<
     let (_source, bytes, _block) = decoded::<(u8, Vec<u8>, Hash)>(input)?;
     let extrinsic = decode(state.runtime(), &bytes)
         .map_err(|e| failed(&format!("Runtime panicked: Bad input data provided to validate_transaction: {e}")))?;
-    let verdict = signed(extrinsic, state.runtime()).and_then(|signed| {
-        let nonce = Holder::of(state, &signed.signer).nonce;
-        let valid = check(chain, state, &signed, nonce)?;
+    let verdict = judge(chain, state, extrinsic).map(|(signed, valid)| {
         let tag = |nonce: u32| (signed.signer, nonce).encode();
-        let requires = if signed.nonce > nonce { vec![tag(signed.nonce - 1)] } else { Vec::new() };
-        Ok((valid.priority, requires, vec![tag(signed.nonce)], valid.longevity, true))
+        let requires = if valid.is_ahead { vec![tag(signed.nonce - 1)] } else { Vec::new() };
+        (valid.priority, requires, vec![tag(signed.nonce)], valid.longevity, true)
     });
     Ok(verdict.encode())
 }
@@ -124,19 +122,14 @@ fn dry_run(params: &Params<'_>, node: &Node) -> Answer<String> {
     let state = chain.state(at.map(|hash| hash.0).as_ref())?;
     let unreadable = |e: Error| failed(&format!("Runtime panicked: Bad input data provided to apply_extrinsic: {e}"));
     let extrinsic = bytes.and_then(|bytes| decode(state.runtime(), &bytes)).map_err(unreadable)?;
-    let answer = match signed(extrinsic, state.runtime()).and_then(|signed| applicable(&chain, state, signed)) {
+    let answer = match judge(&chain, state, extrinsic) {
         Err(refusal) => (1u8, refusal).encode(),
-        Ok(signed) => match try_out(state, &signed).map_err(|e| failed(&e.to_string()))? {
+        // What the pool would keep for later, a block refuses.
+        Ok((_, valid)) if valid.is_ahead => (1u8, Refusal::from(Invalid::Future)).encode(),
+        Ok((signed, _)) => match try_out(state, &signed).map_err(|e| failed(&e.to_string()))? {
             None => vec![0, 0],
             Some([pallet, error]) => vec![0, 1, MODULE_ERROR, pallet, error, 0, 0, 0],
         },
     };
     Ok(prefixed_hex(&answer))
-}
-
-/// What the pool would keep for later, a block refuses.
-fn applicable(chain: &Chain, state: StateAt<'_>, signed: Signed) -> Result<Signed, Refusal> {
-    let nonce = Holder::of(state, &signed.signer).nonce;
-    check(chain, state, &signed, nonce)?;
-    if signed.nonce > nonce { Err(Invalid::Future.into()) } else { Ok(signed) }
 }
