@@ -72,6 +72,15 @@ impl Node {
         self.chain.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A runtime as the node tells of it: another one where it lies about its metadata.
+    pub fn told<'a>(&self, runtime: &'a Runtime) -> &'a Runtime {
+        match self.faults.now().lie {
+            Some(Lie::PermutedCalls) => runtime.permuted(),
+            Some(Lie::ForeignExtension) => runtime.extended(),
+            _ => runtime,
+        }
+    }
+
     /// Wakes whenever the heads have moved.
     pub fn heads(&self) -> watch::Receiver<()> {
         self.heads.subscribe()

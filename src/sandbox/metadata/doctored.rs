@@ -1,5 +1,7 @@
 //! Metadata that a lying node serves: the chain behind it is another than it describes.
 
+use std::sync::Arc;
+
 use frame_metadata::v16::{RuntimeMetadataV16, TransactionExtensionMetadata};
 use scale_info::{PortableRegistry, TypeDef, TypeDefPrimitive};
 
@@ -12,8 +14,20 @@ const SWAPPED_WITH: &str = "Balances";
 const FOREIGN: &str = "PracticeForeignExtension";
 
 impl Runtime {
+    /// The same runtime with permuted calls, made once; the runtime itself where it has none to permute.
+    pub fn permuted(&self) -> &Self {
+        let doctored = || self.with_permuted_calls().ok().map(Arc::new);
+        self.permuted.get_or_init(doctored).as_deref().unwrap_or(self)
+    }
+
+    /// The same runtime with a foreign extension, made once; the runtime itself where none can be added.
+    pub fn extended(&self) -> &Self {
+        let doctored = || self.with_foreign_extension().ok().map(Arc::new);
+        self.extended.get_or_init(doctored).as_deref().unwrap_or(self)
+    }
+
     /// The same runtime, but `Commitments` has changed places with another pallet, and `set_commitment` with another call.
-    pub fn with_permuted_calls(&self) -> Result<Self, MetadataError> {
+    fn with_permuted_calls(&self) -> Result<Self, MetadataError> {
         let mut metadata = self.metadata.clone();
         let ours = self.pallet("Commitments")?.index;
         let theirs = self.pallet(SWAPPED_WITH)?.index;
@@ -40,7 +54,7 @@ impl Runtime {
     }
 
     /// The same runtime, but extrinsics carry one more number, of which nobody says what it means.
-    pub fn with_foreign_extension(&self) -> Result<Self, MetadataError> {
+    fn with_foreign_extension(&self) -> Result<Self, MetadataError> {
         let mut metadata = self.metadata.clone();
         let find = |wanted: &dyn Fn(&TypeDef<_>) -> bool| {
             let found = metadata.types.types.iter().find(|found| wanted(&found.ty.type_def));

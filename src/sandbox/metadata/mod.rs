@@ -18,8 +18,6 @@ use scale_info::{PortableRegistry, TypeDef};
 use sp_crypto_hashing::{blake2_128, blake2_256, twox_64, twox_128, twox_256};
 use thiserror::Error;
 
-use super::faults::Lie;
-
 /// Metadata of finney, spec 365, version 16; its origin is in `assets/metadata/README.md`.
 const FINNEY_365: &[u8] = include_bytes!("../../../assets/metadata/finney-spec-365.v16.scale");
 
@@ -77,7 +75,7 @@ pub struct Runtime {
     v14_hex: OnceLock<Arc<str>>,
     opaque_hex: [OnceLock<Arc<str>>; METADATA_VERSIONS.len()],
     permuted: OnceLock<Option<Arc<Self>>>,
-    foreign: OnceLock<Option<Arc<Self>>>,
+    extended: OnceLock<Option<Arc<Self>>>,
 }
 
 impl Runtime {
@@ -106,20 +104,8 @@ impl Runtime {
             v14_hex: OnceLock::new(),
             opaque_hex: [const { OnceLock::new() }; METADATA_VERSIONS.len()],
             permuted: OnceLock::new(),
-            foreign: OnceLock::new(),
+            extended: OnceLock::new(),
         })
-    }
-
-    /// What a node that lies about its metadata serves instead of it; the truth where there is nothing to lie about.
-    pub fn as_told(&self, lie: Option<&Lie>) -> &Self {
-        let told = match lie {
-            Some(Lie::PermutedCalls) => self.permuted.get_or_init(|| self.with_permuted_calls().ok().map(Arc::new)),
-            Some(Lie::ForeignExtension) => {
-                self.foreign.get_or_init(|| self.with_foreign_extension().ok().map(Arc::new))
-            }
-            _ => &None,
-        };
-        told.as_deref().unwrap_or(self)
     }
 
     /// The runtime's version.

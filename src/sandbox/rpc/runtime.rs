@@ -30,7 +30,7 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
 pub(super) fn call(node: &Node, method: &str, mut input: &[u8], at: Option<HashHex>) -> Answer<String> {
     let chain = node.chain();
     let state = chain.state(at.map(|hash| hash.0).as_ref())?;
-    let runtime = state.runtime().as_told(node.faults.now().lie.as_ref());
+    let runtime = node.told(state.runtime());
     let input = &mut input;
     let answer = match method {
         "Core_version" => runtime.version().encode(),

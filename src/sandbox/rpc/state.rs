@@ -58,7 +58,7 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
     module.register_alias("chain_getRuntimeVersion", "state_getRuntimeVersion")?;
     module.register_blocking_method("state_getMetadata", |params, node, _| {
         let at = super::only::<HashHex>(&params)?;
-        in_state(&node, at, |state| Ok(state.runtime().as_told(node.faults.now().lie.as_ref()).v14_hex().to_string()))
+        in_state(&node, at, |state| Ok(node.told(state.runtime()).v14_hex().to_string()))
     })?;
     module.register_blocking_method("state_call", |params, node, _| call(&params, &node))?;
     module.register_alias("state_callAt", "state_call")?;
