@@ -113,7 +113,7 @@ impl Builder<'_> {
         for uid in (0..uids).map_while(|uid| u16::try_from(uid).ok()) {
             let hotkey = hotkey(uid);
             if uid == OPERATOR_UID && !self.scenario.operator.registered {
-                self.in_the_operators_place(&entries, uids)?;
+                self.in_the_operators_place(&entries)?;
             } else {
                 self.member(&entries, uid, &hotkey);
             }
@@ -146,11 +146,11 @@ impl Builder<'_> {
     }
 
     /// Somebody else has the operator's uid.
-    fn in_the_operators_place(&mut self, entries: &PerUid<'_>, uids: u32) -> Result<(), MetadataError> {
+    fn in_the_operators_place(&mut self, entries: &PerUid<'_>) -> Result<(), MetadataError> {
         let somebody = former_hotkey(OPERATOR_UID);
         self.member(entries, OPERATOR_UID, &somebody);
         let spec = CommitmentSpec::raw(ordinary_commitment(u16::MAX - OPERATOR_UID));
-        self.commit(entries, &somebody, self.ago(700 + uids), &spec)
+        self.commit(entries, &somebody, self.ago(1_000), &spec)
     }
 
     /// What a uid has committed, and at which block.

@@ -122,13 +122,6 @@ pub fn digest(timestamp_ms: u64, runtime_updated: bool) -> Vec<Vec<u8>> {
     logs
 }
 
-/// The `Timestamp.set` inherent that opens every block.
-pub fn timestamp_inherent(call: [u8; 2], timestamp_ms: u64) -> Vec<u8> {
-    /// An extrinsic of version 4 without a signature.
-    const BARE_V4: u8 = 4;
-    (BARE_V4, call, Compact(timestamp_ms)).encode()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -84,8 +84,14 @@ impl Field {
         }
     }
 
+    /// Appends a list of fields.
+    pub(super) fn encode_all(fields: &[Self], runtime: &Runtime, out: &mut Vec<u8>) -> Result<(), MetadataError> {
+        Compact(u32::try_from(fields.len()).unwrap_or(u32::MAX)).encode_to(out);
+        fields.iter().try_for_each(|field| field.encode(runtime, out))
+    }
+
     /// Appends it as the runtime encodes it.
-    pub(super) fn encode(&self, runtime: &Runtime, out: &mut Vec<u8>) -> Result<(), MetadataError> {
+    fn encode(&self, runtime: &Runtime, out: &mut Vec<u8>) -> Result<(), MetadataError> {
         match self {
             Self::None => out.push(runtime.data_variant("None")?),
             Self::Raw(bytes) => {
@@ -188,8 +194,7 @@ impl CommitmentSpec {
             Self::Stored(bytes) => Ok(bytes.clone()),
             Self::Fields(fields) => {
                 let mut out = (0u64, block).encode();
-                Compact(u32::try_from(fields.len()).unwrap_or(u32::MAX)).encode_to(&mut out);
-                fields.iter().try_for_each(|field| field.encode(runtime, &mut out))?;
+                Field::encode_all(fields, runtime, &mut out)?;
                 Ok(out)
             }
         }

@@ -1,6 +1,6 @@
 //! What calls do in a block.
 
-use parity_scale_codec::{Compact, Decode, Encode, Error};
+use parity_scale_codec::{Decode, Encode, Error};
 
 use super::chain::StateAt;
 use super::commitment::{CommitmentSpec, Field};
@@ -44,8 +44,7 @@ impl Call {
 /// The bytes of a `set_commitment`.
 pub fn set_commitment(runtime: &Runtime, netuid: u16, fields: &[Field]) -> Result<Vec<u8>, MetadataError> {
     let mut call = (runtime.call_index("Commitments", "set_commitment")?, netuid).encode();
-    Compact(u32::try_from(fields.len()).unwrap_or(u32::MAX)).encode_to(&mut call);
-    fields.iter().try_for_each(|field| field.encode(runtime, &mut call))?;
+    Field::encode_all(fields, runtime, &mut call)?;
     Ok(call)
 }
 

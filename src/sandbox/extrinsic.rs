@@ -168,6 +168,11 @@ impl Signed {
     }
 }
 
+/// The `Timestamp.set` that opens every block.
+pub fn timestamp_inherent(call: [u8; 2], timestamp_ms: u64) -> Vec<u8> {
+    (BARE_V4, call, Compact(timestamp_ms)).encode()
+}
+
 /// The bytes that are signed: the call, what the extensions say, and what they imply; hashed when they are many.
 fn payload(call: &[u8], extra: &[u8], runtime: &Runtime, birth: &Hash) -> Vec<u8> {
     let payload = [call, extra, &implicit(runtime, birth)].concat();

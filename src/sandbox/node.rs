@@ -271,7 +271,7 @@ impl Node {
         let chain = self.chain();
         let prefix = chain.best().runtime.entry("Commitments", "CommitmentOf")?.key(&[&NETUID.encode()]);
         let hotkey = |key: &[u8]| key.last_chunk().map(|bytes| Hotkey::from_bytes(*bytes));
-        Ok(chain.under(&prefix).filter_map(|(key, value)| Some((hotkey(key)?, value.to_vec()))).collect())
+        Ok(chain.top().after(&prefix, None).filter_map(|(key, value)| Some((hotkey(key)?, value.to_vec()))).collect())
     }
 
     /// Chain time of the next block. A fork moves it a little: two blocks of one height never have the same time, and

@@ -203,9 +203,8 @@ fn birth_hash(chain: &Chain, state: StateAt<'_>, birth: u64) -> Option<super::bl
         return Some(SANDBOX_GENESIS);
     }
     let kept = u64::from(state.runtime().constant::<u32>("System", "BlockHashCount").unwrap_or(u32::MAX));
-    let number = u32::try_from(birth).ok().filter(|number| *number <= state.block.number())?;
-    let known = u64::from(state.block.number()) - birth < kept;
-    known.then(|| chain.block_before(state.block, number)).flatten().map(|block| block.hash)
+    let age = u64::from(state.block.number()).checked_sub(birth).filter(|age| *age < kept)?;
+    Some(chain.block(state.block.number() - u32::try_from(age).ok()?)?.hash)
 }
 
 /// Whether a call is no commitment, or one by somebody on the subnet.

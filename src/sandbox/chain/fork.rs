@@ -39,7 +39,7 @@ impl Chain {
         for number in ancestor + 1..=self.best.number() {
             let Some(block) = self.block(number).cloned() else { continue };
             let written = |key: &Arc<[u8]>| (Arc::clone(key), self.store.get(key, number).cloned());
-            overlay.extend(block.changed.iter().map(written).collect::<Vec<_>>());
+            overlay.extend(block.changed.iter().map(written));
             self.rebase(number, ancestor, &overlay);
             self.retracted.push_back(Retracted { block: Arc::clone(&block), ancestor, overlay: overlay.clone() });
             blocks.push(block);

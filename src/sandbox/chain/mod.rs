@@ -9,11 +9,11 @@ use std::sync::Arc;
 use parity_scale_codec::Encode;
 use sp_crypto_hashing::blake2_256;
 
-use super::block::{Block, Hash, Header, digest, state_root, timestamp_inherent};
+use super::block::{Block, Hash, Header, digest, state_root};
 use super::commitment::CommitmentSpec;
 use super::dispatch::{self, Forgery};
 use super::draft::{Act, Draft, Writes};
-use super::extrinsic::Signed;
+use super::extrinsic::{Signed, timestamp_inherent};
 use super::metadata::{MetadataError, Runtime, prefixed_hex};
 use super::state::{Key, Store, Value};
 use super::validity::Unregistered;
@@ -123,11 +123,6 @@ impl Chain {
         on_chain.or_else(|| Some(self.find_retracted(hash)?.block()))
     }
 
-    /// The block of a height among those before another one and itself.
-    pub fn block_before(&self, block: &Block, number: u32) -> Option<&Arc<Block>> {
-        self.block(number).filter(|found| found.number() <= block.number())
-    }
-
     /// Where the commitments of somebody who is not on the subnet end.
     pub const fn unregistered(&self) -> Unregistered {
         self.unregistered
@@ -151,11 +146,6 @@ impl Chain {
             return Ok(retracted.state(self));
         }
         Ok(StateAt { store: &self.store, since: block.number(), overlay: None, block })
-    }
-
-    /// Everything under a prefix at the best block.
-    pub fn under<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = (&'a Key, &'a Value)> {
-        self.store.after(prefix, None, self.best.number())
     }
 
     fn oldest_state(&self) -> u32 {
@@ -223,7 +213,7 @@ impl Chain {
     fn migrate(&self, draft: &mut Draft<'_>) -> Result<(), MetadataError> {
         let old = self.block(self.best.number().saturating_sub(1)).map_or(&self.best.runtime, |before| &before.runtime);
         let prefix = old.entry("Commitments", "CommitmentOf")?.key(&[&super::population::NETUID.encode()]);
-        for (key, value) in self.under(&prefix) {
+        for (key, value) in self.top().after(&prefix, None) {
             // What no runtime could have written stays as it is.
             let Some((block, spec)) = CommitmentSpec::decode(old, value) else { continue };
             if spec.is_odd() {

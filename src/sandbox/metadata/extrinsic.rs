@@ -1,4 +1,4 @@
-//! What the metadata says about extrinsics: their types, their extensions, and the numbers of errors.
+//! What the metadata says about extrinsics: their types, their extensions, and the numbers of calls and errors.
 
 use frame_metadata::v16::TransactionExtensionMetadata;
 use parity_scale_codec::Decode;
@@ -27,14 +27,24 @@ impl Runtime {
         self.metadata.extrinsic.signature_ty.id
     }
 
+    /// Index of a pallet and of one of its calls.
+    pub fn call_index(&self, pallet: &str, call: &str) -> Result<[u8; 2], MetadataError> {
+        let found = self.pallet(pallet)?;
+        let index = self.variant_index(found.calls.as_ref().map(|calls| calls.ty.id), call);
+        Ok([found.index, index.ok_or_else(|| MetadataError::Missing(format!("call {pallet}.{call}")))?])
+    }
+
     /// Index of a pallet and of one of its errors.
     pub fn error_index(&self, pallet: &str, error: &str) -> Result<[u8; 2], MetadataError> {
-        let missing = || MetadataError::Missing(format!("error {pallet}.{error}"));
         let found = self.pallet(pallet)?;
-        let errors =
-            found.error.as_ref().and_then(|errors| variants(self.types(), errors.ty.id)).ok_or_else(missing)?;
-        let variant = errors.iter().find(|variant| variant.name == error).ok_or_else(missing)?;
-        Ok([found.index, variant.index])
+        let index = self.variant_index(found.error.as_ref().map(|errors| errors.ty.id), error);
+        Ok([found.index, index.ok_or_else(|| MetadataError::Missing(format!("error {pallet}.{error}")))?])
+    }
+
+    /// Index of the variant of this name in an enum type, where there is one.
+    fn variant_index(&self, enum_type: Option<u32>, name: &str) -> Option<u8> {
+        let variants = variants(self.types(), enum_type?)?;
+        Some(variants.iter().find(|variant| variant.name == name)?.index)
     }
 
     /// A constant of a pallet, or the beginning of one.

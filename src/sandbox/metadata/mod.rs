@@ -179,16 +179,6 @@ impl Runtime {
         let index = self.data_variants.get(name).copied();
         index.ok_or_else(|| MetadataError::Missing(format!("variant Data::{name}")))
     }
-
-    /// Index of a pallet's call, for the inherents of a block.
-    pub fn call_index(&self, pallet: &str, call: &str) -> Result<[u8; 2], MetadataError> {
-        let missing = || MetadataError::Missing(format!("call {pallet}.{call}"));
-        let found = self.pallet(pallet)?;
-        let calls = found.calls.as_ref().ok_or_else(missing)?;
-        let index = variants(self.types(), calls.ty.id).ok_or_else(missing)?;
-        let variant = index.iter().find(|variant| variant.name == call).ok_or_else(missing)?;
-        Ok([found.index, variant.index])
-    }
 }
 
 impl std::fmt::Debug for Runtime {

@@ -50,10 +50,9 @@ struct Included {
 }
 
 /// What the pool does with a valid extrinsic.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It takes it.
-    #[default]
     Admitted,
     /// It loses it.
     Swallowed,
