@@ -37,6 +37,8 @@ struct OperatorDocument {
     hotkey: Hotkey,
     wallet_path: String,
     env_file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<&'static str>,
 }
 
 /// Starts the practice subnet as the arguments say, or says why not.
@@ -142,6 +144,7 @@ fn operator_document(operator: &Operator) -> OperatorDocument {
         hotkey: operator.hotkey,
         wallet_path: shown(&operator.wallet_path),
         env_file: shown(&operator.env_file),
+        password: operator.password,
     }
 }
 
@@ -152,6 +155,7 @@ fn text(sandbox: &Sandbox, environment: &[(&'static str, String)]) -> String {
     if let Some(operator) = sandbox.operator() {
         lines.push(format!("--wallet-path {}", shown(&operator.wallet_path)));
         lines.push(format!("--env-file {}", shown(&operator.env_file)));
+        lines.extend(operator.password.map(|password| format!("password {password}")));
     }
     lines.join("\n") + "\n"
 }
@@ -159,4 +163,27 @@ fn text(sandbox: &Sandbox, environment: &[(&'static str, String)]) -> String {
 /// The temporary directory is named by the environment.
 fn shown(path: &Path) -> String {
     sanitize(&path.to_string_lossy(), 400)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    async fn practice(scenario: &str) -> Sandbox {
+        let options = SandboxOptions::new(Scenario::named(scenario).unwrap());
+        Sandbox::start(SandboxOptions { uids: 64, block_time: BlockTime::Manual, ..options }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_practice_password_is_told_where_the_hotkey_s_file_has_one() {
+        for (scenario, password) in [("encrypted-wallet", Some("practice-password-1")), ("healthy", None)] {
+            let sandbox = practice(scenario).await;
+            let document = json!(operator_document(sandbox.operator().unwrap()));
+            assert_eq!(document.get("password").and_then(serde_json::Value::as_str), password);
+            let text = text(&sandbox, &[]);
+            assert_eq!(text.lines().find_map(|line| line.strip_prefix("password ")), password);
+        }
+    }
 }

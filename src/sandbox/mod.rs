@@ -67,7 +67,7 @@ pub use meter::Reading;
 pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
 pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
 pub use scenario::{Scenario, ScenarioError};
-pub use wallet::{Operator, PRACTICE_PASSWORD, practice_folder};
+pub use wallet::{Operator, practice_folder};
 
 /// The shortest block time: below it a debug build spends its time on blocks alone.
 pub const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);

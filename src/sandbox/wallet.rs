@@ -23,7 +23,7 @@ pub const HOTKEY: &str = "operator";
 /// The hotkey's file behind [`PRACTICE_PASSWORD`]; its origin is in `assets/wallets/README.md`.
 const ENCRYPTED: &[u8] = include_bytes!("../../assets/wallets/operator.nacl");
 /// The password of the practice hotkey's encrypted file. It guards nothing.
-pub const PRACTICE_PASSWORD: &str = "practice-password-1";
+const PRACTICE_PASSWORD: &str = "practice-password-1";
 
 /// The operator who practises: identity, files and credentials.
 #[derive(Debug)]

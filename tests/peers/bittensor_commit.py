@@ -18,8 +18,6 @@ from node import asked, commitments_of
 
 # A practice value of the right shape: an account, a key id and a secret, each of one digit.
 CONTENT = "5" * 32 + "a" * 32 + "c" * 64
-# Of the practice hotkey's file, where it is encrypted; the scenario says so itself.
-PASSWORD = "practice-password-1"
 
 
 async def stored(url, netuid, account):
@@ -75,8 +73,8 @@ def main(path, expected="committed"):
 
         environment = served["environment"]
         wallet = Wallet(environment["BT_WALLET_COLD"], environment["BT_WALLET_HOT"], path=served["wallet_path"])
-        if served["scenario"] == "encrypted-wallet":
-            wallet.hotkey_file.save_password_to_env(PASSWORD)
+        if password := served.get("password"):
+            wallet.hotkey_file.save_password_to_env(password)
         if wallet.hotkey.ss58_address != served["hotkey"]:
             raise SystemExit(f"the wallet's hotkey is {wallet.hotkey.ss58_address}, not {served['hotkey']}")
         subtensor = Subtensor(url)
