@@ -14,25 +14,10 @@ import os
 import sys
 import tempfile
 
-from node import asked, commitments_of
+from node import commitments
 
 # A practice value of the right shape: an account, a key id and a secret, each of one digit.
 CONTENT = "5" * 32 + "a" * 32 + "c" * 64
-
-
-async def stored(url, netuid, account):
-    """The value under `CommitmentOf(netuid, account)` in the finalized state, in hex; read without the SDK."""
-    async with asked(url) as call:
-        head = await call("chain_getFinalizedHead")
-        # The key ends with the account; its hash before it is whatever the node has.
-        prefix = commitments_of(netuid)
-        start = None
-        while page := await call("state_getKeysPaged", prefix, 1000, start, head):
-            for key in page:
-                if key.endswith(account.hex()):
-                    return await call("state_getStorage", key, head)
-            start = page[-1]
-    return None
 
 
 def committed(result, url, served, subtensor, wallet):
@@ -47,9 +32,10 @@ def committed(result, url, served, subtensor, wallet):
     read = subtensor.identity.commitment(netuid=served["netuid"], hotkey_ss58=served["hotkey"])
     if read is None or read.data != CONTENT:
         return f"the SDK reads back {read}"
-    value = asyncio.run(stored(url, served["netuid"], bytes(wallet.hotkey.public_key)))
-    if value is None or not value.endswith(CONTENT.encode().hex()) or len(value) != 2 + 2 * 142:
-        return f"the node has stored {value}"
+    held = asyncio.run(commitments(url, served["netuid"], "chain_getFinalizedHead"))
+    value = held.get(bytes(wallet.hotkey.public_key), b"")
+    if not value.endswith(CONTENT.encode()) or len(value) != 142:
+        return f"the node has stored {value.hex()}"
     return None
 
 

@@ -5,11 +5,7 @@ from contextlib import asynccontextmanager
 
 # twox128("Commitments") ++ twox128("CommitmentOf").
 COMMITMENT_OF = "0xca407206ec1ab726b2636c4b145ac287419a60ae8b01e6dcaebd7317e43c69bf"
-
-
-def commitments_of(netuid):
-    """Prefix of the keys of a subnet's commitments; each ends with the account."""
-    return COMMITMENT_OF + netuid.to_bytes(2, "little").hex()
+PAGE = 1000
 
 
 @asynccontextmanager
@@ -27,3 +23,16 @@ async def asked(url):
             return answer["result"]
 
         yield call
+
+
+async def commitments(url, netuid, head_method):
+    """Account to stored value of a subnet's commitments, in the state of the block whose hash that method answers."""
+    prefix = COMMITMENT_OF + netuid.to_bytes(2, "little").hex()
+    async with asked(url) as call:
+        head = await call(head_method)
+        keys = []
+        while page := await call("state_getKeysPaged", prefix, PAGE, keys[-1] if keys else None, head):
+            keys += page
+        (changes,) = await call("state_queryStorageAt", keys, head)
+    # A key ends with the account.
+    return {bytes.fromhex(key[-64:]): bytes.fromhex(value[2:]) for key, value in changes["changes"]}
