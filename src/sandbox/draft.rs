@@ -95,7 +95,7 @@ impl<'a> Draft<'a> {
         self.extrinsic = Some(index);
     }
 
-    /// Whatever happens from now on belongs to the block's end.
+    /// Whatever happens from now on belongs to the block's end: what acts do belongs to no extrinsic.
     pub const fn end_extrinsics(&mut self) {
         self.extrinsic = None;
     }
@@ -203,7 +203,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Adds an event with named fields. What acts do belongs to no extrinsic, so their events are those of the block's end.
+    /// Adds an event with named fields.
     fn event(&mut self, pallet: &str, name: &str, fields: Vec<(&str, ScaleValue)>) {
         let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         self.record(pallet, name, Composite::Named(fields));

@@ -219,10 +219,10 @@ impl Sandbox {
     }
 
     /// Replaces the last `depth` blocks (as many of them as are not final, two at most unless finality is held back) by a
-    /// branch that is longer by one. Their extrinsics go back to the pool, whoever watches them is told, and later blocks
-    /// include them again; so they do with what was queued by hand. One whose era was born in a block that is replaced is
-    /// invalid from then on, as on a real chain. Returns the best block. Every subscription has been
-    /// woken when this returns.
+    /// branch that is longer by one. Their extrinsics go back to the pool (unless [`Faults::lose_in_fork`]), and later
+    /// blocks include them again, together with what was queued by hand. Whoever watches them is told. One whose era was
+    /// born in a block that is replaced is invalid from then on, as on a real chain. Returns the best block. Every
+    /// subscription has been woken when this returns.
     pub async fn fork(&self, depth: u32) -> Result<Arc<Block>, SandboxError> {
         let _ticks = self.timeline.lock().await;
         Ok(self.node.fork(depth)?)

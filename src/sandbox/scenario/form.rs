@@ -209,7 +209,7 @@ pub(in crate::sandbox) enum What {
     ForkAfterCommit { depth: u32 },
     /// Extrinsics of replaced blocks are lost.
     LoseInFork {},
-    /// Whenever the operator commits, somebody else commits this with the same hotkey.
+    /// Whenever a hotkey commits whose key the usurper knows, somebody else commits this with the same hotkey.
     Usurp { moment: Moment, fields: Vec<FieldText> },
     /// The node says what is not true.
     Lie { lie: Lie },
