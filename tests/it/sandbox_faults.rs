@@ -11,7 +11,7 @@ use parity_scale_codec::{Decode, Encode};
 use subxt::utils::H256;
 use subxt_rpcs::client::{RpcClient, rpc_params};
 
-use crate::sandbox_node::{by_hand, client, next, rpc};
+use crate::support::pool::{by_hand, client, next, rpc};
 
 /// Nothing here takes this long unless it hangs.
 const HANGS: Duration = Duration::from_mins(1);

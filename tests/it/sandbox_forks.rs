@@ -8,10 +8,11 @@ use serde_json::json;
 use subxt_rpcs::client::{RpcSubscription, rpc_params};
 use subxt_rpcs::methods::legacy::StorageChangeSet;
 
-use crate::sandbox_node::{by_hand, client, next, rpc};
-use crate::sandbox_outcomes::{CONTENT, OTHER, commit, kinds, operator, pending};
-use crate::sandbox_pool::{events, next_index, published, submit, watch};
 use crate::support::encoder::{Offer, hex};
+use crate::support::pool::{
+    CONTENT, OTHER, by_hand, client, commit, events, kinds, next, next_index, operator, pending, published, rpc,
+    submit, watch,
+};
 
 #[tokio::test]
 async fn after_a_fork_a_commit_is_retracted_and_included_again_in_a_later_block() {

@@ -5,10 +5,10 @@ use parity_scale_codec::Decode;
 use serde_json::{Value as Json, json};
 use subxt_rpcs::client::rpc_params;
 
-use crate::sandbox_node::{by_hand, client, next};
-use crate::sandbox_outcomes::{CONTENT, commit, kinds, operator, pending};
-use crate::sandbox_pool::{events, next_index, published, submit, watch};
 use crate::support::encoder::hex;
+use crate::support::pool::{
+    CONTENT, by_hand, client, commit, events, kinds, next, next_index, operator, pending, published, submit, watch,
+};
 
 #[tokio::test]
 async fn a_node_may_say_final_before_it_is() {

@@ -12,40 +12,14 @@ use grail_console::sandbox::{
 };
 use parity_scale_codec::{Decode, Encode};
 use subxt::backend::LegacyBackend;
-use subxt::config::RpcConfigFor;
 use subxt::dynamic::Value;
 use subxt::utils::H256;
 use subxt::{OnlineClient, SubstrateConfig};
-use subxt_rpcs::client::{RpcClient, RpcSubscription, rpc_params};
-use subxt_rpcs::methods::LegacyRpcMethods;
+use subxt_rpcs::client::rpc_params;
 use subxt_rpcs::methods::legacy::StorageChangeSet;
 
-type Rpc = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
-
-/// A sandbox whose blocks are made by hand.
-pub async fn by_hand(scenario: &str) -> Sandbox {
-    with_uids(scenario, 64).await
-}
-
-pub async fn with_uids(scenario: &str, uids: u32) -> Sandbox {
-    let scenario = Scenario::named(scenario).unwrap();
-    let options = SandboxOptions { uids, block_time: BlockTime::Manual, ..SandboxOptions::new(scenario) };
-    Sandbox::start(options).await.unwrap()
-}
-
-pub async fn client(sandbox: &Sandbox) -> RpcClient {
-    RpcClient::from_url(sandbox.url()).await.unwrap()
-}
-
-pub async fn rpc(sandbox: &Sandbox) -> Rpc {
-    LegacyRpcMethods::new(client(sandbox).await)
-}
-
-/// The next item of a subscription; a generous deadline keeps a silent node from hanging the tests.
-pub async fn next<T: serde::de::DeserializeOwned>(subscription: &mut RpcSubscription<T>) -> T {
-    let item = tokio::time::timeout(Duration::from_mins(1), subscription.next()).await;
-    item.expect("the subscription stayed silent").expect("the subscription ended").unwrap()
-}
+pub use crate::support::pool::{by_hand, client};
+use crate::support::pool::{next, rpc, with_uids};
 
 /// Key prefix of the commitments of subnet 81, as FACTS has it.
 fn commitments_prefix() -> Vec<u8> {

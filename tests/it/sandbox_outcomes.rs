@@ -9,45 +9,18 @@ use grail_console::sandbox::{
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use subxt_rpcs::client::{RpcClient, RpcSubscription, rpc_params};
+use subxt_rpcs::client::{RpcSubscription, rpc_params};
 
-use crate::sandbox_node::{by_hand, client, next};
-use crate::sandbox_pool::{Refusal, events, invalid, next_index, published, submit, watch};
 use crate::support::encoder::{Offer, Signer, hex};
-
-pub const CONTENT: &[u8; 128] = &[b'a'; 128];
-pub const OTHER: &[u8; 128] = &[b'b'; 128];
-
-pub fn commit(sandbox: &Sandbox) -> Vec<u8> {
-    Offer::of(sandbox, OPERATOR_UID, 0, CONTENT).extrinsic()
-}
-
-pub fn operator() -> [u8; 32] {
-    *hotkey(OPERATOR_UID).as_bytes()
-}
-
-/// Which of its statuses this is.
-fn kind(status: &Json) -> String {
-    status.as_str().map_or_else(|| status.as_object().unwrap().keys().next().unwrap().clone(), str::to_owned)
-}
-
-/// The kinds of the next so many statuses.
-pub async fn kinds(statuses: &mut RpcSubscription<Json>, count: usize) -> Vec<String> {
-    let mut kinds = Vec::new();
-    for _ in 0..count {
-        kinds.push(kind(&next(statuses).await));
-    }
-    kinds
-}
+use crate::support::pool::{
+    CONTENT, OTHER, Refusal, by_hand, client, commit, events, invalid, kind, kinds, next, next_index, operator,
+    pending, published, submit, watch,
+};
 
 /// Fails unless the connection behind a subscription is lost.
 async fn is_cut(statuses: &mut RpcSubscription<Json>) {
     let end = tokio::time::timeout(Duration::from_mins(1), statuses.next()).await.expect("the connection still stands");
     assert!(matches!(end, None | Some(Err(_))), "not the end: {end:?}");
-}
-
-pub async fn pending(client: &RpcClient) -> Vec<String> {
-    client.request("author_pendingExtrinsics", rpc_params![]).await.unwrap()
 }
 
 #[rstest]

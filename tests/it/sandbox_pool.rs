@@ -1,69 +1,15 @@
 //! The sandbox takes real extrinsics: what its pool accepts, what it refuses and how, and what happens in the block.
 
 use grail_console::domain::hotkey::Hotkey;
-use grail_console::sandbox::{Block, CommitmentSpec, NETUID, OPERATOR_UID, Sandbox, hotkey};
+use grail_console::sandbox::{CommitmentSpec, NETUID, OPERATOR_UID, hotkey};
 use parity_scale_codec::{Decode, Encode};
 use serde_json::{Value as Json, json};
 use subxt::{OnlineClient, SubstrateConfig};
-use subxt_rpcs::client::{RpcClient, RpcSubscription, rpc_params};
+use subxt_rpcs::client::rpc_params;
 
-use crate::sandbox_node::{by_hand, client, next};
 use crate::support::encoder::{Offer, Signer, hash_of, hex, remark, set_commitment};
-
-pub const CONTENT: &[u8; 128] = &[b'a'; 128];
-
-/// Code, message and data of a refusal.
-pub type Refusal = (i32, String, Option<Json>);
-
-pub async fn submit(client: &RpcClient, extrinsic: &[u8]) -> Result<String, Refusal> {
-    client.request("author_submitExtrinsic", rpc_params![hex(extrinsic)]).await.map_err(refusal)
-}
-
-pub async fn watch(client: &RpcClient, extrinsic: &[u8]) -> Result<RpcSubscription<Json>, Refusal> {
-    let parameters = rpc_params![hex(extrinsic)];
-    client.subscribe("author_submitAndWatchExtrinsic", parameters, "author_unwatchExtrinsic").await.map_err(refusal)
-}
-
-fn refusal(error: subxt_rpcs::Error) -> Refusal {
-    let subxt_rpcs::Error::User(error) = error else { panic!("not an answer: {error}") };
-    (error.code, error.message, error.data.map(|data| serde_json::from_str(data.get()).unwrap()))
-}
-
-pub fn invalid(reason: &str) -> Refusal {
-    (1010, "Invalid Transaction".to_owned(), Some(json!(reason)))
-}
-
-/// The events of a block, each with its phase; a failure with the index of its pallet and error.
-pub async fn events(sandbox: &Sandbox, block: &Block) -> Vec<String> {
-    let api = OnlineClient::<SubstrateConfig>::from_insecure_url(sandbox.url()).await.unwrap();
-    let at = api.at_block(subxt::utils::H256::from(block.hash)).await.unwrap();
-    let events = at.events().fetch().await.unwrap();
-    let told = events.iter().map(|event| {
-        let event = event.unwrap();
-        let name = format!("{:?} {}.{}", event.phase(), event.pallet_name(), event.event_name());
-        match (event.event_name(), event.field_bytes()) {
-            ("ExtrinsicFailed", [3, pallet, error, 0, 0, 0, ..]) => format!("{name} {pallet}.{error}"),
-            _ => name,
-        }
-    });
-    told.collect()
-}
-
-/// What a hotkey has published: the content of its only field.
-pub fn published(sandbox: &Sandbox, who: Hotkey) -> Option<Vec<u8>> {
-    let held = sandbox.commitments().unwrap();
-    held.into_iter().find(|(hotkey, _)| *hotkey == who).map(|(_, stored)| stored[14..].to_vec())
-}
-
-pub async fn next_index(client: &RpcClient, account: [u8; 32]) -> u32 {
-    let address = Hotkey::from_bytes(account).to_string();
-    client.request("system_accountNextIndex", rpc_params![address]).await.unwrap()
-}
-
-pub async fn state_call(client: &RpcClient, method: &str, input: &[u8]) -> Vec<u8> {
-    let answer: String = client.request("state_call", rpc_params![method, hex(input)]).await.unwrap();
-    hex::decode(answer.trim_start_matches("0x")).unwrap()
-}
+use crate::support::pool::{CONTENT, by_hand, client, invalid, next, state_call, watch};
+pub use crate::support::pool::{events, next_index, published, submit};
 
 #[tokio::test]
 async fn call_payload_and_extrinsic_have_the_lengths_of_the_real_chain() {

@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use subxt_rpcs::client::rpc_params;
 
-use crate::sandbox_node::{by_hand, client, next};
-use crate::sandbox_pool::{CONTENT, events, invalid, next_index, published, state_call, submit, watch};
 use crate::support::encoder::{Offer, Signer, hex, remark, set_commitment};
+use crate::support::pool::{
+    CONTENT, by_hand, client, events, invalid, next, next_index, published, state_call, submit, watch,
+};
 
 #[tokio::test]
 async fn whatever_was_signed_for_another_chain_runtime_or_era_has_a_bad_signature() {

@@ -4,6 +4,7 @@ pub mod encoder;
 pub mod house;
 pub mod node;
 pub mod operator;
+pub mod pool;
 pub mod pty;
 
 use std::time::Duration;
