@@ -6,7 +6,8 @@ use crate::domain::commitment::{Commitment, Published};
 use crate::domain::credentials::LocalView;
 use crate::domain::drift::exposes_write_key;
 use crate::domain::findings::{Finding, Severity};
-use crate::domain::text::grouped;
+use crate::domain::text::{grouped, middle_cut};
+use crate::domain::untrusted::Untrusted;
 
 /// Who probably did it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,7 +28,7 @@ pub enum Cause {
 /// A change that nobody here made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Surprise {
-    /// What it was, in a few words: `key 7be1…90`, `nothing`.
+    /// What it was, in a few words: `bucket 3f9a…c4e1 key 7be1…0b90`, `nothing`.
     pub before: String,
     /// What it is.
     pub after: String,
@@ -79,7 +80,7 @@ impl Surprise {
             ),
             Cause::Elsewhere => (
                 Severity::Warning,
-                "It is no key that is known here: a GRAIL or a console on another machine holds this hotkey too.",
+                "It is not what is configured here: a GRAIL or a console on another machine holds this hotkey too.",
                 "Find it. If it is not yours, the hotkey is in other hands: move to a new one.",
             ),
             Cause::Removed => (
@@ -94,7 +95,8 @@ impl Surprise {
 
 fn cause(published: &Published, local: &LocalView) -> Cause {
     let here = local.read_secret == Some(published.read_secret)
-        && local.read_key_id.as_deref() == published.read_key_id.as_text();
+        && local.read_key_id.as_deref() == published.read_key_id.as_text()
+        && local.locator.as_deref() == published.locator.as_text();
     if exposes_write_key(published, local) {
         Cause::WriteKey
     } else if here {
@@ -109,11 +111,14 @@ fn cause(published: &Published, local: &LocalView) -> Cause {
 fn words(commitment: Option<&Commitment>) -> String {
     match commitment.map(|commitment| (commitment.published(), commitment.unreadable())) {
         None => "nothing".to_owned(),
-        Some((Some(published), _)) => format!("key {} fp {}", short(published), published.read_secret.short()),
+        Some((Some(published), _)) => {
+            let (bucket, key) = (short(&published.locator), short(&published.read_key_id));
+            format!("bucket {bucket} key {key} fp {}", published.read_secret.short())
+        }
         Some((None, unreadable)) => unreadable.map_or("unreadable", |u| u.label.as_str()).to_owned(),
     }
 }
 
-fn short(published: &Published) -> String {
-    crate::domain::text::middle_cut(&published.read_key_id.shown(), 4, 4)
+fn short(id: &Untrusted) -> String {
+    middle_cut(&id.shown(), 4, 4)
 }

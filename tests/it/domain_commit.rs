@@ -213,6 +213,11 @@ fn a_change_that_nobody_here_made_is_named_by_who_probably_made_it() {
     assert_eq!(cause(Some(&good(5, HEAD)), &view), Some(Cause::WriteKey));
     assert_eq!(cause(Some(&good(7, HEAD)), &view), Some(Cause::Elsewhere));
     assert_eq!(cause(None, &view), Some(Cause::Removed));
+    // The same key with another bucket is nobody's .env.
+    view.locator = Some(account(9));
+    let elsewhere = Surprise::between(Some(&good(1, HEAD - 9)), Some(&good(2, HEAD)), &view).unwrap();
+    assert_eq!(elsewhere.cause, Cause::Elsewhere);
+    assert!(elsewhere.after.starts_with("bucket "), "{}", elsewhere.after);
     view.replaced.push(published(7).read_secret);
     assert_eq!(cause(Some(&good(7, HEAD)), &view), Some(Cause::OldKey));
     let told = Surprise::between(Some(&good(1, HEAD - 9)), Some(&good(5, HEAD)), &view).unwrap().finding();
