@@ -43,7 +43,7 @@ pub struct Connection {
     /// Folder of wallets [default: ~/.bittensor/wallets]
     #[arg(long, global = true, value_name = "DIR")]
     pub wallet_path: Option<PathBuf>,
-    /// File with the hotkey's password, or - for standard input; else the prompt, or BT_PW_… of the environment
+    /// File with the hotkey's password, or - for standard input; for commit. Else BT_PW_… of the environment, else the prompt
     #[arg(long, global = true, value_name = "FILE|-")]
     pub password_file: Option<PathBuf>,
     /// GRAIL's .env file; only a file named here or in the profile is ever read

@@ -1,9 +1,8 @@
 //! `commit`: publish the local read credentials, and know that it worked.
 
-use std::cell::Cell;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
+use std::pin::Pin;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::cli::args::CommitArguments;
@@ -13,11 +12,13 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::{commit_words as words, password, report};
 use crate::config::Flags;
+use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure, Plan, Progress, Verdict};
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
-use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, verdict_rule, wait_until_registered};
+use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, wait_until_registered};
 use crate::ops::context::Context;
+use crate::tui::runner::interrupted;
 use crate::wallet::{Signer, WalletError};
 
 /// What the command came to.
@@ -27,8 +28,20 @@ struct Came {
     exit: Exit,
 }
 
+/// How far it goes without anything being signed.
+enum Ready {
+    /// To its end.
+    Over(Box<Came>),
+    /// To a plan that was confirmed, and the key.
+    ToSign(Box<Prepared>, Signer),
+}
+
 /// `commit`
 pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    let Ok(interrupted) = interrupted() else {
+        return fail(output, "cannot listen for signals; the machine has no file handles to spare", Exit::Usage);
+    };
+    tokio::pin!(interrupted);
     let context = match context(flags, environment, output) {
         Ok(context) => context,
         Err(exit) => return exit,
@@ -36,29 +49,29 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
     if let Some(exit) = cannot_ask(arguments, output) {
         return exit;
     }
-    // What became of earlier commits is told before anything new begins.
-    let earlier = earlier(&context).await;
-    if !output.is_json() {
-        for finding in &earlier {
-            output.remark(report::finding(finding).trim_end());
-        }
-    }
-    // A commit on its way hears the signal itself, since what became of it must be told. Who of two listeners hears it
-    // first is a matter of luck.
-    let on_its_way = Cell::new(false);
-    let running = run(arguments, &context, flags, environment, output, &on_its_way);
-    tokio::pin!(running);
-    let came = tokio::select! {
+    let mut findings = Vec::new();
+    let asking = Asking { arguments, context: &context, flags, environment, output };
+    let ready = tokio::select! {
         biased;
-        came = &mut running => came,
-        () = interrupted() => if on_its_way.get() { running.await } else { return Exit::Interrupted },
+        ready = Box::pin(asking.run(&mut findings)) => ready,
+        () = &mut interrupted => {
+            if output.is_json() {
+                output.error("interrupted before anything was signed; nothing was sent", Exit::Interrupted);
+            }
+            return Exit::Interrupted;
+        }
     };
-    let came = match came {
-        Ok(came) => came,
+    let came = match ready {
         Err(exit) => return exit,
+        Ok(Ready::Over(came)) => *came,
+        Ok(Ready::ToSign(prepared, signer)) => {
+            let plan = prepared.plan.clone();
+            let ended = Box::pin(followed(&context, *prepared, signer, output, interrupted)).await;
+            Came { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) }
+        }
     };
     let printed = if output.is_json() {
-        Output::document(&CommitDocument::of(came.plan.as_ref(), came.ended.as_ref(), &context, earlier))
+        Output::document(&CommitDocument::of(came.plan.as_ref(), came.ended.as_ref(), &context, findings))
     } else {
         output.text(&came.ended.as_ref().map(words::end).unwrap_or_default())
     };
@@ -75,76 +88,99 @@ fn cannot_ask(arguments: &CommitArguments, output: Output) -> Option<Exit> {
     })
 }
 
-async fn run(
-    arguments: &CommitArguments,
-    context: &Context,
-    flags: &Flags,
-    environment: &Environment,
+/// Everything before the signature. A signal ends it, and nothing was sent.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    arguments: &'a CommitArguments,
+    context: &'a Context,
+    flags: &'a Flags,
+    environment: &'a Environment,
     output: Output,
-    on_its_way: &Cell<bool>,
-) -> Result<Came, Exit> {
-    let mut prepared = match prepare(context, now_ms()).await {
-        Ok(prepared) => prepared,
-        Err(error) => return unprepared(&error, output),
-    };
-    let wait = arguments.when_registered && prepared.plan.verdict == Verdict::NotRegistered;
-    if !wait && (arguments.dry_run || prepared.plan.verdict != Verdict::Ready) {
-        if !output.is_json() {
-            printed(output.text(&words::plan(&prepared.plan, false)), output)?;
+}
+
+impl Asking<'_> {
+    async fn run(self, findings: &mut Vec<Finding>) -> Result<Ready, Exit> {
+        let Self { arguments, context, output, .. } = self;
+        // What became of earlier commits is told before anything new begins.
+        for finding in earlier(context).await {
+            self.tell(findings, finding);
         }
-        return Ok(looked(prepared.plan, arguments.dry_run));
-    }
-    if context.configuration.settings.read_only.value {
-        let ended = Ended::Refused(crate::ops::commit::read_only());
-        return Ok(Came { plan: Some(prepared.plan), exit: exit_of(&ended), ended: Some(ended) });
-    }
-    if !output.is_json() {
-        printed(output.text(&words::plan(&prepared.plan, true)), output)?;
-    }
-    if !arguments.yes && !confirmed(&prepared.plan, wait).await {
-        output.remark("Nothing was sent.");
-        return Err(Exit::Interrupted);
-    }
-    let own = context.identity.as_ref().ok_or(Exit::Usage)?;
-    let locked = |error: WalletError| {
-        let message = crate::logs::redacted(&error.to_string());
-        fail(output, &message, Exit::Usage)
-    };
-    let tell = |odd: Finding| {
-        if !output.is_json() {
-            output.remark(report::finding(&odd).trim_end());
-        }
-    };
-    let password = password::password(own, flags, environment, tell).await.map_err(locked)?;
-    if password.is_some() && !output.is_json() {
-        output.remark("… opening the key file: about three seconds");
-    }
-    let signer = unlock(own, password).await.map_err(locked)?;
-    if wait {
-        if !output.is_json() {
-            output.remark("… waiting for a uid; ctrl-c ends it");
-        }
-        prepared = match wait_until_registered(context, &prepared.plan, now_ms).await {
+        let prepared = match prepare(context, now_ms()).await {
             Ok(prepared) => prepared,
             Err(error) => return unprepared(&error, output),
         };
-        if let Some(ended) = verdict_rule(&prepared.plan) {
-            return Ok(Came { plan: Some(prepared.plan), exit: exit_of(&ended), ended: Some(ended) });
+        let wait = arguments.when_registered && prepared.plan.verdict == Verdict::NotRegistered;
+        let looks = !wait && (arguments.dry_run || prepared.plan.verdict != Verdict::Ready);
+        let read_only = context.configuration.settings.read_only.value;
+        if !output.is_json() && (looks || !read_only) {
+            printed(output.text(&words::plan(&prepared.plan, !looks)), output)?;
         }
+        if looks {
+            return Ok(Ready::Over(Box::new(looked(prepared.plan, arguments.dry_run))));
+        }
+        if read_only {
+            return Ok(over(prepared.plan, Ended::Refused(Rule::read_only())));
+        }
+        if !arguments.yes && !confirmed(&prepared.plan, wait, output).await {
+            output.remark("Nothing was sent.");
+            return Err(Exit::Interrupted);
+        }
+        let signer = self.unlocked(findings).await?;
+        if !wait {
+            return Ok(Ready::ToSign(Box::new(prepared), signer));
+        }
+        if !output.is_json() {
+            output.remark("… waiting for a uid; ctrl-c ends it");
+        }
+        let prepared = match wait_until_registered(context, &prepared.plan, now_ms).await {
+            Ok(prepared) => prepared,
+            Err(error) => return unprepared(&error, output),
+        };
+        Ok(match prepared.plan.ended() {
+            Some(ended) => over(prepared.plan, ended),
+            None => Ready::ToSign(Box::new(prepared), signer),
+        })
     }
-    let plan = prepared.plan.clone();
-    on_its_way.set(true);
-    let ended = Box::pin(followed(context, prepared, signer, output)).await;
-    Ok(Came { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) })
+
+    async fn unlocked(self, findings: &mut Vec<Finding>) -> Result<Signer, Exit> {
+        let Self { context, flags, environment, output, .. } = self;
+        let own = context.identity.as_ref().ok_or(Exit::Usage)?;
+        let locked = |error: WalletError| {
+            let message = crate::logs::redacted(&error.to_string());
+            fail(output, &message, Exit::Usage)
+        };
+        let odd = |odd: Finding| self.tell(findings, odd);
+        let password = password::password(own, flags, environment, output, odd).await.map_err(locked)?;
+        if password.is_some() && !output.is_json() {
+            output.remark("… opening the key file: about three seconds");
+        }
+        unlock(own, password).await.map_err(locked)
+    }
+
+    /// To people at once, to scripts with the rest.
+    fn tell(self, findings: &mut Vec<Finding>, finding: Finding) {
+        if !self.output.is_json() {
+            self.output.remark(report::finding(&finding).trim_end());
+        }
+        findings.push(finding);
+    }
+}
+
+fn over(plan: Plan, ended: Ended) -> Ready {
+    Ready::Over(Box::new(Came { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) }))
 }
 
 /// Publishes and prints each step. A signal does not lose it: it is on disk, and that is said.
-async fn followed(context: &Context, prepared: Prepared, signer: Signer, output: Output) -> Ended {
+async fn followed(
+    context: &Context,
+    prepared: Prepared,
+    signer: Signer,
+    output: Output,
+    mut interrupted: Pin<&mut impl Future<Output = ()>>,
+) -> Ended {
     let (progress, mut heard) = mpsc::channel(64);
     let publishing = publish(context, prepared, signer, &progress, now_ms);
     tokio::pin!(publishing);
-    let interrupted = interrupted();
-    tokio::pin!(interrupted);
     let mut extrinsic = None;
     let mut tell = |step: &Progress| {
         if let Progress::Signed { extrinsic: hash, .. } = step {
@@ -185,7 +221,7 @@ fn printed(result: io::Result<()>, output: Output) -> Result<(), Exit> {
 
 /// A plan that is only looked at, or that needs nothing to be sent.
 fn looked(plan: Plan, dry_run: bool) -> Came {
-    let ended = verdict_rule(&plan);
+    let ended = plan.ended();
     let exit = match &ended {
         None => Exit::Healthy,
         Some(Ended::Refused(_)) if dry_run => Exit::Finding,
@@ -194,10 +230,10 @@ fn looked(plan: Plan, dry_run: bool) -> Came {
     Came { plan: Some(plan), ended, exit }
 }
 
-fn unprepared(error: &Unprepared, output: Output) -> Result<Came, Exit> {
+fn unprepared(error: &Unprepared, output: Output) -> Result<Ready, Exit> {
     match error {
         Unprepared::Refused(ended) => {
-            Ok(Came { plan: None, exit: exit_of(ended), ended: Some(ended.as_ref().clone()) })
+            Ok(Ready::Over(Box::new(Came { plan: None, exit: exit_of(ended), ended: Some(ended.as_ref().clone()) })))
         }
         Unprepared::Chain(error) => Err(chain_failure(output, error)),
         Unprepared::Identity(_) => {
@@ -219,7 +255,7 @@ fn exit_of(ended: &Ended) -> Exit {
 }
 
 /// Asks on the terminal. Enter alone never confirms: on a real network the uid is typed, on the practice subnet `yes`.
-async fn confirmed(plan: &Plan, wait: bool) -> bool {
+async fn confirmed(plan: &Plan, wait: bool, output: Output) -> bool {
     let word = plan.word().unwrap_or_else(|| "yes".to_owned());
     let what = match (plan.is_practice(), plan.standing.uid) {
         (true, _) => "yes",
@@ -228,26 +264,11 @@ async fn confirmed(plan: &Plan, wait: bool) -> bool {
     };
     let act = if wait { "publish as soon as it has a uid" } else { "publish" };
     let chain = &plan.standing.chain.network;
-    let question =
-        format!("Type {what} to {act} on {chain} · subnet {}, anything else to leave it: ", plan.subject.netuid);
-    let _ = write!(io::stderr(), "{question}");
-    let _ = io::stderr().flush();
+    output
+        .ask(&format!("Type {what} to {act} on {chain} · subnet {}, anything else to leave it: ", plan.subject.netuid));
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         io::stdin().read_line(&mut line).map(|_| line)
     });
     matches!(answer.await, Ok(Ok(line)) if line.trim() == word)
-}
-
-/// Ends when somebody asks the process to leave.
-async fn interrupted() {
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = signals else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-    }
 }

@@ -32,6 +32,7 @@ pub(super) struct CommitDocument {
     fields: Option<DriftFields>,
     bytes: Option<MaskedBytes>,
     budget: Option<BudgetDocument>,
+    /// Of the plan; what is signed a moment later begins its era a block later, perhaps.
     nonce: Option<u64>,
     era: Option<Era>,
     checks: Vec<Check>,
@@ -68,6 +69,7 @@ impl CommitDocument {
             Some(Ended::Committed(receipt)) => Some(receipt),
             _ => None,
         };
+        let block = ended.and_then(Ended::block);
         let warned = context.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned();
         Self {
             schema: schema("commit"),
@@ -95,8 +97,8 @@ impl CommitDocument {
             era: plan.map(|plan| plan.era),
             checks: plan.map(|plan| plan.checks.clone()).unwrap_or_default(),
             extrinsic_hash: ended.and_then(Ended::extrinsic),
-            block: receipt.map(|receipt| receipt.block.number),
-            block_hash: receipt.map(|receipt| receipt.block.hash),
+            block: block.map(|block| block.number),
+            block_hash: block.map(|block| block.hash),
             extrinsic_index: receipt.and_then(|receipt| receipt.index),
             first_seen_in: receipt.and_then(|receipt| receipt.first_seen_in).map(|block| block.number),
             finalized: receipt.is_some(),

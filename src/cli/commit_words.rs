@@ -51,7 +51,8 @@ fn facts(plan: &Plan) -> Vec<Vec<Cell>> {
         rows.push(vec![label("this epoch"), plain(left), cell(next, DIM)]);
     }
     if !matches!(plan.verdict, Verdict::Unchanged | Verdict::NotRegistered) {
-        let valid = format!("valid until #{}", grouped(plan.era.death));
+        let blocks = plan.era.death.saturating_sub(plan.era.birth);
+        let valid = format!("valid for {blocks} blocks once signed");
         rows.push(vec![label("nonce"), plain(standing.nonce.to_string()), cell(valid, DIM)]);
     }
     rows

@@ -52,6 +52,12 @@ impl Output {
         let _ = AutoStream::new(io::stderr(), self.color).write_all(format!("{}\n", withheld(text)).as_bytes());
     }
 
+    /// Prints a question on stderr, whose answer is typed beside it.
+    pub fn ask(self, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr(), self.color);
+        let _ = stderr.write_all(withheld(text).as_bytes()).and_then(|()| stderr.flush());
+    }
+
     /// Prints what went wrong: on stderr for people, as a document on stdout for scripts.
     pub fn error(self, message: &str, exit: Exit) {
         let message = crate::logs::redacted(&sanitize_lines(message, ERROR_LINE));

@@ -1,17 +1,19 @@
 //! The password of a key file: from a file or standard input, from Bittensor's variable, or from a prompt that shows
 //! nothing.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
+use crate::cli::output::Output;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
 use crate::domain::secret::SecretKey;
+use crate::domain::untrusted::sanitize;
 use crate::wallet::{Lock, OwnHotkey, WalletError, password};
 
 /// The password, `None` where the key file needs none. What is odd about its file is told.
@@ -19,13 +21,14 @@ pub async fn password(
     own: &OwnHotkey,
     flags: &Flags,
     environment: &Environment,
+    output: Output,
     tell: impl FnOnce(Finding),
 ) -> Result<Option<SecretKey>, WalletError> {
     let Some(key_file) = own.key_file.as_deref().filter(|_| own.lock == Some(Lock::Nacl)) else { return Ok(None) };
     match flags.password_file.clone() {
         // At a terminal somebody would type it, which nobody is to see.
         Some(file) if file == Path::new("-") && io::stdin().is_terminal() => {
-            return prompt(key_file).await.map(Some);
+            return prompt(key_file, output).await.map(Some);
         }
         Some(file) if file == Path::new("-") => {
             return read(|| password::from_reader(io::stdin().lock())).await.map(Some);
@@ -39,7 +42,7 @@ pub async fn password(
     }
     match password::from_environment(environment, key_file) {
         Some(found) => found.map(Some),
-        None if io::stdin().is_terminal() => prompt(key_file).await.map(Some),
+        None if io::stdin().is_terminal() => prompt(key_file, output).await.map(Some),
         None => Err(WalletError::PasswordNeeded(key_file.to_owned())),
     }
 }
@@ -51,12 +54,13 @@ async fn read<T: Send + 'static>(
 }
 
 /// Asks on the terminal, without echo. The terminal is given back whatever happens, also when the question is given up.
-async fn prompt(key_file: &Path) -> Result<SecretKey, WalletError> {
+async fn prompt(key_file: &Path, output: Output) -> Result<SecretKey, WalletError> {
     let name = key_file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let silent = Silent::begin();
-    let _ = write!(io::stderr(), "Password of hotkey {}: ", crate::domain::untrusted::sanitize(&name, 60));
+    output.ask(&format!("Password of hotkey {}: ", sanitize(&name, 60)));
     let answer = read(move || {
-        let mut line = Zeroizing::new(String::new());
+        // It never grows, since growing leaves a copy behind: no terminal gives a longer line.
+        let mut line = Zeroizing::new(String::with_capacity(password::MAX_BYTES + 2));
         let from = "the terminal".to_owned();
         io::stdin().read_line(&mut line).map_err(|error| WalletError::PasswordUnreadable { from, error })?;
         // As btcli takes a typed password.
@@ -64,7 +68,7 @@ async fn prompt(key_file: &Path) -> Result<SecretKey, WalletError> {
     });
     let answer = answer.await;
     drop(silent);
-    let _ = writeln!(io::stderr());
+    output.ask("\n");
     answer
 }
 

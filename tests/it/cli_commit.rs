@@ -97,7 +97,7 @@ fn a_dry_run_shows_people_what_would_be_published_by_whom_and_to_where() {
     let ids = format!("{}…", &old.read_key_id[..8]);
     in_order(&ran.stdout, &["bucket", "equal", "read key id", &ids, "→", &new.read_key_id[..8], "changes"]);
     in_order(&ran.stdout, &["read secret", &fingerprint(1)[..8], "→", &fingerprint(0)[..8], "changes"]);
-    in_order(&ran.stdout, &["24 of 24 commits left", "next epoch #", "nonce", "valid until #"]);
+    in_order(&ran.stdout, &["24 of 24 commits left", "next epoch #", "nonce", "valid for 64 blocks once signed"]);
     in_order(
         &ran.stdout,
         &["✓ no write key", "✓ every field in its place", "✓ the call is the 134 bytes", "✓ genesis"],
