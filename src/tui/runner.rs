@@ -134,7 +134,7 @@ pub async fn run(setup: Setup) -> Result<Exit, RunError> {
 }
 
 /// Ends when a signal asks the process to leave. The handlers stand before this returns.
-fn interrupted() -> io::Result<impl Future<Output = ()>> {
+pub fn interrupted() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -46,9 +46,11 @@ impl SecretLine {
 
     /// Hands over what was typed, if anything was, and keeps nothing of it.
     pub(super) fn take(&mut self) -> Option<SecretKey> {
+        // As btcli takes a typed password.
+        let typed = self.0.trim();
         // Made to measure, so that turning it into a secret does not move it and leave the old place unwiped.
-        let mut exact = String::with_capacity(self.0.len());
-        exact.push_str(&self.0);
+        let mut exact = String::with_capacity(typed.len());
+        exact.push_str(typed);
         self.wipe();
         Some(exact).filter(|text| !text.is_empty()).map(SecretKey::new)
     }

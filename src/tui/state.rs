@@ -298,6 +298,11 @@ impl State {
         }
     }
 
+    /// The key that the operator is told for a command; any can be found behind `:`.
+    pub fn key(&self, command: Command) -> String {
+        self.keymap.chords(KeyMode::Normal, command).first().map_or_else(|| ":".to_owned(), ToString::to_string)
+    }
+
     /// Whether this is the practice subnet, by what was opened or by the genesis that was found.
     pub fn is_sandbox(&self) -> bool {
         self.options.is_sandbox || self.chain.as_ref().is_some_and(ChainIdentity::is_practice)

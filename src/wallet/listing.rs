@@ -13,7 +13,7 @@ use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
 
 /// Entries of a folder that are looked at, and hotkeys that a listing shows, at most.
-pub const MAX_LISTED: usize = 1_000;
+const MAX_LISTED: usize = 1_000;
 /// Characters of a problem that are shown.
 const SHOWN: usize = 600;
 

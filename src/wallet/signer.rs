@@ -4,7 +4,6 @@ use std::fmt;
 
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use schnorrkel::{ExpansionMode, Keypair, MiniSecretKey};
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::domain::hotkey::Hotkey;
@@ -14,23 +13,12 @@ use crate::domain::secret::SecretKey;
 const CONTEXT: &[u8] = b"substrate";
 
 /// The curve and signature scheme of a key. A key file names it by number: 0 ed25519, 1 sr25519 (FACTS 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// Schnorr over ristretto255: what hotkeys are, but for a few.
     Sr25519,
     /// EdDSA over edwards25519.
     Ed25519,
-}
-
-impl Scheme {
-    /// Its name.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Sr25519 => "sr25519",
-            Self::Ed25519 => "ed25519",
-        }
-    }
 }
 
 /// A signature; public as soon as it is sent.

@@ -255,9 +255,9 @@ async fn the_very_same_bytes_are_taken_once_whoever_handed_them_in() {
     let signer = operator(&sandbox);
     let commit = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 1)).await;
     submit(&client(&sandbox).await, commit.extrinsic.bytes()).await.unwrap();
-    let Commit { desk, options, intent, extrinsic: signed, .. } = commit;
+    let Commit { desk, options, intent, extrinsic, .. } = commit;
     let (progress, mut heard) = mpsc::channel(256);
-    let pursued = tokio::spawn(pursue(desk, Pursuit { options, intent, signed }, progress));
+    let pursued = tokio::spawn(pursue(desk, Pursuit { options, intent, signed: extrinsic }, progress));
     let answer = tokio::time::timeout(LATER, heard.recv()).await.expect("the pool has answered");
     assert_eq!(answer, Some(Progress::Broadcast), "the pool has it already, which is as good");
     blocks(&sandbox, 3).await;

@@ -441,9 +441,32 @@ fn a_read_only_console_shows_the_plan_and_says_why_it_is_not_published() {
     state.options.read_only = true;
     planned(&mut state, practice_plan(), Locked::Open);
     let shown = screen(&state, 80, 24);
-    assert!(shown.contains("read-only: nothing is signed here") && shown.contains("without --read-only"), "{shown}");
+    assert!(shown.contains("this console is read-only") && shown.contains("without --read-only"), "{shown}");
     assert!(!shown.contains("Publish to"), "{shown}");
     assert!(!publishes(&press(&mut state, "tab enter")));
+}
+
+#[test]
+fn the_key_that_mends_a_drift_is_told_where_it_may_be_pressed() {
+    let mut state = live(own(&values(42, true)), healthy());
+    for read_only in [false, true] {
+        state.options.read_only = read_only;
+        press(&mut state, "u");
+        assert_eq!(screen(&state, 120, 32).contains("C publishes what is configured here"), !read_only);
+    }
+}
+
+#[test]
+fn whoever_leaves_before_anything_is_signed_is_told_that_nothing_is_sent() {
+    let mut state = under_way(0);
+    press(&mut state, "esc q");
+    assert!(screen(&state, 80, 24).contains("Left before it is signed, nothing is sent."));
+    press(&mut state, "esc");
+    went(&mut state, way().into_iter().next().unwrap());
+    press(&mut state, "q");
+    assert!(screen(&state, 80, 24).contains("It is written down"));
+    ended(&mut state, Ended::Committed(receipt()));
+    assert!(!screen(&state, 80, 24).contains("Leave anyway?"), "there is nothing left to ask for");
 }
 
 #[test]

@@ -78,6 +78,16 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Why a read-only console refuses.
+    pub fn read_only() -> Self {
+        Self::Other {
+            code: "read_only",
+            what: "Not sent: this console is read-only".to_owned(),
+            why: "--read-only, or read_only in the profile, refuses everything that changes something outside this machine.",
+            todo: "Start it without --read-only, or take read_only out of the profile.".to_owned(),
+        }
+    }
+
     /// Stable name for scripts.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -113,6 +123,7 @@ impl Ended {
             Self::Refused(rule) => Some(rule.code().to_owned()),
             Self::Failed { failure, .. } => Some(failure.code()),
             Self::Expired { .. } => Some("era_over".to_owned()),
+            Self::Pending { extrinsic: None, .. } => Some("interrupted".to_owned()),
             Self::Pending { .. } => Some("not_known_yet".to_owned()),
         }
     }
@@ -124,6 +135,15 @@ impl Ended {
             Self::Failed { extrinsic, .. } | Self::Pending { extrinsic, .. } => *extrinsic,
             Self::Expired { extrinsic, .. } => Some(*extrinsic),
             Self::Unchanged { .. } | Self::Refused(_) => None,
+        }
+    }
+
+    /// The final block that holds it, where there is one: also one in which the chain refused it.
+    pub const fn block(&self) -> Option<BlockId> {
+        match self {
+            Self::Committed(receipt) => Some(receipt.block),
+            Self::Failed { failure: Failure::Dispatch { block, .. }, .. } => Some(*block),
+            _ => None,
         }
     }
 

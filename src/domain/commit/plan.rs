@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::domain::commit::outcome::{Ended, Rule};
 use crate::domain::commitment::{Commitment, MaskedBytes, Published};
 use crate::domain::drift::{DriftFields, FieldDrift};
 use crate::domain::findings::Severity;
@@ -195,6 +196,40 @@ impl Plan {
         }
     }
 
+    /// How it ends without anything being sent; `None` where it can be published.
+    pub fn ended(&self) -> Option<Ended> {
+        let hotkey = self.subject.hotkey.short();
+        let (code, what, why, todo) = match self.verdict {
+            Verdict::Ready => return None,
+            Verdict::Unchanged => {
+                let set_at = self.standing.commitment.as_ref().and_then(|commitment| commitment.block);
+                return Some(Ended::Unchanged { set_at });
+            }
+            Verdict::NotRegistered => (
+                "not_registered",
+                format!("Not sent: {hotkey} is not registered on subnet {}", self.subject.netuid),
+                "The chain refuses a commitment of a hotkey without a uid (AccountNotAllowedCommit).",
+                "Check --netuid and --hotkey, or let it wait with --when-registered (in the console: arm it)."
+                    .to_owned(),
+            ),
+            Verdict::BudgetSpent => {
+                let used = self.standing.space.map(|space| (grouped(space.used), grouped(space.max)));
+                let used = used.map_or_else(String::new, |(used, max)| format!(" ({used} of {max} bytes)"));
+                let next = self.standing.space.and_then(|space| space.next_epoch(self.standing.at.number));
+                (
+                    "space_limit_exceeded",
+                    format!("Not sent: this epoch's budget of {hotkey} is spent{used}"),
+                    "The chain would refuse it in its block (SpaceLimitExceeded), and the nonce would be used.",
+                    next.map_or_else(
+                        || "Commit again in the next epoch.".to_owned(),
+                        |next| format!("Commit again when the next epoch begins: {next}."),
+                    ),
+                )
+            }
+        };
+        Some(Ended::Refused(Rule::Other { code, what, why, todo }))
+    }
+
     /// What must be typed to confirm, or `None` where a choice is enough: on a real network the uid, so that nobody
     /// publishes for another one by habit (THREATS T8).
     pub fn word(&self) -> Option<String> {
@@ -211,7 +246,7 @@ impl Plan {
 }
 
 /// Whether what is on chain is exactly what would be put there.
-pub fn is_unchanged(chain: Option<&Commitment>, new: &Published) -> bool {
+fn is_unchanged(chain: Option<&Commitment>, new: &Published) -> bool {
     chain.and_then(Commitment::published) == Some(new)
 }
 

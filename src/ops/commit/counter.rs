@@ -7,8 +7,9 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::sleep;
 
-use super::publish::{publish, read_only, unlock, wait_until_registered};
+use super::publish::{publish, unlock, wait_until_registered};
 use super::{Prepared, Unprepared, identity, prepare, settle, wallet_finding};
+use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::talk::{Locked, News, Order, Request};
 use crate::domain::commit::{Ended, Plan, Progress};
 use crate::domain::secret::SecretKey;
@@ -135,7 +136,7 @@ impl Counter {
     /// The plan of that request, if it is the one at hand and may be acted upon.
     async fn taken(&mut self, request: Request) -> Option<Prepared> {
         if (self.setup.context)().configuration.settings.read_only.value {
-            self.tell(News::Ended { request, ended: Box::new(Ended::Refused(read_only())) }).await;
+            self.tell(News::Ended { request, ended: Box::new(Ended::Refused(Rule::read_only())) }).await;
             return None;
         }
         match self.plan.take() {

@@ -13,18 +13,18 @@ mod settle;
 use thiserror::Error;
 
 pub use counter::{CounterSetup, serve};
-pub use publish::{publish, read_only, unlock, wait_until_registered};
+pub use publish::{publish, unlock, wait_until_registered};
 pub use settle::{Settled, history, replaced_secrets, settle};
 
 use crate::chain::commit::{Desk, DeskOptions, Draft, DraftError};
 use crate::chain::{CallLimits, ChainError, MetadataStore};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::plan::HEAD_TOO_OLD_MS;
-use crate::domain::commit::{Ended, Plan, Standing, Subject, Verdict};
+use crate::domain::commit::{Ended, Plan, Standing, Subject};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::guard::{self, Forbidden, SecretKind};
 use crate::domain::network::Network;
-use crate::domain::text::{age_seconds, capitalised, grouped, sentence};
+use crate::domain::text::{age_seconds, capitalised, sentence};
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::ops::context::Context;
 use crate::wallet::{self, OwnHotkey, WalletError};
@@ -230,38 +230,4 @@ pub(super) fn draft_rule(error: &DraftError) -> Rule {
         ),
     };
     Rule::Other { code, what: format!("Not signed: {error}"), why, todo: todo.to_owned() }
-}
-
-/// Why a plan whose verdict is not `Ready` is not published.
-pub fn verdict_rule(plan: &Plan) -> Option<Ended> {
-    let hotkey = plan.subject.hotkey.short();
-    match plan.verdict {
-        Verdict::Ready => None,
-        Verdict::Unchanged => {
-            Some(Ended::Unchanged { set_at: plan.standing.commitment.as_ref().and_then(|commitment| commitment.block) })
-        }
-        Verdict::NotRegistered => Some(Ended::Refused(Rule::Other {
-            code: "not_registered",
-            what: format!("Not sent: {hotkey} is not registered on subnet {}", plan.subject.netuid),
-            why: "The chain refuses a commitment of a hotkey without a uid (AccountNotAllowedCommit).",
-            todo: "Check --netuid and --hotkey, or let it wait with --when-registered (in the console: arm it)."
-                .to_owned(),
-        })),
-        Verdict::BudgetSpent => {
-            let space = plan.standing.space;
-            let next = space.and_then(|space| space.next_epoch(plan.standing.at.number));
-            let used = space.map_or_else(String::new, |space| {
-                format!(" ({} of {} bytes)", grouped(space.used), grouped(space.max))
-            });
-            Some(Ended::Refused(Rule::Other {
-                code: "space_limit_exceeded",
-                what: format!("Not sent: this epoch's budget of {hotkey} is spent{used}"),
-                why: "The chain would refuse it in its block (SpaceLimitExceeded), and the nonce would be used.",
-                todo: next.map_or_else(
-                    || "Commit again in the next epoch.".to_owned(),
-                    |next| format!("Commit again when the next epoch begins: {next}."),
-                ),
-            }))
-        }
-    }
 }

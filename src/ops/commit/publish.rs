@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::{Prepared, Unprepared, desk_options, forbidden, identity, prepared, refused, verdict_rule};
+use super::{Prepared, Unprepared, desk_options, forbidden, identity, prepared, refused};
 use crate::chain::commit::{Desk, Pursuit, pursue, registered};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure, Intent, Plan, Progress, Record, Verdict};
@@ -68,12 +68,12 @@ async fn begin(
     now_ms: &(impl Fn() -> u64 + Sync),
 ) -> Result<Begun, Ended> {
     if context.configuration.settings.read_only.value {
-        return Err(Ended::Refused(read_only()));
+        return Err(Ended::Refused(Rule::read_only()));
     }
     let (journal, owner) = journal_of(context, &confirmed.plan).map_err(|error| Ended::Refused(no_journal(&error)))?;
     let turn = take_turn(&journal, &owner).await?;
     let prepared = again(context, confirmed, &signer, now_ms()).await?;
-    if let Some(ended) = verdict_rule(&prepared.plan) {
+    if let Some(ended) = prepared.plan.ended() {
         return Err(ended);
     }
     let Prepared { plan, desk, draft, options } = prepared;
@@ -248,16 +248,6 @@ fn no_journal(error: &StateError) -> Rule {
         what: format!("Not sent: the intent cannot be written down ({})", sanitize(&error.to_string(), 300)),
         why: "What is sent without a trace could not be told after a crash.",
         todo: "Mend the state directory (see doctor), then commit again.".to_owned(),
-    }
-}
-
-/// Why `--read-only` refuses.
-pub fn read_only() -> Rule {
-    Rule::Other {
-        code: "read_only",
-        what: "Not sent: this console is read-only".to_owned(),
-        why: "--read-only, or read_only in the profile, refuses everything that changes something outside this machine.",
-        todo: "Start it without --read-only, or take read_only out of the profile.".to_owned(),
     }
 }
 

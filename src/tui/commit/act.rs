@@ -6,7 +6,7 @@ use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::talk::Locked;
 use crate::domain::commit::{Ended, Order};
 use crate::domain::findings::{Finding, Severity};
-use crate::tui::commit::{Choice, Deciding, End, PasswordLine, Run, Session, Step, first_key, forbidden, question};
+use crate::tui::commit::{Choice, Deciding, End, PasswordLine, Run, Session, Step, forbidden, frozen, question};
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
 use crate::tui::state::{Mode, State};
@@ -44,11 +44,11 @@ fn barred(state: &State) -> Option<Rule> {
             why: "A commitment is signed by the hotkey that it is for.",
             todo: format!(
                 "Open the console with --wallet NAME --hotkey NAME; {} says how to make that last.",
-                first_key(state, Command::You)
+                state.key(Command::You)
             ),
         });
     }
-    forbidden(state).filter(|rule| rule.code() == "frozen")
+    frozen(state)
 }
 
 /// A command in the dialog.

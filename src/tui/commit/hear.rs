@@ -4,7 +4,8 @@ use crate::domain::commit::record::Intent;
 use crate::domain::commit::talk::{Locked, Request};
 use crate::domain::commit::{Ended, News, Plan, Progress};
 use crate::domain::findings::{Finding, Severity};
-use crate::tui::commit::{Deciding, End, PasswordLine, Run, Session, Settled, Step, first_key};
+use crate::domain::text::sentence;
+use crate::tui::commit::{Deciding, End, PasswordLine, Run, Session, Settled, Step};
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
 use crate::tui::state::{Mode, State};
@@ -16,7 +17,10 @@ const SETTLED: usize = 3;
 pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
     match news {
         News::Planned { request, plan, locked } => planned(state, request, plan, locked),
-        News::Failed { request, problem } => over(state, request, End::without("no plan", problem)),
+        News::Failed { request, problem } => {
+            let begun = concerned(state, request).is_some_and(|session| session.is_under_way() || session.is_armed());
+            over(state, request, End::without(if begun { "failed" } else { "no plan" }, problem));
+        }
         News::WrongPassword { request, problem } => wrong_password(state, request, problem),
         News::Ended { request, ended } => {
             if matches!(*ended, Ended::Committed(_)) {
@@ -26,7 +30,7 @@ pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
         }
         News::Progress { request, progress } => went_on(state, request, progress),
         News::Armed { request } => armed(state, request),
-        News::Disarmed { why } => disarmed(state, why),
+        News::Disarmed { why } => disarmed(state, &why),
         News::Settled { intent, at_ms, ended } => settled(state, &intent, at_ms, &ended),
     }
     Vec::new()
@@ -51,6 +55,7 @@ fn wrong_password(state: &mut State, request: Request, problem: Finding) {
     let now_ms = state.now_ms;
     if let Some(session) = concerned(state, request).filter(|session| session.is_under_way()) {
         session.go(Step::Password(PasswordLine { chars: 0, problem: Some(problem) }), now_ms);
+        stays(state);
     }
 }
 
@@ -73,7 +78,7 @@ fn armed(state: &mut State, request: Request) {
     }
 }
 
-fn disarmed(state: &mut State, why: String) {
+fn disarmed(state: &mut State, why: &str) {
     let arms = |run: &Run| run.arms && run.stage.is_none();
     let asked = match state.commits.session.as_ref().map(|session| &session.step) {
         Some(Step::Armed { disarming }) => *disarming,
@@ -87,8 +92,9 @@ fn disarmed(state: &mut State, why: String) {
         }
         return state.say("disarmed: the key is out of memory");
     }
-    let todo = format!("Press {} to look again, and to arm it once more.", first_key(state, Command::Commit));
-    let finding = Finding::new("disarmed", Severity::Warning, "It waits no longer: nothing was published", why, todo);
+    let todo = format!("Press {} to look again, and to arm it once more.", state.key(Command::Commit));
+    let finding =
+        Finding::new("disarmed", Severity::Warning, "It waits no longer: nothing was published", sentence(why), todo);
     if let Some(request) = state.commits.session.as_ref().map(|session| session.request) {
         over(state, request, End::without("disarmed", finding));
     }
@@ -102,6 +108,14 @@ fn over(state: &mut State, request: Request, mut end: End) {
             end.run = Some(run.clone());
         }
         session.go(Step::Over(Box::new(end)), now_ms);
+        stays(state);
+    }
+}
+
+/// What made it ask whether to leave is no longer so.
+fn stays(state: &mut State) {
+    if matches!(state.mode, Mode::Leaving(_)) {
+        state.mode = Mode::Normal;
     }
 }
 

@@ -216,28 +216,16 @@ pub struct Question<'a> {
 
 /// What forbids publishing at this moment. The runner asks it too, where orders leave.
 pub fn forbidden(state: &State) -> Option<Rule> {
-    let rule = |code, what: &str, why, todo: String| Some(Rule::Other { code, what: what.to_owned(), why, todo });
-    if state.options.read_only {
-        return rule(
-            "read_only",
-            "This console is read-only: nothing is signed here, and nothing sent",
-            "It was opened with --read-only, or without a hotkey that could sign.",
-            "Leave it and open it without --read-only to publish.".to_owned(),
-        );
-    }
-    if state.table.frozen().is_some() {
-        let [thaw, commit] = [Command::Freeze, Command::Commit].map(|command| first_key(state, command));
-        return rule(
-            "frozen",
-            "The table is frozen: nothing is published from a picture that stands still",
-            "What changed since then is held back, so the chain may no longer hold what the screen shows.",
-            format!("Let the changes in with {thaw}, then press {commit} again."),
-        );
-    }
-    None
+    if state.options.read_only { Some(Rule::read_only()) } else { frozen(state) }
 }
 
-/// The key that the operator is told for a command.
-pub(super) fn first_key(state: &State, command: Command) -> String {
-    state.keymap.chords(KeyMode::Normal, command).first().map_or_else(|| ":".to_owned(), ToString::to_string)
+/// What forbids it while the table stands still.
+fn frozen(state: &State) -> Option<Rule> {
+    let [thaw, commit] = [Command::Freeze, Command::Commit].map(|command| state.key(command));
+    state.table.frozen().is_some().then(|| Rule::Other {
+        code: "frozen",
+        what: "The table is frozen: nothing is published from a picture that stands still".to_owned(),
+        why: "What changed since then is held back, so the chain may no longer hold what the screen shows.",
+        todo: format!("Let the changes in with {thaw}, then press {commit} again."),
+    })
 }

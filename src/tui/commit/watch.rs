@@ -43,8 +43,6 @@ pub struct Raised {
     pub surprise: Surprise,
     /// What it changed to.
     after: Option<Published>,
-    /// When it was noticed, in ms since 1970.
-    pub at_ms: u64,
 }
 
 impl Watch {
@@ -122,7 +120,7 @@ fn judged(state: &mut State, last: &Seen, seen: &Seen) -> Vec<Effect> {
     let Some(surprise) = surprise.filter(|_| !known) else { return Vec::new() };
     let finding = surprise.finding();
     let after = seen.commitment.as_ref().and_then(Commitment::published).cloned();
-    watch.surprise = Some(Raised { surprise, after, at_ms: state.now_ms });
+    watch.surprise = Some(Raised { surprise, after });
     let level = if finding.severity == Severity::Note { Level::Info } else { Level::Warn };
     vec![Effect::Log { level, text: format!("{}. {} {}", finding.what, finding.why, finding.todo) }]
 }

@@ -23,7 +23,6 @@ use crate::domain::commitment::{Commitment, MaskedBytes, Published, Reason, Shap
 use crate::domain::credentials::Mode;
 use crate::domain::roster::{Row, State as RowState};
 use crate::domain::text::{age_blocks, grouped};
-use crate::tui::commit::first_key;
 use crate::tui::keymap::Command;
 use crate::tui::state::State;
 
@@ -123,7 +122,7 @@ fn judged(lines: &mut Vec<Line<'static>>, commitment: &Commitment, on_r2: bool, 
 /// What the operator can do; for other people's rows nothing, except to know who can.
 fn advice(state: &State, row: &Row) -> Option<String> {
     let reason = row.commitment.as_ref().and_then(Commitment::unreadable).map(|unreadable| unreadable.reason);
-    let commit = first_key(state, Command::Commit);
+    let commit = state.key(Command::Commit);
     let text = match (row.own, row.state()) {
         (true, _) if row.is_orphan() => {
             "Revoke the published token at Cloudflare: that is the only way left to close the bucket.".to_owned()

@@ -10,7 +10,6 @@ use crate::domain::credentials::LocalView;
 use crate::domain::drift::{Drift, DriftState, FieldDrift};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::text::middle_cut;
-use crate::tui::commit::first_key;
 use crate::tui::keymap::Command;
 use crate::tui::state::State;
 
@@ -133,8 +132,9 @@ pub(super) fn consequence(
 
 /// The key that mends a drift, where what is configured here is what one wants on chain: a danger has another way out.
 pub(super) fn publishes(lines: &mut Vec<Line<'static>>, state: &State, drift: &Drift, width: usize, styles: Styles) {
-    if drift.state == DriftState::Drift && drift.consequence.severity == Severity::Warning {
-        let text = format!("{} publishes what is configured here.", first_key(state, Command::Commit));
+    let can = drift.state == DriftState::Drift && !state.options.read_only;
+    if can && drift.consequence.severity == Severity::Warning {
+        let text = format!("{} publishes what is configured here.", state.key(Command::Commit));
         todo(lines, &text, width, styles);
     }
 }

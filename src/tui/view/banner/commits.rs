@@ -2,7 +2,7 @@
 //! under way behind the closed dialog.
 
 use super::super::commit::spinner;
-use super::{Look, Notice, PAST, PRESENT, URGENT, found, key};
+use super::{Look, Notice, PAST, PRESENT, URGENT, found};
 use crate::domain::commit::{Plan, Stage};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::text::{age_seconds, grouped, middle_cut};
@@ -26,11 +26,11 @@ pub(super) fn notices(state: &State) -> Vec<Notice> {
 }
 
 fn dismisses(state: &State) -> String {
-    format!("{} dismisses", key(state, Command::Back))
+    format!("{} dismisses", state.key(Command::Back))
 }
 
 fn behind_the_dialog(state: &State, session: &Session) -> Vec<Notice> {
-    let shows = format!("{} shows it", key(state, Command::Commit));
+    let shows = format!("{} shows it", state.key(Command::Commit));
     let line = |glyph, parts: Vec<String>, look| vec![Notice { glyph, parts, look, rank: PRESENT }];
     match &session.step {
         Step::Running(run) => {
@@ -38,11 +38,11 @@ fn behind_the_dialog(state: &State, session: &Session) -> Vec<Notice> {
             line(spinner(state), [under_way(run), shows].into_iter().chain(lost(run)).collect(), look)
         }
         Step::Armed { .. } => {
-            let disarms = format!("{} disarms", key(state, Command::Disarm));
+            let disarms = format!("{} disarms", state.key(Command::Disarm));
             line("◌", vec![waits(session.plan.as_deref()), disarms, shows], Look::Odd)
         }
         Step::Password(line_of) if line_of.problem.is_some() => {
-            let asks = format!("{} asks again", key(state, Command::Commit));
+            let asks = format!("{} asks again", state.key(Command::Commit));
             line("▲", vec!["Committing: the password did not open the key file".to_owned(), asks], Look::Odd)
         }
         Step::Over(end) => ended(state, end, &shows),

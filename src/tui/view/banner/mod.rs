@@ -21,7 +21,7 @@ use super::ink::{columns, cut, ink, wrap};
 use super::style::{Styles, glyph};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::text::{age_seconds, grouped};
-use crate::tui::keymap::{Command, KeyMode};
+use crate::tui::keymap::Command;
 use crate::tui::state::{Connection, Loss, STALE_AFTER_MS, State};
 use crate::tui::table::Origin;
 
@@ -101,7 +101,7 @@ fn pruned(parts: &[String], width: usize) -> String {
     text
 }
 
-/// Everything there is to say, without what a small screen has no room for: never more than a third of it.
+/// Everything there is to say, without what a small screen has no room for: never more than a quarter of it, or two lines.
 fn notices(state: &State) -> Vec<Notice> {
     let mut notices = all(state);
     let most = usize::from(state.size.1 / 4).max(2);
@@ -141,7 +141,7 @@ fn all(state: &State) -> Vec<Notice> {
             1 => "1 row changed since".to_owned(),
             n => format!("{} rows changed since", grouped(n as u64)),
         };
-        let thaw = format!("{} goes on", key(state, Command::Freeze));
+        let thaw = format!("{} goes on", state.key(Command::Freeze));
         notices.push(Notice {
             glyph: "‖",
             parts: vec!["Frozen".to_owned(), changed, thaw],
@@ -171,7 +171,7 @@ fn lost(state: &State, loss: &Loss, shown: u64) -> Vec<Notice> {
         ),
         _ => (format!("Connection lost {age} ago"), format!("the table shows block #{}", grouped(shown))),
     };
-    let parts = vec![lead, retry(state), table, format!("{} tries now", key(state, Command::Reconnect))];
+    let parts = vec![lead, retry(state), table, format!("{} tries now", state.key(Command::Reconnect))];
     let quiet = |text: &str, rank| Notice { glyph: " ", parts: vec![text.to_owned()], look: Look::Quiet, rank };
     let mut notices = vec![Notice { glyph: "✗", parts, look: Look::Bad, rank: PRESENT }];
     let (what, todo) = (&loss.problem.what, &loss.problem.todo);
@@ -205,7 +205,7 @@ fn still(state: &State) -> Option<Notice> {
     let parts = vec![
         format!("No new block for {}", age_seconds(silent_ms / 1_000)),
         "the node answers but its chain stands still".to_owned(),
-        format!("{} connects anew", key(state, Command::Reconnect)),
+        format!("{} connects anew", state.key(Command::Reconnect)),
     ];
     Some(Notice { glyph: "▲", parts, look: Look::Odd, rank: PRESENT })
 }
@@ -226,8 +226,4 @@ fn saved(state: &State) -> Option<Notice> {
         if endpoint.is_empty() { "connecting".to_owned() } else { format!("asking {endpoint} for the present") };
     let parts = vec![format!("Saved {} ago on this machine", age_seconds(state.since(at_ms) / 1_000)), asking];
     Some(Notice { glyph: "◌", parts, look: Look::Odd, rank: PRESENT })
-}
-
-fn key(state: &State, command: Command) -> String {
-    state.keymap.chords(KeyMode::Normal, command).first().map_or_else(|| ":".to_owned(), ToString::to_string)
 }

@@ -12,7 +12,7 @@ use super::super::facts::paragraph;
 use super::super::ink::{columns, cut, ink, line_columns};
 use super::super::style::Styles;
 use super::{Dialog, key};
-use crate::tui::commit::Choice;
+use crate::tui::commit::{Choice, Step};
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::state::State;
 
@@ -106,13 +106,18 @@ impl Word<'_> {
 /// Whether to leave although something is under way.
 pub(super) fn leaving(state: &State, answer: Choice, width: u16, styles: Styles) -> Dialog {
     let text = usize::from(width).saturating_sub(4);
-    let (what, so) = if state.commits.is_armed() {
-        (
+    let (what, so) = match state.commits.session.as_ref().map(|session| &session.step) {
+        Some(Step::Armed { .. }) => (
             "A commit is armed and waits for the hotkey's registration.",
             "Left now, the key is dropped and nothing will be published when it registers.",
-        )
-    } else {
-        ("A commit is on its way.", "It is written down, and the next start tells what became of it.")
+        ),
+        Some(Step::Running(run)) if run.stage.is_some() => {
+            ("A commit is on its way.", "It is written down, and the next start tells what became of it.")
+        }
+        _ => (
+            "A commit is being prepared.",
+            "Left before it is signed, nothing is sent. Once it is signed, the next start tells what became of it.",
+        ),
     };
     let mut body = Vec::new();
     paragraph(&mut body, what, 0, text, styles.strong());

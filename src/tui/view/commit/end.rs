@@ -15,11 +15,11 @@ use ratatui::style::Style;
 use super::super::facts::{paragraph, remark, todo};
 use super::super::ink::{columns, ink};
 use super::super::style::{Styles, glyph};
-use super::{Fit, Page, Parts, target};
+use super::{Fit, Page, Parts, target, took};
 use crate::domain::commit::{Plan, Receipt, Stage};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::network::BlockHash;
-use crate::domain::text::{age_seconds, grouped, middle_cut};
+use crate::domain::text::{grouped, middle_cut};
 use crate::tui::commit::{End, Run};
 
 /// Nothing more will happen.
@@ -89,14 +89,6 @@ fn extrinsic(page: &mut Page, hash: BlockHash, note: &str, width: usize, styles:
         middle_cut(&hash, half, half)
     };
     page.fact("extrinsic", vec![ink(shown, styles.plain()), ink(note, styles.dim())], styles);
-}
-
-/// Tenths of seconds while they matter: on the practice subnet a commit takes less than one.
-fn took(ms: u64) -> String {
-    match ms {
-        0..10_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        _ => age_seconds(ms / 1_000),
-    }
 }
 
 /// How far it came, and how long it took.

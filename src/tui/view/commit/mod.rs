@@ -25,7 +25,7 @@ use super::ink::{columns, cut, fit as fitted, ink};
 use super::style::Styles;
 use crate::domain::commit::Plan;
 use crate::domain::commitment::Published;
-use crate::domain::text::middle_cut;
+use crate::domain::text::{age_seconds, middle_cut};
 use crate::domain::untrusted::Untrusted;
 use crate::tui::commit::{Session, Step};
 use crate::tui::keymap::{Command, KeyMode};
@@ -286,6 +286,11 @@ fn fitting(forms: impl IntoIterator<Item = String>, width: usize) -> String {
 /// The key for a command in the dialogs.
 fn key(state: &State, mode: KeyMode, command: Command) -> String {
     state.keymap.chords(mode, command).first().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Tenths of seconds while they matter: on the practice subnet a commit takes less than one.
+fn took(ms: u64) -> String {
+    if ms < 10_000 { format!("{}.{} s", ms / 1_000, ms % 1_000 / 100) } else { age_seconds(ms / 1_000) }
 }
 
 /// Something that moves while one waits.

@@ -12,7 +12,7 @@
 //! bytes      1-32 3f9a12…c4e1   33-64 51aa3d…00e7   65-128 •••••••• masked
 //!
 //! budget     3 of 24 commits left this epoch   next at #9,168,700, in about 41 min
-//! nonce      17   valid until #9,168,591, 64 blocks from now
+//! nonce      17   valid for 64 blocks, about 12 min, once signed
 //!
 //! ✓ no write key and no wallet secret inside   ✓ genesis as pinned
 //! ```
@@ -210,16 +210,14 @@ fn spent(page: &mut Page, plan: &Plan, width: usize, styles: Styles) {
     if matches!(plan.verdict, Verdict::Unchanged | Verdict::NotRegistered) {
         return;
     }
-    let (nonce, until) = (plan.standing.nonce, grouped(plan.era.death));
     let blocks = plan.era.death.saturating_sub(plan.era.birth);
     let forms = [
-        format!("   valid until #{until}, {blocks} blocks or about {}", age_blocks(blocks)),
-        format!("   valid until #{until}, {blocks} blocks"),
-        format!("   valid until #{until}"),
+        format!("   valid for {blocks} blocks, about {}, once signed", age_blocks(blocks)),
+        format!("   valid for {blocks} blocks once signed"),
     ];
-    let nonce = nonce.to_string();
-    let until = fitting(forms, width.saturating_sub(LABEL + columns(&nonce)));
-    page.fact("nonce", vec![ink(nonce, styles.plain()), ink(until, styles.dim())], styles);
+    let nonce = plan.standing.nonce.to_string();
+    let valid = fitting(forms, width.saturating_sub(LABEL + columns(&nonce)));
+    page.fact("nonce", vec![ink(nonce, styles.plain()), ink(valid, styles.dim())], styles);
 }
 
 fn budget(space: &Space, head: u64, width: usize, styles: Styles) -> Vec<Span<'static>> {
@@ -302,20 +300,19 @@ fn follows(plan: &Plan, fit: Fit) -> Option<String> {
 }
 
 fn foot(state: &State, plan: &Plan, deciding: &Deciding, width: usize, styles: Styles) -> Vec<Line<'static>> {
-    match plan.verdict {
-        Verdict::Unchanged => unchanged(plan, width, styles),
-        Verdict::BudgetSpent => budget_spent(plan, width, styles),
-        Verdict::Ready | Verdict::NotRegistered => match forbidden(state) {
-            Some(rule) => {
-                let finding = Ended::Refused(rule).finding();
-                let mut lines = Vec::new();
-                remark(&mut lines, "▲", &finding.what, width, styles.severity(Severity::Warning));
-                todo(&mut lines, &finding.todo, width, styles);
-                lines
-            }
-            None => question(state, plan, deciding, width, styles),
-        },
+    let over = if plan.verdict == Verdict::NotRegistered { None } else { plan.ended() };
+    let Some(ended) = over.or_else(|| forbidden(state).map(Ended::Refused)) else {
+        return question(state, plan, deciding, width, styles);
+    };
+    let finding = ended.finding();
+    let mut lines = Vec::new();
+    if matches!(ended, Ended::Unchanged { .. }) {
+        remark(&mut lines, "✓", &format!("Nothing to do. {}.", finding.what), width, styles.readable());
+    } else {
+        remark(&mut lines, "▲", &finding.what, width, styles.severity(Severity::Warning));
+        todo(&mut lines, &finding.todo, width, styles);
     }
+    lines
 }
 
 fn question(state: &State, plan: &Plan, deciding: &Deciding, width: usize, styles: Styles) -> Vec<Line<'static>> {
@@ -326,25 +323,4 @@ fn question(state: &State, plan: &Plan, deciding: &Deciding, width: usize, style
     let word = wanted.as_deref().map(|wanted| Word { what, other, typed: &deciding.typed, wanted });
     let asked = Asked { question: format!("{verb} {}?", target(plan)), word, answer: deciding.choice, yes };
     asked.lines(state, width, styles)
-}
-
-fn unchanged(plan: &Plan, width: usize, styles: Styles) -> Vec<Line<'static>> {
-    let set_at = plan.standing.commitment.as_ref().and_then(|commitment| commitment.block);
-    let finding = Ended::Unchanged { set_at }.finding();
-    let mut lines = Vec::new();
-    remark(&mut lines, "✓", &format!("Nothing to do. {}.", finding.what), width, styles.readable());
-    lines
-}
-
-fn budget_spent(plan: &Plan, width: usize, styles: Styles) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    let what = "This epoch's budget is spent: the chain would refuse one more commit.";
-    remark(&mut lines, "▲", what, width, styles.severity(Severity::Warning));
-    let next = plan.standing.space.as_ref().and_then(|space| space.next_epoch(plan.standing.at.number));
-    let when = next.map_or_else(
-        || "Wait for the next epoch, then commit again.".to_owned(),
-        |next| format!("Commit again from {next}, when the next epoch begins."),
-    );
-    todo(&mut lines, &when, width, styles);
-    lines
 }

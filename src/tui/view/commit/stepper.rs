@@ -21,7 +21,7 @@ use super::super::facts::{paragraph, remark};
 use super::super::ink::{columns, cut, fit as fitted, fit_right, ink};
 use super::super::style::Styles;
 use super::choice::both_ends;
-use super::{Fit, Page, Parts, fitting, key, keys, named, spinner, target};
+use super::{Fit, Page, Parts, fitting, key, keys, named, spinner, target, took};
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commit::{Plan, Stage};
 use crate::domain::findings::Severity;
@@ -131,11 +131,6 @@ fn step(
         ink(fitted(&joined(detail, room), room), if mark == "○" { styles.dim() } else { styles.plain() }),
         Span::styled(fit_right(&took, TIME), styles.dim()),
     ])
-}
-
-/// Tenths of a second while they are told apart.
-fn took(ms: u64) -> String {
-    if ms < 10_000 { format!("{}.{} s", ms / 1_000, ms % 1_000 / 100) } else { age_seconds(ms / 1_000) }
 }
 
 /// What a step that is reached has found, the most important first.

@@ -9,7 +9,7 @@ use super::super::popup::edited;
 use super::super::style::Styles;
 use crate::domain::roster::Column;
 use crate::domain::text::grouped;
-use crate::tui::keymap::{Command, KeyMode};
+use crate::tui::keymap::Command;
 use crate::tui::state::{Mode, State};
 
 /// Draws it.
@@ -52,7 +52,7 @@ fn filtered(state: &State, room: usize, styles: Styles) -> Line<'static> {
     ]);
     let left = room.saturating_sub(line_columns(&line));
     let mut line = line;
-    line.push_span(ink(cut(&format!("   {} clears", key(state, Command::Back)), left), styles.dim()));
+    line.push_span(ink(cut(&format!("   {} clears", state.key(Command::Back)), left), styles.dim()));
     line
 }
 
@@ -61,7 +61,7 @@ fn plain(state: &State, room: usize, styles: Styles) -> Line<'static> {
     let mut text = format!("by {}{order}", sorted_by(state.list.sort));
     let hidden = state.table.roster().summary.orphans;
     if hidden > 0 && !state.list.shows_orphans() {
-        text = format!("{text} · {} shows the ex-members", key(state, Command::Orphans));
+        text = format!("{text} · {} shows the ex-members", state.key(Command::Orphans));
     }
     ink(cut(&text, room), styles.dim()).into()
 }
@@ -91,8 +91,4 @@ const fn sorted_by(column: Column) -> &'static str {
         Column::ReadKey => "read key",
         Column::SetAt => "set at, the newest first",
     }
-}
-
-fn key(state: &State, command: Command) -> String {
-    state.keymap.chords(KeyMode::Normal, command).first().map_or_else(|| ":".to_owned(), ToString::to_string)
 }
