@@ -67,7 +67,7 @@ fn guarded(folder: &Path, hotkey: &Name) -> Option<(Lock, Vec<Finding>)> {
 }
 
 /// The secrets of every hotkey that lies in a folder of wallets without encryption, in the forms of
-/// [`Signer::secrets`](super::Signer::secrets): nothing that holds one of them may be published. At most [`MAX_LISTED`]
+/// [`Signer::secrets`](super::Signer::secrets): nothing that holds one of them may be published. At most 1,000
 /// files are read; what cannot be read or is no key file is passed over, and a coldkey is not opened.
 pub fn plain_secrets(wallets: &Path) -> Vec<SecretKey> {
     let folders = entries(wallets).unwrap_or_default().into_iter().map(|wallet| wallet.hotkeys_in(wallets));
