@@ -159,11 +159,14 @@ impl PlaceView {
     }
 }
 
-/// A value that has not the shape of an id is kept as its fingerprint, since it may be a secret in the wrong place.
+/// How a value is kept that has not the shape of an id: this, and its fingerprint, since it may be a secret in the wrong
+/// place.
+pub const MISSHAPEN: &str = "misshapen:";
+
 fn id_of(provider: &Provider, values: &LocalValues, variable: Variable) -> Option<String> {
     values.text(variable).map(|text| match variable.check(provider, text) {
         Ok(()) => text.to_owned(),
-        Err(_) => format!("misshapen:{}", Fingerprint::of(text)),
+        Err(_) => format!("{MISSHAPEN}{}", Fingerprint::of(text)),
     })
 }
 

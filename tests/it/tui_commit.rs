@@ -500,6 +500,10 @@ fn the_advice_of_a_row_that_drifts_or_never_committed_names_the_key() {
     let mut snapshot = healthy();
     snapshot.commitments.remove(&hotkey(u64::from(OWN)));
     let mut state = live(own(&values(42, true)), snapshot);
+    state.options.read_only = false;
     press(&mut state, "enter");
     assert!(screen(&state, 120, 32).contains("Publish the read pair with C; GRAIL does so too at its start"));
+
+    state.options.read_only = true;
+    assert!(screen(&state, 120, 32).contains("Publish the read pair from a console that is not read-only;"));
 }

@@ -122,18 +122,20 @@ fn judged(lines: &mut Vec<Line<'static>>, commitment: &Commitment, on_r2: bool, 
 /// What the operator can do; for other people's rows nothing, except to know who can.
 fn advice(state: &State, row: &Row) -> Option<String> {
     let reason = row.commitment.as_ref().and_then(Commitment::unreadable).map(|unreadable| unreadable.reason);
-    let commit = state.key(Command::Commit);
+    let with = if state.options.read_only {
+        "from a console that is not read-only".to_owned()
+    } else {
+        format!("with {}", state.key(Command::Commit))
+    };
     let text = match (row.own, row.state()) {
         (true, _) if row.is_orphan() => {
             "Revoke the published token at Cloudflare: that is the only way left to close the bucket.".to_owned()
         }
         (true, RowState::None | RowState::Unreadable) if state.own.local.mode != Mode::Dual => {
-            format!(
-                "Complete the read pair first (see You), then publish it with {commit}; GRAIL does so too at its start."
-            )
+            format!("Complete the read pair first (see You), then publish it {with}; GRAIL does so too at its start.")
         }
         (true, RowState::None | RowState::Unreadable) => {
-            format!("Publish the read pair with {commit}; GRAIL does so too at its start, from its .env.")
+            format!("Publish the read pair {with}; GRAIL does so too at its start, from its .env.")
         }
         (false, _) if reason == Some(Reason::UnknownVariant) || reason == Some(Reason::Undecodable) => {
             "A newer version of this console may know this kind of value.".to_owned()

@@ -13,7 +13,7 @@ use super::facts::section;
 use super::ink::{fit, ink};
 use super::style::Styles;
 use crate::domain::commitment::Published;
-use crate::domain::credentials::{LocalView, PlaceView};
+use crate::domain::credentials::{LocalView, MISSHAPEN, PlaceView};
 use crate::domain::secret::Fingerprint;
 use crate::domain::text::middle_cut;
 use crate::domain::untrusted::Untrusted;
@@ -24,8 +24,6 @@ const LABEL: usize = 14;
 const CHAIN: usize = 17;
 /// Columns of a place, its sign and its mark.
 const PLACE: usize = 21;
-/// How a value is kept that has not the shape of an id.
-const MISSHAPEN: &str = "misshapen:";
 
 /// One field: on chain, and in each place.
 struct Field {
