@@ -5,9 +5,11 @@
 //! leaves as a bare `String` that an attacker wrote.
 
 pub mod account;
+pub mod canary;
 pub mod commit;
 pub mod commitment;
 pub mod credentials;
+pub mod date;
 pub mod drift;
 pub mod dump;
 pub mod environment;
@@ -19,6 +21,7 @@ pub mod hotkey;
 pub mod inventory;
 pub mod log;
 pub mod network;
+pub mod probe;
 pub mod provider;
 pub mod roster;
 pub mod secret;
@@ -27,3 +30,5 @@ pub mod surprise;
 pub mod text;
 pub mod untrusted;
 pub mod variables;
+pub mod visible;
+pub mod window;

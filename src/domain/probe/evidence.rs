@@ -1,0 +1,228 @@
+//! What was asked of a store and what came back.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::domain::untrusted::Untrusted;
+
+/// One request to a store, by the name it has in steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// HEAD of the compressed window: what validators do first.
+    HeadCompressed,
+    /// HEAD of the plain window: what they do next.
+    HeadPlain,
+    /// GET of one byte of the plain window, since a refused HEAD does not say why.
+    GetByte,
+    /// GET of the first bytes of an object.
+    GetStart,
+    /// GET of the last bytes of an object.
+    GetEnd,
+    /// GET of a validator's trust list.
+    GetTrustList,
+    /// HEAD of the trainer's mark.
+    HeadReady,
+    /// Listing of names under `grail/`, only when the operator asks.
+    List,
+    /// PUT of the own canary.
+    PutCanary,
+    /// GET of the own canary with the published key.
+    GetCanaryPublished,
+    /// GET of the own canary with the local read key.
+    GetCanaryLocal,
+    /// DELETE of the own canary.
+    DeleteCanary,
+    /// DELETE of a canary that an interrupted run may have left behind.
+    SweepCanary,
+    /// Abort of an upload that never was, with the key under test.
+    AbortUpload,
+    /// Listing of the own account's buckets.
+    ListBuckets,
+}
+
+impl Request {
+    /// The name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HeadCompressed => "head_gz",
+            Self::HeadPlain => "head",
+            Self::GetByte => "get_byte",
+            Self::GetStart => "get_start",
+            Self::GetEnd => "get_end",
+            Self::GetTrustList => "get_trust_list",
+            Self::HeadReady => "head_ready",
+            Self::List => "list",
+            Self::PutCanary => "put_canary",
+            Self::GetCanaryPublished => "get_canary_published_key",
+            Self::GetCanaryLocal => "get_canary_local_key",
+            Self::DeleteCanary => "delete_canary",
+            Self::SweepCanary => "sweep_canary",
+            Self::AbortUpload => "abort_upload",
+            Self::ListBuckets => "list_buckets",
+        }
+    }
+
+    /// The words on the screen.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::HeadCompressed => "HEAD .parquet.gz",
+            Self::HeadPlain => "HEAD .parquet",
+            Self::GetByte => "GET 1 byte",
+            Self::GetStart => "GET first bytes",
+            Self::GetEnd => "GET last bytes",
+            Self::GetTrustList => "GET trust list",
+            Self::HeadReady => "HEAD READY",
+            Self::List => "LIST grail/",
+            Self::PutCanary => "PUT canary",
+            Self::GetCanaryPublished => "GET canary, published key",
+            Self::GetCanaryLocal => "GET canary, local read key",
+            Self::DeleteCanary => "DELETE canary",
+            Self::SweepCanary => "DELETE old canary",
+            Self::AbortUpload => "ABORT upload that never was",
+            Self::ListBuckets => "LIST buckets",
+        }
+    }
+}
+
+/// What a store says of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Found {
+    /// HTTP status, 200 or 206.
+    pub http: u16,
+    /// Its size in bytes; `None` where the store does not say.
+    pub size: Option<u64>,
+    /// When it was last modified, in ms since 1970, to the second.
+    pub last_modified_ms: Option<u64>,
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The store did what was asked.
+    Found(Found),
+    /// The store answered no.
+    Refused {
+        /// HTTP status.
+        http: u16,
+        /// The code in the error's body, where there is one.
+        code: Option<Untrusted>,
+        /// The message in the error's body, where there is one.
+        message: Option<Untrusted>,
+    },
+    /// There was no answer, or none that can be used.
+    Failed(Trouble),
+}
+
+impl Reply {
+    /// HTTP status, where there was an answer.
+    pub const fn http(&self) -> Option<u16> {
+        match self {
+            Self::Found(Found { http, .. }) | Self::Refused { http, .. } => Some(*http),
+            Self::Failed(_) => None,
+        }
+    }
+
+    /// The error's code, or the name of what went wrong before there was one; sanitised.
+    pub fn code(&self) -> Option<String> {
+        match self {
+            Self::Found(_) => None,
+            Self::Refused { code, .. } => code.as_ref().map(Untrusted::shown),
+            Self::Failed(trouble) => Some(trouble.code().to_owned()),
+        }
+    }
+
+    /// The error's code as the store spelt it.
+    pub fn raw_code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => code.as_ref().and_then(Untrusted::as_text),
+            _ => None,
+        }
+    }
+}
+
+/// Why there was no answer. Reasons are from this machine unless they are [`Untrusted`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Trouble {
+    /// The host's name does not resolve.
+    #[error("the name does not resolve: {why}")]
+    Dns {
+        /// What the resolver said.
+        why: String,
+    },
+    /// The name leads into a private network, where no R2 host is.
+    #[error("the name leads to {address}, an address of a private network or of this machine")]
+    PrivateAddress {
+        /// The address.
+        address: String,
+    },
+    /// No TCP connection.
+    #[error("no connection: {why}")]
+    Tcp {
+        /// What the system said.
+        why: String,
+    },
+    /// No TLS session.
+    #[error("no TLS session: {why:?}")]
+    Tls {
+        /// What the other side or our verifier said.
+        why: Untrusted,
+        /// Whether the other side ended the handshake with alert 40, as R2 does for accounts without a certificate.
+        handshake_failure: bool,
+    },
+    /// This machine has no root certificates.
+    #[error("this machine has no root certificates")]
+    NoRootCertificates,
+    /// The time for the whole was over.
+    #[error("no complete answer within {after_ms} ms")]
+    Slow {
+        /// Milliseconds.
+        after_ms: u64,
+    },
+    /// The connection ended before the answer did.
+    #[error("the connection ended within the answer: {why}")]
+    Closed {
+        /// What the system said.
+        why: String,
+    },
+    /// Not HTTP, or not S3.
+    #[error("not an answer of an S3 store: {why:?}")]
+    NotS3 {
+        /// What was odd.
+        why: Untrusted,
+    },
+    /// More bytes than were asked for, or than an error takes.
+    #[error("an answer of more than {cap} bytes")]
+    TooLarge {
+        /// Bytes that are read at most.
+        cap: u64,
+    },
+}
+
+impl Trouble {
+    /// Stable name for scripts.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Dns { .. } => "dns",
+            Self::PrivateAddress { .. } => "private_address",
+            Self::Tcp { .. } => "tcp",
+            Self::Tls { .. } => "tls",
+            Self::NoRootCertificates => "no_root_certificates",
+            Self::Slow { .. } => "deadline",
+            Self::Closed { .. } => "closed",
+            Self::NotS3 { .. } => "not_s3",
+            Self::TooLarge { .. } => "too_large",
+        }
+    }
+}
+
+/// A request with its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// What was asked.
+    pub request: Request,
+    /// What came back.
+    pub reply: Reply,
+    /// How long it took, in ms.
+    pub ms: u64,
+}

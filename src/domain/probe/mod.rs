@@ -1,0 +1,23 @@
+//! The read test: a validator's own check of somebody's bucket with the key found on chain, and why it fails.
+//!
+//! ```text
+//! next(exchanges) ─► the next request ─► storage ─► Exchange ┐
+//!      ▲────────────────────────────────────────────────────┘      judge(case) ─► Verdict, explanation, fix
+//! ```
+//! Which request comes next and what the answers mean are both functions of the answers so far: nothing here talks to
+//! anybody.
+
+mod evidence;
+mod judge;
+mod plan;
+mod result;
+mod talk;
+mod verdict;
+mod words;
+
+pub use evidence::{Exchange, Found, Reply, Request, Trouble};
+pub use judge::{Case, Judgement, judge};
+pub use plan::next;
+pub use result::{Probe, Risk, Step};
+pub use talk::{ProbeNews, ProbeOrder};
+pub use verdict::{Layer, Verdict};

@@ -1,0 +1,23 @@
+//! Which request comes next: first a validator's own two, then as few as it takes to know why they failed.
+
+use super::evidence::{Exchange, Reply, Request};
+
+/// The next request of a read test after these exchanges, or `None` when nothing more can be learnt.
+///
+/// A validator's HEAD loop swallows every error of the compressed object's HEAD and goes on to the plain one; only where
+/// no connection comes about would a second try tell nothing. A refused HEAD has no body, so one byte is asked for to
+/// read the code, unless the status says it all.
+pub fn next(exchanges: &[Exchange]) -> Option<Request> {
+    let Some(last) = exchanges.last() else { return Some(Request::HeadCompressed) };
+    match (last.request, &last.reply) {
+        (_, Reply::Found(_) | Reply::Failed(_)) => None,
+        (Request::HeadCompressed, Reply::Refused { .. }) => Some(Request::HeadPlain),
+        (Request::HeadPlain, Reply::Refused { http, .. }) => body_would_tell(*http).then_some(Request::GetByte),
+        _ => None,
+    }
+}
+
+/// Not for throttling and redirects, whose status is the answer: a throttled store is left alone.
+const fn body_would_tell(http: u16) -> bool {
+    !matches!(http, 429 | 300..=399)
+}

@@ -1,0 +1,129 @@
+//! The result of a read test, as screens and JSON show it. It holds no secret.
+
+use serde::Serialize;
+
+use super::evidence::Exchange;
+use super::verdict::Verdict;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::window::{Deadline, Window};
+
+/// One request of the test, as it is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Stable name, such as `head_gz`.
+    pub step: &'static str,
+    /// The words on the screen.
+    #[serde(skip)]
+    pub words: &'static str,
+    /// HTTP status; null where there was no answer.
+    pub http: Option<u16>,
+    /// The store's error code, or the name of what went wrong before there was one; sanitised.
+    pub code: Option<String>,
+    /// How long it took, in ms.
+    pub ms: u64,
+}
+
+impl From<&Exchange> for Step {
+    fn from(exchange: &Exchange) -> Self {
+        Self {
+            step: exchange.request.name(),
+            words: exchange.request.words(),
+            http: exchange.reply.http(),
+            code: exchange.reply.code(),
+            ms: exchange.ms,
+        }
+    }
+}
+
+/// What is risky about a published key, whatever the verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "risk", rename_all = "snake_case")]
+pub enum Risk {
+    /// The published key can write. Known of the own key only.
+    WriteCapable,
+    /// The published key can list the account's buckets. Known of the own key only.
+    AccountWide,
+    /// Several hotkeys published this key id.
+    SharedKey {
+        /// The other uids; ex-members have none and are not among them.
+        uids: Vec<u16>,
+    },
+    /// The key has AWS's shape on R2.
+    AwsShaped,
+    /// The hotkey is no longer registered: nobody can overwrite the commitment.
+    ExMember,
+}
+
+impl Risk {
+    /// A word or two.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::WriteCapable => "can write",
+            Self::AccountWide => "account-wide",
+            Self::SharedKey { .. } => "shared key",
+            Self::AwsShaped => "AWS-shaped",
+            Self::ExMember => "ex-member",
+        }
+    }
+
+    /// What follows from it.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::WriteCapable => {
+                "The published key can write: anybody can overwrite or delete windows. Revoke it now, \
+                                   then publish a key that can only read."
+                    .to_owned()
+            }
+            Self::AccountWide => "The published key can list the account's buckets: it is not limited to this one. \
+                                  Replace it by an Object Read token for this bucket alone."
+                .to_owned(),
+            Self::SharedKey { uids } => {
+                let list = uids.iter().map(|uid| format!("uid {uid}")).collect::<Vec<_>>().join(", ");
+                format!("The same key id is published by {}.", if uids.is_empty() { "an ex-member" } else { &list })
+            }
+            Self::AwsShaped => {
+                "The key id has the shape of an AWS key; R2 refuses anything but 32 hexadecimal characters.".to_owned()
+            }
+            Self::ExMember => {
+                "The hotkey is no longer registered: the key stays published for ever, and only revoking \
+                               the token closes the bucket."
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// A read test and its verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// The uid; `None` for an ex-member.
+    pub uid: Option<u16>,
+    /// The hotkey.
+    pub hotkey: Hotkey,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The window that was looked for; `None` where it did not come to that.
+    pub window: Option<Window>,
+    /// The object that was found, or the last one looked for.
+    pub object: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<u64>,
+    /// When it was last modified, in ms since 1970.
+    pub last_modified_ms: Option<u64>,
+    /// The last moment for an upload.
+    pub deadline: Option<Deadline>,
+    /// How long the whole test took, in ms.
+    pub elapsed_ms: u64,
+    /// By how much this machine's clock is behind the store's, in ms; negative when it is ahead. To the second.
+    pub clock_offset_ms: Option<i64>,
+    /// The requests.
+    pub steps: Vec<Step>,
+    /// What is risky about the key.
+    pub risks: Vec<Risk>,
+    /// Why it is so, in the operator's words.
+    pub explanation: String,
+    /// What to do.
+    pub fix: String,
+    /// When the test ended, in ms since 1970.
+    pub at_ms: u64,
+}

@@ -1,0 +1,143 @@
+//! Would a validator see me right now, and if not, why? The evidence for the own uid, and one sentence on top.
+
+use serde::Serialize;
+
+use crate::domain::hotkey::Hotkey;
+use crate::domain::probe::{Probe, Verdict};
+use crate::domain::text::{age_seconds, grouped};
+use crate::domain::window::{REFETCH_SECONDS, Window};
+
+/// How one condition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It holds.
+    Yes,
+    /// It does not, and validators skip this miner for it.
+    No,
+    /// It does not hold, and costs nothing by itself or not yet.
+    Warning,
+    /// It could not be found out.
+    Unknown,
+}
+
+impl Standing {
+    /// The glyph on screens.
+    pub const fn glyph(self) -> &'static str {
+        match self {
+            Self::Yes => "✓",
+            Self::No => "✗",
+            Self::Warning => "!",
+            Self::Unknown => "?",
+        }
+    }
+}
+
+/// One condition with its evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Stable name: `registered`, `readable`, `key_reads`, `old_enough`, `newest_window`, `windows`, `format`, `trusted`,
+    /// `trainer_ready`.
+    pub check: &'static str,
+    /// The words on the screen.
+    pub words: &'static str,
+    /// How it stands.
+    pub standing: Standing,
+    /// The evidence in words.
+    pub evidence: String,
+    /// What to do, where something can be done.
+    pub fix: String,
+}
+
+/// One of the last windows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WindowSeen {
+    /// The window.
+    pub window: Window,
+    /// What a validator would have concluded.
+    pub verdict: Verdict,
+    /// Size of its object in bytes.
+    pub size: Option<u64>,
+    /// How long before its deadline it was uploaded, in ms; negative when after it.
+    pub early_ms: Option<i64>,
+    /// Whether the deadline was read from the chain.
+    pub exact: bool,
+}
+
+/// The verdict over the own uid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Visibility {
+    /// The own hotkey.
+    pub hotkey: Hotkey,
+    /// Its uid, if it has one.
+    pub uid: Option<u16>,
+    /// Whether a validator would see this miner now.
+    pub visible: bool,
+    /// The one sentence.
+    pub sentence: String,
+    /// The conditions, in the order in which they fail.
+    pub checks: Vec<Check>,
+    /// The last windows, newest first.
+    pub windows: Vec<WindowSeen>,
+    /// The read test of the newest window.
+    pub probe: Option<Box<Probe>>,
+    /// The best block that it was judged at.
+    pub block: u64,
+    /// When, in ms since 1970.
+    pub at_ms: u64,
+}
+
+impl Visibility {
+    /// Draws the conclusion from the checks.
+    pub fn conclude(mut self) -> Self {
+        let failed = self.checks.iter().find(|check| check.standing == Standing::No);
+        self.visible = failed.is_none() && self.checks.iter().any(|check| check.standing == Standing::Yes);
+        self.sentence = match failed {
+            Some(check) => format!("A validator would not see you now: {}", check.evidence),
+            None if self.visible => seen(&self.checks, self.windows.first()),
+            None => "Whether a validator would see you could not be found out.".to_owned(),
+        };
+        self
+    }
+
+    /// The check of that name.
+    pub fn check(&self, name: &str) -> Option<&Check> {
+        self.checks.iter().find(|check| check.check == name)
+    }
+}
+
+fn seen(checks: &[Check], newest: Option<&WindowSeen>) -> String {
+    let window = newest
+        .map_or_else(String::new, |seen| format!(" Window {} is there and on time.", grouped(seen.window.start())));
+    let doubt = checks.iter().find(|check| check.standing == Standing::Warning);
+    match doubt {
+        Some(check) => format!(
+            "A validator would see you now.{window} But {}",
+            crate::domain::text::uncapitalised(&check.evidence)
+        ),
+        None => format!("A validator would see you now.{window}"),
+    }
+}
+
+/// Whether a commitment is old enough for every validator to have fetched it: they refetch every ten minutes.
+pub fn old_enough(set_at: Option<u64>, best: u64, block_seconds: u64) -> Check {
+    let words = "known to every validator";
+    let Some(set_at) = set_at else {
+        let evidence = "The block of the commitment is not known.".to_owned();
+        return Check { check: "old_enough", words, standing: Standing::Unknown, evidence, fix: String::new() };
+    };
+    let age = best.saturating_sub(set_at).saturating_mul(block_seconds);
+    let shown = format!("Committed {} ago in block #{}", age_seconds(age), grouped(set_at));
+    if age >= REFETCH_SECONDS {
+        let evidence = format!("{shown}; validators refetch every ten minutes.");
+        return Check { check: "old_enough", words, standing: Standing::Yes, evidence, fix: String::new() };
+    }
+    let left = REFETCH_SECONDS - age;
+    Check {
+        check: "old_enough",
+        words,
+        standing: Standing::Warning,
+        evidence: format!("{shown}: the last validator fetches it in {} at most.", age_seconds(left)),
+        fix: "Keep the old key alive until then.".to_owned(),
+    }
+}
