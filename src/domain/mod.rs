@@ -27,6 +27,7 @@ pub mod roster;
 pub mod secret;
 pub mod snapshot;
 pub mod surprise;
+pub mod tested;
 pub mod text;
 pub mod untrusted;
 pub mod variables;
