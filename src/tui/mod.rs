@@ -16,6 +16,7 @@ pub mod list;
 pub mod logbook;
 pub mod msg;
 pub mod own;
+mod palette;
 pub mod probes;
 pub mod runner;
 mod secret_line;

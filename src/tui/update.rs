@@ -1,16 +1,15 @@
 //! What follows from a message: the new state, and what is to be done. No clock, no I/O.
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher};
 use tui_input::InputRequest;
 
 use crate::domain::commitment::Commitment;
 use crate::domain::roster::Row;
 use crate::domain::untrusted::is_visible;
 use crate::tui::commit::{self, Choice};
-use crate::tui::keymap::{Action, Command, SPECS, Spec};
+use crate::tui::keymap::{Action, Command};
 use crate::tui::list::Ground;
 use crate::tui::msg::{Effect, Msg};
+use crate::tui::palette::found;
 use crate::tui::state::{Chooser, Mode, Palette, State, View};
 use crate::tui::table::Origin;
 use crate::tui::{feed, fleet, probes, view};
@@ -368,32 +367,4 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
         edit(state, InputRequest::InsertChar(c));
     }
     Vec::new()
-}
-
-/// The commands of the view that fit what was typed, the best first.
-fn found(mut palette: Palette, view: View) -> Palette {
-    let pattern = Pattern::parse(palette.line.value(), CaseMatching::Ignore, Normalization::Smart);
-    let offered = SPECS.iter().filter(|spec| spec.views.contains(&view) && spec.offered()).map(Offer::of);
-    let best = pattern.match_list(offered, &mut Matcher::new(Config::DEFAULT));
-    palette.found = best.into_iter().map(|(offer, _)| offer.command).collect();
-    palette.cursor = 0;
-    palette
-}
-
-/// A command by the words that the palette searches.
-struct Offer {
-    command: Command,
-    words: String,
-}
-
-impl Offer {
-    fn of(spec: &Spec) -> Self {
-        Self { command: spec.command, words: format!("{} {}", spec.hint, spec.what) }
-    }
-}
-
-impl AsRef<str> for Offer {
-    fn as_ref(&self) -> &str {
-        &self.words
-    }
 }

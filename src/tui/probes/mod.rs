@@ -81,7 +81,7 @@ impl Sign {
         match self {
             Self::OnTime => "on time",
             Self::Object => "bad window",
-            Self::Failed => "not readable",
+            Self::Failed => "no access",
             Self::Unclear => "unclear",
             Self::Nothing => "no commitment",
         }

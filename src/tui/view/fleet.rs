@@ -1,7 +1,7 @@
 //! Every uid as one cell with its read test, in reading order.
 //!
 //! ```text
-//! ✓ 228 on time   ! 9 bad window   ✗ 14 no access   — 5 not tested   last 3 min ago  ▄▄▄▄▄▄▄▄▄▄▄▄▄▄
+//! ✓ 228 on time   ! 9 bad window   ✗ 14 no access   — 5 not tested   3 min ago  ▄▄▄▄▄▄▄▄▄▄▄▄▄▄
 //!
 //!          +0              +8              +16             +24
 //!      0    ✓ ✓ ✓ ○ ✓ ✓ ✓ ✗ ✓ ✓ ✓ ✗ ✓ ! ✓ ✓ ✓ ✓ ✓ ✗ ✓ ✓ ✓ ✓ ✓ ✓ ✓ ✓ ✓ ✓ ✓ ✓

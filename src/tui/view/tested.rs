@@ -3,8 +3,8 @@
 //! ```text
 //! ✓ 84 ms on time     ✗ unknown key     ! late     ? throttled     … testing     — not tested     ✗ before the change
 //!
-//! testing 87 of 256  ▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄  ✓ 60   ✗ 12   P ends it
-//! ✓ 228 on time   ! 9 bad window   ✗ 14 no access   ? 2 unclear   — 3 not tested   last 3 min ago  ▄▄▄▄▄▄▄▄▄▄▄▄
+//! testing 87 of 256  ▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄  ✓ 60   ✗ 12   P cancels
+//! ✓ 228 on time   ! 9 bad window   ✗ 14 no access   ? 2 unclear   — 3 not tested   3 min ago  ▄▄▄▄▄▄▄▄▄▄▄▄
 //! ```
 
 use ratatui::style::Style;
@@ -22,7 +22,10 @@ use crate::tui::state::State;
 /// Columns of the shortest bar that tells anything, and of the longest that is looked at as one.
 const BAR: (usize, usize) = (10, 60);
 
-/// What the table says of a row's test, in parts; an age where there is room for it.
+/// Columns from which every result has room for its age.
+const AGED: usize = 26;
+
+/// What the table says of a row's test, in parts; with its age where there is room for that in every row.
 pub(super) fn cell(state: &State, row: &Row, width: usize, styles: Styles) -> Vec<(String, Style)> {
     if state.probes.is_running(&row.hotkey) {
         return vec![("… testing".to_owned(), styles.accent())];
@@ -32,9 +35,8 @@ pub(super) fn cell(state: &State, row: &Row, width: usize, styles: Styles) -> Ve
     };
     let mut parts =
         if record.is_before_the_change(row) { before(record, width, styles) } else { fresh(record, width, styles) };
-    let age = format!("  {}", age(state, record));
-    if parts.iter().map(|(text, _)| columns(text)).sum::<usize>() + columns(&age) <= width {
-        parts.push((age, styles.dim()));
+    if width >= AGED {
+        parts.push((format!("  {}", age(state, record)), styles.dim()));
     }
     parts
 }
@@ -113,41 +115,47 @@ fn quiet(count: usize, style: Style, styles: Styles) -> Style {
     if count == 0 { styles.dim() } else { style }
 }
 
-/// Counts as far as they fit, then a bar of their proportions.
+/// Counts and an age, then a bar of the proportions. Where there is no room the counts go that say least.
 fn found(state: &State, width: usize, styles: Styles) -> Line<'static> {
     let probes = &state.probes;
     let untested = state.table.roster().summary.uids.saturating_sub(probes.tested());
-    let counts: Vec<(usize, Sign)> = Sign::ALL.into_iter().map(|sign| (probes.count(sign), sign)).collect();
-    let mut parts: Vec<Span<'static>> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, sign)| {
-            let text = format!("{} {} {}   ", sign.glyph(), grouped(*count as u64), sign.word());
-            ink(text, styles.sign(*sign))
-        })
-        .collect();
+    let counts = Sign::ALL.map(|sign| probes.count(sign));
+    let mut parts: Vec<(u8, Span<'static>)> = Vec::new();
+    for (count, sign) in counts.into_iter().zip(Sign::ALL).filter(|(count, _)| *count > 0) {
+        let text = format!("{} {} {}   ", sign.glyph(), grouped(count as u64), sign.word());
+        parts.push((rank(sign), ink(text, styles.sign(sign))));
+    }
     if untested > 0 {
-        parts.push(ink(format!("— {} not tested   ", grouped(untested as u64)), styles.dim()));
+        parts.push((3, ink(format!("— {} not tested   ", grouped(untested as u64)), styles.dim())));
     }
     let age = age_seconds(state.since(probes.newest_ms()) / 1_000);
-    parts.push(ink(format!("last {age} ago"), styles.dim()));
-    let mut line = Line::default();
-    for part in parts {
-        if line_columns(&line) + columns(&part.content) <= width {
-            line.push_span(part);
-        }
+    parts.push((u8::MAX, ink(format!("{age} ago"), styles.dim())));
+    while parts.iter().map(|(_, part)| columns(&part.content)).sum::<usize>() > width && parts.len() > 1 {
+        let least = parts.iter().enumerate().min_by_key(|(_, (rank, _))| *rank).map_or(0, |(index, _)| index);
+        parts.remove(least);
     }
-    let room = width.saturating_sub(line_columns(&line) + 2);
+    let mut line: Line<'static> = parts.into_iter().map(|(_, part)| part).collect();
+    let room = width.saturating_sub(line_columns(&line) + 3);
     if room >= BAR.0 {
-        line.push_span("  ");
-        line.spans.extend(bar(&counts, untested, room.min(BAR.1), styles));
+        line.push_span("   ");
+        line.spans.extend(bar(counts, untested, room.min(BAR.1), styles));
     }
     line
 }
 
-fn bar(counts: &[(usize, Sign)], untested: usize, width: usize, styles: Styles) -> Vec<Span<'static>> {
-    let [ok, object, failed, unclear, nothing] =
-        Sign::ALL.map(|sign| counts.iter().find(|(_, one)| *one == sign).map_or(0, |(count, _)| *count));
+/// Which counts stay longest. That of hotkeys without a commitment stands in the line above, too.
+const fn rank(sign: Sign) -> u8 {
+    match sign {
+        Sign::OnTime => 6,
+        Sign::Failed => 5,
+        Sign::Object => 4,
+        Sign::Unclear => 2,
+        Sign::Nothing => 1,
+    }
+}
+
+fn bar(counts: [usize; 5], untested: usize, width: usize, styles: Styles) -> Vec<Span<'static>> {
+    let [ok, object, failed, unclear, nothing] = counts;
     let parts = [ok, object, failed, unclear + nothing + untested];
     let of = [styles.sign(Sign::OnTime), styles.sign(Sign::Object), styles.sign(Sign::Failed), styles.rule()];
     let shades = [0, 1, 1, 2];
