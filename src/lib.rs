@@ -10,7 +10,7 @@
 //! Dependencies point one way, and a test reads every `use` to prove it:
 //!
 //! ```text
-//!   domain  ◄──  chain · wallet · state · config · logs  ◄──  ops  ◄──  cli · tui
+//!   domain  ◄──  chain · wallet · storage · state · config · logs  ◄──  ops  ◄──  cli · tui
 //!                (chain knows wallet's signer, nothing else crosses)
 //!   domain  ◄──  sandbox  ◄──  cli, tests
 //! ```
@@ -20,6 +20,7 @@
 //! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::guard`], [`domain::commit`] |
 //! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed, commits | `chain::feed`, [`chain::commit`] |
 //! | [`wallet`] | Bittensor wallet files: which hotkey is ours, and the unlocked one that signs | [`wallet`] |
+//! | [`storage`] | S3 with everything bounded: readers of anybody's bucket, owners of the own one | [`storage::Store`] |
 //! | [`config`] | flags, GRAIL's `.env`, environment and profiles, each value with its source | [`config`] |
 //! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache, the journal of commits | [`state`] |
 //! | [`logs`] | a log file and a ring buffer behind one redacting, sanitising formatter | [`logs`] |
@@ -48,7 +49,7 @@
 //! * A secret is a type ([`domain::secret::SecretKey`]) without `Display` or `Serialize`; the console's state holds
 //!   fingerprints only.
 //! * A failed read never blanks anything: old data stays on screen with its age.
-//! * The seams are real servers: a WebSocket URL for the chain. Tests run against the sandbox over sockets.
+//! * The seams are real servers: a WebSocket URL for the chain, an endpoint URL for the storage. Tests run against the sandbox over sockets.
 //! * An error says what failed, why, and what to do.
 
 pub mod chain;
@@ -59,5 +60,6 @@ pub mod logs;
 pub mod ops;
 pub mod sandbox;
 pub mod state;
+pub mod storage;
 pub mod tui;
 pub mod wallet;
