@@ -129,7 +129,7 @@ pub struct SandboxArguments {
     /// Only serve: print the URL and the environment to use, and run until a signal
     #[arg(long)]
     pub serve: bool,
-    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage. What may become of a commit:
+    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage, r2-faults. What may become of a commit:
     /// pool-stale, pool-future, pool-bad-proof, pool-ancient, pool-banned, pool-priority, unregistered-pool,
     /// unregistered-block, budget-spent, era-expires, connection-lost, submission-lost, reorganised, usurped,
     /// lying-finality, invented-block, forged-event, forged-value, doctored-metadata, foreign-extension, armed, encrypted-wallet
@@ -147,6 +147,9 @@ pub struct SandboxArguments {
     /// Port of the node on 127.0.0.1 [default: any free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// Port of the S3 server on 127.0.0.1 [default: any free one]
+    #[arg(long, value_name = "PORT")]
+    pub s3_port: Option<u16>,
 }
 
 /// `250ms`, `12s` or `2m`.

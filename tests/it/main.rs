@@ -53,6 +53,8 @@ mod sandbox_lies;
 mod sandbox_node;
 mod sandbox_outcomes;
 mod sandbox_pool;
+mod sandbox_s3;
+mod sandbox_s3_faults;
 mod sandbox_validity;
 mod state_files;
 mod state_journal;
