@@ -72,6 +72,12 @@ pub enum Command {
     Show(ShowArguments),
     /// What GRAIL would see on this machine: settings, credentials, wallets, files and the chain
     Doctor(DoctorArguments),
+    /// Test what a validator reads with the key that somebody published, and why it cannot
+    Probe(ProbeArguments),
+    /// Would a validator see you right now, and if not, why?
+    Visible,
+    /// Write a canary into your bucket with the write key, read it back with the published key, remove it
+    SelfTest,
     /// Publish the local read credentials on chain, and know that it worked
     Commit(CommitArguments),
     /// The console on the embedded practice subnet; nothing leaves this machine
@@ -99,6 +105,23 @@ pub struct ShowArguments {
     /// A uid, or a hotkey's SS58 address (ex-members too)
     #[arg(value_name = "UID|HOTKEY")]
     pub who: String,
+}
+
+/// `probe`
+#[derive(Debug, Args)]
+pub struct ProbeArguments {
+    /// Uids, or hotkeys' SS58 addresses (ex-members too)
+    #[arg(value_name = "UID|HOTKEY")]
+    pub who: Vec<String>,
+    /// Every uid
+    #[arg(long)]
+    pub all: bool,
+    /// Every uid that matches, such as 'state:readable role:miner'
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// Also list what the buckets hold under grail/; without it nobody else's bucket is ever listed
+    #[arg(long, requires = "who")]
+    pub list: bool,
 }
 
 /// `doctor`
