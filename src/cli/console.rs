@@ -23,6 +23,7 @@ use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
 use crate::ops::commit::{self, CounterSetup};
 use crate::ops::context::Context;
 use crate::ops::live;
+use crate::ops::probe::Ground;
 use crate::sandbox::practice_folder;
 use crate::state::Paths;
 use crate::state::atomic::PrivateDir;
@@ -134,7 +135,7 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
     let own = own_info(&context);
     let options = options(&context, environment);
     let known = known(&context);
-    let (feed, reconnect) = live::follow_subnet(&context);
+    let (feed, reconnect) = live::follow_subnet(&context, Ground::new());
     let context = Arc::new(context);
     let current = Arc::new(RwLock::new(Arc::clone(&context)));
     let own_news = own_news(&context, &current, flags, environment);
