@@ -18,7 +18,7 @@ use crate::domain::roster::Role;
 use crate::domain::text::{BLOCK_SECONDS, grouped};
 use crate::domain::window::{Deadline, DocumentedName, Window};
 use crate::ops::context::Context;
-use crate::storage::{Answer, Part, Reader, Store, Target};
+use crate::storage::{Answer, Part, Reader, Store, StoreOptions, Target};
 
 /// After the chain could not be asked for block times: how long it is not asked again.
 const CHAIN_RESTS: Duration = Duration::from_secs(30);
@@ -43,6 +43,11 @@ pub struct Tester {
 struct Times {
     known: BTreeMap<u64, BlockTime>,
     failed_at: Option<Instant>,
+}
+
+/// The S3 client for a configuration. Clones share its connections.
+pub fn store(context: &Context) -> Store {
+    Store::new(StoreOptions { region: context.region().to_owned(), ..StoreOptions::default() })
 }
 
 impl Tester {
