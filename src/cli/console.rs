@@ -18,6 +18,7 @@ use crate::domain::commit::Record;
 use crate::domain::commitment::Published;
 use crate::domain::environment::Environment;
 use crate::domain::network::SANDBOX;
+use crate::domain::probe::{ProbeNews, ProbeOrder};
 use crate::domain::untrusted::Untrusted;
 use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
 use crate::ops::commit::{self, CounterSetup};
@@ -141,6 +142,7 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
     let own_news = own_news(&context, &current, flags, environment);
     let now = move || Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
     let (orders, desk_news) = commit::serve(CounterSetup { context: Arc::new(now), now_ms: Arc::new(now_ms) });
+    let (tester, probe_news) = tester();
     Setup {
         options,
         own,
@@ -152,12 +154,22 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
         // The counter outlives the screen; an order that it no longer hears is one nobody waits for.
         desk: Box::new(move |order, password| drop(orders.send((order, password)))),
         desk_news,
+        tester,
+        probe_news,
         known,
         logs: log_source(logs),
         reconnect: Box::new(move || reconnect.notify_one()),
         keep: Arc::new(move |snapshot| drop(context.disk.remember(snapshot, now_ms()))),
         now_ms: Box::new(now_ms),
     }
+}
+
+/// Who performs orders about read tests, and what is heard of them.
+fn tester() -> (Box<dyn Fn(ProbeOrder) + Send>, mpsc::Receiver<ProbeNews>) {
+    let (news, received) = mpsc::channel(64);
+    // Nobody tests yet; the sending end is kept, so that the console does not take the silence for an end.
+    let silent = move |_: ProbeOrder| drop(news.clone());
+    (Box::new(silent), received)
 }
 
 /// What commits of this machine meant to publish, so that finding it on chain is no surprise.

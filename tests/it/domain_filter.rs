@@ -6,6 +6,7 @@ use grail_console::domain::filter::Filter;
 use grail_console::domain::provider::Provider;
 use grail_console::domain::roster::{Own, Roster, Row};
 use grail_console::domain::snapshot::Member;
+use grail_console::domain::tested::Tested;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -39,7 +40,7 @@ fn roster() -> Roster {
 fn passing(line: &str) -> Vec<u16> {
     let roster = roster();
     let filter = Filter::parse(line).unwrap();
-    let rows = roster.rows.iter().chain(&roster.orphans).filter(|row| filter.accepts(row));
+    let rows = roster.rows.iter().chain(&roster.orphans).filter(|row| filter.accepts(row, Tested::default()));
     rows.map(|row| row.uid.unwrap_or(999)).collect()
 }
 
@@ -82,7 +83,7 @@ fn a_word_finds_address_locator_and_key_id_in_any_case() {
 }
 
 #[rstest]
-#[case("colour:red", "there is no filter colour: — try state: role: own: reason:")]
+#[case("colour:red", "there is no filter colour: — try state: role: own: reason: test: mark:")]
 #[case("state:fine", "state:fine is unknown — try readable unreadable none drift foreign orphan predates several")]
 #[case("state:", "state: is unknown — try readable unreadable none drift foreign orphan predates several")]
 #[case("role:boss", "role:boss is unknown — try trainer validator miner")]
@@ -126,6 +127,6 @@ proptest! {
     ) {
         let (alone, both) = (Filter::parse(a).unwrap(), Filter::parse(&format!("{a} {b}")).unwrap());
         let roster = roster();
-        prop_assert!(roster.rows.iter().all(|row: &Row| !both.accepts(row) || alone.accepts(row)));
+        prop_assert!(roster.rows.iter().all(|row: &Row| !both.accepts(row, Tested::default()) || alone.accepts(row, Tested::default())));
     }
 }
