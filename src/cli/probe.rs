@@ -18,6 +18,7 @@ use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Probe, ProbeNews, Reply, Request};
 use crate::domain::roster::Row;
+use crate::domain::tested::Tested;
 use crate::domain::text::{capitalised, grouped};
 use crate::domain::untrusted::Untrusted;
 use crate::ops::context::Context;
@@ -98,8 +99,8 @@ enum Choice {
 
 impl Choice {
     fn of(arguments: &ProbeArguments) -> Result<Self, String> {
-        let filter =
-            Filter::parse(arguments.filter.as_deref().unwrap_or_default()).map_err(|e| format!("--filter: {e}"))?;
+        let filter = Filter::parse(arguments.filter.as_deref().unwrap_or_default()).and_then(Filter::of_rows_only);
+        let filter = filter.map_err(|error| format!("--filter: {error}"))?;
         match (&arguments.who[..], arguments.all || arguments.filter.is_some()) {
             ([], true) => Ok(Self::Filtered(filter)),
             ([], false) => Err("name uids or hotkeys to test, or --all".to_owned()),
@@ -117,7 +118,7 @@ impl Choice {
             Self::Filtered(filter) => {
                 let orphans = if filter.wants_orphans() { &found.roster.orphans[..] } else { &[] };
                 let rows = found.roster.rows.iter().chain(orphans);
-                return Ok(rows.filter(|row| filter.accepts(row)).map(|row| row.hotkey).collect());
+                return Ok(rows.filter(|row| filter.accepts(row, Tested::default())).map(|row| row.hotkey).collect());
             }
             Self::Named(who) => who,
         };
