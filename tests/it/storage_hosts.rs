@@ -236,7 +236,8 @@ async fn a_reader_only_sends_head_and_get_of_documented_names() {
 
 #[tokio::test]
 async fn a_listing_stays_beneath_grail_and_is_as_long_as_was_asked() {
-    let keys: String = (0..5).map(|n| format!("<Contents><Key>grail/x{n}&#x1b;[2J</Key></Contents>")).collect();
+    let key = |n: u32| format!("<Contents><Key>grail/x{n}&#x1b;[2J</Key></Contents>");
+    let keys = (0..5).map(key).collect::<Vec<_>>().concat();
     let body = format!("<ListBucketResult><IsTruncated>true</IsTruncated>{keys}</ListBucketResult>");
     let server = Server::always(Script::answer("200 OK", "", &body));
     let (answer, names) = reader(&server.url()).list_grail("../windows/&x", 3, later()).await;

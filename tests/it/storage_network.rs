@@ -147,7 +147,7 @@ async fn a_connection_that_ends_within_the_handshake_is_a_tls_fault() {
 async fn a_handshake_that_is_never_answered_is_a_tls_fault_in_time() {
     let port = listener(|stream| async move {
         let _held = stream;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
     .await;
     let found = trouble(head(impatient(), &format!("https://localhost:{port}")).await);
