@@ -59,7 +59,7 @@ async fn run(mut network: Network, netuid: u16, store: MetadataStore, options: F
             return;
         }
         let mut settled = None;
-        let subject = Subject { network: &network, netuid };
+        let subject = Subject { network: &network, netuid, published: options.published.as_ref() };
         let context = Context { subject, options: &options, events: &events, schemas: &mut schemas };
         let error = match live::run(context, &endpoint, &mut settled).await {
             Stop::Unheard => return,

@@ -17,10 +17,12 @@ mod decode;
 mod dial;
 pub mod error;
 mod feed;
+mod glance;
 mod live;
 mod metadata;
 mod options;
 mod progress;
+mod published;
 #[cfg(test)]
 mod recorded;
 mod recorder;
@@ -32,7 +34,9 @@ mod table;
 
 pub use error::{ChainError, Fault};
 pub use feed::{Feed, follow};
+pub use glance::{BlockTime, Glance};
 pub use metadata::MetadataStore;
 pub use options::{CallLimits, FeedOptions};
+pub use published::PublishedKeys;
 pub use session::Session;
 pub use snapshot::survey;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::published::PublishedKeys;
+
 /// Deadlines and bounds of one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallLimits {
@@ -43,7 +45,7 @@ impl Default for CallLimits {
 }
 
 /// How a feed behaves over time; [`survey`](super::survey()) uses the limits and the time for one reading.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct FeedOptions {
     /// Of each connection.
     pub limits: CallLimits,
@@ -70,6 +72,8 @@ pub struct FeedOptions {
     pub latency: Duration,
     /// Events kept for a slow receiver.
     pub events: usize,
+    /// Where the published keys go with their secrets; `None` lets them go.
+    pub published: Option<PublishedKeys>,
 }
 
 impl Default for FeedOptions {
@@ -87,6 +91,7 @@ impl Default for FeedOptions {
             quiet: Duration::from_secs(20),
             latency: Duration::from_mins(1),
             events: 256,
+            published: None,
         }
     }
 }

@@ -29,7 +29,7 @@ fn recorded() -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 fn read_recorded() -> (Table, Delta) {
-    let mut table = Table::new(schema(), 81);
+    let mut table = Table::new(schema(), 81, None);
     let all = recorded();
     let known: Vec<_> = all.iter().filter_map(|(k, v)| Some((table.keys.watch(k)?, Some(v.as_slice())))).collect();
     table.expect(known.iter().map(|(watch, _)| *watch));

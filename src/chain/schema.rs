@@ -97,6 +97,8 @@ pub struct Schema {
     pub validator_permit: Option<Entry>,
     /// `SubtensorModule.NetworksAdded`, by netuid, where the runtime has it.
     pub networks_added: Option<Entry>,
+    /// `SubtensorModule.Emission`, by netuid: what each uid earned in the last epoch; where the runtime has it.
+    pub emission: Option<Entry>,
     /// `Timestamp.Now`.
     pub now: Entry,
     /// `System.Number`: rides along in each subscription, to tell which block a change is of.
@@ -113,7 +115,8 @@ impl Schema {
 
     fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
         let needed = [&mut self.commitment_of, &mut self.keys, &mut self.subnetwork_n, &mut self.now, &mut self.number];
-        let others = [&mut self.block_at_registration, &mut self.validator_permit, &mut self.networks_added];
+        let others =
+            [&mut self.block_at_registration, &mut self.validator_permit, &mut self.networks_added, &mut self.emission];
         needed.into_iter().chain(others.into_iter().flatten())
     }
 
@@ -201,6 +204,7 @@ impl Lookup {
             block_at_registration: self.optional(SUBTENSOR, "BlockAtRegistration", &[Number, Number])?,
             validator_permit: self.optional(SUBTENSOR, "ValidatorPermit", &[Number])?,
             networks_added: self.optional(SUBTENSOR, "NetworksAdded", &[Number])?,
+            emission: self.optional(SUBTENSOR, "Emission", &[Number])?,
             now: self.entry("Timestamp", "Now", &[])?,
             number: self.entry("System", "Number", &[])?,
             types: self.types,

@@ -21,6 +21,7 @@ use super::allowance::Allowance;
 use super::error::{ChainError, Fault};
 use super::metadata::{MetadataStore, Schemas};
 use super::options::FeedOptions;
+use super::published::PublishedKeys;
 use super::session::Session;
 use super::table::{Keys, Table, Watch};
 use crate::domain::commitment::Commitment;
@@ -77,6 +78,8 @@ pub(super) struct Subject<'n> {
     pub(super) network: &'n Network,
     /// The subnet.
     pub(super) netuid: u16,
+    /// Where the secrets of what is read go, if anywhere.
+    pub(super) published: Option<&'n PublishedKeys>,
 }
 
 /// Reads a subnet at a block, within what the reading may take.
@@ -103,7 +106,7 @@ async fn read_on(
     // The best block may run a runtime that had not written the finalized one's state yet: at most one more round.
     for _ in 0..3 {
         let (spec, schema) = schemas.at(session, greeting.genesis, believed, source).await?;
-        let table = Table::new(Arc::clone(&schema), subject.netuid);
+        let table = Table::new(Arc::clone(&schema), subject.netuid, subject.published.cloned());
         let (holders, commitments, header) = tokio::try_join!(
             found_under(session, &table.keys, Range { prefix: &table.keys.holders, at, most: MOST_UIDS }, allowance),
             found_under(
@@ -249,7 +252,14 @@ pub async fn survey(
         let attempt = async {
             let session = Session::open(endpoint, &options.limits).await?;
             let greeting = greet(&session, network).await?;
-            read_on(&session, Subject { network, netuid }, &greeting, &mut schemas, &allowance).await
+            read_on(
+                &session,
+                Subject { network, netuid, published: options.published.as_ref() },
+                &greeting,
+                &mut schemas,
+                &allowance,
+            )
+            .await
         };
         match allowance.keep(attempt).await.unwrap_or_else(|fault| Err(fault.at(endpoint))) {
             Ok(reading) => return Ok(reading.snapshot),

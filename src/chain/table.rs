@@ -8,6 +8,7 @@ use std::sync::Arc;
 use scale_decode::DecodeAsType;
 
 use super::decode;
+use super::published::PublishedKeys;
 use super::schema::{Entry, Schema};
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
@@ -147,11 +148,14 @@ pub(super) struct Table {
     seen: HashMap<Watch, u64>,
     /// How many values there were when the subnet had been read.
     read: usize,
+    /// Where secrets go, for whoever reads with them.
+    published: Option<PublishedKeys>,
 }
 
 impl Table {
-    pub(super) fn new(schema: Arc<Schema>, netuid: u16) -> Self {
+    pub(super) fn new(schema: Arc<Schema>, netuid: u16, published: Option<PublishedKeys>) -> Self {
         Self {
+            published,
             keys: Keys::new(schema, netuid),
             seats: BTreeMap::new(),
             permits: Vec::new(),
@@ -261,8 +265,11 @@ impl Table {
                 uids.insert(uid);
             }
             Watch::Commitment(hotkey) => {
-                let commitment = value.map(|v| Commitment::of(&decode::stored(&schema, v)));
-                delta.commitments.push((hotkey, commitment));
+                let stored = value.map(|v| decode::stored(&schema, v));
+                if let Some(published) = &self.published {
+                    published.note(hotkey, stored.as_ref());
+                }
+                delta.commitments.push((hotkey, stored.as_ref().map(Commitment::of)));
             }
         }
         delta.touched.push(watch);

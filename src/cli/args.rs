@@ -72,6 +72,12 @@ pub enum Command {
     Show(ShowArguments),
     /// What GRAIL would see on this machine: settings, credentials, wallets, files and the chain
     Doctor(DoctorArguments),
+    /// Test what a validator reads with the key that somebody published, and why it cannot
+    Probe(ProbeArguments),
+    /// Would a validator see you right now, and if not, why?
+    Visible,
+    /// Write a canary into your bucket with the write key, read it back with the published key, remove it
+    SelfTest,
     /// Publish the local read credentials on chain, and know that it worked
     Commit(CommitArguments),
     /// The console on the embedded practice subnet; nothing leaves this machine
@@ -101,6 +107,23 @@ pub struct ShowArguments {
     pub who: String,
 }
 
+/// `probe`
+#[derive(Debug, Args)]
+pub struct ProbeArguments {
+    /// Uids, or hotkeys' SS58 addresses (ex-members too)
+    #[arg(value_name = "UID|HOTKEY")]
+    pub who: Vec<String>,
+    /// Every uid
+    #[arg(long)]
+    pub all: bool,
+    /// Every uid that matches, such as 'state:readable role:miner'
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// Also list what the buckets hold under grail/; without it nobody else's bucket is ever listed
+    #[arg(long, requires = "who")]
+    pub list: bool,
+}
+
 /// `doctor`
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
@@ -126,10 +149,10 @@ pub struct CommitArguments {
 /// `sandbox`
 #[derive(Debug, Clone, Args)]
 pub struct SandboxArguments {
-    /// Only serve: print the URL and the environment to use, and run until a signal
+    /// Only serve: print the URLs and the environment to use, and run until a signal
     #[arg(long)]
     pub serve: bool,
-    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage. What may become of a commit:
+    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage, r2-faults. What may become of a commit:
     /// pool-stale, pool-future, pool-bad-proof, pool-ancient, pool-banned, pool-priority, unregistered-pool,
     /// unregistered-block, budget-spent, era-expires, connection-lost, submission-lost, reorganised, usurped,
     /// lying-finality, invented-block, forged-event, forged-value, doctored-metadata, foreign-extension, armed, encrypted-wallet
@@ -147,6 +170,9 @@ pub struct SandboxArguments {
     /// Port of the node on 127.0.0.1 [default: any free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// Port of the S3 server on 127.0.0.1 [default: any free one]
+    #[arg(long, value_name = "PORT")]
+    pub s3_port: Option<u16>,
 }
 
 /// `250ms`, `12s` or `2m`.

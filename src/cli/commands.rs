@@ -138,14 +138,14 @@ pub(super) fn printed_or(output: Output, printed: std::io::Result<()>, exit: Exi
     }
 }
 
-fn remark(output: Output, findings: &[Finding]) {
+pub(super) fn remark(output: Output, findings: &[Finding]) {
     for finding in findings {
         output.remark(report::finding(finding).trim_end());
     }
 }
 
 /// What a script or a tired reader must not overlook, beside the table itself.
-fn warnings(context: &Context, found: &Survey, earlier: Vec<Finding>) -> Vec<Finding> {
+pub(super) fn warnings(context: &Context, found: &Survey, earlier: Vec<Finding>) -> Vec<Finding> {
     let all = context.findings.iter().chain(&found.findings);
     earlier.into_iter().chain(all.filter(|finding| finding.severity >= Severity::Warning).cloned()).collect()
 }
@@ -171,12 +171,15 @@ fn is_finding(row: &Row) -> bool {
     row.state() == State::Unreadable || row.drifts() || grave
 }
 
-enum Who {
+/// Somebody, as named on the command line.
+pub(super) enum Who {
+    /// By uid.
     Uid(u16),
+    /// By address.
     Hotkey(Hotkey),
 }
 
-fn parse_who(text: &str) -> Result<Who, String> {
+pub(super) fn parse_who(text: &str) -> Result<Who, String> {
     if text.bytes().all(|b| b.is_ascii_digit()) {
         return text
             .parse()

@@ -18,12 +18,12 @@ use crate::domain::commit::Record;
 use crate::domain::commitment::Published;
 use crate::domain::environment::Environment;
 use crate::domain::network::SANDBOX;
-use crate::domain::probe::{ProbeNews, ProbeOrder};
 use crate::domain::untrusted::Untrusted;
 use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
 use crate::ops::commit::{self, CounterSetup};
 use crate::ops::context::Context;
 use crate::ops::live;
+use crate::ops::probe::{self, Ground, TesterSetup};
 use crate::sandbox::practice_folder;
 use crate::state::Paths;
 use crate::state::atomic::PrivateDir;
@@ -135,13 +135,15 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
     let own = own_info(&context);
     let options = options(&context, environment);
     let known = known(&context);
-    let (feed, reconnect) = live::follow_subnet(&context);
+    let ground = Ground::new();
+    let (feed, reconnect) = live::follow_subnet(&context, ground.clone());
     let context = Arc::new(context);
     let current = Arc::new(RwLock::new(Arc::clone(&context)));
     let own_news = own_news(&context, &current, flags, environment);
     let now = move || Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
-    let (orders, desk_news) = commit::serve(CounterSetup { context: Arc::new(now), now_ms: Arc::new(now_ms) });
-    let (tester, probe_news) = tester();
+    let now: Arc<dyn Fn() -> Arc<Context> + Send + Sync> = Arc::new(now);
+    let (orders, desk_news) = commit::serve(CounterSetup { context: Arc::clone(&now), now_ms: Arc::new(now_ms) });
+    let (tests, probe_news) = probe::serve(TesterSetup { context: now, ground, now_ms: Arc::new(now_ms) });
     Setup {
         options,
         own,
@@ -153,7 +155,7 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
         // The counter outlives the screen; an order that it no longer hears is one nobody waits for.
         desk: Box::new(move |order, password| drop(orders.send((order, password)))),
         desk_news,
-        tester,
+        tester: Box::new(move |order| drop(tests.send(order))),
         probe_news,
         known,
         logs: log_source(logs),
@@ -161,14 +163,6 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
         keep: Arc::new(move |snapshot| drop(context.disk.remember(snapshot, now_ms()))),
         now_ms: Box::new(now_ms),
     }
-}
-
-/// Who performs orders about read tests, and what is heard of them.
-fn tester() -> (Box<dyn Fn(ProbeOrder) + Send>, mpsc::Receiver<ProbeNews>) {
-    let (news, received) = mpsc::channel(64);
-    // Nobody tests yet; the sending end is kept, so that the console does not take the silence for an end.
-    let silent = move |_: ProbeOrder| drop(news.clone());
-    (Box::new(silent), received)
 }
 
 /// What commits of this machine meant to publish, so that finding it on chain is no surprise.

@@ -10,6 +10,9 @@ pub mod document;
 pub mod exit;
 mod output;
 mod password;
+mod probe;
+mod probe_document;
+mod probe_words;
 mod report;
 mod serve;
 mod words;
@@ -105,7 +108,14 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
             Some(Command::Doctor(doctor)) => {
                 interruptible(Box::pin(commands::doctor(&doctor, &flags, environment, output))).await
             }
-            // It listens for signals itself: what was sent must be told.
+            Some(Command::Probe(arguments)) => {
+                interruptible(Box::pin(probe::probe(&arguments, &flags, environment, output))).await
+            }
+            Some(Command::Visible) => {
+                interruptible(Box::pin(probe::visible_command(&flags, environment, output))).await
+            }
+            // These listen for signals themselves: what was written must be removed, what was sent must be told.
+            Some(Command::SelfTest) => Box::pin(probe::self_test_command(&flags, environment, output)).await,
             Some(Command::Commit(commit)) => Box::pin(commit::commit(&commit, &flags, environment, output)).await,
             Some(Command::Completions { .. } | Command::Man) => Exit::Healthy,
         }

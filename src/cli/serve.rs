@@ -23,6 +23,7 @@ struct ServeDocument {
     schema: String,
     network: &'static str,
     node: String,
+    s3: String,
     genesis: BlockHash,
     netuid: u16,
     scenario: String,
@@ -57,6 +58,7 @@ pub async fn start(arguments: &SandboxArguments, output: Output) -> Result<Sandb
     }
     options.latency = arguments.latency.unwrap_or_default();
     options.port = arguments.port.unwrap_or_default();
+    options.s3_port = arguments.s3_port.unwrap_or_default();
     Sandbox::start(options).await.map_err(|error| failed(error.to_string()))
 }
 
@@ -65,6 +67,7 @@ pub fn flags(sandbox: &Sandbox, given: &Flags) -> Flags {
     let operator = sandbox.operator();
     Flags {
         endpoint: Some(sandbox.url().to_owned()),
+        s3_endpoint: Some(sandbox.s3_url().to_owned()),
         netuid: Some(NETUID),
         wallet: operator.map(|operator| operator.wallet.to_owned()),
         hotkey: operator.map(|operator| operator.hotkey_name.to_owned()),
@@ -113,7 +116,11 @@ pub async fn serve(arguments: &SandboxArguments, output: Output) -> Exit {
 
 /// The variables that GRAIL and the Bittensor tools understand. Credentials stay in the `.env`.
 fn environment(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
-    let mut variables = vec![("BT_CHAIN_ENDPOINT", sandbox.url().to_owned()), ("NETUID", NETUID.to_string())];
+    let mut variables = vec![
+        ("BT_CHAIN_ENDPOINT", sandbox.url().to_owned()),
+        ("R2_ENDPOINT_URL", sandbox.s3_url().to_owned()),
+        ("NETUID", NETUID.to_string()),
+    ];
     if let Some(operator) = sandbox.operator() {
         variables.push(("BT_WALLET_COLD", operator.wallet.to_owned()));
         variables.push(("BT_WALLET_HOT", operator.hotkey_name.to_owned()));
@@ -130,6 +137,7 @@ fn document(
         schema: schema("sandbox"),
         network: SANDBOX,
         node: sandbox.url().to_owned(),
+        s3: sandbox.s3_url().to_owned(),
         genesis: SANDBOX_GENESIS,
         netuid: NETUID,
         scenario: arguments.scenario.clone(),
@@ -148,9 +156,9 @@ fn operator_document(operator: &Operator) -> OperatorDocument {
     }
 }
 
-/// One line each: the node first, so that a script needs no more than `head -n 1`.
+/// One line each: the node first and the buckets second, so that a script needs no more than `head -n 1`.
 fn text(sandbox: &Sandbox, environment: &[(&'static str, String)]) -> String {
-    let mut lines = vec![sandbox.url().to_owned()];
+    let mut lines = vec![sandbox.url().to_owned(), sandbox.s3_url().to_owned()];
     lines.extend(environment.iter().map(|(name, value)| format!("export {name}={value}")));
     if let Some(operator) = sandbox.operator() {
         lines.push(format!("--wallet-path {}", shown(&operator.wallet_path)));

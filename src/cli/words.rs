@@ -36,7 +36,8 @@ pub fn status(context: &Context, found: &Survey, now_ms: u64, keep: impl Fn(&Row
     out + &table(&std::iter::once(row_heading()).chain(lines).collect::<Vec<_>>())
 }
 
-fn heading(snapshot: &SubnetSnapshot, now_ms: u64) -> String {
+/// Where the answer came from, in one line.
+pub fn heading(snapshot: &SubnetSnapshot, now_ms: u64) -> String {
     let age = age_seconds(now_ms.saturating_sub(snapshot.at.timestamp_ms) / 1_000);
     format!(
         "{} · subnet {} · #{} finalized {age} ago · {} · spec {}\n",

@@ -272,6 +272,13 @@ pub fn read(fields: &[Payload]) -> Result<Parts, Unreadable> {
     }
 }
 
+/// The 128 characters of a stored commitment that GRAIL's rule accepts, as they are.
+pub fn readable_text(stored: &Stored) -> Option<SecretKey> {
+    let Stored::Registration { fields, .. } = stored else { return None };
+    read(fields).ok()?;
+    fields.first().and_then(|field| std::str::from_utf8(field.bytes()).ok()).map(SecretKey::new)
+}
+
 /// The rule on the bytes of the first field.
 pub fn read_bytes(bytes: &[u8]) -> Result<Parts, Unreadable> {
     let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;

@@ -25,6 +25,7 @@ pub mod probe;
 pub mod provider;
 pub mod roster;
 pub mod secret;
+pub mod self_test;
 pub mod snapshot;
 pub mod surprise;
 pub mod tested;

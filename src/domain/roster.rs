@@ -24,7 +24,8 @@ pub enum Role {
 }
 
 impl Role {
-    fn of(member: &Member) -> Self {
+    /// By uid and permit.
+    pub fn of(member: &Member) -> Self {
         match member {
             Member { uid: 0, .. } => Self::Trainer,
             Member { validator_permit: true, .. } => Self::Validator,

@@ -89,6 +89,7 @@ pub struct Visibility {
 
 impl Visibility {
     /// Draws the conclusion from the checks.
+    #[must_use]
     pub fn conclude(mut self) -> Self {
         let failed = self.checks.iter().find(|check| check.standing == Standing::No);
         self.visible = failed.is_none() && self.checks.iter().any(|check| check.standing == Standing::Yes);

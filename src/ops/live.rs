@@ -15,6 +15,7 @@ use crate::domain::findings::{Finding, Severity};
 use crate::domain::network::Network;
 use crate::domain::text::grouped;
 use crate::ops::context::Context;
+use crate::ops::probe::Ground;
 use crate::ops::survey::name_the_sandbox;
 
 /// How often the `.env` is looked at for changes: an operator who edits it sees the drift change while still looking.
@@ -24,16 +25,18 @@ const AFTER_A_MISTAKE: Duration = Duration::from_secs(5);
 /// Events under way between the chain and the screen.
 const EVENTS: usize = 256;
 
-/// Follows the configured subnet until the receiver is dropped; a notification makes it connect anew.
-pub fn follow_subnet(context: &Context) -> (mpsc::Receiver<FeedEvent>, Arc<Notify>) {
+/// Follows the configured subnet until the receiver is dropped; a notification makes it connect anew. What is heard is
+/// also the ground for read tests, keys with their secrets included.
+pub fn follow_subnet(context: &Context, ground: Ground) -> (mpsc::Receiver<FeedEvent>, Arc<Notify>) {
     let (events, received) = mpsc::channel(EVENTS);
     let again = Arc::new(Notify::new());
     let asked = Arc::clone(&again);
     let (mut network, netuid, store) = (context.network.clone(), context.netuid(), context.metadata_store());
     tokio::spawn(async move {
         loop {
-            let feed = follow(network.clone(), netuid, store.clone(), FeedOptions::default());
-            match relay(feed, &events, &asked, &mut network).await {
+            let options = FeedOptions { published: Some(ground.keys()), ..FeedOptions::default() };
+            let feed = follow(network.clone(), netuid, store.clone(), options);
+            match relay(feed, &events, &asked, &mut network, &ground).await {
                 Relayed::Asked => {}
                 Relayed::Unheard => return,
                 Relayed::Ended => {
@@ -60,7 +63,13 @@ enum Relayed {
 }
 
 /// Passes a feed on. Whatever answers for the rest of the session must be the chain that answered first.
-async fn relay(mut feed: Feed, events: &mpsc::Sender<FeedEvent>, asked: &Notify, network: &mut Network) -> Relayed {
+async fn relay(
+    mut feed: Feed,
+    events: &mpsc::Sender<FeedEvent>,
+    asked: &Notify,
+    network: &mut Network,
+    ground: &Ground,
+) -> Relayed {
     loop {
         let event = tokio::select! {
             event = feed.next() => event,
@@ -71,6 +80,7 @@ async fn relay(mut feed: Feed, events: &mpsc::Sender<FeedEvent>, asked: &Notify,
         if let FeedEvent::Connected { chain, .. } = &event {
             network.genesis = network.genesis.or(Some(chain.genesis));
         }
+        ground.hear(&event);
         if events.send(noted(named(event))).await.is_err() {
             return Relayed::Unheard;
         }

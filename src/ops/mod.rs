@@ -4,4 +4,7 @@ pub mod commit;
 pub mod context;
 pub mod doctor;
 pub mod live;
+pub mod probe;
+pub mod self_test;
 pub mod survey;
+pub mod visible;

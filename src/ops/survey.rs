@@ -1,6 +1,6 @@
 //! One look at the subnet: read it, join it with who we are, remember it for the next start.
 
-use crate::chain::{self, ChainError, FeedOptions};
+use crate::chain::{self, ChainError, FeedOptions, PublishedKeys};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::network::SANDBOX;
 use crate::domain::roster::Roster;
@@ -24,7 +24,16 @@ pub struct Survey {
 
 /// Reads the subnet at its finalized head. `now_ms` is the time since 1970, for the age of the kept snapshot.
 pub async fn survey(context: &Context, now_ms: u64) -> Result<Survey, ChainError> {
-    let options = FeedOptions::default();
+    survey_keeping(context, now_ms, None).await
+}
+
+/// The same; the published keys go, with their secrets, where those who read with them look.
+pub async fn survey_keeping(
+    context: &Context,
+    now_ms: u64,
+    published: Option<PublishedKeys>,
+) -> Result<Survey, ChainError> {
+    let options = FeedOptions { published, ..FeedOptions::default() };
     let mut snapshot = chain::survey(&context.network, context.netuid(), context.metadata_store(), &options).await?;
     name_the_sandbox(&mut snapshot.chain);
     let unkept = context.disk.remember(&snapshot, now_ms);

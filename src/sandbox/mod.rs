@@ -5,6 +5,8 @@
 //!   client ══ TCP ══ gate ── WebSocket server ── Metered ── rpc::* ── node ─┬─ chain ── state
 //!                     │                            │                   │    └─ pool
 //!          drop, refuse, stall, cut         meter, latency, 429   blocks, events, forks, faults
+//!
+//!   client ══ TCP ══ s3 ── every uid's bucket: windows that follow from the chain, and what is written
 //! ```
 //!
 //! An extrinsic is taken apart (`extrinsic`), checked (`validity`), kept (`pool`) and included (`dispatch`).
@@ -29,6 +31,7 @@ mod node;
 mod pool;
 mod population;
 mod rpc;
+mod s3;
 mod scale;
 mod scenario;
 mod state;
@@ -52,6 +55,7 @@ use faults::FaultBoard;
 use gate::Gate;
 use metadata::Runtime;
 use node::{Clock, Node, wall_clock_ms};
+use s3::S3Server;
 use timeline::Timeline;
 
 use crate::domain::hotkey::Hotkey;
@@ -66,6 +70,7 @@ pub use metadata::MetadataError;
 pub use meter::Reading;
 pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
 pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
+pub use s3::{BucketFault, Dialect, S3Control, SeenRequest};
 pub use scenario::{Scenario, ScenarioError};
 pub use wallet::{Operator, practice_folder};
 
@@ -94,8 +99,10 @@ pub struct SandboxOptions {
     pub block_time: BlockTime,
     /// Added to every request and handshake.
     pub latency: Duration,
-    /// Port on 127.0.0.1, 0 for any free one.
+    /// Port of the node on 127.0.0.1, 0 for any free one.
     pub port: u16,
+    /// Port of the S3 server on 127.0.0.1, 0 for any free one.
+    pub s3_port: u16,
     /// Chain time of the first best block in milliseconds since the Unix epoch; the wall clock's when `None`.
     pub now_ms: Option<u64>,
 }
@@ -109,6 +116,7 @@ impl SandboxOptions {
             block_time: BlockTime::Every(Duration::from_secs(12)),
             latency: Duration::ZERO,
             port: 0,
+            s3_port: 0,
             now_ms: None,
         }
     }
@@ -168,6 +176,7 @@ pub struct Sandbox {
     faults: Faults,
     operator: Option<Operator>,
     timeline: Arc<Mutex<Timeline>>,
+    s3: S3Server,
     server: ServerHandle,
     tasks: Vec<AbortHandle>,
 }
@@ -176,7 +185,7 @@ impl Sandbox {
     /// Builds the chain, listens on loopback and starts making blocks.
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
         check(&options)?;
-        let SandboxOptions { scenario, uids, block_time, latency, port, now_ms } = options;
+        let SandboxOptions { scenario, uids, block_time, latency, port, s3_port, now_ms } = options;
         let operator = Operator::prepare(&scenario.operator).map_err(SandboxError::Folder)?;
         let clock = if block_time == BlockTime::Manual { Clock::Stepped } else { Clock::Wall };
         let built = scenario.clone();
@@ -190,9 +199,12 @@ impl Sandbox {
         let url = format!("ws://{}", gate.address());
         node.attach(handle.clone());
         let faults = Faults::new(Arc::clone(&node), handle, latency);
-        let timeline = Arc::new(Mutex::new(Timeline::new(Arc::clone(&node), faults.clone(), scenario)));
+        let s3 = S3Control::new(Arc::clone(&node), &scenario, uids);
+        let s3 = S3Server::start(s3_port, s3).await.map_err(|reason| SandboxError::Listen { port: s3_port, reason })?;
+        let timeline = Timeline::new(Arc::clone(&node), faults.clone(), s3.control().clone(), scenario);
+        let timeline = Arc::new(Mutex::new(timeline));
         let tasks = vec![tokio::spawn(gate.run()).abort_handle()];
-        let mut sandbox = Self { node, url, faults, operator, timeline, server, tasks };
+        let mut sandbox = Self { node, url, faults, operator, timeline, s3, server, tasks };
         // Events give orders to the gate, and it is there to carry them out.
         sandbox.timeline.lock().await.begin().await?;
         if let BlockTime::Every(period) = block_time {
@@ -205,6 +217,16 @@ impl Sandbox {
     /// Where the node listens: `ws://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where the buckets are: `http://127.0.0.1:PORT`, in path style.
+    pub fn s3_url(&self) -> &str {
+        self.s3.url()
+    }
+
+    /// The switches of the buckets, and what was asked of them.
+    pub const fn s3(&self) -> &S3Control {
+        self.s3.control()
     }
 
     /// The operator who practises; `None` in a scenario without wallet and credentials.
@@ -274,7 +296,8 @@ impl Sandbox {
     }
 
     /// Ends the sandbox and waits until its sockets are closed; dropping it does the same without waiting.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
+        self.s3.stop().await;
         // It fails only when the gate has ended already.
         self.faults.refuse_connections().await.ok();
     }

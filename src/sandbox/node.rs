@@ -274,6 +274,14 @@ impl Node {
         Ok(chain.top().after(&prefix, None).filter_map(|(key, value)| Some((hotkey(key)?, value.to_vec()))).collect())
     }
 
+    /// The present by chain time, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        match self.clock {
+            Clock::Wall => wall_clock_ms(),
+            Clock::Stepped => self.chain().best().timestamp_ms,
+        }
+    }
+
     /// Chain time of the next block. A fork moves it a little: two blocks of one height never have the same time, and
     /// therefore not the same hash.
     fn timestamp_after(&self, chain: &Chain) -> u64 {

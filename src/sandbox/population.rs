@@ -111,6 +111,39 @@ pub fn ordinary_commitment(uid: u16) -> String {
     account(uid) + &key_id(uid, first) + &secret(uid, first)
 }
 
+/// One of the keys of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BucketKey {
+    /// The read key of a generation.
+    Read(u8),
+    /// The write key.
+    Write,
+}
+
+impl BucketKey {
+    const fn purpose(self) -> Purpose {
+        match self {
+            Self::Read(generation) => Purpose::Read(generation),
+            Self::Write => Purpose::Write,
+        }
+    }
+
+    /// Its id without the hex, for maps of many.
+    pub fn id(self, uid: u16) -> [u8; 16] {
+        half(uid, self.purpose())
+    }
+
+    /// Its secret in hex.
+    pub fn secret(self, uid: u16) -> String {
+        secret(uid, self.purpose())
+    }
+}
+
+/// A uid's account id, and the name of its bucket, without the hex.
+pub fn account_id(uid: u16) -> [u8; 16] {
+    half(uid, Purpose::Account)
+}
+
 /// What a uid's bytes are for.
 #[derive(Debug, Clone, Copy)]
 enum Purpose {
@@ -132,11 +165,17 @@ impl Purpose {
 }
 
 fn account(uid: u16) -> String {
-    hex::encode(&mixed(uid, Purpose::Account)[..16])
+    hex::encode(account_id(uid))
 }
 
 fn key_id(uid: u16, purpose: Purpose) -> String {
-    hex::encode(&mixed(uid, purpose)[..16])
+    hex::encode(half(uid, purpose))
+}
+
+fn half(uid: u16, purpose: Purpose) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&mixed(uid, purpose)[..16]);
+    half
 }
 
 /// R2's secrets are SHA-256 hashes; this one looks like it and is unrelated to the key id.

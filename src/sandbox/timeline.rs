@@ -1,7 +1,7 @@
 //! What happens by itself: blocks at their time and the scenario's events, both by the tick of the block time. Ticks go on
 //! while the head is stale, so that a scripted outage also ends.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +12,16 @@ use super::faults::Usurper;
 use super::node::Node;
 use super::population::{Credentials, OPERATOR_UID, former_hotkey, hotkey};
 use super::scenario::{Scenario, TimedEvent, What};
-use super::{Faults, SandboxError};
+use super::{Faults, S3Control, SandboxError};
 
 /// Ticks and what is still to come.
 #[derive(Debug)]
 pub struct Timeline {
     node: Arc<Node>,
     faults: Faults,
+    s3: S3Control,
+    /// Uids with a bucket fault that an event brought.
+    afflicted: BTreeSet<u16>,
     scenario: Scenario,
     to_come: VecDeque<TimedEvent>,
     tick: u32,
@@ -26,10 +29,10 @@ pub struct Timeline {
 
 impl Timeline {
     /// From the start of a scenario.
-    pub fn new(node: Arc<Node>, faults: Faults, scenario: Scenario) -> Self {
+    pub fn new(node: Arc<Node>, faults: Faults, s3: S3Control, scenario: Scenario) -> Self {
         let mut events = scenario.events.clone();
         events.sort_by_key(|event| event.after_blocks);
-        Self { node, faults, scenario, to_come: events.into(), tick: 0 }
+        Self { node, faults, s3, afflicted: BTreeSet::new(), scenario, to_come: events.into(), tick: 0 }
     }
 
     /// What is due from the start happens.
@@ -51,7 +54,7 @@ impl Timeline {
         Ok(self.node.produce()?)
     }
 
-    async fn happen(&self, what: What) -> Result<(), SandboxError> {
+    async fn happen(&mut self, what: What) -> Result<(), SandboxError> {
         let faults = &self.faults;
         match what {
             What::Commit { uid, fields } => {
@@ -88,8 +91,22 @@ impl Timeline {
             What::RegisterOperator { uid } => {
                 self.node.queue(Act::Register { uid, hotkey: hotkey(OPERATOR_UID) });
             }
-            What::Recover {} => faults.recover().await?,
+            What::BucketFault { uid, fault } => {
+                self.s3.set_fault(uid, Some(fault));
+                self.afflicted.insert(uid);
+            }
+            What::Recover {} => {
+                faults.recover().await?;
+                self.buckets_recover();
+            }
         }
         Ok(())
+    }
+
+    /// What events did to buckets ends; what was wrong from the start stays.
+    fn buckets_recover(&mut self) {
+        for uid in std::mem::take(&mut self.afflicted) {
+            self.s3.set_fault(uid, self.scenario.bucket_fault(uid).cloned());
+        }
     }
 }

@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. `chain` may know the signer type of `wallet`, nothing else crosses.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("chain", &["domain", "wallet"]),
     ("wallet", &["domain"]),
+    ("storage", &["domain"]),
     ("state", &["domain"]),
     ("config", &["domain"]),
     ("logs", &["domain"]),
     ("sandbox", &["domain"]),
-    ("ops", &["domain", "chain", "wallet", "state", "config", "logs"]),
-    ("cli", &["domain", "chain", "wallet", "state", "config", "logs", "sandbox", "ops", "tui"]),
+    ("ops", &["domain", "chain", "wallet", "storage", "state", "config", "logs"]),
+    ("cli", &["domain", "chain", "wallet", "storage", "state", "config", "logs", "sandbox", "ops", "tui"]),
     ("tui", &["domain", "logs", "state", "ops"]),
 ];
 

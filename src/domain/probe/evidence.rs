@@ -21,6 +21,8 @@ pub enum Request {
     GetEnd,
     /// GET of a validator's trust list.
     GetTrustList,
+    /// HEAD of a validator's trust list.
+    HeadTrustList,
     /// HEAD of the trainer's mark.
     HeadReady,
     /// Listing of names under `grail/`, only when the operator asks.
@@ -51,6 +53,7 @@ impl Request {
             Self::GetStart => "get_start",
             Self::GetEnd => "get_end",
             Self::GetTrustList => "get_trust_list",
+            Self::HeadTrustList => "head_trust_list",
             Self::HeadReady => "head_ready",
             Self::List => "list",
             Self::PutCanary => "put_canary",
@@ -72,6 +75,7 @@ impl Request {
             Self::GetStart => "GET first bytes",
             Self::GetEnd => "GET last bytes",
             Self::GetTrustList => "GET trust list",
+            Self::HeadTrustList => "HEAD trust list",
             Self::HeadReady => "HEAD READY",
             Self::List => "LIST grail/",
             Self::PutCanary => "PUT canary",

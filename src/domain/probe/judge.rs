@@ -43,7 +43,7 @@ pub struct Judgement {
 pub fn judge(case: &Case<'_>) -> Judgement {
     let (verdict, found) = match object(case.exchanges) {
         Some(found) => (of_object(found, case.deadline), Some(found)),
-        None => (decisive(case.exchanges).map_or(Verdict::ProviderError, |exchange| of_reply(&exchange.reply)), None),
+        None => (decisive(case.exchanges).map_or(Verdict::ProviderError, |exchange| verdict_of(&exchange.reply)), None),
     };
     let (explanation, fix) = words::tell(case, verdict, found);
     Judgement { verdict, found, explanation, fix }
@@ -78,7 +78,7 @@ pub(super) fn decisive(exchanges: &[Exchange]) -> Option<&Exchange> {
 }
 
 /// What a refusal or a failure means.
-pub(super) fn of_reply(reply: &Reply) -> Verdict {
+pub fn verdict_of(reply: &Reply) -> Verdict {
     match reply {
         // Found by GET alone, or by nothing that a validator does.
         Reply::Found(_) => Verdict::NoObject,

@@ -16,7 +16,7 @@ mod verdict;
 mod words;
 
 pub use evidence::{Exchange, Found, Reply, Request, Trouble};
-pub use judge::{Case, Judgement, judge};
+pub use judge::{Case, Judgement, judge, verdict_of};
 pub use plan::next;
 pub use result::{Probe, Risk, Step};
 pub use talk::{ProbeNews, ProbeOrder};

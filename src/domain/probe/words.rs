@@ -175,7 +175,7 @@ fn troubled(trouble: &Trouble, case: &Case<'_>) -> String {
         Trouble::NoRootCertificates => "This machine has no root certificates, so no TLS host can be trusted.".to_owned(),
         Trouble::Slow { after_ms } => format!(
             "No complete answer within {} s; a validator gives up then and counts nothing.",
-            after_ms.div_ceil(1_000)
+            (after_ms + 500) / 1_000
         ),
         Trouble::Closed { why } => format!("The store ended the connection within its answer ({why})."),
         Trouble::NotS3 { why } => format!("What answered is no S3 store: {}.", why.shown()),

@@ -105,6 +105,11 @@ impl Chain {
         &self.finalized
     }
 
+    /// The oldest block that is kept, genesis aside.
+    pub fn oldest(&self) -> &Arc<Block> {
+        self.blocks.front().unwrap_or(&self.best)
+    }
+
     /// The block of a height on the best chain.
     pub fn block(&self, number: u32) -> Option<&Arc<Block>> {
         if number == 0 {

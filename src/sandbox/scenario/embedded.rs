@@ -14,6 +14,7 @@ pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
     "legacy",
     "hostile",
     "outage",
+    "r2-faults",
     "pool-stale",
     "pool-future",
     "pool-bad-proof",

@@ -7,6 +7,7 @@ use crate::sandbox::faults::{Interruption, Lie, Moment, Throttle};
 use crate::sandbox::gate::Stall;
 use crate::sandbox::pool::PoolAnswer;
 use crate::sandbox::population::Credentials;
+use crate::sandbox::s3::{BucketFault, Dialect};
 use crate::sandbox::validity::Unregistered;
 
 /// The ordinary part of the population.
@@ -104,6 +105,24 @@ pub(in crate::sandbox) struct MemberCommitment {
     /// The stored bytes themselves in hex, instead of fields.
     #[serde(default)]
     pub(in crate::sandbox) stored: Option<String>,
+}
+
+/// The S3 server as a whole.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::sandbox) struct Server {
+    pub(in crate::sandbox) dialect: Dialect,
+}
+
+/// A bucket with which something is wrong from the start.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::sandbox) struct OddBucket {
+    pub(in crate::sandbox) uid: u16,
+    /// What that means; for whoever reads the scenario.
+    #[expect(dead_code, reason = "documents the scenario file; required so that every oddity says what it is")]
+    pub(in crate::sandbox) why: String,
+    pub(in crate::sandbox) fault: BucketFault,
 }
 
 /// Somebody who left the subnet and whose commitment stayed.
@@ -215,6 +234,8 @@ pub(in crate::sandbox) enum What {
     Lie { lie: Lie },
     /// The operator's hotkey takes a uid.
     RegisterOperator { uid: u16 },
+    /// Something is wrong with a bucket.
+    BucketFault { uid: u16, fault: BucketFault },
     /// Everything works again.
     Recover {},
 }

@@ -8,8 +8,9 @@ use thiserror::Error;
 
 use super::commitment::{CommitmentSpec, Field, MAX_RAW};
 use super::population::{Credentials, OPERATOR_UID};
+use super::s3::BucketFault;
 use embedded::EMBEDDED;
-use form::{BytesText, FieldText, FormerMember, MemberCommitment, PublishedKey, Subnet};
+use form::{BytesText, FieldText, FormerMember, MemberCommitment, OddBucket, PublishedKey, Server, Subnet};
 pub(super) use form::{HotkeyFile, Local, OperatorSetup, TimedEvent, What};
 
 /// Why there is no such scenario.
@@ -60,6 +61,10 @@ pub struct Scenario {
     pub(super) operator: OperatorSetup,
     #[serde(default, rename = "commitment")]
     pub(super) commitments: Vec<MemberCommitment>,
+    #[serde(default)]
+    pub(super) s3: Server,
+    #[serde(default, rename = "bucket")]
+    pub(super) buckets: Vec<OddBucket>,
     #[serde(default, rename = "former_member")]
     pub(super) former_members: Vec<FormerMember>,
     #[serde(default, rename = "event")]
@@ -112,6 +117,11 @@ impl Scenario {
     /// One line for people.
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// What is wrong with a uid's bucket from the start.
+    pub(super) fn bucket_fault(&self, uid: u16) -> Option<&BucketFault> {
+        self.buckets.iter().find(|bucket| bucket.uid == uid).map(|bucket| &bucket.fault)
     }
 
     /// What an odd commitment is on chain.
@@ -213,7 +223,7 @@ mod tests {
     fn an_unknown_scenario_is_answered_with_the_known_ones() {
         let error = Scenario::named("haelthy").unwrap_err().to_string();
         assert!(
-            error.starts_with("no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage, pool-stale, "),
+            error.starts_with("no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage, r2-faults, pool-stale, "),
             "{error}"
         );
         assert!(error.ends_with(", armed, encrypted-wallet"), "{error}");

@@ -21,6 +21,7 @@ pub fn hear(state: &mut State, news: ProbeNews) -> Vec<Effect> {
         ProbeNews::SweepEnded { cancelled } => return ended(state, cancelled),
         ProbeNews::Seen(seen) => self::seen(state, seen),
         ProbeNews::Failed { hotkeys, problem } => return failed(state, &hotkeys, problem),
+        ProbeNews::SelfTested(_) | ProbeNews::SelfTestFailed(_) => {}
     }
     Vec::new()
 }

@@ -6,6 +6,7 @@ pub mod node;
 pub mod operator;
 pub mod pool;
 pub mod pty;
+pub mod s3;
 
 use std::time::Duration;
 

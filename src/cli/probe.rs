@@ -1,0 +1,272 @@
+//! `probe`, `visible` and `self-test`: can validators read, and what can the own keys do?
+
+use std::io::{self, IsTerminal as _};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::Instant;
+
+use crate::cli::args::ProbeArguments;
+use crate::cli::commands::{Who, chain_failure, context, fail, now_ms, parse_who, printed_or, remark, warnings};
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::probe_document::{ProbeDocument, SelfTestDocument, VisibleDocument};
+use crate::cli::probe_words as words;
+use crate::config::Flags;
+use crate::domain::environment::Environment;
+use crate::domain::filter::Filter;
+use crate::domain::findings::Finding;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::probe::{Probe, ProbeNews, Reply, Request};
+use crate::domain::roster::Row;
+use crate::domain::tested::Tested;
+use crate::domain::text::{capitalised, grouped};
+use crate::domain::untrusted::Untrusted;
+use crate::ops::context::Context;
+use crate::ops::probe::{Ground, Tester, View, store, sweep};
+use crate::ops::self_test::{Subject, self_test};
+use crate::ops::survey::{Survey, survey_keeping};
+use crate::ops::visible::visible;
+
+/// Names of a listing that are shown at most.
+const LISTED: u16 = 200;
+
+/// The subnet as it was read, and the one who tests on it.
+struct Bench {
+    context: Context,
+    found: Survey,
+    view: Arc<View>,
+    tester: Arc<Tester>,
+}
+
+impl Bench {
+    async fn set_up(flags: &Flags, environment: &Environment, output: Output) -> Result<Self, Exit> {
+        let context = context(flags, environment, output)?;
+        let ground = Ground::new();
+        let found = match survey_keeping(&context, now_ms(), Some(ground.keys())).await {
+            Ok(found) => found,
+            Err(error) => return Err(chain_failure(output, &error)),
+        };
+        let ground = Ground::of(found.snapshot.clone(), ground.keys());
+        let Some(view) = ground.view() else {
+            return Err(fail(output, "the subnet was not read", Exit::ChainUnreachable));
+        };
+        let tester = Tester::new(&context, store(&context), Arc::new(now_ms));
+        Ok(Self { context, found, view: Arc::new(view), tester: Arc::new(tester) })
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        warnings(&self.context, &self.found, Vec::new())
+    }
+}
+
+/// `probe`
+pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    let choice = match Choice::of(arguments) {
+        Ok(choice) => choice,
+        Err(message) => return fail(output, &message, Exit::Usage),
+    };
+    let bench = match Bench::set_up(flags, environment, output).await {
+        Ok(bench) => bench,
+        Err(exit) => return exit,
+    };
+    let hotkeys = match choice.hotkeys(&bench.found) {
+        Ok(hotkeys) => hotkeys,
+        Err(message) => return fail(output, &message, Exit::Usage),
+    };
+    let results = Box::pin(tested(&bench, hotkeys, output)).await;
+    let mut listings = Vec::new();
+    if arguments.list {
+        for result in &results {
+            listings.push((result.hotkey, listing(&bench, result.hotkey).await));
+        }
+    }
+    let exit = if results.iter().all(|probe| probe.verdict.passes()) { Exit::Healthy } else { Exit::Finding };
+    let findings = bench.findings();
+    let printed = if output.is_json() {
+        Output::document(&ProbeDocument::of(&bench.found.snapshot, &results, &listings, findings))
+    } else {
+        remark(output, &findings);
+        output.text(&words::probes(&bench.found, &results, &listings, now_ms(), choice.is_sweep()))
+    };
+    printed_or(output, printed, exit)
+}
+
+/// Whom to test.
+enum Choice {
+    Named(Vec<Who>),
+    Filtered(Filter),
+}
+
+impl Choice {
+    fn of(arguments: &ProbeArguments) -> Result<Self, String> {
+        let filter = Filter::parse(arguments.filter.as_deref().unwrap_or_default()).and_then(Filter::of_rows_only);
+        let filter = filter.map_err(|error| format!("--filter: {error}"))?;
+        match (&arguments.who[..], arguments.all || arguments.filter.is_some()) {
+            ([], true) => Ok(Self::Filtered(filter)),
+            ([], false) => Err("name uids or hotkeys to test, or --all".to_owned()),
+            (who, false) => who.iter().map(|who| parse_who(who)).collect::<Result<_, _>>().map(Self::Named),
+            (_, true) => Err("name uids or hotkeys, or --all and --filter: not both".to_owned()),
+        }
+    }
+
+    const fn is_sweep(&self) -> bool {
+        matches!(self, Self::Filtered(_))
+    }
+
+    fn hotkeys(&self, found: &Survey) -> Result<Vec<Hotkey>, String> {
+        let who = match self {
+            Self::Filtered(filter) => {
+                let orphans = if filter.wants_orphans() { &found.roster.orphans[..] } else { &[] };
+                let rows = found.roster.rows.iter().chain(orphans);
+                return Ok(rows.filter(|row| filter.accepts(row, Tested::default())).map(|row| row.hotkey).collect());
+            }
+            Self::Named(who) => who,
+        };
+        let row = |who: &Who| -> Result<&Row, String> {
+            let row = match who {
+                Who::Uid(uid) => found.roster.by_uid(*uid),
+                Who::Hotkey(hotkey) => found.roster.by_hotkey(hotkey),
+            };
+            row.ok_or_else(|| {
+                format!(
+                    "{who} is not on subnet {}, neither as a member nor as an ex-member with a commitment",
+                    found.snapshot.netuid
+                )
+            })
+        };
+        let mut hotkeys = Vec::new();
+        for who in who {
+            let hotkey = row(who)?.hotkey;
+            if !hotkeys.contains(&hotkey) {
+                hotkeys.push(hotkey);
+            }
+        }
+        Ok(hotkeys)
+    }
+}
+
+/// Tests them, in the order in which they were asked for; somebody who watches sees how far it has come.
+async fn tested(bench: &Bench, hotkeys: Vec<Hotkey>, output: Output) -> Vec<Probe> {
+    let all = hotkeys.len();
+    let order: std::collections::HashMap<Hotkey, usize> = hotkeys.iter().enumerate().map(|(at, h)| (*h, at)).collect();
+    let results: Arc<Mutex<Vec<Probe>>> = Arc::default();
+    let watched = all > 1 && !output.is_json() && io::stderr().is_terminal();
+    let heard = Arc::clone(&results);
+    let tell = move |news: ProbeNews| {
+        if let ProbeNews::Tested(probe) = news {
+            let mut results = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            results.push(*probe);
+            if watched {
+                output.ask(&format!("\rtested {} of {all} ", results.len()));
+            }
+        }
+        std::future::ready(())
+    };
+    sweep(Arc::clone(&bench.tester), Arc::clone(&bench.view), hotkeys, tell).await;
+    if watched {
+        output.ask("\r\u{1b}[K");
+    }
+    let mut results = std::mem::take(&mut *results.lock().unwrap_or_else(PoisonError::into_inner));
+    results.sort_by_key(|probe| order.get(&probe.hotkey).copied());
+    results
+}
+
+/// What somebody's bucket holds under `grail/`, or why it does not say; only because the operator asked.
+async fn listing(bench: &Bench, hotkey: Hotkey) -> Result<Vec<Untrusted>, String> {
+    let target = bench.tester.target(&bench.view, &hotkey).map_err(|judgement| judgement.explanation)?;
+    let reader = bench.tester.store.reader(target);
+    let by = Instant::now() + bench.tester.store.options().total;
+    let (answer, names) = reader.list_grail("", LISTED, by).await;
+    debug_assert_eq!(answer.exchange.request, Request::List);
+    match answer.exchange.reply {
+        Reply::Found(_) => Ok(names),
+        reply => Err(match (reply.http(), reply.code()) {
+            (Some(http), Some(code)) => format!("the store answers {http} {code}"),
+            (Some(http), None) => format!("the store answers {http}"),
+            (None, code) => format!("there was no answer ({})", code.unwrap_or_default()),
+        }),
+    }
+}
+
+/// `visible`
+pub async fn visible_command(flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    let bench = match Bench::set_up(flags, environment, output).await {
+        Ok(bench) => bench,
+        Err(exit) => return exit,
+    };
+    let visibility = match Box::pin(visible(&bench.tester, &bench.view)).await {
+        Ok(visibility) => visibility,
+        Err(finding) => return fail(output, &format!("{}: {}", finding.what, finding.todo), Exit::Usage),
+    };
+    let exit = if visibility.visible { Exit::Healthy } else { Exit::Finding };
+    let findings = bench.findings();
+    let printed = if output.is_json() {
+        Output::document(&VisibleDocument::of(&bench.found.snapshot, &visibility, findings))
+    } else {
+        remark(output, &findings);
+        output.text(&words::visible(&bench.found, &visibility, now_ms()))
+    };
+    printed_or(output, printed, exit)
+}
+
+/// `self-test`. A signal ends it early; the canary is removed all the same.
+pub async fn self_test_command(flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    if flags.read_only {
+        return refuse_read_only(output);
+    }
+    let bench = tokio::select! {
+        bench = Bench::set_up(flags, environment, output) => bench,
+        Ok(()) = tokio::signal::ctrl_c() => return Exit::Interrupted,
+    };
+    let bench = match bench {
+        Ok(bench) if bench.context.configuration.settings.read_only.value => return refuse_read_only(output),
+        Ok(bench) => bench,
+        Err(exit) => return exit,
+    };
+    let subject = match Subject::of(&bench.context, &bench.view, Arc::new(now_ms)) {
+        Ok(subject) => subject,
+        Err(error) => return fail(output, &error.to_string(), Exit::Usage),
+    };
+    let interrupted = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let noted = Arc::clone(&interrupted);
+    let stop = async move {
+        if let Ok(signal) = crate::tui::runner::interrupted() {
+            signal.await;
+            noted.store(true, std::sync::atomic::Ordering::Relaxed);
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    let test = match Box::pin(self_test(subject, &bench.tester.store, stop)).await {
+        Ok(test) => test,
+        Err(error) => return fail(output, &capitalised(&error.to_string()), Exit::Usage),
+    };
+    let exit = match (interrupted.load(std::sync::atomic::Ordering::Relaxed), test.healthy) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Healthy,
+        (false, false) => Exit::Finding,
+    };
+    let findings = bench.findings();
+    let printed = if output.is_json() {
+        Output::document(&SelfTestDocument::of(&bench.found.snapshot, &test, findings))
+    } else {
+        remark(output, &findings);
+        output.text(&words::self_test(&test))
+    };
+    printed_or(output, printed, exit)
+}
+
+fn refuse_read_only(output: Output) -> Exit {
+    let message = "--read-only refuses everything that writes outside this machine, and a self-test writes a canary into \
+                   your bucket: run it without --read-only";
+    fail(output, message, Exit::Refused)
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Uid(uid) => write!(f, "uid {}", grouped(u64::from(*uid))),
+            Self::Hotkey(hotkey) => hotkey.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The self-test of the own keys, judged: does the write key write, does the published key read what was written, and
+//! what else could it do?
+
+use serde::Serialize;
+
+use crate::domain::hotkey::Hotkey;
+use crate::domain::probe::{Exchange, Reply, Request, Risk};
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// As it should.
+    Passed,
+    /// Not as it should.
+    Failed,
+    /// The answers do not tell.
+    Inconclusive,
+    /// Not done, since it could not tell anything.
+    Skipped,
+}
+
+impl Outcome {
+    /// The glyph on screens.
+    pub const fn glyph(self) -> &'static str {
+        match self {
+            Self::Passed => "✓",
+            Self::Failed => "✗",
+            Self::Inconclusive => "?",
+            Self::Skipped => "–",
+        }
+    }
+}
+
+/// One step with its judgement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JudgedStep {
+    /// Stable name.
+    pub step: &'static str,
+    /// The words on the screen.
+    pub words: &'static str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// HTTP status, where a request was made and answered.
+    pub http: Option<u16>,
+    /// The store's error code, sanitised.
+    pub code: Option<String>,
+    /// How long it took, in ms.
+    pub ms: u64,
+    /// Why, in words.
+    pub explanation: String,
+    /// What to do.
+    pub fix: String,
+}
+
+/// The whole self-test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SelfTest {
+    /// The own hotkey.
+    pub hotkey: Hotkey,
+    /// The own bucket.
+    pub bucket: String,
+    /// The steps.
+    pub steps: Vec<JudgedStep>,
+    /// What is risky about the read key.
+    pub risks: Vec<Risk>,
+    /// Whether nothing failed and nothing is risky.
+    pub healthy: bool,
+    /// Name of the canary when it could not be removed.
+    pub left_behind: Option<String>,
+    /// When it ended, in ms since 1970.
+    pub at_ms: u64,
+}
+
+impl JudgedStep {
+    /// A step that was a request.
+    pub fn of(exchange: &Exchange, outcome: Outcome, explanation: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            step: exchange.request.name(),
+            words: exchange.request.words(),
+            outcome,
+            http: exchange.reply.http(),
+            code: exchange.reply.code(),
+            ms: exchange.ms,
+            explanation: explanation.into(),
+            fix: fix.into(),
+        }
+    }
+
+    /// A step that was not made.
+    pub fn skipped(request: Request, why: impl Into<String>) -> Self {
+        Self {
+            step: request.name(),
+            words: request.words(),
+            outcome: Outcome::Skipped,
+            http: None,
+            code: None,
+            ms: 0,
+            explanation: why.into(),
+            fix: String::new(),
+        }
+    }
+}
+
+/// What aborting an upload that never was tells of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AbortAnswer {
+    /// The key may not: it cannot write.
+    Denied,
+    /// The key may, and there is no such upload.
+    NoSuchUpload,
+    /// Anything else.
+    Other,
+}
+
+impl AbortAnswer {
+    /// From the answer itself.
+    pub fn of(reply: &Reply) -> Self {
+        match (reply, reply.raw_code()) {
+            (Reply::Refused { http: 403, .. }, Some("AccessDenied") | None) => Self::Denied,
+            (Reply::Refused { .. }, Some("AccessDenied")) => Self::Denied,
+            (Reply::Refused { .. }, Some("NoSuchUpload")) => Self::NoSuchUpload,
+            // S3 takes an abort of what is not there as done in some stores.
+            (Reply::Found(_), _) => Self::NoSuchUpload,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether a read key can write, calibrated by the answers that the own write key and the other read key got.
+///
+/// The store must be seen to tell the two cases apart: the write key gets "no such upload" and some other key "denied".
+/// Answers that are all alike tell nothing, since some stores look for the upload before they look at the key.
+pub fn can_write(
+    of_key: AbortAnswer,
+    of_write_key: Option<AbortAnswer>,
+    of_other_key: Option<AbortAnswer>,
+) -> Option<bool> {
+    match (of_key, of_write_key) {
+        (AbortAnswer::Denied, Some(AbortAnswer::NoSuchUpload)) => Some(false),
+        (AbortAnswer::NoSuchUpload, Some(AbortAnswer::NoSuchUpload)) if of_other_key == Some(AbortAnswer::Denied) => {
+            Some(true)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,11 @@
+//! Read tests: one, many, and the counter at which the console orders them.
+
+mod counter;
+mod ground;
+mod sweep;
+mod tester;
+
+pub use counter::{TesterSetup, serve};
+pub use ground::{Ground, NoKey, View};
+pub use sweep::{at_once, sweep};
+pub use tester::{Extent, Tester, Walk, ready_names, store};

@@ -1,0 +1,399 @@
+//! One read test: the key found on chain, a validator's requests, the verdict.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::ground::{NoKey, View};
+use crate::chain::{BlockTime, CallLimits, Glance, MetadataStore};
+use crate::domain::commitment::Commitment;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::Network;
+use crate::domain::probe::{self, Case, Exchange, Judgement, Probe, Reply, Request, Risk, Step, Verdict, judge};
+use crate::domain::provider::Provider;
+use crate::domain::roster::Role;
+use crate::domain::text::{BLOCK_SECONDS, grouped};
+use crate::domain::window::{Deadline, DocumentedName, Window};
+use crate::ops::context::Context;
+use crate::storage::{Answer, Part, Reader, Store, StoreOptions, Target};
+
+/// After the chain could not be asked for block times: how long it is not asked again.
+const CHAIN_RESTS: Duration = Duration::from_secs(30);
+
+/// Everything that tests need besides the subnet.
+pub struct Tester {
+    /// Where buckets are.
+    pub provider: Provider,
+    /// The operator's own hotkey.
+    pub own: Option<Hotkey>,
+    /// The S3 client.
+    pub store: Store,
+    network: Network,
+    metadata: MetadataStore,
+    now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+    times: Mutex<Times>,
+    /// One test at a time for each account.
+    accounts: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+}
+
+#[derive(Default)]
+struct Times {
+    known: BTreeMap<u64, BlockTime>,
+    failed_at: Option<Instant>,
+}
+
+/// The S3 client for a configuration. Clones share its connections.
+pub fn store(context: &Context) -> Store {
+    Store::new(StoreOptions { region: context.region().to_owned(), ..StoreOptions::default() })
+}
+
+impl Tester {
+    /// For the configured network and store. The clock tells ms since 1970.
+    pub fn new(context: &Context, store: Store, now_ms: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
+        Self {
+            provider: context.provider.clone(),
+            own: context.hotkey,
+            store,
+            network: context.network.clone(),
+            metadata: context.metadata_store(),
+            now_ms,
+            times: Mutex::default(),
+            accounts: Mutex::default(),
+        }
+    }
+
+    /// The time, in ms since 1970.
+    pub fn now_ms(&self) -> u64 {
+        (self.now_ms)()
+    }
+
+    /// Tests one hotkey, when nobody else's test of the same account is under way.
+    pub async fn probe(&self, view: &View, hotkey: Hotkey) -> Probe {
+        let target = self.target(view, &hotkey);
+        let turn = match &target {
+            Ok(target) => Some(self.turn(target.account_tag()).await),
+            Err(_) => None,
+        };
+        let _turn = match &turn {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
+        let started = Instant::now();
+        let mut probe = match (target, Window::last_complete(view.finalized)) {
+            (Err(judgement), window) => Self::untested(hotkey, window, judgement),
+            (Ok(target), Some(window)) => self.look(view, hotkey, self.store.reader(target), window).await,
+            (Ok(_), None) => Self::untested(hotkey, None, too_young()),
+        };
+        probe.uid = view.member(&hotkey).map(|member| member.uid);
+        probe.risks = self.risks(view, &hotkey);
+        probe.elapsed_ms = millis(started.elapsed());
+        probe.at_ms = self.now_ms();
+        probe
+    }
+
+    async fn turn(&self, account: &str) -> Arc<Mutex<()>> {
+        let mut accounts = self.accounts.lock().await;
+        // Those that nobody holds are let go, so that the map does not outgrow what is under way.
+        accounts.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(accounts.entry(account.to_owned()).or_default())
+    }
+
+    /// Where a hotkey's published key leads, or the verdict that there is nowhere to go.
+    pub fn target(&self, view: &View, hotkey: &Hotkey) -> Result<Target, Judgement> {
+        let own = self.own == Some(*hotkey);
+        let parts = view.parts(hotkey).map_err(|reason| no_key(reason, own))?;
+        Target::published(&self.provider, &parts).map_err(|misfit| {
+            let explanation = format!("What is published leads nowhere: {misfit}.");
+            judged(Verdict::Malformed, explanation, &shape_fix(&self.provider), own, view, hotkey)
+        })
+    }
+
+    fn untested(hotkey: Hotkey, window: Option<Window>, judgement: Judgement) -> Probe {
+        Probe {
+            uid: None,
+            hotkey,
+            verdict: judgement.verdict,
+            window,
+            object: None,
+            size: None,
+            last_modified_ms: None,
+            deadline: None,
+            elapsed_ms: 0,
+            clock_offset_ms: None,
+            steps: Vec::new(),
+            risks: Vec::new(),
+            explanation: judgement.explanation,
+            fix: judgement.fix,
+            at_ms: 0,
+        }
+    }
+
+    async fn look(&self, view: &View, hotkey: Hotkey, reader: Reader, window: Window) -> Probe {
+        let deadline = self.deadlines(view, &[window]).await.remove(&window);
+        let mut walk = self.walk(&reader, hotkey, window, Extent::Explained).await;
+        let member = view.member(&hotkey);
+        let case = self.case(member.map(|member| member.uid), hotkey, window, deadline, &walk);
+        let mut judgement = judge(&case);
+        let role = member.map_or(Role::Miner, Role::of);
+        if judgement.verdict == Verdict::NoObject
+            && let Some(other) = self.stands_in(&reader, role, window, &mut walk).await
+        {
+            judgement = other;
+        }
+        Probe {
+            verdict: judgement.verdict,
+            object: walk.object.map(|name| name.to_string()),
+            size: judgement.found.and_then(|found| found.size),
+            last_modified_ms: judgement.found.and_then(|found| found.last_modified_ms),
+            deadline,
+            clock_offset_ms: walk.clock_offset_ms,
+            steps: walk.exchanges.iter().map(Step::from).collect(),
+            ..Self::untested(hotkey, Some(window), judgement)
+        }
+    }
+
+    /// What follows from a walk depends on this.
+    fn case<'c>(
+        &'c self,
+        uid: Option<u16>,
+        hotkey: Hotkey,
+        window: Window,
+        deadline: Option<Deadline>,
+        walk: &'c Walk,
+    ) -> Case<'c> {
+        Case {
+            provider: &self.provider,
+            uid,
+            own: self.own == Some(hotkey),
+            window,
+            deadline,
+            exchanges: &walk.exchanges,
+            clock_offset_ms: walk.clock_offset_ms,
+        }
+    }
+
+    /// Judges one window's walk.
+    pub fn judge(
+        &self,
+        view: &View,
+        hotkey: Hotkey,
+        window: Window,
+        deadline: Option<Deadline>,
+        walk: &Walk,
+    ) -> Judgement {
+        judge(&self.case(view.member(&hotkey).map(|member| member.uid), hotkey, window, deadline, walk))
+    }
+
+    /// A validator's requests for one window, and as many more as the extent allows. Each part has a validator's time.
+    pub async fn walk(&self, reader: &Reader, hotkey: Hotkey, window: Window, extent: Extent) -> Walk {
+        let mut walk = Walk::default();
+        let mut by = Instant::now() + self.store.options().total;
+        while let Some(request) = probe::next(&walk.exchanges) {
+            let name = match request {
+                Request::HeadCompressed => DocumentedName::WindowCompressed(hotkey, window),
+                _ => DocumentedName::Window(hotkey, window),
+            };
+            let answer = match request {
+                Request::GetByte if extent == Extent::Heads => break,
+                Request::GetByte => {
+                    by = Instant::now() + self.store.options().total;
+                    reader.get(request, &name, Part::First(1), by).await
+                }
+                _ => reader.head(request, &name, by).await,
+            };
+            walk.take(name, answer);
+        }
+        walk
+    }
+
+    /// Validators and the trainer hand in no windows of their own: their own documented object tells whether they can be
+    /// read.
+    async fn stands_in(&self, reader: &Reader, role: Role, window: Window, walk: &mut Walk) -> Option<Judgement> {
+        let (what, names): (_, Vec<DocumentedName>) = match role {
+            Role::Miner => return None,
+            Role::Validator => ("trust list", window.back(3).map(DocumentedName::TrustList).collect()),
+            Role::Trainer => ("READY mark", ready_names(window, 4).collect()),
+        };
+        let by = Instant::now() + self.store.options().total;
+        for name in names {
+            let request = if role == Role::Trainer { Request::HeadReady } else { Request::HeadTrustList };
+            let answer = reader.head(request, &name, by).await;
+            let found = match answer.exchange.reply {
+                Reply::Found(found) => Some(found),
+                _ => None,
+            };
+            walk.take(name, answer);
+            if found.is_some() {
+                let explanation =
+                    format!("A {} hands in no windows; its newest {what} is there and can be read.", role.word());
+                return Some(Judgement { verdict: Verdict::Ok, found, explanation, fix: String::new() });
+            }
+        }
+        None
+    }
+
+    /// The last moments for uploads. Windows whose closing block the chain cannot tell are counted at 12 s a block.
+    pub async fn deadlines(&self, view: &View, windows: &[Window]) -> BTreeMap<Window, Deadline> {
+        let mut times = self.times.lock().await;
+        let missing: Vec<u64> =
+            windows.iter().map(|w| w.closing_block()).filter(|block| !times.known.contains_key(block)).collect();
+        let rests = times.failed_at.is_some_and(|at| at.elapsed() < CHAIN_RESTS);
+        if !missing.is_empty() && !rests {
+            match self.ask_times(&missing).await {
+                Ok(told) => {
+                    // What was counted may be told later.
+                    times.known.extend(told.into_iter().filter(|(_, time)| time.exact));
+                    times.failed_at = None;
+                }
+                Err(error) => {
+                    tracing::warn!("block times could not be read, deadlines are counted: {error}");
+                    times.failed_at = Some(Instant::now());
+                }
+            }
+        }
+        let deadline = |window: &Window| {
+            let time = times.known.get(&window.closing_block()).copied();
+            let time = time.unwrap_or_else(|| counted(view, window.closing_block()));
+            (*window, Deadline::from_closing(time.ms, time.exact))
+        };
+        windows.iter().map(deadline).collect()
+    }
+
+    async fn ask_times(&self, blocks: &[u64]) -> Result<BTreeMap<u64, BlockTime>, crate::chain::ChainError> {
+        self.glance().await?.times(blocks).await
+    }
+
+    /// A short connection of its own to the chain.
+    pub async fn glance(&self) -> Result<Glance, crate::chain::ChainError> {
+        Glance::open(&self.network, self.metadata.clone(), &CallLimits::default()).await
+    }
+
+    fn risks(&self, view: &View, hotkey: &Hotkey) -> Vec<Risk> {
+        let published = view.commitment(hotkey).and_then(Commitment::published);
+        let mut risks = Vec::new();
+        if let Some(published) = published {
+            let others = view.shared_with(hotkey, published);
+            if !others.is_empty() {
+                let uids = others.iter().filter_map(|other| view.member(other)).map(|member| member.uid).collect();
+                risks.push(Risk::SharedKey { uids });
+            }
+            risks.extend(
+                (self.provider.is_r2() && looks_like_aws(&published.read_key_id.shown())).then_some(Risk::AwsShaped),
+            );
+            risks.extend(view.member(hotkey).is_none().then_some(Risk::ExMember));
+        }
+        risks
+    }
+}
+
+/// Names of READY marks that GRAIL documents, newest first: a checkpoint becomes ready in its window or the next.
+pub fn ready_names(newest: Window, windows: usize) -> impl Iterator<Item = DocumentedName> {
+    newest.back(windows).flat_map(|checkpoint| {
+        let next = Window::of(checkpoint.closing_block());
+        [DocumentedName::Ready(checkpoint, checkpoint), DocumentedName::Ready(checkpoint, next)]
+    })
+}
+
+/// How far a walk goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// A validator's two requests.
+    Heads,
+    /// And what explains their failure.
+    Explained,
+}
+
+/// The requests of one window, as they went.
+#[derive(Debug, Default)]
+pub struct Walk {
+    /// In their order.
+    pub exchanges: Vec<Exchange>,
+    /// The object that was found, or the last one looked for.
+    pub object: Option<DocumentedName>,
+    /// By how much this machine's clock is behind the store's, in ms.
+    pub clock_offset_ms: Option<i64>,
+}
+
+impl Walk {
+    fn take(&mut self, name: DocumentedName, answer: Answer) {
+        self.clock_offset_ms = self.clock_offset_ms.or(answer.clock_offset_ms);
+        self.object = Some(name);
+        self.exchanges.push(answer.exchange);
+    }
+}
+
+fn no_key(reason: NoKey, own: bool) -> Judgement {
+    let (verdict, explanation, fix) = match reason {
+        NoKey::NeverCommitted => (
+            Verdict::NoCommitment,
+            "Nothing was ever published: validators do not look for this bucket at all.".to_owned(),
+            "Publish the read pair with commit.",
+        ),
+        NoKey::Unreadable(unreadable) => (
+            Verdict::Malformed,
+            format!("GRAIL drops this commitment without a word. {}", unreadable.detail),
+            "Publish the read pair with commit.",
+        ),
+        NoKey::NotAtHand => (
+            Verdict::NoCommitment,
+            "The commitment is changing at this moment.".to_owned(),
+            "Test again in a few seconds.",
+        ),
+    };
+    let fix = if own { fix } else { "Only the holder of this hotkey can publish anew." };
+    Judgement { verdict, found: None, explanation, fix: fix.to_owned() }
+}
+
+fn judged(verdict: Verdict, explanation: String, fix: &str, own: bool, view: &View, hotkey: &Hotkey) -> Judgement {
+    let who = view.member(hotkey).map_or_else(|| "this ex-member".to_owned(), |member| format!("uid {}", member.uid));
+    let fix = if own { fix.to_owned() } else { format!("Only the holder of {who} can publish anew.") };
+    Judgement { verdict, found: None, explanation, fix }
+}
+
+fn shape_fix(provider: &Provider) -> String {
+    if provider.is_r2() {
+        "Publish the account id, the Access Key ID (32 hex) and the Secret Access Key (64 hex) of an R2 token."
+            .to_owned()
+    } else {
+        "Publish the name of a bucket and a key of this store.".to_owned()
+    }
+}
+
+fn too_young() -> Judgement {
+    Judgement {
+        verdict: Verdict::NoObject,
+        found: None,
+        explanation: "The chain is younger than one window, so there is nothing to look for yet.".to_owned(),
+        fix: String::new(),
+    }
+}
+
+/// `AKIA…` and its kin: 20 capital letters and digits.
+fn looks_like_aws(key_id: &str) -> bool {
+    key_id.len() == 20
+        && (key_id.starts_with("AK") || key_id.starts_with("AS"))
+        && key_id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// From the block that the subnet was read at, at 12 s a block.
+fn counted(view: &View, block: u64) -> BlockTime {
+    let at = view.subnet.at;
+    let apart = block.abs_diff(at.number) * BLOCK_SECONDS * 1_000;
+    let ms =
+        if block >= at.number { at.timestamp_ms.saturating_add(apart) } else { at.timestamp_ms.saturating_sub(apart) };
+    BlockTime { ms, exact: false }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A line for the log.
+pub fn log_line(probe: &Probe) -> String {
+    let who = probe.uid.map_or_else(|| format!("ex-member {}", probe.hotkey), |uid| format!("uid {uid}"));
+    let window = probe.window.map_or_else(String::new, |window| format!(", window {}", grouped(window.start())));
+    format!("read test of {who}: {}{window}, {} ms", probe.verdict.name(), probe.elapsed_ms)
+}

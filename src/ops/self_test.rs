@@ -1,0 +1,322 @@
+//! The own keys put to the test: a canary written, read back, compared and removed, and what else the read key could do.
+//!
+//! Runs only when asked, and only with own credentials on the own bucket. Whatever happens in between, the canary is
+//! removed; the next run removes one that a killed run left behind.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::domain::canary::CanaryName;
+use crate::domain::commitment::Parts;
+use crate::domain::credentials::{BucketCredentials, CredentialsError};
+use crate::domain::hotkey::Hotkey;
+use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
+use crate::domain::provider::Provider;
+use crate::domain::self_test::{AbortAnswer, JudgedStep, Outcome, SelfTest, can_write};
+use crate::ops::context::Context;
+use crate::ops::probe::View;
+use crate::storage::{Answer, Misfit, Owner, Store, Target};
+
+/// Whose keys, where, and what was published of them.
+pub struct Subject {
+    /// Where the bucket is.
+    pub provider: Provider,
+    /// The own hotkey, whose name the canary bears.
+    pub hotkey: Hotkey,
+    /// The own credentials.
+    pub credentials: BucketCredentials,
+    /// What is on chain for the own hotkey; `None` where nothing readable is.
+    pub published: Option<Parts>,
+    /// The clock, in ms since 1970.
+    pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl Subject {
+    /// From what is configured and what is on chain.
+    pub fn of(context: &Context, view: &View, now_ms: Arc<dyn Fn() -> u64 + Send + Sync>) -> Result<Self, Unready> {
+        let hotkey = context.hotkey.ok_or(Unready::NoHotkey)?;
+        let credentials = BucketCredentials::parse(&context.provider, &context.configuration.local)?;
+        let published = view.parts(&hotkey).ok();
+        Ok(Self { provider: context.provider.clone(), hotkey, credentials, published, now_ms })
+    }
+}
+
+/// Why a self-test cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum Unready {
+    /// Nobody is named.
+    #[error("no own hotkey is known: name it with --wallet and --hotkey, or --hotkey SS58")]
+    NoHotkey,
+    /// The credentials are not whole.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// They lead nowhere.
+    #[error("the local credentials lead nowhere: {0}")]
+    Misfit(#[from] Misfit),
+    /// There is no write pair to write with.
+    #[error("R2_WRITE_ACCESS_KEY_ID and R2_WRITE_SECRET_ACCESS_KEY are not set: a self-test writes a canary with them")]
+    NoWriteKey,
+}
+
+struct Keys {
+    write: Owner,
+    read: Owner,
+    /// The published key, where it reads the own bucket and is another than the local one.
+    published: Option<Owner>,
+}
+
+/// Runs it. `stop` ends it early; the canary is removed all the same.
+pub async fn self_test(subject: Subject, store: &Store, stop: impl Future<Output = ()>) -> Result<SelfTest, Unready> {
+    let write = Target::own_write(&subject.provider, &subject.credentials)?.ok_or(Unready::NoWriteKey)?;
+    let read = Target::own_read(&subject.provider, &subject.credentials)?;
+    let same = subject.published.as_ref().is_some_and(|published| is_local(published, &subject.credentials));
+    let foreign = subject.published.as_ref().is_some_and(|published| !is_own_bucket(published, &subject.credentials));
+    let published = match &subject.published {
+        Some(parts) if !same && !foreign => Target::published(&subject.provider, parts).ok(),
+        _ => None,
+    };
+    let keys =
+        Keys { write: store.owner(write), read: store.owner(read), published: published.map(|t| store.owner(t)) };
+    let mut test =
+        Test { store, keys, canary: CanaryName::Canary(subject.hotkey), steps: Vec::new(), risks: Vec::new() };
+    tokio::select! {
+        biased;
+        () = stop => {}
+        () = Box::pin(test.run(&subject, same, foreign)) => {}
+    }
+    let left_behind = test.clean_up().await;
+    let failed = test.steps.iter().any(|step| step.outcome == Outcome::Failed);
+    Ok(SelfTest {
+        hotkey: subject.hotkey,
+        bucket: subject.credentials.read.locator.clone(),
+        healthy: !failed && test.risks.is_empty() && left_behind.is_none(),
+        left_behind,
+        steps: test.steps,
+        risks: test.risks,
+        at_ms: (subject.now_ms)(),
+    })
+}
+
+/// Whether what is published is the local read key.
+fn is_local(published: &Parts, own: &BucketCredentials) -> bool {
+    is_own_bucket(published, own)
+        && published.read_key_id.as_text() == Some(own.read.key_id.as_str())
+        && published.read_secret == own.read.secret
+}
+
+fn is_own_bucket(published: &Parts, own: &BucketCredentials) -> bool {
+    published.locator.as_text() == Some(own.read.locator.as_str())
+}
+
+struct Test<'t> {
+    store: &'t Store,
+    keys: Keys,
+    canary: CanaryName,
+    steps: Vec<JudgedStep>,
+    risks: Vec<Risk>,
+}
+
+impl Test<'_> {
+    async fn run(&mut self, subject: &Subject, same: bool, foreign: bool) {
+        let content =
+            format!("grail-console self-test, safe to delete: {:016x}{:016x}\n", fastrand::u64(..), fastrand::u64(..));
+        if self.write(content.as_bytes()).await {
+            self.read_back(subject, content.as_bytes(), same, foreign).await;
+            self.delete().await;
+        } else {
+            let why = "Nothing was written, so there is nothing to read back.";
+            self.steps.push(JudgedStep::skipped(Request::GetCanaryPublished, why));
+            self.steps.push(JudgedStep::skipped(Request::GetCanaryLocal, why));
+        }
+        self.scope(subject, same, foreign).await;
+    }
+
+    fn by(&self) -> Instant {
+        Instant::now() + self.store.options().total
+    }
+
+    async fn write(&mut self, content: &[u8]) -> bool {
+        // Under the same name: what an interrupted run left behind goes with it.
+        self.keys.write.delete(Request::SweepCanary, &self.canary, self.by()).await;
+        let answer = self.keys.write.put(Request::PutCanary, &self.canary, content, self.by()).await;
+        let written = matches!(answer.exchange.reply, Reply::Found(_));
+        let step = if written {
+            JudgedStep::of(&answer.exchange, Outcome::Passed, "The write key writes into the own bucket.", "")
+        } else {
+            let fix = "Check the write pair in the .env: token, scope Object Read & Write, bucket.";
+            refused(&answer.exchange, "The write key cannot write", fix)
+        };
+        self.steps.push(step);
+        written
+    }
+
+    async fn read_back(&mut self, subject: &Subject, content: &[u8], same: bool, foreign: bool) {
+        let request = Request::GetCanaryPublished;
+        let step = match (&subject.published, &self.keys.published) {
+            (None, _) => JudgedStep::skipped(request, "Nothing readable is published for this hotkey."),
+            _ if foreign => {
+                let step = JudgedStep::skipped(
+                    request,
+                    "The published bucket is not the one configured here: validators look elsewhere.",
+                );
+                JudgedStep {
+                    outcome: Outcome::Failed,
+                    fix: "Commit the local credentials, or configure the published bucket.".to_owned(),
+                    ..step
+                }
+            }
+            (Some(_), None) if !same => JudgedStep::skipped(request, "What is published leads nowhere."),
+            (Some(_), key) => {
+                let key = key.as_ref().unwrap_or(&self.keys.read);
+                compared(&key.get(request, &self.canary, self.by()).await, content, "The published key")
+            }
+        };
+        self.steps.push(step);
+        let step = if same {
+            JudgedStep::skipped(Request::GetCanaryLocal, "The local read key is the published one.")
+        } else {
+            let answer = self.keys.read.get(Request::GetCanaryLocal, &self.canary, self.by()).await;
+            compared(&answer, content, "The local read key")
+        };
+        self.steps.push(step);
+    }
+
+    async fn delete(&mut self) {
+        let answer = self.keys.write.delete(Request::DeleteCanary, &self.canary, self.by()).await;
+        let step = match answer.exchange.reply {
+            Reply::Found(_) => JudgedStep::of(&answer.exchange, Outcome::Passed, "The canary is gone again.", ""),
+            _ => refused(
+                &answer.exchange,
+                "The canary could not be removed",
+                "The next self-test removes it; or remove it by hand.",
+            ),
+        };
+        self.steps.push(step);
+    }
+
+    /// Removes the canary if a step in between was not reached; its name when that fails.
+    async fn clean_up(&self) -> Option<String> {
+        let outcome =
+            |request: Request| self.steps.iter().find(|step| step.step == request.name()).map(|step| step.outcome);
+        if outcome(Request::DeleteCanary) == Some(Outcome::Passed)
+            || outcome(Request::PutCanary) == Some(Outcome::Failed)
+        {
+            return None;
+        }
+        let answer = self.keys.write.delete(Request::DeleteCanary, &self.canary, self.by()).await;
+        (!matches!(answer.exchange.reply, Reply::Found(_))).then(|| self.canary.to_string())
+    }
+
+    /// What the key that is read with could do besides. A key that is published counts; else the local one.
+    async fn scope(&mut self, subject: &Subject, same: bool, foreign: bool) {
+        let never = CanaryName::Never(subject.hotkey);
+        let ask = async |owner: &Owner, by| owner.abort_upload(Request::AbortUpload, &never, by).await;
+        let write = ask(&self.keys.write, self.by()).await;
+        let read = ask(&self.keys.read, self.by()).await;
+        let published = match &self.keys.published {
+            Some(key) => Some(ask(key, self.by()).await),
+            None => None,
+        };
+        let of = |answer: &Answer| AbortAnswer::of(&answer.exchange.reply);
+        let whose = if same || foreign || published.is_none() { "read key" } else { "published key" };
+        let (key, other) = match &published {
+            Some(published) => (published, Some(of(&read))),
+            None => (&read, None),
+        };
+        let step = match can_write(of(key), Some(of(&write)), other) {
+            Some(false) => JudgedStep::of(&key.exchange, Outcome::Passed, format!("The {whose} cannot write."), ""),
+            Some(true) => {
+                self.risks.push(Risk::WriteCapable);
+                let fix = "Revoke it now, then publish a key that can only read.";
+                JudgedStep::of(
+                    &key.exchange,
+                    Outcome::Failed,
+                    format!("The {whose} can WRITE: anybody can overwrite your windows."),
+                    fix,
+                )
+            }
+            None => {
+                let why = format!(
+                    "The store's answers do not tell whether the {whose} can write: read and write key are answered alike."
+                );
+                JudgedStep::of(
+                    &key.exchange,
+                    Outcome::Inconclusive,
+                    why,
+                    "Look at the token's permission at the provider: Object Read only.",
+                )
+            }
+        };
+        self.steps.push(step);
+        let key = self.keys.published.as_ref().unwrap_or(&self.keys.read);
+        let (answer, buckets) = key.list_buckets(Request::ListBuckets, self.by()).await;
+        let step = self.account_wide(&answer.exchange, buckets, whose);
+        self.steps.push(step);
+    }
+
+    fn account_wide(&mut self, exchange: &Exchange, buckets: usize, whose: &str) -> JudgedStep {
+        match &exchange.reply {
+            Reply::Found(_) => {
+                self.risks.push(Risk::AccountWide);
+                let why =
+                    format!("The {whose} lists the account's buckets ({buckets}): it is not limited to this one.");
+                JudgedStep::of(
+                    exchange,
+                    Outcome::Failed,
+                    why,
+                    "Replace it by an Object Read token for this bucket alone.",
+                )
+            }
+            Reply::Refused { http: 403, .. } => JudgedStep::of(
+                exchange,
+                Outcome::Passed,
+                format!("The {whose} is limited to objects: it cannot list buckets."),
+                "",
+            ),
+            _ => JudgedStep::of(
+                exchange,
+                Outcome::Inconclusive,
+                "The store's answer does not tell whether the key is account-wide.",
+                "",
+            ),
+        }
+    }
+}
+
+fn compared(answer: &Answer, content: &[u8], whose: &str) -> JudgedStep {
+    match &answer.exchange.reply {
+        Reply::Found(_) if answer.bytes == content => {
+            JudgedStep::of(&answer.exchange, Outcome::Passed, format!("{whose} reads what was written."), "")
+        }
+        Reply::Found(_) => {
+            let fix = "Something else writes under that name, or the store is not consistent: run it again.";
+            JudgedStep::of(
+                &answer.exchange,
+                Outcome::Failed,
+                format!("{whose} reads something else than what was written."),
+                fix,
+            )
+        }
+        _ => {
+            let fix = "Commit a read key that works, and test again; a new token takes up to a minute.";
+            refused(&answer.exchange, &format!("{whose} cannot read the own bucket"), fix)
+        }
+    }
+}
+
+fn refused(exchange: &Exchange, what: &str, fix: &str) -> JudgedStep {
+    let verdict = verdict_of(&exchange.reply);
+    let why = match verdict {
+        Verdict::AuthUnknownKey => "the store does not know it",
+        Verdict::AuthBadSecret => "the secret is not the key's",
+        Verdict::ScopeDenied => "it may not",
+        Verdict::NoBucket => "there is no such bucket",
+        Verdict::NoObject => "it was not found",
+        Verdict::ClockSkew => "this machine's clock is wrong",
+        Verdict::Malformed => "the store refuses the shape of the key",
+        Verdict::Throttled => "the store refuses more requests for now",
+        other => other.word(),
+    };
+    JudgedStep::of(exchange, Outcome::Failed, format!("{what}: {why}."), fix)
+}

@@ -1,0 +1,381 @@
+//! Would a validator see me right now? The own uid looked at as validators do, window by window.
+
+use std::cmp::Reverse;
+
+use futures::{StreamExt, stream};
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use crate::chain::Glance;
+use crate::domain::findings::{Finding, Severity};
+use crate::domain::hotkey::Hotkey;
+use crate::domain::probe::{Layer, Probe, Reply, Request, Verdict};
+use crate::domain::snapshot::Member;
+use crate::domain::text::{BLOCK_SECONDS, age_seconds, grouped};
+use crate::domain::visible::{Check, Standing, Visibility, WindowSeen, old_enough};
+use crate::domain::window::{Deadline, DocumentedName, EXCLUSION_WINDOWS, WINDOWS_SHOWN, Window};
+use crate::ops::probe::{Extent, Tester, View, ready_names};
+use crate::storage::{Part, Reader};
+
+/// Windows of the own bucket looked at at once.
+const OWN_AT_ONCE: usize = 4;
+/// Validators whose newest trust list is asked for: those that earn most.
+const TOP_VALIDATORS: usize = 3;
+/// Windows back for which a trust list is looked for: validators publish one a window, a little late.
+const TRUST_WINDOWS: usize = 3;
+/// Bytes of a trust list that are read: 256 addresses take about 14 KB.
+const TRUST_LIST_BYTES: u32 = 64 << 10;
+/// First and last bytes of every Parquet file.
+const PARQUET: &[u8] = b"PAR1";
+/// First bytes of every gzip file.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// The validator's verdict over the own uid. The error says what is missing for it.
+pub async fn visible(tester: &Tester, view: &View) -> Result<Visibility, Finding> {
+    let hotkey = tester.own.ok_or_else(no_hotkey)?;
+    let probe = tester.probe(view, hotkey).await;
+    let windows = windows(tester, view, &probe).await;
+    let mut checks = vec![registered(view, hotkey), readable(view, hotkey)];
+    if checks.iter().all(|check| check.standing == Standing::Yes) {
+        checks.push(key_reads(&probe));
+        let set_at = view.commitment(&hotkey).and_then(|commitment| commitment.block);
+        checks.push(old_enough(set_at, view.finalized, BLOCK_SECONDS));
+        if reads(&probe) {
+            checks.push(newest_window(&probe));
+            checks.push(last_windows(&windows));
+            checks.extend(format(tester, view, &probe).await);
+        }
+        checks.extend(concluded(tester, view, hotkey).await);
+    }
+    let visibility = Visibility {
+        hotkey,
+        uid: probe.uid,
+        visible: false,
+        sentence: String::new(),
+        checks,
+        windows,
+        block: view.finalized,
+        at_ms: tester.now_ms(),
+        probe: Some(Box::new(probe)),
+    };
+    Ok(visibility.conclude())
+}
+
+fn no_hotkey() -> Finding {
+    Finding::new(
+        "no_hotkey",
+        Severity::Warning,
+        "No own hotkey is known",
+        "Whether a validator would see you can only be told of a hotkey.",
+        "Name it with --wallet and --hotkey, or give its SS58 address with --hotkey.",
+    )
+}
+
+fn check(name: &'static str, words: &'static str, standing: Standing, evidence: impl Into<String>) -> Check {
+    Check { check: name, words, standing, evidence: evidence.into(), fix: String::new() }
+}
+
+fn with_fix(check: Check, fix: impl Into<String>) -> Check {
+    Check { fix: fix.into(), ..check }
+}
+
+fn registered(view: &View, hotkey: Hotkey) -> Check {
+    let (name, words) = ("registered", "registered");
+    match view.member(&hotkey) {
+        Some(member) => {
+            let evidence = format!("uid {} on subnet {}.", member.uid, view.subnet.netuid);
+            check(name, words, Standing::Yes, evidence)
+        }
+        None => {
+            let evidence = format!("the hotkey {} has no uid on subnet {}.", hotkey.short(), view.subnet.netuid);
+            with_fix(check(name, words, Standing::No, evidence), "Register the hotkey; until then nobody looks.")
+        }
+    }
+}
+
+fn readable(view: &View, hotkey: Hotkey) -> Check {
+    let (name, words) = ("readable", "commitment readable");
+    let fix = "Publish the read pair with commit.";
+    match view.commitment(&hotkey).map(|commitment| commitment.unreadable()) {
+        None => with_fix(check(name, words, Standing::No, "nothing was ever published for this hotkey."), fix),
+        Some(Some(unreadable)) => {
+            let evidence = format!("validators drop the commitment without a word. {}", unreadable.detail);
+            with_fix(check(name, words, Standing::No, evidence), fix)
+        }
+        Some(None) => check(name, words, Standing::Yes, "GRAIL accepts the commitment."),
+    }
+}
+
+/// Whether it came to looking for the object at all.
+fn reads(probe: &Probe) -> bool {
+    matches!(probe.verdict.layer(), Layer::None | Layer::Object)
+}
+
+fn key_reads(probe: &Probe) -> Check {
+    let (name, words) = ("key_reads", "published key reads the bucket");
+    match probe.verdict {
+        _ if reads(probe) => {
+            check(name, words, Standing::Yes, format!("The bucket answered in {} ms.", probe.elapsed_ms))
+        }
+        verdict => {
+            let standing = if verdict.is_about_here() { Standing::Unknown } else { Standing::No };
+            let evidence = crate::domain::text::uncapitalised(&probe.explanation);
+            with_fix(check(name, words, standing, evidence), &*probe.fix)
+        }
+    }
+}
+
+fn newest_window(probe: &Probe) -> Check {
+    let standing = if probe.verdict.passes() { Standing::Yes } else { Standing::No };
+    let evidence = match standing {
+        Standing::Yes => probe.explanation.clone(),
+        _ => crate::domain::text::uncapitalised(&probe.explanation),
+    };
+    with_fix(check("newest_window", "newest window", standing, evidence), &*probe.fix)
+}
+
+fn last_windows(windows: &[WindowSeen]) -> Check {
+    let (name, words) = ("windows", "windows before it");
+    let before = windows.get(1..).unwrap_or_default();
+    let good = before.iter().filter(|seen| seen.verdict.passes()).count();
+    if good == before.len() {
+        let evidence = format!("All {good} windows before the newest were there, on time and in size.");
+        return check(name, words, Standing::Yes, evidence);
+    }
+    let last = before.iter().position(|seen| !seen.verdict.passes()).unwrap_or_default() + 1;
+    let evidence = format!(
+        "{} of the {} windows before the newest would not have been taken, the last one {last} window{} ago; a validator \
+         excludes a miner for {EXCLUSION_WINDOWS} windows after a failure.",
+        before.len() - good,
+        before.len(),
+        if last == 1 { "" } else { "s" }
+    );
+    with_fix(check(name, words, Standing::Warning, evidence), "Look at the miner's log of those windows.")
+}
+
+/// The last windows, newest first. Where the newest told that nothing can be read, the others would tell the same.
+async fn windows(tester: &Tester, view: &View, probe: &Probe) -> Vec<WindowSeen> {
+    let (Some(newest), Ok(target)) = (probe.window, tester.target(view, &probe.hotkey)) else { return Vec::new() };
+    if !reads(probe) {
+        return vec![newest_seen(newest, probe)];
+    }
+    let windows: Vec<Window> = newest.back(WINDOWS_SHOWN).collect();
+    let deadlines = tester.deadlines(view, &windows).await;
+    let reader = tester.store.reader(target);
+    let mut before = Vec::new();
+    for window in windows.into_iter().skip(1) {
+        before.push(window_seen(tester, view, &reader, probe.hotkey, window, deadlines.get(&window).copied()));
+    }
+    let before: Vec<WindowSeen> = stream::iter(before).buffered(OWN_AT_ONCE).collect().await;
+    std::iter::once(newest_seen(newest, probe)).chain(before).collect()
+}
+
+/// One of the windows before the newest, by a validator's two requests alone.
+async fn window_seen(
+    tester: &Tester,
+    view: &View,
+    reader: &Reader,
+    hotkey: Hotkey,
+    window: Window,
+    deadline: Option<Deadline>,
+) -> WindowSeen {
+    let walk = tester.walk(reader, hotkey, window, Extent::Heads).await;
+    let judgement = tester.judge(view, hotkey, window, deadline, &walk);
+    let modified = judgement.found.and_then(|found| found.last_modified_ms);
+    WindowSeen {
+        window,
+        verdict: judgement.verdict,
+        size: judgement.found.and_then(|found| found.size),
+        early_ms: modified.zip(deadline).and_then(|(modified, d)| early(d.at_ms, modified)),
+        exact: deadline.is_some_and(|deadline| deadline.exact),
+    }
+}
+
+fn newest_seen(window: Window, probe: &Probe) -> WindowSeen {
+    let early_ms = probe.last_modified_ms.zip(probe.deadline).and_then(|(modified, d)| early(d.at_ms, modified));
+    let exact = probe.deadline.is_some_and(|deadline| deadline.exact);
+    WindowSeen { window, verdict: probe.verdict, size: probe.size, early_ms, exact }
+}
+
+fn early(deadline_ms: u64, modified_ms: u64) -> Option<i64> {
+    Some(i64::try_from(deadline_ms).ok()? - i64::try_from(modified_ms).ok()?)
+}
+
+/// Whether the newest object begins and ends like what it is called.
+async fn format(tester: &Tester, view: &View, probe: &Probe) -> Option<Check> {
+    let (name, words) = ("format", "Parquet at both ends");
+    let window = probe.window.filter(|_| probe.verdict.passes())?;
+    let reader = tester.store.reader(tester.target(view, &probe.hotkey).ok()?);
+    let compressed = DocumentedName::WindowCompressed(probe.hotkey, window);
+    let plain = DocumentedName::Window(probe.hotkey, window);
+    let object = if probe.object.as_deref() == Some(compressed.to_string().as_str()) { compressed } else { plain };
+    let by = Instant::now() + tester.store.options().total;
+    let start = reader.get(Request::GetStart, &object, Part::First(4), by).await;
+    let end = reader.get(Request::GetEnd, &object, Part::Last(4), by).await;
+    let both = [&start, &end].iter().all(|answer| matches!(answer.exchange.reply, Reply::Found(_)));
+    if !both {
+        let evidence = "The first and last bytes of the newest object could not be read.";
+        return Some(check(name, words, Standing::Unknown, evidence));
+    }
+    let parquet = start.bytes.starts_with(PARQUET) && end.bytes.ends_with(PARQUET);
+    let gzip = object == compressed && start.bytes.starts_with(GZIP);
+    Some(match (parquet, gzip) {
+        (true, _) => check(name, words, Standing::Yes, "The newest object begins and ends with PAR1."),
+        (false, true) => {
+            check(name, words, Standing::Yes, "The newest object is gzip; what is inside was not unpacked.")
+        }
+        (false, false) => with_fix(
+            check(
+                name,
+                words,
+                Standing::No,
+                format!(
+                    "the newest object is no Parquet file: it begins with {} and ends with {}.",
+                    hex::encode(&start.bytes),
+                    hex::encode(&end.bytes)
+                ),
+            ),
+            "Look at what the miner wrote; an upload that was cut off has no end.",
+        ),
+    })
+}
+
+/// What validators and the trainer published.
+async fn concluded(tester: &Tester, view: &View, hotkey: Hotkey) -> Vec<Check> {
+    let Some(newest) = Window::last_complete(view.finalized) else { return Vec::new() };
+    let emission = emission(tester, view.subnet.netuid).await;
+    let (trusted, ready) =
+        tokio::join!(trusted(tester, view, hotkey, newest, &emission), trainer(tester, view, newest));
+    vec![trusted, ready]
+}
+
+/// Who earns what; empty where the chain does not say.
+async fn emission(tester: &Tester, netuid: u16) -> Vec<u64> {
+    let told = async { Glance::emission(&tester.glance().await?, netuid).await };
+    let told = told.await.inspect_err(|error| tracing::warn!("the emission could not be read: {error}"));
+    told.ok().flatten().unwrap_or_default()
+}
+
+/// Validators other than oneself, those that earn most first.
+fn top_validators<'v>(view: &'v View, hotkey: Hotkey, emission: &[u64]) -> Vec<&'v Member> {
+    let mut validators: Vec<&Member> =
+        view.subnet.members.iter().filter(|m| m.validator_permit && m.uid != 0 && m.hotkey != hotkey).collect();
+    validators.sort_by_key(|m| (Reverse(emission.get(usize::from(m.uid)).copied().unwrap_or(0)), m.uid));
+    validators
+}
+
+#[derive(Deserialize)]
+struct TrustList {
+    eligible_hotkeys: Vec<String>,
+}
+
+/// A trust list that was found: whose, of which window, and whether one is on it.
+struct Listed {
+    uid: u16,
+    window: Window,
+    listed: bool,
+}
+
+async fn trusted(tester: &Tester, view: &View, hotkey: Hotkey, newest: Window, emission: &[u64]) -> Check {
+    let (name, words) = ("trusted", "in validators' trust lists");
+    let validators = top_validators(view, hotkey, emission);
+    let mut lists = Vec::new();
+    for validator in validators.into_iter().take(TOP_VALIDATORS * 2) {
+        lists.push(trust_list(tester, view, validator, hotkey, newest));
+    }
+    let lists = stream::iter(lists).buffered(TOP_VALIDATORS);
+    let found: Vec<Listed> = lists.filter_map(std::future::ready).take(TOP_VALIDATORS).collect().await;
+    let with = found.iter().filter(|list| list.listed).count();
+    let whose = |listed: bool| {
+        let of = found.iter().filter(|list| list.listed == listed);
+        of.map(|list| format!("uid {} (window {})", list.uid, grouped(list.window.start())))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match (with, found.len()) {
+        (_, 0) => {
+            let evidence = "No trust list of the top validators could be read for the last windows.";
+            check(name, words, Standing::Unknown, evidence)
+        }
+        (with, all) if with == all => check(name, words, Standing::Yes, format!("Listed by {}.", whose(true))),
+        (0, _) => with_fix(
+            check(name, words, Standing::Warning, format!("No validator lists you yet: not {}.", whose(false))),
+            "Right after a first commit this takes a window or two; later look for missing or late windows.",
+        ),
+        _ => {
+            let evidence = format!("Listed by {}, not by {}.", whose(true), whose(false));
+            check(name, words, Standing::Warning, evidence)
+        }
+    }
+}
+
+async fn trust_list(
+    tester: &Tester,
+    view: &View,
+    validator: &Member,
+    hotkey: Hotkey,
+    newest: Window,
+) -> Option<Listed> {
+    let reader = tester.store.reader(tester.target(view, &validator.hotkey).ok()?);
+    for window in newest.back(TRUST_WINDOWS) {
+        let by = Instant::now() + tester.store.options().total;
+        let name = DocumentedName::TrustList(window);
+        let answer = reader.get(Request::GetTrustList, &name, Part::First(TRUST_LIST_BYTES), by).await;
+        match answer.exchange.reply {
+            Reply::Found(_) => {
+                let list: TrustList = serde_json::from_slice(&answer.bytes).ok()?;
+                let address = hotkey.to_string();
+                let listed = list.eligible_hotkeys.iter().any(|eligible| *eligible == address);
+                return Some(Listed { uid: validator.uid, window, listed });
+            }
+            Reply::Refused { http: 404, .. } => {}
+            _ => return None,
+        }
+    }
+    None
+}
+
+async fn trainer(tester: &Tester, view: &View, newest: Window) -> Check {
+    let (name, words) = ("trainer_ready", "trainer READY");
+    let unknown = |evidence: &str| check(name, words, Standing::Unknown, evidence);
+    let Some(trainer) = view.subnet.members.iter().find(|member| member.uid == 0) else {
+        return unknown("There is no uid 0, who trains.");
+    };
+    let Ok(target) = tester.target(view, &trainer.hotkey) else {
+        return unknown("The trainer's bucket cannot be read with what it published.");
+    };
+    let reader = tester.store.reader(target);
+    match newest_mark(tester, &reader, newest).await {
+        Ok(Some((checkpoint, ready))) => {
+            let age = newest.start().saturating_sub(ready.start()).saturating_mul(BLOCK_SECONDS);
+            let evidence = format!(
+                "Checkpoint {} is READY since window {}, {} before the newest.",
+                grouped(checkpoint.start()),
+                grouped(ready.start()),
+                age_seconds(age)
+            );
+            check(name, words, Standing::Yes, evidence)
+        }
+        Ok(None) => {
+            let evidence = format!("The trainer marked no checkpoint of the last {WINDOWS_SHOWN} windows as READY.");
+            check(name, words, Standing::Warning, evidence)
+        }
+        Err(verdict) => unknown(&format!("The trainer's bucket cannot be read ({}).", verdict.word())),
+    }
+}
+
+/// The newest mark under a documented name.
+async fn newest_mark(tester: &Tester, reader: &Reader, newest: Window) -> Result<Option<(Window, Window)>, Verdict> {
+    for name in ready_names(newest, WINDOWS_SHOWN) {
+        let by = Instant::now() + tester.store.options().total;
+        let answer = reader.head(Request::HeadReady, &name, by).await;
+        match (answer.exchange.reply, name) {
+            (Reply::Found(_), DocumentedName::Ready(checkpoint, ready)) => return Ok(Some((checkpoint, ready))),
+            (Reply::Refused { http: 404, .. }, _) => {}
+            (Reply::Refused { http: 401 | 403, .. }, _) => return Err(Verdict::ScopeDenied),
+            (Reply::Failed(_), _) => return Err(Verdict::Slow),
+            _ => return Err(Verdict::ProviderError),
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,249 @@
+//! The S3 server of the practice subnet: every uid's bucket over HTTP on loopback, in path style, in memory.
+//!
+//! ```text
+//!   client ══ TCP ══ front ─── s3s ──────── access ─── store ─┬─ standing ── chain
+//!                      │        │             │               └─ shelf
+//!            recorder, faults   SigV4, XML    keys, scopes
+//! ```
+//!
+//! Signatures, digests and scopes are checked as a real store checks them; [`S3Control`] makes things go wrong.
+
+mod access;
+mod deformed;
+mod fault;
+mod front;
+mod keys;
+mod objects;
+mod refusal;
+mod seen;
+mod shelf;
+mod standing;
+mod store;
+mod timetable;
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::SystemTime;
+
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::service::S3ServiceBuilder;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+
+pub use fault::{BucketFault, Dialect};
+pub use seen::SeenRequest;
+
+use super::node::Node;
+use super::population::BucketKey;
+use super::scenario::Scenario;
+use front::{Front, shifted};
+use keys::{Issued, Ring};
+use objects::Content;
+use seen::Seen;
+use shelf::Shelf;
+
+/// Seconds by which s3s lets a signature's time differ, a century: how far it may, by which clock, is decided here.
+const ANY_SKEW_S: u32 = 100 * 365 * 24 * 3600;
+
+/// The switches of the S3 server, and what it has seen. Every switch is in effect when its method returns; one that is
+/// thrown while a request is served may miss it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct S3Control(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    node: Arc<Node>,
+    ring: Ring,
+    conduct: RwLock<Conduct>,
+    shelf: Mutex<Shelf>,
+    seen: Mutex<Seen>,
+}
+
+/// How the server behaves now.
+#[derive(Debug, Default)]
+struct Conduct {
+    dialect: Dialect,
+    /// Seconds by which its clock is ahead.
+    clock_skew: i64,
+    faults: HashMap<u16, BucketFault>,
+    revoked: HashSet<(u16, u8)>,
+}
+
+impl S3Control {
+    /// As the scenario has it at the start.
+    pub(super) fn new(node: Arc<Node>, scenario: &Scenario, uids: u32) -> Self {
+        let faults = scenario.buckets.iter().map(|bucket| (bucket.uid, bucket.fault.clone())).collect();
+        let conduct = Conduct { dialect: scenario.s3.dialect, faults, ..Conduct::default() };
+        Self(Arc::new(State {
+            node,
+            ring: Ring::new(scenario, uids),
+            conduct: RwLock::new(conduct),
+            shelf: Mutex::default(),
+            seen: Mutex::default(),
+        }))
+    }
+
+    /// Lets something be wrong with a uid's bucket, or nothing.
+    pub fn set_fault(&self, uid: u16, fault: Option<BucketFault>) {
+        let mut conduct = self.change();
+        match fault {
+            Some(fault) => conduct.faults.insert(uid, fault),
+            None => conduct.faults.remove(&uid),
+        };
+    }
+
+    /// Whose words the server uses.
+    pub fn set_dialect(&self, dialect: Dialect) {
+        self.change().dialect = dialect;
+    }
+
+    /// Sets the server's clock so many seconds ahead (behind, if negative): its `Date` says so, and signatures of more
+    /// than 15 minutes before or after its time are refused.
+    pub fn set_clock_skew(&self, seconds: i64) {
+        self.change().clock_skew = seconds;
+    }
+
+    /// Revokes a read key of a uid, for good.
+    pub fn revoke(&self, uid: u16, generation: u8) {
+        self.change().revoked.insert((uid, generation));
+    }
+
+    /// Every request since the start or since they were forgotten, oldest first; 20,000 at most.
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        self.seen().all()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget_requests(&self) {
+        self.seen().forget();
+    }
+
+    /// The bytes of an object that was written to a uid's bucket.
+    pub fn object(&self, uid: u16, name: &str) -> Option<Vec<u8>> {
+        match &self.shelf().get(uid, name)?.content {
+            Content::Bytes(bytes) => Some(bytes.to_vec()),
+            Content::Noise { .. } => None,
+        }
+    }
+
+    /// Names of the objects that were written to a uid's bucket, in order.
+    pub fn stored(&self, uid: u16) -> Vec<String> {
+        self.shelf().of(uid).map(|object| object.name.clone()).collect()
+    }
+
+    fn conduct(&self) -> RwLockReadGuard<'_, Conduct> {
+        self.0.conduct.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, Conduct> {
+        self.0.conduct.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.0.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn node(&self) -> &Node {
+        &self.0.node
+    }
+
+    fn ring(&self) -> &Ring {
+        &self.0.ring
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.conduct().dialect
+    }
+
+    fn fault_of(&self, uid: u16) -> Option<BucketFault> {
+        self.conduct().faults.get(&uid).cloned()
+    }
+
+    /// The key with this id, if it was issued and not revoked.
+    fn valid_key(&self, id: &str) -> Option<Issued> {
+        let key = self.ring().key(id)?;
+        let BucketKey::Read(generation) = key.key else { return Some(key) };
+        let conduct = self.conduct();
+        let unknown = conduct.faults.get(&key.uid) == Some(&BucketFault::KeyUnknown);
+        let revoked = unknown || conduct.revoked.contains(&(key.uid, generation));
+        (!revoked).then_some(key)
+    }
+
+    /// The time by the server's clock.
+    fn now(&self) -> SystemTime {
+        shifted(SystemTime::now(), self.conduct().clock_skew)
+    }
+
+    fn clock_is_wrong(&self) -> bool {
+        self.conduct().clock_skew != 0
+    }
+}
+
+/// The running server.
+#[derive(Debug)]
+pub(super) struct S3Server {
+    url: String,
+    control: S3Control,
+    task: JoinHandle<()>,
+}
+
+impl S3Server {
+    /// Listens on loopback; port 0 takes any free one.
+    pub(super) async fn start(port: u16, control: S3Control) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let mut config = S3Config::default();
+        config.presigned_url_max_skew_time_secs = ANY_SKEW_S;
+        let mut builder = S3ServiceBuilder::new(control.clone());
+        builder.set_auth(control.clone());
+        builder.set_access(control.clone());
+        builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+        let front = Front { control: control.clone(), s3: builder.build() };
+        Ok(Self { url, control, task: tokio::spawn(accept(listener, front)) })
+    }
+
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its switches.
+    pub(super) const fn control(&self) -> &S3Control {
+        &self.control
+    }
+
+    /// Ends it, and waits until its sockets are closed.
+    pub(super) async fn stop(&mut self) {
+        self.task.abort();
+        // That it was ended is what the error says.
+        (&mut self.task).await.ok();
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Accepts connections; they end with the task.
+async fn accept(listener: TcpListener, front: Front) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // What fails is a client that is gone already, or a machine out of file handles for a moment.
+                if let Ok((socket, _)) = accepted {
+                    connections.spawn(front.clone().serve(socket));
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}

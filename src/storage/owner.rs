@@ -1,0 +1,75 @@
+//! The own bucket: writing, reading and deleting the self-test's objects, and what a key may do beyond that.
+
+use std::fmt;
+
+use aws_sdk_s3::primitives::ByteStream;
+use tokio::time::Instant;
+
+use super::bucket::{About, Answer, Bucket, noted};
+use super::reader::get;
+use crate::domain::canary::CanaryName;
+use crate::domain::probe::Request;
+
+/// An upload id that no store ever gave out.
+const NO_UPLOAD: &str = "67726169-6c2d-4000-8000-636f6e736f6c";
+
+/// The own bucket, opened with one of the own keys.
+#[derive(Clone)]
+pub struct Owner {
+    bucket: Bucket,
+    cap: u64,
+}
+
+impl Owner {
+    pub(super) fn new(bucket: Bucket, cap: u64) -> Self {
+        Self { bucket, cap }
+    }
+
+    /// PUT of a canary.
+    pub async fn put(&self, request: Request, name: &CanaryName, bytes: &[u8], by: Instant) -> Answer {
+        let send = |record| {
+            let put = self.bucket.client().put_object().bucket(self.bucket.name()).key(name.to_string());
+            put.body(ByteStream::from(bytes.to_vec())).customize().mutate_request(noted(record)).send()
+        };
+        self.bucket.ask(request, About::Itself, by, send).await.0
+    }
+
+    /// GET of a canary.
+    pub async fn get(&self, request: Request, name: &CanaryName, by: Instant) -> Answer {
+        let most = u32::try_from(self.cap).unwrap_or(u32::MAX);
+        get(&self.bucket, request, name.to_string(), None, most, by).await
+    }
+
+    /// DELETE of a canary.
+    pub async fn delete(&self, request: Request, name: &CanaryName, by: Instant) -> Answer {
+        let send = |record| {
+            let delete = self.bucket.client().delete_object().bucket(self.bucket.name()).key(name.to_string());
+            delete.customize().mutate_request(noted(record)).send()
+        };
+        self.bucket.ask(request, About::Itself, by, send).await.0
+    }
+
+    /// Abort of an upload that never was: a key that may write is told that there is no such upload, one that may not
+    /// is refused (FACTS 6).
+    pub async fn abort_upload(&self, request: Request, name: &CanaryName, by: Instant) -> Answer {
+        let send = |record| {
+            let abort = self.bucket.client().abort_multipart_upload().bucket(self.bucket.name());
+            let abort = abort.key(name.to_string()).upload_id(NO_UPLOAD);
+            abort.customize().mutate_request(noted(record)).send()
+        };
+        self.bucket.ask(request, About::Itself, by, send).await.0
+    }
+
+    /// Listing of the account's buckets, with how many there are in the first page.
+    pub async fn list_buckets(&self, request: Request, by: Instant) -> (Answer, usize) {
+        let send = |record| self.bucket.client().list_buckets().customize().mutate_request(noted(record)).send();
+        let (answer, list) = self.bucket.ask(request, About::Itself, by, send).await;
+        (answer, list.and_then(|list| list.buckets).map_or(0, |buckets| buckets.len()))
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Owner").field(&self.bucket).finish()
+    }
+}
