@@ -49,8 +49,8 @@
 //! * A secret is a type ([`domain::secret::SecretKey`]) without `Display` or `Serialize`; the console's state holds
 //!   fingerprints only.
 //! * A key and the host it opens are one value ([`storage::Target`]); of other people's buckets only documented names can be
-  asked for, by HEAD and GET.
-* A failed read never blanks anything: old data stays on screen with its age.
+//!   asked for, by HEAD and GET.
+//! * A failed read never blanks anything: old data stays on screen with its age.
 //! * The seams are real servers: a WebSocket URL for the chain, an endpoint URL for the storage. Tests run against the sandbox over sockets.
 //! * An error says what failed, why, and what to do.
 
