@@ -1,6 +1,5 @@
 //! Read tests for the tests of the screens: answers of a store, judged as they would be.
 
-use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::probe::{
     Case, Exchange, Found, Probe, ProbeNews, Reply, Request, Risk, Step, Trouble, Verdict, judge,
 };
@@ -139,11 +138,6 @@ pub fn swept(state: &mut State, uids: u64) {
         let probe = result(state, uid);
         tested(state, probe);
     }
-}
-
-/// Where to look and what to do, under the hotkey of a uid.
-pub fn key_of(uid: u64) -> Hotkey {
-    hotkey(uid)
 }
 
 fn check(name: &'static str, words: &'static str, standing: Standing, evidence: &str, fix: &str) -> Check {

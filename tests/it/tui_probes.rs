@@ -53,11 +53,12 @@ fn line_of(state: &State, needle: &str) -> String {
 }
 
 #[test]
-fn p_tests_the_selected_row_and_says_so_at_once_but_never_twice_at_a_time() {
+fn p_tests_the_selected_row_but_never_twice_at_a_time() {
     let mut state = console();
     press(&mut state, "j j");
     let uid = u64::from(selected(&state).unwrap());
     assert_eq!(press(&mut state, "p"), [Effect::Probe(ProbeOrder::One(hotkey(uid)))]);
+    tell(&mut state, ProbeNews::Began(hotkey(uid)));
     assert!(line_of(&state, &hotkey(uid).short()).contains("… testing"));
     assert_eq!(press(&mut state, "p"), []);
     tested(&mut state, probe(uid, Verdict::Ok));
@@ -318,14 +319,42 @@ fn a_large_table_is_put_into_order_now_and_then_while_results_pour_in() {
 fn what_could_not_be_tested_is_told_with_what_to_do_and_ends_its_waiting() {
     let mut state = console();
     press(&mut state, "p enter");
+    tell(&mut state, ProbeNews::Began(hotkey(42)));
+    assert!(screen(&state, 120, 32).contains("… testing"));
     let problem = Finding::new("no_node", Severity::Danger, "no node answers", "It was read from none.", "Wait.");
     let effects = tell(&mut state, ProbeNews::Failed { hotkeys: vec![hotkey(42)], problem });
     assert!(matches!(&effects[..], [Effect::Log { .. }]));
     assert!(!state.probes.is_running(&hotkey(42)));
     let screen = screen(&state, 120, 32);
     assert!(screen.contains("It could not be tested: no node answers") && screen.contains("→ Wait."), "{screen}");
-    press(&mut state, "p");
+    tell(&mut state, ProbeNews::Began(hotkey(42)));
     assert!(!crate::tui_fixtures::screen(&state, 120, 32).contains("could not be tested"));
+}
+
+#[test]
+fn a_sweep_of_which_nothing_can_be_tested_is_over() {
+    let mut state = console();
+    let hotkeys = swept_hotkeys(&press(&mut state, "P"));
+    let problem = Finding::new("no_subnet", Severity::Warning, "The subnet was not read yet", "It is old.", "Wait.");
+    tell(&mut state, ProbeNews::Failed { hotkeys, problem });
+    assert!(state.probes.sweep.is_none());
+    assert!(screen(&state, 120, 32).contains("The subnet was not read yet"));
+    tell(&mut state, ProbeNews::SweepEnded { cancelled: false });
+    assert_eq!(swept_hotkeys(&press(&mut state, "P")).len(), 256, "another one can begin");
+}
+
+#[test]
+fn whoever_hands_in_no_windows_is_told_by_the_object_that_was_read() {
+    let mut state = console();
+    for (uid, object, word) in [
+        (0, "grail/checkpoints/checkpoint-9168480/READY-9168480", "READY"),
+        (1, "grail/trust/trust_list_9168480.json", "trust list"),
+    ] {
+        let mut one = probe(uid, Verdict::Ok);
+        one.object = Some(object.to_owned());
+        tested(&mut state, one);
+        assert!(line_of(&state, &hotkey(uid).short()).contains(&format!("ms {word}")), "{word}");
+    }
 }
 
 #[test]

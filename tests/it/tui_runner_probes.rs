@@ -14,6 +14,7 @@ async fn an_order_reaches_the_one_who_tests_and_its_result_the_screen() {
     console.sees("245 readable").await;
     console.press(KeyCode::Char('p'));
     assert_eq!(console.tests.recv().await, Some(ProbeOrder::One(hotkey(u64::from(OWN)))));
+    console.results.send(ProbeNews::Began(hotkey(u64::from(OWN)))).await.unwrap();
     console.sees("… testing").await;
     let one = probe(u64::from(OWN), Verdict::Ok);
     console.results.send(ProbeNews::Tested(Box::new(one))).await.unwrap();

@@ -93,9 +93,9 @@ fn test_wildly(state: &mut State, wild: &str) {
     let problem = Finding::new("wild", Severity::Danger, wild, wild, wild);
     tell(state, ProbeNews::Failed { hotkeys: vec![hotkey(1)], problem });
     let mut seen = visibility(false);
-    seen.sentence = wild.to_owned();
-    seen.checks[0].evidence = wild.to_owned();
-    seen.checks[3].fix = wild.to_owned();
+    wild.clone_into(&mut seen.sentence);
+    wild.clone_into(&mut seen.checks[0].evidence);
+    wild.clone_into(&mut seen.checks[3].fix);
     tell(state, ProbeNews::Seen(Box::new(seen)));
 }
 

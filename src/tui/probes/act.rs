@@ -34,14 +34,12 @@ pub fn probe(state: &mut State) -> Vec<Effect> {
     if state.view == View::You {
         return visible(state);
     }
-    let Some((hotkey, commitment)) = state.selected().map(|row| (row.hotkey, row.commitment.clone())) else {
-        return Vec::new();
-    };
+    let Some(hotkey) = state.selected().map(|row| row.hotkey) else { return Vec::new() };
     if state.probes.is_running(&hotkey) {
         state.say("this row is being tested");
         return Vec::new();
     }
-    state.probes.begin(hotkey, commitment);
+    // Whoever tests says when it has begun: an order may find no room.
     vec![Effect::Probe(ProbeOrder::One(hotkey))]
 }
 

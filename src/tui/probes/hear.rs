@@ -69,6 +69,8 @@ fn failed(state: &mut State, hotkeys: &[Hotkey], problem: Finding) -> Vec<Effect
         }
     }
     let text = format!("{}. {} {}", problem.what, problem.why, problem.todo);
+    // Nobody tells the end of a sweep that never began.
+    state.probes.sweep.take_if(|sweep| !hotkeys.is_empty() && sweep.left().is_empty());
     if hotkeys.is_empty() {
         state.probes.sight = Sight::Failed(problem);
     } else {

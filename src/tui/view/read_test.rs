@@ -60,7 +60,7 @@ fn tested(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, record: &Rec
     let old = record.is_before_the_change(row);
     let style = if old { styles.dim() } else { styles.sign(record.sign()) };
     lines.push(Line::from(vec![
-        ink(format!("{} {}", record.sign().glyph(), probe.verdict.word()), style),
+        ink(format!("{} {}", record.sign().glyph(), record.word()), style),
         ink(format!("   {} ms, {} ago", grouped(probe.elapsed_ms), age(state, record)), styles.dim()),
     ]));
     if old {

@@ -51,14 +51,14 @@ fn fresh(record: &Record, width: usize, styles: Styles) -> Vec<(String, Style)> 
     let (probe, sign) = (&record.probe, record.sign());
     let style = styles.sign(sign);
     if probe.verdict != Verdict::Ok {
-        return vec![(format!("{} {}", sign.glyph(), probe.verdict.word()), style)];
+        return vec![(format!("{} {}", sign.glyph(), record.word()), style)];
     }
     let lead = format!("{} {} ms", sign.glyph(), probe.elapsed_ms);
     let room = width.saturating_sub(columns(&lead) + 1);
     let (word, style_of_word) = match probe.risks.first().map(Risk::word) {
         Some(word) if columns(word) <= room => (word, styles.drift()),
         Some(_) => ("risky", styles.drift()),
-        None => (probe.verdict.word(), styles.dim()),
+        None => (record.word(), styles.dim()),
     };
     vec![(lead, style), (format!(" {word}"), style_of_word)]
 }
