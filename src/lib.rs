@@ -17,17 +17,17 @@
 //!
 //! | layer | what it is | where to start |
 //! |---|---|---|
-//! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::guard`], [`domain::commit`] |
+//! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::guard`], [`domain::commit`], [`domain::probe`] |
 //! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed, commits | `chain::feed`, [`chain::commit`] |
 //! | [`wallet`] | Bittensor wallet files: which hotkey is ours, and the unlocked one that signs | [`wallet`] |
 //! | [`storage`] | S3 with everything bounded: readers of anybody's bucket, owners of the own one | [`storage::Store`] |
 //! | [`config`] | flags, GRAIL's `.env`, environment and profiles, each value with its source | [`config`] |
 //! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache, the journal of commits | [`state`] |
 //! | [`logs`] | a log file and a ring buffer behind one redacting, sanitising formatter | [`logs`] |
-//! | [`ops`] | use cases, the only orchestration: survey, doctor, commit, live console feed | [`ops::commit`] |
+//! | [`ops`] | use cases, the only orchestration: survey, doctor, commit, read tests, live console feed | [`ops::commit`], [`ops::probe`] |
 //! | [`cli`] | subcommands: text for people, JSON for scripts, exit codes | `cli::run` |
 //! | [`tui`] | the console: a pure half (state, messages, update, key map, views) and a shell (runner, terminal) | [`tui`] |
-//! | [`sandbox`] | an embedded practice subnet: a real JSON-RPC node on loopback that takes real extrinsics, with scenarios and faults | [`sandbox`] |
+//! | [`sandbox`] | an embedded practice subnet: a real JSON-RPC node that takes real extrinsics and a real S3 server, on loopback, with scenarios and faults | [`sandbox`] |
 //!
 //! ## How a key press becomes a changed screen
 //!
@@ -48,6 +48,8 @@
 //!   disk before anything is sent.
 //! * A secret is a type ([`domain::secret::SecretKey`]) without `Display` or `Serialize`; the console's state holds
 //!   fingerprints only.
+//! * A key and the host it opens are one value ([`storage::Target`]); of other people's buckets only documented names can be
+//!   asked for, by HEAD and GET.
 //! * A failed read never blanks anything: old data stays on screen with its age.
 //! * The seams are real servers: a WebSocket URL for the chain, an endpoint URL for the storage. Tests run against the sandbox over sockets.
 //! * An error says what failed, why, and what to do.

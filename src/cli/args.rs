@@ -149,7 +149,7 @@ pub struct CommitArguments {
 /// `sandbox`
 #[derive(Debug, Clone, Args)]
 pub struct SandboxArguments {
-    /// Only serve: print the URL and the environment to use, and run until a signal
+    /// Only serve: print the URLs and the environment to use, and run until a signal
     #[arg(long)]
     pub serve: bool,
     /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage, r2-faults. What may become of a commit:

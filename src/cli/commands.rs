@@ -15,6 +15,7 @@ use crate::domain::filter::Filter;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::roster::{Roster, Row, State};
+use crate::domain::tested::Tested;
 use crate::domain::untrusted::sanitize;
 use crate::ops::commit::{Settled, settle};
 use crate::ops::context::Context;
@@ -37,7 +38,8 @@ pub fn context(flags: &Flags, environment: &Environment, output: Output) -> Resu
 
 /// `status`
 pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let filter = match Filter::parse(arguments.filter.as_deref().unwrap_or_default()) {
+    let filter = Filter::parse(arguments.filter.as_deref().unwrap_or_default()).and_then(Filter::of_rows_only);
+    let filter = match filter {
         Ok(filter) => filter,
         Err(error) => return fail(output, &format!("--filter: {error}"), Exit::Usage),
     };
@@ -45,7 +47,7 @@ pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &En
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let keep = |row: &Row| filter.accepts(row);
+    let keep = |row: &Row| filter.accepts(row, Tested::default());
     let findings = warnings(&context, &found, earlier(&context).await);
     let printed = if output.is_json() {
         Output::document(&StatusDocument::of(&found.snapshot, &found.roster, findings, keep))

@@ -23,7 +23,7 @@ use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
 use crate::ops::commit::{self, CounterSetup};
 use crate::ops::context::Context;
 use crate::ops::live;
-use crate::ops::probe::Ground;
+use crate::ops::probe::{self, Ground, TesterSetup};
 use crate::sandbox::practice_folder;
 use crate::state::Paths;
 use crate::state::atomic::PrivateDir;
@@ -135,12 +135,15 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
     let own = own_info(&context);
     let options = options(&context, environment);
     let known = known(&context);
-    let (feed, reconnect) = live::follow_subnet(&context, Ground::new());
+    let ground = Ground::new();
+    let (feed, reconnect) = live::follow_subnet(&context, ground.clone());
     let context = Arc::new(context);
     let current = Arc::new(RwLock::new(Arc::clone(&context)));
     let own_news = own_news(&context, &current, flags, environment);
     let now = move || Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
-    let (orders, desk_news) = commit::serve(CounterSetup { context: Arc::new(now), now_ms: Arc::new(now_ms) });
+    let now: Arc<dyn Fn() -> Arc<Context> + Send + Sync> = Arc::new(now);
+    let (orders, desk_news) = commit::serve(CounterSetup { context: Arc::clone(&now), now_ms: Arc::new(now_ms) });
+    let (tests, probe_news) = probe::serve(TesterSetup { context: now, ground, now_ms: Arc::new(now_ms) });
     Setup {
         options,
         own,
@@ -152,6 +155,8 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
         // The counter outlives the screen; an order that it no longer hears is one nobody waits for.
         desk: Box::new(move |order, password| drop(orders.send((order, password)))),
         desk_news,
+        tester: Box::new(move |order| drop(tests.send(order))),
+        probe_news,
         known,
         logs: log_source(logs),
         reconnect: Box::new(move || reconnect.notify_one()),

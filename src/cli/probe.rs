@@ -12,21 +12,20 @@ use crate::cli::output::Output;
 use crate::cli::probe_document::{ProbeDocument, SelfTestDocument, VisibleDocument};
 use crate::cli::probe_words as words;
 use crate::config::Flags;
-use crate::domain::credentials::BucketCredentials;
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Probe, ProbeNews, Reply, Request};
 use crate::domain::roster::Row;
+use crate::domain::tested::Tested;
 use crate::domain::text::{capitalised, grouped};
-use crate::domain::untrusted::{Untrusted, sanitize};
+use crate::domain::untrusted::Untrusted;
 use crate::ops::context::Context;
-use crate::ops::probe::{Ground, Tester, View, sweep};
+use crate::ops::probe::{Ground, Tester, View, store, sweep};
 use crate::ops::self_test::{Subject, self_test};
 use crate::ops::survey::{Survey, survey_keeping};
 use crate::ops::visible::visible;
-use crate::storage::{Store, StoreOptions};
 
 /// Names of a listing that are shown at most.
 const LISTED: u16 = 200;
@@ -51,7 +50,7 @@ impl Bench {
         let Some(view) = ground.view() else {
             return Err(fail(output, "the subnet was not read", Exit::ChainUnreachable));
         };
-        let tester = Tester::new(&context, Store::new(StoreOptions::default()), Arc::new(now_ms));
+        let tester = Tester::new(&context, store(&context), Arc::new(now_ms));
         Ok(Self { context, found, view: Arc::new(view), tester: Arc::new(tester) })
     }
 
@@ -100,8 +99,8 @@ enum Choice {
 
 impl Choice {
     fn of(arguments: &ProbeArguments) -> Result<Self, String> {
-        let filter =
-            Filter::parse(arguments.filter.as_deref().unwrap_or_default()).map_err(|e| format!("--filter: {e}"))?;
+        let filter = Filter::parse(arguments.filter.as_deref().unwrap_or_default()).and_then(Filter::of_rows_only);
+        let filter = filter.map_err(|error| format!("--filter: {error}"))?;
         match (&arguments.who[..], arguments.all || arguments.filter.is_some()) {
             ([], true) => Ok(Self::Filtered(filter)),
             ([], false) => Err("name uids or hotkeys to test, or --all".to_owned()),
@@ -119,7 +118,7 @@ impl Choice {
             Self::Filtered(filter) => {
                 let orphans = if filter.wants_orphans() { &found.roster.orphans[..] } else { &[] };
                 let rows = found.roster.rows.iter().chain(orphans);
-                return Ok(rows.filter(|row| filter.accepts(row)).map(|row| row.hotkey).collect());
+                return Ok(rows.filter(|row| filter.accepts(row, Tested::default())).map(|row| row.hotkey).collect());
             }
             Self::Named(who) => who,
         };
@@ -224,9 +223,9 @@ pub async fn self_test_command(flags: &Flags, environment: &Environment, output:
         Ok(bench) => bench,
         Err(exit) => return exit,
     };
-    let subject = match subject(&bench) {
+    let subject = match Subject::of(&bench.context, &bench.view, Arc::new(now_ms)) {
         Ok(subject) => subject,
-        Err(message) => return fail(output, &message, Exit::Usage),
+        Err(error) => return fail(output, &error.to_string(), Exit::Usage),
     };
     let interrupted = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let noted = Arc::clone(&interrupted);
@@ -261,16 +260,6 @@ fn refuse_read_only(output: Output) -> Exit {
     let message = "--read-only refuses everything that writes outside this machine, and a self-test writes a canary into \
                    your bucket: run it without --read-only";
     fail(output, message, Exit::Refused)
-}
-
-fn subject(bench: &Bench) -> Result<Subject, String> {
-    let context = &bench.context;
-    let hotkey =
-        context.hotkey.ok_or("no own hotkey is known: name it with --wallet and --hotkey, or --hotkey SS58")?;
-    let credentials = BucketCredentials::parse(&context.provider, &context.configuration.local)
-        .map_err(|error| format!("the local credentials cannot be tested: {}", sanitize(&error.to_string(), 400)))?;
-    let published = bench.view.parts(&hotkey).ok();
-    Ok(Subject { provider: context.provider.clone(), hotkey, credentials, published, now_ms: Arc::new(now_ms) })
 }
 
 impl std::fmt::Display for Who {

@@ -94,6 +94,8 @@ pub struct Settings {
     pub provider: Option<Setting<ProviderName>>,
     /// URL of an S3 store, not yet parsed.
     pub s3_endpoint: Option<Setting<String>>,
+    /// Region in signatures for that store, as GRAIL takes it from `R2_REGION`; R2's own is always `auto`.
+    pub s3_region: Option<Setting<String>>,
     /// GRAIL's `.env`.
     pub env_file: Option<Setting<PathBuf>>,
     /// Refuse everything that changes something outside this machine.
@@ -226,6 +228,7 @@ impl Settings {
             provider: places.of_profile(|profile| profile.provider),
             s3_endpoint: places
                 .text(("--s3-endpoint", flags.s3_endpoint.as_ref()), "R2_ENDPOINT_URL", |p| p.s3_endpoint.clone()),
+            s3_region: places.variable("R2_REGION"),
             env_file: env_file(flags, places.profile, places.home().as_deref())?,
             read_only: places.read_only(),
             theme: top_of_file(places.file.theme).unwrap_or(Setting::new(Theme::Auto, Origin::Default)),

@@ -1,11 +1,13 @@
 //! The filter line: a number is a uid, other words match anywhere, `key:value` terms match a property, and every term
-//! must hold.
+//! must hold. Terms about read tests and marks are answered from a [`Tested`], which only the console has.
 
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::commitment::{Commitment, Reason};
+use crate::domain::probe::Verdict;
 use crate::domain::roster::{Role, Row, State};
+use crate::domain::tested::Tested;
 use crate::domain::untrusted::sanitize;
 
 /// A parsed filter. The empty filter accepts every row.
@@ -22,6 +24,8 @@ enum Term {
     Role(Role),
     Own(bool),
     Reason(String),
+    Test(TestTerm),
+    Mark(bool),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,11 +38,20 @@ enum StateTerm {
     Several,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+enum TestTerm {
+    Is(Verdict),
+    Failed,
+    Denied,
+    Untested,
+    Risky,
+}
+
 /// Why a term means nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FilterError {
     /// The key is unknown.
-    #[error("there is no filter {0}: — try state: role: own: reason:")]
+    #[error("there is no filter {0}: — try state: role: own: reason: test: mark:")]
     Key(String),
     /// The value is unknown for its key.
     #[error("{key}:{value} is unknown — try {known}")]
@@ -50,12 +63,21 @@ pub enum FilterError {
         /// What there is.
         known: &'static str,
     },
+    /// Nothing was tested or marked where the filter is used.
+    #[error(
+        "{0}: works only in the console, where rows are tested and marked; here filter by state: role: own: reason:"
+    )]
+    OnlyInConsole(&'static str),
 }
 
 const STATES: &str = "readable unreadable none drift foreign orphan predates several";
 const ROLES: &str = "trainer validator miner";
-const OWN: &str = "yes no";
+const YES_NO: &str = "yes no";
 const REASONS: &str = "no_field no_bytes hash timelock wrong_length not_utf8 blank_part unknown_variant undecodable (a part of the name will do)";
+
+/// Every verdict's name, behind the words that stand for several.
+const TESTS: &str = "ok failed denied untested risky late bad_size no_object no_bucket scope_denied auth_bad_secret \
+                     auth_unknown_key clock_skew throttled provider_error slow tls tcp dns malformed no_commitment";
 
 /// Characters of a mistyped word that an error repeats.
 const TYPED_SHOWN: usize = 20;
@@ -77,8 +99,21 @@ impl Filter {
     }
 
     /// Whether a row passes every term.
-    pub fn accepts(&self, row: &Row) -> bool {
-        self.terms.iter().all(|term| term.accepts(row))
+    pub fn accepts(&self, row: &Row, tested: Tested) -> bool {
+        self.terms.iter().all(|term| term.accepts(row, tested))
+    }
+
+    /// Whether it asks for anything that is not in a row.
+    pub fn asks_for_tests(&self) -> bool {
+        self.terms.iter().any(|term| term.only_in_console().is_some())
+    }
+
+    /// The same where nothing is ever tested or marked. Errors: a term that asks for that.
+    pub fn of_rows_only(self) -> Result<Self, FilterError> {
+        match self.terms.iter().find_map(Term::only_in_console) {
+            Some(key) => Err(FilterError::OnlyInConsole(key)),
+            None => Ok(self),
+        }
     }
 }
 
@@ -88,11 +123,9 @@ fn parse_term(word: &str) -> Result<Term, FilterError> {
     match key {
         "state" => parse_state(value).map(Term::State),
         "role" => parse_role(value).map(Term::Role),
-        "own" => match value {
-            "yes" | "y" | "true" => Ok(Term::Own(true)),
-            "no" | "n" | "false" => Ok(Term::Own(false)),
-            _ => Err(unknown("own", value, OWN)),
-        },
+        "own" => parse_yes_no("own", value).map(Term::Own),
+        "mark" => parse_yes_no("mark", value).map(Term::Mark),
+        "test" => parse_test(value).map(Term::Test),
         "reason" if Reason::ALL.iter().any(|reason| reason.name().contains(value)) => {
             Ok(Term::Reason(value.to_owned()))
         }
@@ -121,6 +154,27 @@ fn parse_state(value: &str) -> Result<StateTerm, FilterError> {
     }
 }
 
+fn parse_yes_no(key: &'static str, value: &str) -> Result<bool, FilterError> {
+    match value {
+        "yes" | "y" | "true" => Ok(true),
+        "no" | "n" | "false" => Ok(false),
+        _ => Err(unknown(key, value, YES_NO)),
+    }
+}
+
+fn parse_test(value: &str) -> Result<TestTerm, FilterError> {
+    match value {
+        "failed" => Ok(TestTerm::Failed),
+        "denied" => Ok(TestTerm::Denied),
+        "untested" => Ok(TestTerm::Untested),
+        "risky" => Ok(TestTerm::Risky),
+        _ => {
+            let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == value);
+            verdict.map(TestTerm::Is).ok_or_else(|| unknown("test", value, TESTS))
+        }
+    }
+}
+
 fn parse_role(value: &str) -> Result<Role, FilterError> {
     match value {
         "trainer" => Ok(Role::Trainer),
@@ -135,7 +189,7 @@ fn unknown(key: &'static str, value: &str, known: &'static str) -> FilterError {
 }
 
 impl Term {
-    fn accepts(&self, row: &Row) -> bool {
+    fn accepts(&self, row: &Row, tested: Tested) -> bool {
         match self {
             Self::Uid(uid) => row.uid == Some(*uid),
             Self::Text(text) => matches_text(row, text),
@@ -147,6 +201,29 @@ impl Term {
                 .as_ref()
                 .and_then(Commitment::unreadable)
                 .is_some_and(|unreadable| unreadable.reason.name().contains(reason.as_str())),
+            Self::Test(test) => test.accepts(tested),
+            Self::Mark(mark) => tested.marked == *mark,
+        }
+    }
+
+    /// Its key, when a row alone cannot answer it.
+    const fn only_in_console(&self) -> Option<&'static str> {
+        match self {
+            Self::Test(_) => Some("test"),
+            Self::Mark(_) => Some("mark"),
+            _ => None,
+        }
+    }
+}
+
+impl TestTerm {
+    fn accepts(self, tested: Tested) -> bool {
+        match self {
+            Self::Is(verdict) => tested.verdict == Some(verdict),
+            Self::Failed => tested.verdict.is_some_and(|verdict| !verdict.passes()),
+            Self::Denied => tested.verdict.is_some_and(Verdict::is_denied),
+            Self::Untested => tested.verdict.is_none(),
+            Self::Risky => tested.risky,
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod secret;
 pub mod self_test;
 pub mod snapshot;
 pub mod surprise;
+pub mod tested;
 pub mod text;
 pub mod untrusted;
 pub mod variables;

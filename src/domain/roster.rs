@@ -247,17 +247,29 @@ pub enum Column {
     ReadKey,
     /// Newest commitment first.
     SetAt,
+    /// By the read test, which rows know nothing of: whoever keeps the tests compares them first ([`Tested::order`]).
+    ///
+    /// [`Tested::order`]: crate::domain::tested::Tested::order
+    ReadTest,
 }
 
 impl Column {
     /// In the order of the screen.
-    pub const ALL: [Self; 7] =
-        [Self::Uid, Self::Hotkey, Self::Role, Self::Commitment, Self::Locator, Self::ReadKey, Self::SetAt];
+    pub const ALL: [Self; 8] = [
+        Self::Uid,
+        Self::Hotkey,
+        Self::Role,
+        Self::Commitment,
+        Self::Locator,
+        Self::ReadKey,
+        Self::SetAt,
+        Self::ReadTest,
+    ];
 
     /// The order of two rows in this column; ties fall back to the uid.
     pub fn order(self, a: &Row, b: &Row) -> Ordering {
         let by = match self {
-            Self::Uid => Ordering::Equal,
+            Self::Uid | Self::ReadTest => Ordering::Equal,
             Self::Hotkey => a.address.cmp(&b.address),
             Self::Role => a.role.cmp(&b.role),
             Self::Commitment => health(a).cmp(&health(b)),

@@ -96,6 +96,7 @@ pub struct Visibility {
 
 impl Visibility {
     /// Draws the conclusion from the checks.
+    #[must_use]
     pub fn conclude(mut self) -> Self {
         let failed = self.checks.iter().find(|check| check.standing == Standing::No);
         let open = self.checks.iter().any(|check| check.is_needed() && check.standing == Standing::Unknown);

@@ -125,6 +125,13 @@ impl Context {
         self.hotkey.is_none() && self.configuration.settings.hotkey.is_some()
     }
 
+    /// The region in signatures: R2's own is `auto`, that of another store is `R2_REGION` where it names one.
+    pub fn region(&self) -> &str {
+        let named = self.configuration.settings.s3_region.as_ref().map(|named| named.value.trim());
+        let plain = |text: &&str| text.len() <= 32 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        named.filter(plain).filter(|_| !self.provider.is_r2()).unwrap_or("auto")
+    }
+
     /// Where the chain layer keeps metadata between runs.
     pub fn metadata_store(&self) -> MetadataStore {
         self.disk.metadata_store()

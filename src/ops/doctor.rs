@@ -209,6 +209,7 @@ fn settings(context: &Context) -> Vec<SettingLine> {
         of_path("wallet-path", settings.wallet_path.as_ref()),
         of_path("env-file", settings.env_file.as_ref()),
         of("s3-endpoint", settings.s3_endpoint.as_ref()),
+        of("s3-region", settings.s3_region.as_ref()),
         of("read-only", Some(&settings.read_only)),
     ]
 }

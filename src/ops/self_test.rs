@@ -14,6 +14,8 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Trouble, Verdict, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{AbortAnswer, JudgedStep, Outcome, SelfTest, can_write};
+use crate::ops::context::Context;
+use crate::ops::probe::View;
 use crate::storage::{Answer, Misfit, Owner, Store, Target};
 
 /// Whose keys, where, and what was published of them.
@@ -30,9 +32,22 @@ pub struct Subject {
     pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
+impl Subject {
+    /// From what is configured and what is on chain.
+    pub fn of(context: &Context, view: &View, now_ms: Arc<dyn Fn() -> u64 + Send + Sync>) -> Result<Self, Unready> {
+        let hotkey = context.hotkey.ok_or(Unready::NoHotkey)?;
+        let credentials = BucketCredentials::parse(&context.provider, &context.configuration.local)?;
+        let published = view.parts(&hotkey).ok();
+        Ok(Self { provider: context.provider.clone(), hotkey, credentials, published, now_ms })
+    }
+}
+
 /// Why a self-test cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum Unready {
+    /// Nobody is named.
+    #[error("no own hotkey is known: name it with --wallet and --hotkey, or --hotkey SS58")]
+    NoHotkey,
     /// The credentials are not whole.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),

@@ -112,7 +112,7 @@ fn reads(probe: &Probe) -> bool {
 }
 
 fn key_reads(probe: &Probe) -> Check {
-    let (name, words) = ("key_reads", "published key reads the bucket");
+    let (name, words) = ("key_reads", "published key reads");
     match probe.verdict {
         _ if reads(probe) => {
             check(name, words, Standing::Yes, format!("The bucket answered in {} ms.", probe.elapsed_ms))
@@ -350,12 +350,10 @@ async fn trainer(tester: &Tester, view: &View, newest: Window) -> Check {
     match newest_mark(tester, &reader, newest).await {
         Ok(Some((checkpoint, ready))) => {
             let age = newest.start().saturating_sub(ready.start()).saturating_mul(BLOCK_SECONDS);
-            let evidence = format!(
-                "Checkpoint {} is READY since window {}, {} before the newest.",
-                grouped(checkpoint.start()),
-                grouped(ready.start()),
-                age_seconds(age)
-            );
+            let age =
+                if age == 0 { "the newest".to_owned() } else { format!("{} before the newest", age_seconds(age)) };
+            let (checkpoint, ready) = (grouped(checkpoint.start()), grouped(ready.start()));
+            let evidence = format!("Checkpoint {checkpoint} is READY since window {ready}, {age}.");
             check(name, words, Standing::Yes, evidence)
         }
         Ok(None) => {

@@ -90,8 +90,11 @@ fn found(head: &response::Parts) -> Found {
     Found { http: head.status.as_u16(), size, last_modified_ms }
 }
 
+/// A header's text; `None` where there is none, or where it stands twice and says two things.
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
+    let value = headers.get(name)?;
+    let alone = headers.get_all(name).iter().all(|other| other == value);
+    value.to_str().ok().map(str::trim).filter(|_| alone)
 }
 
 /// A date in a header, in ms since 1970; `None` where it is not one.

@@ -50,14 +50,14 @@ pub(super) fn take_snapshot(state: &mut State, snapshot: Box<SubnetSnapshot>, or
         state.chain = Some(snapshot.chain.clone());
     }
     if state.table.replace(snapshot, origin, state.own.own().as_ref()) {
-        state.list.arrange(state.table.roster());
+        state.rows_changed();
     }
 }
 
 fn take_change(state: &mut State, change: SubnetChange) -> Vec<Effect> {
     let mut effects = watch::changed(state, &change);
     if state.table.change(change, state.own.own().as_ref()) {
-        state.list.arrange(state.table.roster());
+        state.rows_changed();
         effects.extend(keep(state));
     }
     effects

@@ -1,6 +1,7 @@
 //! The order of the table on the screen: filter, sort, and a selection that follows its hotkey.
 //!
-//! The order is computed once when rows, filter or sort change, never per frame.
+//! The order is computed once when rows, filter or sort change, never per frame; when read tests change and it depends on
+//! them, as often as that is cheap.
 
 use std::cmp::Ordering;
 
@@ -10,8 +11,11 @@ use tui_input::{Input, InputRequest};
 use crate::domain::filter::Filter;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::roster::{Column, Roster, Row};
+use crate::domain::tested::Tested;
 use crate::tui::filter_line;
+use crate::tui::probes::Probes;
 use crate::tui::state::line_text;
+use crate::tui::table::Table;
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -22,6 +26,20 @@ pub enum Slot {
     Heading,
     /// An ex-member, by its index in the roster.
     Orphan(u32),
+}
+
+/// What is listed: the rows, and what is known of them besides.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    roster: &'a Roster,
+    probes: &'a Probes,
+}
+
+impl<'a> Ground<'a> {
+    /// The table's rows with their read tests and marks.
+    pub fn of(table: &'a Table, probes: &'a Probes) -> Self {
+        Self { roster: table.roster(), probes }
+    }
 }
 
 /// Filter, sort and selection.
@@ -96,67 +114,68 @@ impl List {
     }
 
     /// Edits the filter line. A line that means nothing is named and leaves the last good filter in force.
-    pub fn edit(&mut self, request: InputRequest, roster: &Roster) {
+    pub fn edit(&mut self, request: InputRequest, ground: Ground<'_>) {
         self.line.handle(request);
         match filter_line::typing(self.line.value()) {
             Ok(meaning) => {
                 self.error = None;
                 self.hint = meaning.hint;
                 self.good = meaning.line;
-                self.put_filter(meaning.filter, roster);
+                self.put_filter(meaning.filter, ground);
             }
             Err(error) => {
                 self.error = Some(error.to_string());
-                self.take_back_guess(roster);
+                self.take_back_guess(ground);
             }
         }
     }
 
     /// What was guessed from the beginning of a word falls with it; what was typed in full still holds.
-    fn take_back_guess(&mut self, roster: &Roster) {
+    fn take_back_guess(&mut self, ground: Ground<'_>) {
         if self.hint.take().is_none() {
             return;
         }
         if let Ok(meaning) = filter_line::without_last_word(self.line.value()) {
             self.good = meaning.line;
-            self.put_filter(meaning.filter, roster);
+            self.put_filter(meaning.filter, ground);
         }
     }
 
     /// Takes the line as it stands, begun values written out; one that means nothing gives way to the last good one.
-    pub fn accept(&mut self, roster: &Roster) {
+    pub fn accept(&mut self, ground: Ground<'_>) {
         if let Ok(meaning) = filter_line::typed(self.line.value()) {
             self.good = meaning.line;
-            self.put_filter(meaning.filter, roster);
+            self.put_filter(meaning.filter, ground);
         }
         self.line = Input::new(self.good.clone());
         self.error = None;
         self.hint = None;
     }
 
-    fn put_filter(&mut self, filter: Filter, roster: &Roster) {
+    fn put_filter(&mut self, filter: Filter, ground: Ground<'_>) {
         self.filter = filter;
-        self.arrange(roster);
+        self.arrange(ground);
     }
 
     /// Takes the filter away.
-    pub fn clear_filter(&mut self, roster: &Roster) {
+    pub fn clear_filter(&mut self, ground: Ground<'_>) {
         self.line.reset();
         self.good.clear();
         self.error = None;
         self.hint = None;
         self.filter = Filter::default();
-        self.arrange(roster);
+        self.arrange(ground);
     }
 
     /// Computes the order anew and follows the selected hotkey to its place. A row that is filtered out stays wanted:
     /// it is selected again as soon as it is back.
-    pub fn arrange(&mut self, roster: &Roster) {
+    pub fn arrange(&mut self, ground: Ground<'_>) {
         self.slots.clear();
-        let members = self.sorted(&roster.rows);
+        let roster = ground.roster;
+        let members = self.sorted(&roster.rows, ground.probes);
         self.rows = members.len();
         self.slots.extend(members.into_iter().map(Slot::Member));
-        let orphans = if self.shows_orphans() { self.sorted(&roster.orphans) } else { Vec::new() };
+        let orphans = if self.shows_orphans() { self.sorted(&roster.orphans, ground.probes) } else { Vec::new() };
         self.rows += orphans.len();
         if !orphans.is_empty() {
             self.slots.push(Slot::Heading);
@@ -171,17 +190,42 @@ impl List {
         }
     }
 
-    fn sorted(&self, rows: &[Row]) -> Vec<u32> {
-        let mut order: Vec<u32> =
-            (0u32..).zip(rows).filter(|(_, row)| self.filter.accepts(row)).map(|(i, _)| i).collect();
-        order.sort_by(|a, b| self.order(&rows[*a as usize], &rows[*b as usize]));
-        order
+    fn sorted(&self, rows: &[Row], probes: &Probes) -> Vec<u32> {
+        let asks = self.asks_for_tests();
+        let tested = |row: &Row| if asks { probes.of(&row.hotkey) } else { Tested::default() };
+        let all = (0u32..).zip(rows).map(|(index, row)| (index, row, tested(row)));
+        let mut order: Vec<_> = all.filter(|(_, row, tested)| self.filter.accepts(row, *tested)).collect();
+        order.sort_by(|(_, a, of_a), (_, b, of_b)| self.order((a, of_a), (b, of_b)));
+        order.into_iter().map(|(index, ..)| index).collect()
     }
 
     /// The own row first, then by column.
-    fn order(&self, a: &Row, b: &Row) -> Ordering {
-        let by_column = self.sort.order(a, b);
+    fn order(&self, (a, of_a): (&Row, &Tested), (b, of_b): (&Row, &Tested)) -> Ordering {
+        let by_test = if self.sort == Column::ReadTest { of_a.order(of_b) } else { Ordering::Equal };
+        let by_column = by_test.then_with(|| self.sort.order(a, b));
         b.own.cmp(&a.own).then(if self.reverse { by_column.reverse() } else { by_column })
+    }
+
+    /// Whether the order changes when a row is tested or marked.
+    pub fn asks_for_tests(&self) -> bool {
+        self.sort == Column::ReadTest || self.filter.asks_for_tests()
+    }
+
+    /// Whether the filter lets a row through.
+    pub fn accepts(&self, row: &Row, tested: Tested) -> bool {
+        self.filter.accepts(row, tested)
+    }
+
+    /// Adds a word to the filter, or takes it away where it is already. Whether it is there now.
+    pub fn toggle_word(&mut self, word: &str, ground: Ground<'_>) -> bool {
+        let mut words: Vec<&str> = self.good.split_whitespace().filter(|one| *one != word).collect();
+        let added = words.len() == self.good.split_whitespace().count();
+        if added {
+            words.push(word);
+        }
+        self.line = Input::new(words.join(" "));
+        self.accept(ground);
+        added
     }
 
     fn place_of_wanted(&self, roster: &Roster) -> Option<usize> {
@@ -197,6 +241,14 @@ impl List {
     pub fn step(&mut self, lines: isize, roster: &Roster) {
         self.move_to(self.cursor.saturating_add_signed(lines), lines < 0);
         self.remember(roster);
+    }
+
+    /// Selects a registered uid by its index in the roster, if it is listed.
+    pub fn select(&mut self, index: u32, roster: &Roster) {
+        if let Some(place) = self.slots.iter().position(|slot| *slot == Slot::Member(index)) {
+            self.cursor = place;
+            self.remember(roster);
+        }
     }
 
     /// Moves the selection to the first line.
@@ -224,11 +276,11 @@ impl List {
     }
 
     /// Sorts by the next column.
-    pub fn sort_by_next(&mut self, roster: &Roster) {
+    pub fn sort_by_next(&mut self, ground: Ground<'_>) {
         let at = Column::ALL.iter().position(|column| *column == self.sort).unwrap_or_default();
         self.sort = Column::ALL[(at + 1) % Column::ALL.len()];
         self.reverse = false;
-        self.arrange(roster);
+        self.arrange(ground);
     }
 
     /// Keeps the selected line on a screen of `page` lines, moving the window as little as that needs.

@@ -10,11 +10,14 @@
 pub mod commit;
 mod feed;
 mod filter_line;
+mod fleet;
 pub mod keymap;
 pub mod list;
 pub mod logbook;
 pub mod msg;
 pub mod own;
+mod palette;
+pub mod probes;
 pub mod runner;
 mod secret_line;
 pub mod state;

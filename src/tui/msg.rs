@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::commit::{News, Order};
 use crate::domain::feed::FeedEvent;
 use crate::domain::log::Level;
+use crate::domain::probe::{ProbeNews, ProbeOrder};
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::tui::keymap::Action;
 use crate::tui::logbook::LogLine;
@@ -44,6 +45,8 @@ pub enum Msg {
     Own(Box<OwnInfo>),
     /// Something was heard of a commit.
     Commit(News),
+    /// Something was heard of read tests.
+    Probe(ProbeNews),
     /// The password that is being typed has so many characters now. The characters themselves stay in the event loop.
     Typed {
         /// How many.
@@ -65,6 +68,8 @@ pub enum Effect {
     /// Plan, publish, arm, disarm or forget a commit. The runner adds the password that was typed, and refuses to
     /// publish where that is forbidden.
     Desk(Order),
+    /// Test rows, end a sweep, or find out whether a validator would see the own uid.
+    Probe(ProbeOrder),
     /// Write a line into the log.
     Log {
         /// How grave it is.

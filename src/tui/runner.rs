@@ -25,6 +25,7 @@ use crate::domain::commit::{Ended, News, Order};
 use crate::domain::commitment::Published;
 use crate::domain::feed::FeedEvent;
 use crate::domain::log::Level;
+use crate::domain::probe::{ProbeNews, ProbeOrder};
 use crate::domain::secret::SecretKey;
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::tui::commit::{Watch, forbidden};
@@ -78,6 +79,10 @@ pub struct Setup {
     pub desk: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
     /// What is heard of commits.
     pub desk_news: mpsc::Receiver<News>,
+    /// Performs an order about read tests; must not block.
+    pub tester: Box<dyn Fn(ProbeOrder) + Send>,
+    /// What is heard of read tests.
+    pub probe_news: mpsc::Receiver<ProbeNews>,
     /// What this machine's journal says was published from here, so that it is no surprise to find it on chain.
     pub known: Vec<Published>,
     /// The log.
@@ -161,12 +166,12 @@ where
     I: Stream<Item = io::Result<Event>> + Unpin,
 {
     let Setup { options, own, keymap, saved, mut feed, mut own_news, desk, mut desk_news, known, .. } = setup;
-    let Setup { logs, reconnect, keep, now_ms, .. } = setup;
+    let Setup { tester, mut probe_news, logs, reconnect, keep, now_ms, .. } = setup;
     let title = format!("grail-console · {} · subnet {}", options.network, options.netuid);
     let mut state = State::new(options, own, keymap);
     state.commits.watch = Watch::knowing(known);
     let (keeper, password) = (Keeper::new(keep), SecretLine::new());
-    let mut shell = Shell { state, desk, password, reconnect, now_ms, keeper, aside };
+    let mut shell = Shell { state, desk, tester, password, reconnect, now_ms, keeper, aside };
     let size = terminal.size().map_err(|error| RunError::Draw(error.into()))?;
     shell.take(Msg::Resize { width: size.width, height: size.height });
     if let Some((snapshot, saved_at_ms)) = saved {
@@ -187,6 +192,7 @@ where
             () = &mut interrupted => break Exit::Interrupted,
             Some(event) = feed.recv(), if undrawn < UNDRAWN => shell.take(Msg::Feed(event)),
             Some(news) = desk_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Commit(news)),
+            Some(news) = probe_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Probe(news)),
             Some(own) = own_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Own(Box::new(own))),
             () = logs.news.notified(), if undrawn < UNDRAWN => {
                 let last = shell.state.logs.last_seq();
@@ -222,6 +228,7 @@ where
 struct Shell<A> {
     state: State,
     desk: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
+    tester: Box<dyn Fn(ProbeOrder) + Send>,
     /// The password while it is typed, which the state must not hold.
     password: SecretLine,
     reconnect: Box<dyn Fn() + Send>,
@@ -301,6 +308,7 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
             Effect::Quit => return true,
             Effect::Reconnect => (self.reconnect)(),
             Effect::Desk(order) => return self.order(order),
+            Effect::Probe(order) => (self.tester)(order),
             Effect::Log { level, text } => log(level, &text),
             Effect::Keep(snapshot) => self.keeper.pending = Some(snapshot),
             Effect::Copy(text) => {

@@ -11,9 +11,10 @@ use crate::domain::roster::Row;
 use crate::domain::snapshot::ChainIdentity;
 use crate::tui::commit::{self, Choice, Commits};
 use crate::tui::keymap::{Command, KeyMap, KeyMode};
-use crate::tui::list::List;
+use crate::tui::list::{Ground, List};
 use crate::tui::logbook::Logbook;
 use crate::tui::own::OwnInfo;
+use crate::tui::probes::Probes;
 use crate::tui::table::Table;
 
 /// Age of the last finalized block, in ms, from which the screen says that it is stale: five blocks.
@@ -27,6 +28,8 @@ pub enum View {
     /// The table of uids.
     #[default]
     Subnet,
+    /// One cell a uid.
+    Fleet,
     /// One row in full.
     Detail,
     /// The operator's own credentials.
@@ -39,12 +42,13 @@ pub enum View {
 
 impl View {
     /// In the order of `tab`.
-    pub const ALL: [Self; 5] = [Self::Subnet, Self::Detail, Self::You, Self::Logs, Self::Help];
+    pub const ALL: [Self; 6] = [Self::Subnet, Self::Fleet, Self::Detail, Self::You, Self::Logs, Self::Help];
 
     /// The word in titles and in the help.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Subnet => "subnet",
+            Self::Fleet => "map",
             Self::Detail => "detail",
             Self::You => "you",
             Self::Logs => "logs",
@@ -243,6 +247,8 @@ pub struct State {
     pub list: List,
     /// The operator's own side.
     pub own: OwnInfo,
+    /// Read tests.
+    pub probes: Probes,
     /// Commits, and the watch over the own commitment.
     pub commits: Commits,
     /// The log.
@@ -275,6 +281,7 @@ impl State {
             table: Table::default(),
             list: List::default(),
             own,
+            probes: Probes::default(),
             commits: Commits::default(),
             logs: Logbook::default(),
             view: View::default(),
@@ -311,6 +318,18 @@ impl State {
     /// The selected row.
     pub fn selected(&self) -> Option<&Row> {
         self.list.current(self.table.roster())
+    }
+
+    /// Brings the order of the table up to date after its rows changed.
+    pub fn rows_changed(&mut self) {
+        self.probes.reconcile(self.table.roster());
+        self.rearrange();
+    }
+
+    /// Computes the order of the table anew.
+    pub fn rearrange(&mut self) {
+        self.probes.out_of_order = false;
+        self.list.arrange(Ground::of(&self.table, &self.probes));
     }
 
     /// The operator's own row, if there is one.
@@ -355,6 +374,7 @@ impl State {
             || self.connection.loss().is_some()
             || self.toast.is_some()
             || self.commits.session.is_some()
+            || self.probes.is_busy()
     }
 }
 

@@ -1,21 +1,26 @@
 //! What follows from a message: the new state, and what is to be done. No clock, no I/O.
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher};
 use tui_input::InputRequest;
 
 use crate::domain::commitment::Commitment;
 use crate::domain::roster::Row;
 use crate::domain::untrusted::is_visible;
 use crate::tui::commit::{self, Choice};
-use crate::tui::keymap::{Action, Command, SPECS, Spec};
+use crate::tui::keymap::{Action, Command};
+use crate::tui::list::Ground;
 use crate::tui::msg::{Effect, Msg};
+use crate::tui::palette::found;
 use crate::tui::state::{Chooser, Mode, Palette, State, View};
 use crate::tui::table::Origin;
-use crate::tui::{feed, view};
+use crate::tui::{feed, fleet, probes, view};
 
 /// Characters of a pasted text that are taken into a line.
 const PASTE_LIMIT: usize = 200;
+
+/// Rows up to which the table is put into order anew with every result.
+const ORDERED_AT_ONCE: usize = 4_096;
+/// How often a larger one is, in ms.
+const ORDER_EVERY_MS: u64 = 500;
 
 /// Brings the state up to date with a message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
@@ -41,13 +46,17 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Own(own) => {
+            if own.hotkey != state.own.hotkey {
+                state.probes.sight = probes::Sight::Idle;
+            }
             state.own = *own;
             state.table.rejoin(state.own.own().as_ref());
-            state.list.arrange(state.table.roster());
+            state.rows_changed();
             commit::watch::begin_anew(state);
             Vec::new()
         }
         Msg::Commit(news) => commit::hear(state, news),
+        Msg::Probe(news) => probes::hear(state, news),
         Msg::Typed { chars } => {
             commit::password_typed(state, chars);
             Vec::new()
@@ -57,10 +66,29 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     effects
 }
 
-/// Brings scrolling back into bounds after whatever changed.
+/// Brings order and scrolling up to date after whatever changed.
 fn settle(state: &mut State) {
+    reorder(state);
+    if state.view == View::Fleet {
+        state.scroll = view::fleet_scroll(state);
+    }
     let page = view::table_page(state);
     state.list.keep_in_sight(page);
+}
+
+/// A large table is not put into order anew for every one of the results of a sweep.
+fn reorder(state: &mut State) {
+    if !state.probes.out_of_order {
+        return;
+    }
+    let small = state.table.roster().rows.len() <= ORDERED_AT_ONCE;
+    if small || state.probes.ordered_ms + ORDER_EVERY_MS <= state.now_ms {
+        state.probes.ordered_ms = state.now_ms;
+        state.probes.out_of_order = false;
+        if state.list.asks_for_tests() {
+            state.rearrange();
+        }
+    }
 }
 
 fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {
@@ -93,6 +121,8 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         C::Down => step(state, 1),
         C::Up => step(state, -1),
+        C::Left => fleet::step(state, -1),
+        C::Right => fleet::step(state, 1),
         C::PageDown => step(state, page(state)),
         C::PageUp => step(state, -page(state)),
         C::First => to_end(state, false),
@@ -101,18 +131,23 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
         C::Back => back(state),
         C::NextView => go(state, state.view.further(1)),
         C::PreviousView => go(state, state.view.further(View::ALL.len() - 1)),
+        C::Probe => return probes::probe(state),
+        C::Sweep => return probes::sweep(state),
+        C::Mark => mark(state),
+        C::Failed => only_failed(state),
+        C::Fleet => go(state, View::Fleet),
         C::You => go(state, View::You),
         C::Logs => go(state, View::Logs),
         C::Help => go(state, View::Help),
         C::Filter => state.mode = Mode::Filter,
-        C::Sort => state.list.sort_by_next(state.table.roster()),
+        C::Sort => state.list.sort_by_next(Ground::of(&state.table, &state.probes)),
         C::Reverse => {
             state.list.reverse = !state.list.reverse;
-            state.list.arrange(state.table.roster());
+            state.rearrange();
         }
         C::Orphans => {
             state.list.orphans = !state.list.orphans;
-            state.list.arrange(state.table.roster());
+            state.rearrange();
         }
         C::Copy => offer_fields(state),
         C::Freeze => freeze(state),
@@ -133,13 +168,18 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
 }
 
 fn page(state: &State) -> isize {
-    let lines = if state.view == View::Subnet { view::table_page(state) } else { view::text_page(state) };
+    let lines = match state.view {
+        View::Subnet => view::table_page(state),
+        View::Fleet => view::fleet_page(state),
+        _ => view::text_page(state),
+    };
     isize::try_from(lines.saturating_sub(1).max(1)).unwrap_or(1)
 }
 
 fn step(state: &mut State, lines: isize) {
     match state.view {
         View::Subnet => state.list.step(lines, state.table.roster()),
+        View::Fleet => fleet::step(state, fleet::lines(state, lines)),
         View::Logs => state.logs.scroll(-lines, view::text_page(state)),
         View::Detail | View::You | View::Help => {
             state.scroll = state.scroll.saturating_add_signed(lines).min(view::scroll_limit(state));
@@ -151,6 +191,7 @@ fn to_end(state: &mut State, last: bool) {
     match (state.view, last) {
         (View::Subnet, false) => state.list.first(state.table.roster()),
         (View::Subnet, true) => state.list.last(state.table.roster()),
+        (View::Fleet, last) => fleet::to_end(state, last),
         (View::Logs, false) => state.logs.oldest(view::text_page(state)),
         (View::Logs, true) => state.logs.follow(),
         (_, false) => state.scroll = 0,
@@ -189,9 +230,13 @@ fn back(state: &mut State) {
         return;
     }
     match state.view {
-        View::Subnet => state.list.clear_filter(state.table.roster()),
+        View::Subnet if state.list.is_filtered() => clear_filter(state),
+        View::Subnet => {
+            probes::clear_marks(state);
+        }
+        View::Detail if state.came_from == View::Fleet => go(state, View::Fleet),
         View::Help => go(state, if state.came_from == View::Help { View::Subnet } else { state.came_from }),
-        View::Detail | View::You | View::Logs => go(state, View::Subnet),
+        View::Fleet | View::Detail | View::You | View::Logs => go(state, View::Subnet),
     }
 }
 
@@ -203,7 +248,7 @@ fn freeze(state: &mut State) {
         return state.table.freeze();
     }
     let touched = state.table.thaw(state.own.own().as_ref());
-    state.list.arrange(state.table.roster());
+    state.rearrange();
     state.say(match touched {
         0 => "live again, nothing had changed".to_owned(),
         1 => "live again, 1 row had changed".to_owned(),
@@ -214,11 +259,11 @@ fn freeze(state: &mut State) {
 fn filtering(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Accept => {
-            state.list.accept(state.table.roster());
+            state.list.accept(Ground::of(&state.table, &state.probes));
             state.mode = Mode::Normal;
         }
         Command::Cancel => {
-            state.list.clear_filter(state.table.roster());
+            clear_filter(state);
             state.mode = Mode::Normal;
         }
         Command::Down => step(state, 1),
@@ -226,6 +271,24 @@ fn filtering(state: &mut State, command: Command) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
+}
+
+fn clear_filter(state: &mut State) {
+    state.list.clear_filter(Ground::of(&state.table, &state.probes));
+}
+
+/// Marks the row and goes on to the next one, so that several are marked by the same key.
+fn mark(state: &mut State) {
+    probes::mark(state);
+    match state.view {
+        View::Fleet => fleet::step(state, 1),
+        _ => step(state, 1),
+    }
+}
+
+fn only_failed(state: &mut State) {
+    let only = state.list.toggle_word("test:failed", Ground::of(&state.table, &state.probes));
+    state.say(if only { "only rows whose test failed" } else { "failed and other rows" });
 }
 
 fn offer_fields(state: &mut State) {
@@ -282,7 +345,7 @@ fn in_palette(state: &mut State, command: Command) -> Vec<Effect> {
 
 fn edit(state: &mut State, request: InputRequest) -> Vec<Effect> {
     match &mut state.mode {
-        Mode::Filter => state.list.edit(request, state.table.roster()),
+        Mode::Filter => state.list.edit(request, Ground::of(&state.table, &state.probes)),
         Mode::Palette(palette) => {
             let mut edited = std::mem::take(palette);
             edited.line.handle(request);
@@ -304,32 +367,4 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
         edit(state, InputRequest::InsertChar(c));
     }
     Vec::new()
-}
-
-/// The commands of the view that fit what was typed, the best first.
-fn found(mut palette: Palette, view: View) -> Palette {
-    let pattern = Pattern::parse(palette.line.value(), CaseMatching::Ignore, Normalization::Smart);
-    let offered = SPECS.iter().filter(|spec| spec.views.contains(&view) && spec.offered()).map(Offer::of);
-    let best = pattern.match_list(offered, &mut Matcher::new(Config::DEFAULT));
-    palette.found = best.into_iter().map(|(offer, _)| offer.command).collect();
-    palette.cursor = 0;
-    palette
-}
-
-/// A command by the words that the palette searches.
-struct Offer {
-    command: Command,
-    words: String,
-}
-
-impl Offer {
-    fn of(spec: &Spec) -> Self {
-        Self { command: spec.command, words: format!("{} {}", spec.hint, spec.what) }
-    }
-}
-
-impl AsRef<str> for Offer {
-    fn as_ref(&self) -> &str {
-        &self.words
-    }
 }

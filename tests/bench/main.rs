@@ -8,6 +8,7 @@
 mod commit;
 mod console;
 mod frames;
+mod probes;
 mod status;
 
 /// The middle of some measurements.
@@ -31,5 +32,6 @@ fn main() {
     runtime.block_on(status::measure());
     runtime.block_on(commit::measure());
     runtime.block_on(frames::measure());
+    runtime.block_on(probes::measure());
     runtime.block_on(console::measure());
 }

@@ -60,23 +60,26 @@ impl Drop for Served {
 }
 
 #[test]
-fn the_first_line_is_the_url_and_the_rest_is_what_to_use_with_it() {
+fn the_first_lines_are_the_urls_and_the_rest_is_what_to_use_with_them() {
     let house = House::new();
     let mut served = Served::start(&house, &["--scenario", "drift", "--uids", "64"]);
     let url = served.line();
     assert!(url.starts_with("ws://127.0.0.1:"), "{url}");
-    let lines: Vec<String> = (0..6).map(|_| served.line()).collect();
+    let buckets = served.line();
+    assert!(buckets.starts_with("http://127.0.0.1:"), "{buckets}");
+    let lines: Vec<String> = (0..7).map(|_| served.line()).collect();
     assert_eq!(lines[0], format!("export BT_CHAIN_ENDPOINT={url}"));
-    assert_eq!(lines[1], "export NETUID=81");
-    assert_eq!(lines[2], "export BT_WALLET_COLD=practice");
-    assert_eq!(lines[3], "export BT_WALLET_HOT=operator");
+    assert_eq!(lines[1], format!("export R2_ENDPOINT_URL={buckets}"));
+    assert_eq!(lines[2], "export NETUID=81");
+    assert_eq!(lines[3], "export BT_WALLET_COLD=practice");
+    assert_eq!(lines[4], "export BT_WALLET_HOT=operator");
     // As printed, they make the console the operator.
     let mut visitor = House::new();
     for line in lines.iter().filter_map(|line| line.strip_prefix("export ")) {
         let (name, value) = line.split_once('=').unwrap();
         visitor = visitor.with(name, value);
     }
-    let flags = lines[4..].iter().flat_map(|line| line.split(' '));
+    let flags = lines[5..].iter().flat_map(|line| line.split(' '));
     let ran = visitor.run(["status"].into_iter().chain(flags)).exits(1);
     says(&ran.stdout, &["SANDBOX · subnet 81", "64 uids", "you: uid 42, validators still read your old key"]);
     let over = served.end(Signal::TERM).exits(0);
@@ -97,6 +100,7 @@ fn as_json_everything_is_in_one_document() {
     assert_eq!(document["hotkey"], hotkey(OPERATOR_UID).to_string());
     let environment: BTreeMap<String, String> = serde_json::from_value(document["environment"].clone()).unwrap();
     assert_eq!(environment["BT_CHAIN_ENDPOINT"], document["node"].as_str().unwrap());
+    assert_eq!(environment["R2_ENDPOINT_URL"], document["s3"].as_str().unwrap());
     let status = House::new().run(["status", "--json", "--endpoint", document["node"].as_str().unwrap()]).exits(0);
     assert_eq!(status.json()["summary"]["uids"], 64);
 }
@@ -109,7 +113,7 @@ fn first_run_has_neither_wallet_nor_env_file() {
     assert_eq!(document["env_file"], Value::Null);
     assert_eq!(document["hotkey"], Value::Null);
     let names: BTreeMap<String, String> = serde_json::from_value(document["environment"].clone()).unwrap();
-    assert_eq!(names.len(), 2);
+    assert_eq!(names.len(), 3);
 }
 
 #[test]
@@ -128,11 +132,14 @@ fn every_signal_ends_it_and_nothing_is_left_behind() {
 }
 
 #[test]
-fn latency_and_port_are_as_asked() {
+fn latency_and_ports_are_as_asked() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let house = House::new();
-    let mut served = Served::start(&house, &["--port", &free.to_string(), "--latency", "1ms", "--uids", "4"]);
+    let free_too = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let ports = ["--port", &free.to_string(), "--s3-port", &free_too.to_string()];
+    let mut served = Served::start(&house, &[&ports[..], &["--latency", "1ms", "--uids", "4"]].concat());
     assert_eq!(served.line(), format!("ws://127.0.0.1:{free}"));
+    assert_eq!(served.line(), format!("http://127.0.0.1:{free_too}"));
 }
 
 #[test]

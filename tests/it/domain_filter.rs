@@ -3,9 +3,11 @@
 use grail_console::domain::commitment::Payload;
 use grail_console::domain::credentials::LocalView;
 use grail_console::domain::filter::Filter;
+use grail_console::domain::probe::Verdict;
 use grail_console::domain::provider::Provider;
 use grail_console::domain::roster::{Own, Roster, Row};
 use grail_console::domain::snapshot::Member;
+use grail_console::domain::tested::Tested;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -39,7 +41,7 @@ fn roster() -> Roster {
 fn passing(line: &str) -> Vec<u16> {
     let roster = roster();
     let filter = Filter::parse(line).unwrap();
-    let rows = roster.rows.iter().chain(&roster.orphans).filter(|row| filter.accepts(row));
+    let rows = roster.rows.iter().chain(&roster.orphans).filter(|row| filter.accepts(row, Tested::default()));
     rows.map(|row| row.uid.unwrap_or(999)).collect()
 }
 
@@ -82,7 +84,7 @@ fn a_word_finds_address_locator_and_key_id_in_any_case() {
 }
 
 #[rstest]
-#[case("colour:red", "there is no filter colour: — try state: role: own: reason:")]
+#[case("colour:red", "there is no filter colour: — try state: role: own: reason: test: mark:")]
 #[case("state:fine", "state:fine is unknown — try readable unreadable none drift foreign orphan predates several")]
 #[case("state:", "state: is unknown — try readable unreadable none drift foreign orphan predates several")]
 #[case("role:boss", "role:boss is unknown — try trainer validator miner")]
@@ -100,6 +102,66 @@ fn every_state_an_error_offers_is_taken() {
     let message = Filter::parse("state:x").unwrap_err().to_string();
     let offered = message.split("try ").nth(1).unwrap();
     assert!(offered.split(' ').all(|state| Filter::parse(&format!("state:{state}")).is_ok()));
+}
+
+#[rstest]
+#[case("test:failed", &[1, 2])]
+#[case("test:ok", &[0])]
+#[case("test:denied", &[1])]
+#[case("test:SCOPE_denied", &[1])]
+#[case("test:clock_skew", &[2])]
+#[case("test:untested", &[3])]
+#[case("test:risky", &[1])]
+#[case("mark:yes", &[0])]
+#[case("mark:no test:failed", &[1, 2])]
+fn terms_about_tests_and_marks_are_answered_from_what_is_known_besides_the_row(
+    #[case] line: &str,
+    #[case] uids: &[usize],
+) {
+    let roster = roster();
+    let tested = |verdict| Tested { verdict, ..Tested::default() };
+    let known = [
+        Tested { marked: true, ..tested(Some(Verdict::Ok)) },
+        Tested { risky: true, ..tested(Some(Verdict::ScopeDenied)) },
+        tested(Some(Verdict::ClockSkew)),
+        tested(None),
+    ];
+    let filter = Filter::parse(line).unwrap();
+    assert!(filter.asks_for_tests());
+    let passing: Vec<usize> = (0..4).filter(|uid| filter.accepts(&roster.rows[*uid], known[*uid])).collect();
+    assert_eq!(passing, uids);
+}
+
+#[test]
+fn every_verdict_and_every_word_that_an_error_offers_can_be_filtered_by() {
+    let message = Filter::parse("test:fine").unwrap_err().to_string();
+    let offered = message.split("try ").nth(1).unwrap();
+    assert!(offered.split(' ').all(|word| Filter::parse(&format!("test:{word}")).is_ok()));
+    assert!(Verdict::ALL.iter().all(|verdict| offered.split(' ').any(|word| word == verdict.name())));
+}
+
+#[test]
+fn where_nothing_is_tested_terms_about_tests_are_refused() {
+    let refused = |line: &str| Filter::parse(line).and_then(Filter::of_rows_only).unwrap_err().to_string();
+    assert_eq!(
+        refused("role:miner test:failed"),
+        "test: works only in the console, where rows are tested and marked; here filter by state: role: own: reason:"
+    );
+    assert!(refused("mark:yes").starts_with("mark: works only in the console"));
+    assert!(Filter::parse("role:miner own:no").and_then(Filter::of_rows_only).is_ok());
+}
+
+#[test]
+fn the_order_of_tests_is_that_of_the_verdicts_then_of_the_time_they_took() {
+    let tested = |verdict, elapsed_ms| Tested { verdict, elapsed_ms, ..Tested::default() };
+    let ordered = [
+        tested(Some(Verdict::Ok), 60),
+        tested(Some(Verdict::Ok), 90),
+        tested(Some(Verdict::Late), 10),
+        tested(Some(Verdict::NoCommitment), 0),
+        tested(None, 0),
+    ];
+    assert!(ordered.windows(2).all(|pair| pair[0].order(&pair[1]).is_lt()));
 }
 
 #[test]
@@ -126,6 +188,6 @@ proptest! {
     ) {
         let (alone, both) = (Filter::parse(a).unwrap(), Filter::parse(&format!("{a} {b}")).unwrap());
         let roster = roster();
-        prop_assert!(roster.rows.iter().all(|row: &Row| !both.accepts(row) || alone.accepts(row)));
+        prop_assert!(roster.rows.iter().all(|row: &Row| !both.accepts(row, Tested::default()) || alone.accepts(row, Tested::default())));
     }
 }

@@ -13,6 +13,7 @@ use grail_console::domain::commit::talk::Locked;
 use grail_console::domain::commit::{News, Order, Plan};
 use grail_console::domain::commitment::Published;
 use grail_console::domain::feed::FeedEvent;
+use grail_console::domain::probe::{ProbeNews, ProbeOrder};
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::snapshot::SubnetSnapshot;
 use grail_console::tui::keymap::KeyMap;
@@ -99,6 +100,9 @@ pub struct Console {
     /// Orders that reached the desk, each with the password beside it.
     pub orders: mpsc::UnboundedReceiver<(Order, Option<String>)>,
     pub news: mpsc::Sender<News>,
+    /// Orders that reached the one who tests.
+    pub tests: mpsc::UnboundedReceiver<ProbeOrder>,
+    pub results: mpsc::Sender<ProbeNews>,
     pub left: JoinHandle<Exit>,
 }
 
@@ -121,6 +125,8 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
     let (keep, kept) = mpsc::unbounded_channel();
     let (order, orders) = mpsc::unbounded_channel();
     let (commit_news, desk_news) = mpsc::channel(8);
+    let (test, tests) = mpsc::unbounded_channel();
+    let (results, probe_news) = mpsc::channel(8);
     let (clock, reconnects) = (Arc::new(AtomicU64::new(NOW_MS)), Arc::new(AtomicUsize::new(0)));
     let log = (Arc::new(std::sync::Mutex::new(Vec::<LogLine>::new())), Arc::new(Notify::new()));
     let (lines, news) = (Arc::clone(&log.0), Arc::clone(&log.1));
@@ -137,6 +143,10 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
             let _ = order.send((what, password.map(|password| password.expose().to_owned())));
         }),
         desk_news,
+        tester: Box::new(move |order| {
+            let _ = test.send(order);
+        }),
+        probe_news,
         known,
         logs: LogSource {
             after: Box::new(move |seq| lines.lock().unwrap().iter().filter(|line| line.seq > seq).cloned().collect()),
@@ -176,6 +186,8 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
         log,
         orders,
         news: commit_news,
+        tests,
+        results,
         left,
     }
 }

@@ -6,6 +6,7 @@ use grail_console::domain::commit::{Ended, Failure, PoolAnswer, Progress};
 use grail_console::domain::commitment::{Commitment, MaskedBytes, Payload, Stored};
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::findings::{Finding, Severity};
+use grail_console::domain::probe::{ProbeNews, Reply, Request, Trouble};
 use grail_console::domain::snapshot::SubnetChange;
 use grail_console::domain::untrusted::{Untrusted, is_visible};
 use grail_console::tui::logbook::{Level, LogLine};
@@ -17,6 +18,7 @@ use ratatui::buffer::Buffer;
 
 use crate::tui_commit_fixtures::*;
 use crate::tui_fixtures::*;
+use crate::tui_probe_fixtures::*;
 
 /// Bytes that are more often nasty than random ones are.
 fn nasty() -> impl Strategy<Value = Vec<u8>> {
@@ -72,10 +74,29 @@ fn console(bytes: &[u8]) -> State {
     let line = LogLine { seq: 1, at_ms: NOW_MS, level: Level::Warn, target: wild.clone(), message: words };
     update(&mut state, Msg::Logs(vec![line]));
     let problem = Finding::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
+    test_wildly(&mut state, &wild);
     feed(&mut state, FeedEvent::Lost { endpoint: wild, problem, retry_in_ms: 1_000 });
     press(&mut state, "o");
     update(&mut state, Msg::Paste(String::from_utf8_lossy(bytes).into_owned()));
     state
+}
+
+/// Stores that say what they like, and one who tests them.
+fn test_wildly(state: &mut State, wild: &str) {
+    let words = || Some(Untrusted::from_text(wild));
+    for (uid, code) in [(0, words()), (1, Some("InvalidArgument".into())), (42, None)] {
+        let reply = Reply::Refused { http: 400, code, message: words() };
+        tested(state, judged(uid, vec![(Request::HeadCompressed, reply)], 9));
+    }
+    let trouble = Trouble::Tls { why: Untrusted::from_text(wild), handshake_failure: false };
+    tested(state, judged(2, vec![(Request::HeadCompressed, Reply::Failed(trouble))], 9));
+    let problem = Finding::new("wild", Severity::Danger, wild, wild, wild);
+    tell(state, ProbeNews::Failed { hotkeys: vec![hotkey(1)], problem });
+    let mut seen = visibility(false);
+    seen.sentence = wild.to_owned();
+    seen.checks[0].evidence = wild.to_owned();
+    seen.checks[3].fix = wild.to_owned();
+    tell(state, ProbeNews::Seen(Box::new(seen)));
 }
 
 /// A cell holds one visible character, or several that are each visible and have columns of their own.
@@ -91,7 +112,7 @@ proptest! {
     #[test]
     fn whatever_bytes_arrive_the_screen_holds_only_visible_characters(bytes in nasty()) {
         let state = console(&bytes);
-        for keys in ["g", "j enter", "j j enter", "G enter", "u", "L", "?", "j j y", "/", ":"] {
+        for keys in ["g", "j enter", "j j enter", "G enter", "u", "m", "L", "?", "j j y", "/", ":"] {
             let mut state = state.clone();
             press(&mut state, keys);
             update(&mut state, Msg::Paste(String::from_utf8_lossy(&bytes).into_owned()));

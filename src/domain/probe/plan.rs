@@ -9,10 +9,10 @@ use super::evidence::{Exchange, Reply, Request};
 /// read the code, unless the status says it all.
 pub fn next(exchanges: &[Exchange]) -> Option<Request> {
     let Some(last) = exchanges.last() else { return Some(Request::HeadCompressed) };
-    match (last.request, &last.reply) {
-        (_, Reply::Found(_) | Reply::Failed(_)) => None,
-        (Request::HeadCompressed, Reply::Refused { .. }) => Some(Request::HeadPlain),
-        (Request::HeadPlain, Reply::Refused { http, .. }) => body_would_tell(*http).then_some(Request::GetByte),
+    let Reply::Refused { http, .. } = last.reply else { return None };
+    match last.request {
+        Request::HeadCompressed => Some(Request::HeadPlain),
+        Request::HeadPlain => body_would_tell(http).then_some(Request::GetByte),
         _ => None,
     }
 }

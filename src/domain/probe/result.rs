@@ -112,7 +112,7 @@ pub struct Probe {
     pub last_modified_ms: Option<u64>,
     /// The last moment for an upload.
     pub deadline: Option<Deadline>,
-    /// How long the whole test took, in ms.
+    /// How long its requests took, in ms.
     pub elapsed_ms: u64,
     /// By how much this machine's clock is behind the store's, in ms; negative when it is ahead. To the second.
     pub clock_offset_ms: Option<i64>,

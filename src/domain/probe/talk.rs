@@ -3,6 +3,7 @@
 use super::result::Probe;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
+use crate::domain::self_test::SelfTest;
 use crate::domain::visible::Visibility;
 
 /// Something to be tested.
@@ -16,6 +17,8 @@ pub enum ProbeOrder {
     Cancel,
     /// The validator's verdict on the own uid, window by window.
     Visible,
+    /// The self-test of the own keys, which writes a canary into the own bucket. Confirmed by the operator.
+    SelfTest,
 }
 
 /// Something that was heard of tests.
@@ -32,6 +35,10 @@ pub enum ProbeNews {
     },
     /// The verdict over the own uid.
     Seen(Box<Visibility>),
+    /// The self-test has ended.
+    SelfTested(Box<SelfTest>),
+    /// The self-test could not be made: what failed, why, and what to do.
+    SelfTestFailed(Finding),
     /// Nothing could be tested: what failed, why, and what to do.
     Failed {
         /// The hotkeys for which nothing comes any more; empty when it was the verdict over the own uid.

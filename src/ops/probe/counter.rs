@@ -8,13 +8,13 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::ground::{Ground, View};
 use super::sweep::sweep;
-use super::tester::{Tester, log_line};
+use super::tester::{Tester, log_line, store};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{ProbeNews, ProbeOrder};
 use crate::ops::context::Context;
+use crate::ops::self_test::{Subject, Unready, self_test};
 use crate::ops::visible::visible;
-use crate::storage::{Store, StoreOptions};
 
 /// News under way to the screen.
 const NEWS: usize = 256;
@@ -36,16 +36,14 @@ pub struct TesterSetup {
 pub fn serve(setup: TesterSetup) -> (mpsc::UnboundedSender<ProbeOrder>, mpsc::Receiver<ProbeNews>) {
     let (orders, received) = mpsc::unbounded_channel();
     let (news, heard) = mpsc::channel(NEWS);
-    let store = Store::new(StoreOptions::default());
     let counter =
-        Counter { setup, store, news, tester: None, singles: JoinSet::new(), under_test: BTreeSet::new(), sweep: None };
+        Counter { setup, news, tester: None, singles: JoinSet::new(), under_test: BTreeSet::new(), sweep: None };
     tokio::spawn(counter.run(received));
     (orders, heard)
 }
 
 struct Counter {
     setup: TesterSetup,
-    store: Store,
     news: mpsc::Sender<ProbeNews>,
     /// The tester, and the context that it was made for.
     tester: Option<(Arc<Context>, Arc<Tester>)>,
@@ -82,6 +80,7 @@ impl Counter {
             let hotkeys = match order {
                 ProbeOrder::One(hotkey) => vec![hotkey],
                 ProbeOrder::Sweep(hotkeys) => hotkeys,
+                ProbeOrder::SelfTest => return self.tell(ProbeNews::SelfTestFailed(no_subnet())).await,
                 ProbeOrder::Visible | ProbeOrder::Cancel => Vec::new(),
             };
             return self.tell(ProbeNews::Failed { hotkeys, problem: no_subnet() }).await;
@@ -94,6 +93,7 @@ impl Counter {
                 self.begin_sweep(tester, view, hotkeys);
             }
             ProbeOrder::Visible => self.look_at_own(tester, view),
+            ProbeOrder::SelfTest => self.test_own_keys(tester, &view),
             ProbeOrder::Cancel => {}
         }
     }
@@ -108,7 +108,7 @@ impl Counter {
         match &self.tester {
             Some((of, tester)) if Arc::ptr_eq(of, &context) => Arc::clone(tester),
             _ => {
-                let tester = Arc::new(Tester::new(&context, self.store.clone(), Arc::clone(&self.setup.now_ms)));
+                let tester = Arc::new(Tester::new(&context, store(&context), Arc::clone(&self.setup.now_ms)));
                 self.tester = Some((context, Arc::clone(&tester)));
                 tester
             }
@@ -155,6 +155,30 @@ impl Counter {
         }
     }
 
+    /// Refused where nothing may be written, whatever the key map says.
+    fn test_own_keys(&mut self, tester: Arc<Tester>, view: &View) {
+        let context = (self.setup.context)();
+        let subject = match read_only(&context) {
+            Some(finding) => Err(finding),
+            None => Subject::of(&context, view, Arc::clone(&self.setup.now_ms)).map_err(|error| unready(&error)),
+        };
+        let news = self.news.clone();
+        self.singles.spawn(async move {
+            let heard = match subject {
+                Err(problem) => ProbeNews::SelfTestFailed(problem),
+                Ok(subject) => {
+                    let test = Box::pin(self_test(subject, &tester.store, std::future::pending())).await;
+                    test.map_or_else(
+                        |error| ProbeNews::SelfTestFailed(unready(&error)),
+                        |test| ProbeNews::SelfTested(Box::new(test)),
+                    )
+                }
+            };
+            news.send(heard).await.ok();
+            None
+        });
+    }
+
     fn look_at_own(&mut self, tester: Arc<Tester>, view: Arc<View>) {
         let news = self.news.clone();
         self.singles.spawn(async move {
@@ -166,6 +190,29 @@ impl Counter {
             None
         });
     }
+}
+
+/// Whether the console may not write anything outside this machine, and why it does not.
+fn read_only(context: &Context) -> Option<Finding> {
+    context.configuration.settings.read_only.value.then(|| {
+        Finding::new(
+            "read_only",
+            Severity::Warning,
+            "The console is read-only",
+            "A self-test writes a canary into your bucket and removes it.",
+            "Start it without --read-only to test your own keys.",
+        )
+    })
+}
+
+fn unready(error: &Unready) -> Finding {
+    Finding::new(
+        "self_test",
+        Severity::Warning,
+        "The own keys cannot be tested",
+        crate::domain::text::sentence(&error.to_string()),
+        "Complete R2_ACCOUNT_ID, R2_BUCKET_ID and both pairs in GRAIL's .env (see You).",
+    )
 }
 
 fn no_subnet() -> Finding {

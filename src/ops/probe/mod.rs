@@ -8,4 +8,4 @@ mod tester;
 pub use counter::{TesterSetup, serve};
 pub use ground::{Ground, NoKey, View};
 pub use sweep::{at_once, sweep};
-pub use tester::{Extent, Tester, Walk, ready_names};
+pub use tester::{Extent, Tester, Walk, ready_names, store};

@@ -3,8 +3,9 @@
 use std::future::pending;
 use std::time::{Duration, SystemTime};
 
-use http::header::{DATE, HeaderValue, LOCATION};
+use http::header::{CONNECTION, DATE, HeaderValue, LOCATION};
 use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,8 +19,11 @@ use tokio::net::TcpStream;
 
 use super::fault::BucketFault;
 use super::seen::SeenRequest;
+use super::shelf::MAX_OBJECT;
 use super::{S3Control, deformed, refusal};
 
+/// Bytes of a request that are taken in: the largest object, and what signing its chunks adds.
+const MAX_UPLOAD: usize = MAX_OBJECT + 1024 * 1024;
 /// What is no answer to anything.
 const GARBAGE: &[u8] = b"\x16\x03\x01\x00\x2a\x00SSH-2.0-OpenSSH_9.2\r\n\x1b[2J\xff\xfe\x00\x00\r\n\r\n";
 
@@ -75,7 +79,7 @@ impl Front {
         let method = request.method().clone();
         let mut response = match self.instead(fault.as_ref()).await? {
             Some(response) => response,
-            None => self.s3.call(request.map(Body::from)).await.map_err(|_| HungUp::Failed)?,
+            None => self.store(request).await?,
         };
         if let Some(fault) = &fault {
             deformed::deform(&mut response, fault, &method);
@@ -83,6 +87,18 @@ impl Front {
         self.date(&mut response, fault.as_ref());
         self.control.seen().answered(number, response.status().as_u16());
         Ok(response)
+    }
+
+    /// The store's own answer. The body is taken in first: a client that is refused while it sends would lose the answer,
+    /// or meet a closed connection with its next request.
+    async fn store(&self, request: Request<Incoming>) -> Result<Response<Body>, HungUp> {
+        let (head, body) = request.into_parts();
+        let body = match Limited::new(body, MAX_UPLOAD).collect().await {
+            Ok(collected) => Body::from(collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => return too_large(),
+            Err(_) => return Err(HungUp::Failed),
+        };
+        self.s3.call(Request::from_parts(head, body)).await.map_err(|_| HungUp::Failed)
     }
 
     /// What comes instead of the store's answer.
@@ -120,6 +136,13 @@ impl Front {
 
 fn refused(error: S3Error) -> Result<Response<Body>, HungUp> {
     error.to_http_response().map_err(|_| HungUp::Failed)
+}
+
+/// What is too large to be taken in at all ends the connection.
+fn too_large() -> Result<Response<Body>, HungUp> {
+    let mut response = refused(refusal::too_large(MAX_OBJECT))?;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(response)
 }
 
 fn redirect(to: &str) -> Response<Body> {

@@ -80,7 +80,7 @@ mod tests {
     fn the_shelf_is_finite_and_what_is_deleted_makes_room() {
         let mut shelf = Shelf::default();
         let put = |shelf: &mut Shelf, name: &str| {
-            shelf.put(7, name.to_owned(), Bytes::from_static(&[0; MAX_OBJECT]), String::new(), 0)
+            shelf.put(7, name.to_owned(), Bytes::from(vec![0; MAX_OBJECT]), String::new(), 0)
         };
         for index in 0..16 {
             put(&mut shelf, &index.to_string()).unwrap();

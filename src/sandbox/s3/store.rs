@@ -139,9 +139,9 @@ impl S3Control {
     /// Objects whose names are wanted, by name.
     fn all(&self, uid: u16, wanted: impl Fn(&str) -> bool) -> Vec<Object> {
         let standing = standing::objects(self, uid, &wanted);
-        let shelf = self.shelf();
-        let mut objects: Vec<_> = shelf.of(uid).filter(|object| wanted(&object.name)).cloned().collect();
-        objects.extend(standing.into_iter().filter(|object| shelf.get(uid, &object.name).is_none()));
+        let written = self.shelf();
+        let mut objects: Vec<_> = written.of(uid).filter(|object| wanted(&object.name)).cloned().collect();
+        objects.extend(standing.into_iter().filter(|object| written.get(uid, &object.name).is_none()));
         objects.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         objects
     }
@@ -192,18 +192,21 @@ fn agrees_with_md5(told: Option<&str>, bytes: &[u8]) -> S3Result<()> {
     if told == Md5::checksum(bytes) { Ok(()) } else { Err(refusal::bad_digest()) }
 }
 
+/// A digest of some bytes, in base64.
+type Digest = fn(&[u8]) -> String;
+
 fn agrees_with_checksums(headers: &HeaderMap, bytes: &[u8]) -> S3Result<()> {
     fn digest<C: Checksum>(bytes: &[u8]) -> String {
         STANDARD.encode(C::checksum(bytes))
     }
-    let known: [(&str, fn(&[u8]) -> String); 5] = [
+    let known: [(&str, Digest); 5] = [
         ("x-amz-checksum-crc32", digest::<Crc32>),
         ("x-amz-checksum-crc32c", digest::<Crc32c>),
         ("x-amz-checksum-crc64nvme", digest::<Crc64Nvme>),
         ("x-amz-checksum-sha1", digest::<Sha1>),
         ("x-amz-checksum-sha256", digest::<Sha256>),
     ];
-    let agrees = |(name, digest): &(&str, fn(&[u8]) -> String)| {
+    let agrees = |(name, digest): &(&str, Digest)| {
         headers.get(*name).is_none_or(|told| told.as_bytes() == digest(bytes).as_bytes())
     };
     if known.iter().all(agrees) { Ok(()) } else { Err(refusal::bad_digest()) }

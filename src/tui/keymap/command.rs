@@ -15,13 +15,17 @@ pub enum Command {
     First,
     /// To the last.
     Last,
+    /// One cell to the left.
+    Left,
+    /// One cell to the right.
+    Right,
     /// A screen down.
     PageDown,
     /// A screen up.
     PageUp,
     /// The detail of the selected row.
     Open,
-    /// Back to where one came from; on the subnet it clears the filter.
+    /// Back to where one came from; on the subnet it clears the filter, then the marks.
     Back,
     /// The next view.
     NextView,
@@ -37,6 +41,16 @@ pub enum Command {
     Orphans,
     /// Copies a public field of the selected row.
     Copy,
+    /// Tests the selected row as a validator would; in You: whether a validator would see oneself.
+    Probe,
+    /// Tests many rows, or ends that.
+    Sweep,
+    /// Marks the selected row, or takes its mark away.
+    Mark,
+    /// Shows only the rows whose test failed, or all of them again.
+    Failed,
+    /// The map of uids.
+    Fleet,
     /// The own credentials.
     You,
     /// The log.
@@ -88,8 +102,10 @@ use Command as C;
 use View as V;
 
 const ANYWHERE: &[View] = &View::ALL;
-const WITH_ROW: &[View] = &[V::Subnet, V::Detail];
+const WITH_ROW: &[View] = &[V::Subnet, V::Fleet, V::Detail];
+const ROWS: &[View] = &[V::Subnet, V::Fleet];
 const TABLE: &[View] = &[V::Subnet];
+const MAP: &[View] = &[V::Fleet];
 
 const fn spec(
     command: Command,
@@ -102,10 +118,12 @@ const fn spec(
     Spec { command, name, hint, what, views, rank }
 }
 
+const TESTABLE: &[View] = &[V::Subnet, V::Fleet, V::Detail, V::You];
+
 /// Every command, in the order of footer and help.
-pub const SPECS: [Spec; 29] = [
-    spec(C::Open, "open", "detail", "Show everything known about the selected row", TABLE, 8),
-    spec(C::Back, "back", "back", "Go back; on the subnet: clear the filter", ANYWHERE, 8),
+pub const SPECS: [Spec; 36] = [
+    spec(C::Open, "open", "detail", "Show everything known about the selected row", ROWS, 8),
+    spec(C::Back, "back", "back", "Go back; on the subnet: clear the filter, then the marks", ANYWHERE, 8),
     spec(
         C::Commit,
         "commit",
@@ -115,23 +133,44 @@ pub const SPECS: [Spec; 29] = [
         7,
     ),
     spec(C::Disarm, "disarm", "disarm", "Wait no longer for a registration, and drop the key", ANYWHERE, 7),
-    spec(C::Filter, "filter", "filter", "Filter the table by words and state:… role:… own:…", TABLE, 7),
+    spec(
+        C::Probe,
+        "probe",
+        "test read",
+        "Test the row as a validator reads it; in You: would a validator see you?",
+        TESTABLE,
+        7,
+    ),
+    spec(
+        C::Sweep,
+        "sweep",
+        "test all",
+        "Test the marked rows, else the filtered ones, else all; again: end that",
+        WITH_ROW,
+        6,
+    ),
+    spec(C::Mark, "mark", "mark", "Mark the row for the next test of many, or unmark it", ROWS, 3),
+    spec(C::Filter, "filter", "filter", "Filter the table by words and state:… role:… own:… test:…", ROWS, 7),
+    spec(C::Failed, "failed", "failed only", "Show only rows whose test failed, or all again", ROWS, 2),
     spec(C::Sort, "sort", "sort", "Sort by the next column", TABLE, 6),
     spec(C::Reverse, "reverse", "reverse", "Reverse the order", TABLE, 1),
     spec(C::Orphans, "orphans", "ex-members", "Show or hide ex-members, whose keys are still on chain", TABLE, 3),
     spec(C::Copy, "copy", "copy", "Copy the row's hotkey, bucket or read key id", WITH_ROW, 4),
-    spec(C::You, "you", "you", "Your credentials: sources, drift, findings", ANYWHERE, 5),
+    spec(C::Fleet, "fleet", "map", "The map: every uid as one cell with its read test", ANYWHERE, 4),
+    spec(C::You, "you", "you", "Your credentials: visibility, sources, drift, findings", ANYWHERE, 5),
     spec(C::Logs, "logs", "logs", "What the console did and what went wrong", ANYWHERE, 3),
     spec(C::Freeze, "freeze", "freeze", "Hold live updates back while you read, or let them in", ANYWHERE, 2),
     spec(C::Reconnect, "reconnect", "refresh", "Connect anew and read the whole subnet again", ANYWHERE, 2),
     spec(C::Palette, "palette", "command", "Find any command by a few letters of its name", ANYWHERE, 1),
     spec(C::Down, "down", "down", "Down", ANYWHERE, 0),
     spec(C::Up, "up", "up", "Up", ANYWHERE, 0),
+    spec(C::Left, "left", "left", "To the uid before, on the map", MAP, 0),
+    spec(C::Right, "right", "right", "To the next uid, on the map", MAP, 0),
     spec(C::PageDown, "page_down", "page down", "A screen down", ANYWHERE, 0),
     spec(C::PageUp, "page_up", "page up", "A screen up", ANYWHERE, 0),
     spec(C::First, "first", "first", "To the first row or line", ANYWHERE, 0),
     spec(C::Last, "last", "last", "To the last row or line; in the log: follow new lines", ANYWHERE, 0),
-    spec(C::NextView, "next_view", "next view", "Next view: subnet, detail, you, logs, help", ANYWHERE, 1),
+    spec(C::NextView, "next_view", "next view", "Next view: subnet, map, detail, you, logs, help", ANYWHERE, 1),
     spec(C::PreviousView, "previous_view", "view before", "The view before", ANYWHERE, 0),
     spec(C::Help, "help", "help", "This help", ANYWHERE, 9),
     spec(C::Quit, "quit", "quit", "Leave the console", ANYWHERE, 10),
@@ -154,6 +193,8 @@ impl Spec {
                 | C::Palette
                 | C::Down
                 | C::Up
+                | C::Left
+                | C::Right
                 | C::PageDown
                 | C::PageUp
                 | C::First

@@ -5,6 +5,8 @@
 //! ✓ GRAIL accepts this commitment …
 //!   → what to do
 //!
+//! READ TEST
+//! ✓ on time   84 ms, 3 min ago
 //! PUBLISHED
 //!   bucket        3f9a12…    characters 1-32
 //! CHAIN AND LOCAL            (own row)
@@ -18,6 +20,7 @@ use ratatui::text::Line;
 
 use super::facts::{self, fact, paragraph, remark, section, todo};
 use super::ink::{columns, ink};
+use super::read_test;
 use super::style::Styles;
 use crate::domain::commitment::{Commitment, MaskedBytes, Published, Reason, Shape};
 use crate::domain::credentials::Mode;
@@ -34,6 +37,7 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     };
     let mut lines = title(row, width, styles);
     verdict(&mut lines, state, row, width, styles);
+    read_test::lines(&mut lines, state, row, width, styles);
     let published = row.commitment.as_ref().and_then(Commitment::published);
     if let Some(published) = published {
         fields(&mut lines, published, width, styles);

@@ -12,6 +12,7 @@ use super::ink::{columns, ink};
 use super::style::Styles;
 use crate::tui::commit::{Choice, Step, question};
 use crate::tui::keymap::{Command, KeyMode, SPECS};
+use crate::tui::probes::{Scope, scope};
 use crate::tui::state::{Mode, State, View};
 use crate::tui::view;
 
@@ -79,6 +80,9 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
     }
     Some(match (state.keys(), command) {
         (KeyMode::Normal, Command::Open | Command::Copy) if !listed => return None,
+        (KeyMode::Normal, Command::Probe | Command::Sweep | Command::Mark | Command::Failed | Command::Fleet) => {
+            return tests(state, command);
+        }
         (KeyMode::Normal, Command::Filter | Command::Sort | Command::Reverse | Command::Orphans | Command::Freeze)
             if !known =>
         {
@@ -87,10 +91,11 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
         (KeyMode::Normal, Command::Orphans) if state.table.roster().summary.orphans == 0 => return None,
         (KeyMode::Normal, Command::Back) if state.commits.has_dismissible() => "dismiss",
         (KeyMode::Normal, Command::Back) if state.view == View::Subnet => {
-            if !state.list.is_filtered() {
-                return None;
+            match (state.list.is_filtered(), state.probes.marks()) {
+                (true, _) => "clear filter",
+                (false, 0) => return None,
+                (false, _) => "clear marks",
             }
-            "clear filter"
         }
         (KeyMode::Normal, Command::Commit) => match (&state.commits.session, state.own.hotkey, state.view) {
             (Some(_), ..) => "show commit",
@@ -106,6 +111,26 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
         (KeyMode::Filter, Command::Cancel) => "no filter",
         (KeyMode::Choose, Command::Accept) => "copy",
         (KeyMode::Palette, Command::Accept) => "do it",
+        _ => command.spec().hint,
+    })
+}
+
+/// The same of read tests.
+fn tests(state: &State, command: Command) -> Option<&'static str> {
+    let listed = !state.list.slots().is_empty();
+    Some(match (command, state.view) {
+        (Command::Probe, View::You) if state.own.hotkey.is_none() => return None,
+        (Command::Probe, View::You) => "am I seen?",
+        (Command::Sweep, _) if state.probes.sweep.is_some() => "cancel test",
+        (Command::Fleet, View::Fleet) => return None,
+        (Command::Failed, _) if state.probes.tested() == 0 => return None,
+        _ if !listed => return None,
+        (Command::Sweep, _) => match scope(state) {
+            Scope::Marked => "test marked",
+            Scope::Filtered => "test listed",
+            Scope::All => "test all",
+        },
+        (Command::Mark, _) if state.selected().is_some_and(|row| state.probes.is_marked(&row.hotkey)) => "unmark",
         _ => command.spec().hint,
     })
 }

@@ -16,6 +16,7 @@ use super::facts::{paragraph, section};
 use super::ink::{fit, ink, wrap};
 use super::style::Styles;
 use crate::tui::keymap::{Command, KeyMode, SPECS};
+use crate::tui::probes::Sign;
 use crate::tui::state::{State, View};
 
 /// Columns of the keys and words at the left.
@@ -68,16 +69,22 @@ fn in_dialogs(state: &State, command: Command) -> Vec<String> {
     keys
 }
 
-const FILTERS: [(&str, &str); 6] = [
+const FILTERS: [(&str, &str); 8] = [
     ("5F3 81aa", "words: uid, or part of hotkey, bucket or read key id"),
     ("state:", "readable unreadable none drift foreign orphan predates several"),
     ("role:", "trainer validator miner"),
     ("own:", "yes no"),
     ("reason:", "no_field no_bytes hash timelock wrong_length not_utf8 blank_part unknown_variant undecodable"),
+    (
+        "test:",
+        "failed denied ok untested risky, or a verdict: late no_object bad_size no_bucket scope_denied auth_bad_secret \
+         auth_unknown_key …",
+    ),
+    ("mark:", "yes no"),
     ("together", "every term must hold: state:unreadable role:miner"),
 ];
 
-fn words(styles: Styles) -> [(&'static str, &'static str, Style); 8] {
+fn words(styles: Styles) -> [(&'static str, &'static str, Style); 15] {
     [
         ("✓ readable", "GRAIL's rule accepts it: validators can try the published key", styles.readable()),
         ("✗ …", "GRAIL drops it without a word; the words say why", styles.unreadable()),
@@ -86,6 +93,21 @@ fn words(styles: Styles) -> [(&'static str, &'static str, Style); 8] {
         ("! foreign", "accepted, but not of R2's shapes: no such account on R2", styles.drift()),
         ("! predates", "set before this registration, inherited by the hotkey", styles.drift()),
         ("n fields", "more than one field; GRAIL reads only the first", styles.drift()),
+        ("✓ on time", "read test: a validator would take the last complete window", styles.sign(Sign::OnTime)),
+        (
+            "! late …",
+            "the bucket can be read, the window is late, missing or of a wrong size",
+            styles.sign(Sign::Object),
+        ),
+        ("✗ denied …", "the bucket cannot be read; the words say at which step", styles.sign(Sign::Failed)),
+        (
+            "? clock …",
+            "says nothing about the uid: this machine's clock, or too many requests",
+            styles.sign(Sign::Unclear),
+        ),
+        ("— not tested", "p tests a row, P many; nothing is tested by itself", styles.none()),
+        ("before the change", "tested before the commitment changed: says nothing about it now", styles.none()),
+        ("◆", "marked for the next test of many", styles.accent()),
         ("ex-member", "no longer registered, but the commitment is still on chain", styles.none()),
     ]
 }

@@ -87,6 +87,17 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// How many of `width` columns each part of a whole takes. Whatever exists is at least one column wide; the last part takes
+/// all when nothing does.
+pub fn proportions<const N: usize>(parts: &[usize; N], width: usize) -> [usize; N] {
+    let total: usize = parts.iter().sum();
+    let mut widths = parts.map(|part| if part == 0 { 0 } else { (part * width / total).max(1) });
+    let widest = (0..N).max_by_key(|i| widths[*i]).unwrap_or(0);
+    let others: usize = (0..N).filter(|i| *i != widest).map(|i| widths[i]).sum();
+    widths[widest] = width.saturating_sub(others);
+    widths
+}
+
 fn pieces(word: &str, width: usize) -> Vec<String> {
     let mut out = vec![String::new()];
     let mut used = 0;

@@ -13,6 +13,7 @@ mod banner;
 mod commit;
 mod detail;
 mod facts;
+mod fleet;
 mod footer;
 mod header;
 mod help;
@@ -20,8 +21,11 @@ pub mod ink;
 mod logs;
 mod places;
 mod popup;
+mod read_test;
 pub mod style;
 mod subnet;
+mod tested;
+mod visibility;
 mod you;
 
 use ratatui::Frame;
@@ -29,6 +33,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Widget as _};
 
+use crate::tui::fleet::place;
 use crate::tui::state::{State, View};
 use ink::ink;
 use style::Styles;
@@ -71,6 +76,25 @@ pub fn table_page(state: &State) -> usize {
     usize::from(subnet::table_area(state, table_side(state, body)).height)
 }
 
+/// Cells of a line of the map.
+pub fn fleet_columns(state: &State) -> usize {
+    fleet::per_line(state.size.0)
+}
+
+/// Lines of the map on the screen.
+pub fn fleet_page(state: &State) -> usize {
+    fleet::page(state, areas(state, screen(state)).body)
+}
+
+/// How far the map is scrolled so that the selected uid is on the screen, moving it as little as that needs.
+pub fn fleet_scroll(state: &State) -> usize {
+    let (page, per_line) = (fleet_page(state).max(1), fleet_columns(state));
+    let lines = state.table.roster().rows.len().div_ceil(per_line);
+    let most = lines.saturating_sub(page);
+    let Some(line) = place(state).map(|place| place / per_line) else { return state.scroll.min(most) };
+    state.scroll.min(line).max((line + 1).saturating_sub(page)).min(most)
+}
+
 /// Lines of text on the screen in the other views.
 pub fn text_page(state: &State) -> usize {
     let body = areas(state, screen(state)).body;
@@ -104,7 +128,7 @@ fn text(state: &State, width: usize) -> Vec<Line<'static>> {
         View::Detail => detail::lines(state, width),
         View::You => you::lines(state, width),
         View::Help => help::lines(state, width),
-        View::Subnet | View::Logs => Vec::new(),
+        View::Subnet | View::Fleet | View::Logs => Vec::new(),
     }
 }
 
@@ -139,8 +163,9 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
     let parts = areas(state, area);
     header::render(state, styles, parts.header, frame);
     let [above, below] = parts.rules;
-    draw_rule(state, styles, "── practice subnet · nothing here is real ", above, frame);
-    draw_rule(state, styles, "", below, frame);
+    let place = if state.is_sandbox() { "── practice subnet · nothing here is real " } else { "" };
+    draw_rule(state, styles, place, above, frame);
+    draw_rule(state, styles, &message(state, area.width), below, frame);
     banner::render(state, styles, parts.banner, frame);
     draw_body(state, styles, parts.body, frame);
     footer::render(state, styles, parts.footer, frame);
@@ -148,14 +173,23 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
     commit::render(state, styles, parts.banner, parts.body, frame);
 }
 
-/// A rule across the screen; on the practice subnet it has a colour of its own, and words.
+/// A rule across the screen, with words; on the practice subnet it has a colour of its own.
 fn draw_rule(state: &State, styles: Styles, words: &str, area: Rect, frame: &mut Frame<'_>) {
-    if state.is_sandbox() {
-        let rest = usize::from(area.width).saturating_sub(ink::columns(words));
-        let line = ink(format!("{words}{}", "─".repeat(rest)), styles.practice());
-        return Paragraph::new(line).render(area, frame.buffer_mut());
+    let style = if state.is_sandbox() { styles.practice() } else { styles.rule() };
+    let rest = usize::from(area.width).saturating_sub(ink::columns(words));
+    let said = if state.is_sandbox() { style } else { styles.accent() };
+    let line = Line::from(vec![ink(words, said), ink("─".repeat(rest), style)]);
+    Paragraph::new(line).render(area, frame.buffer_mut());
+}
+
+/// A short message, in the views that have no line of their own for it.
+fn message(state: &State, width: u16) -> String {
+    match &state.toast {
+        Some(toast) if !matches!(state.view, View::Subnet | View::Fleet) => {
+            format!("── {} ", ink::cut(&toast.text, usize::from(width).saturating_sub(6)))
+        }
+        _ => String::new(),
     }
-    Paragraph::new(ink("─".repeat(usize::from(area.width)), styles.rule())).render(area, frame.buffer_mut());
 }
 
 fn draw_body(state: &State, styles: Styles, body: Rect, frame: &mut Frame<'_>) {
@@ -167,6 +201,7 @@ fn draw_body(state: &State, styles: Styles, body: Rect, frame: &mut Frame<'_>) {
                 draw_beside(state, styles, Rect { x: side.right(), width: body.width - side.width, ..body }, frame);
             }
         }
+        View::Fleet => fleet::render(state, styles, body, frame),
         View::Logs => logs::render(state, styles, body, frame),
         View::Detail | View::You | View::Help => {
             let area = inset(body);

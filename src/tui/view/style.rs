@@ -6,6 +6,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::domain::findings::Severity;
+use crate::tui::probes::Sign;
 use crate::tui::state::{Options, Theme};
 
 /// The styles of one terminal.
@@ -95,6 +96,22 @@ impl Styles {
     /// A key is published, or validators fail now.
     pub fn danger(self) -> Style {
         self.unreadable().add_modifier(Modifier::BOLD)
+    }
+
+    /// It says nothing about the one it is about.
+    pub fn unclear(self) -> Style {
+        self.colour(Color::Indexed(110), Color::Indexed(67))
+    }
+
+    /// What a read test amounts to.
+    pub fn sign(self, sign: Sign) -> Style {
+        match sign {
+            Sign::OnTime => self.readable(),
+            Sign::Object => self.drift(),
+            Sign::Failed => self.unreadable(),
+            Sign::Unclear => self.unclear(),
+            Sign::Nothing => self.none(),
+        }
     }
 
     /// A finding by its severity.

@@ -4,6 +4,8 @@
 //! uid 42 · miner-1 of wallet practice   5CAzX1…
 //! ✓ Dual credentials: GRAIL publishes the read pair, the write pair stays here.
 //!
+//! VISIBILITY   at block #9,168,527, 3 min ago
+//! ✓ A validator would see you now. Window 9,168,480 is there and on time.
 //! FINDINGS
 //! CHAIN AND LOCAL
 //! CREDENTIALS   as GRAIL would see them
@@ -16,6 +18,7 @@ use super::facts::{self, finding, paragraph, remark, section, todo};
 use super::ink::{fit, ink};
 use super::places;
 use super::style::Styles;
+use super::visibility;
 use crate::domain::commitment::Commitment;
 use crate::domain::credentials::{Masked, Mode};
 use crate::domain::findings::Severity;
@@ -32,6 +35,9 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     }
     let mut lines = identity(state, styles);
     mode(&mut lines, own, width, styles);
+    if own.hotkey.is_some() {
+        visibility::lines(&mut lines, state, width, styles);
+    }
     findings(&mut lines, own, width, styles);
     compared(&mut lines, state, width, styles);
     section(&mut lines, "CREDENTIALS   as GRAIL would see them at its next start", styles);

@@ -18,15 +18,16 @@ pub(super) enum Cell {
 pub(super) const GAP: usize = 2;
 
 /// Head, columns it takes, and the rank at which it goes when there is no room: the lowest first.
-const ALL: [(Cell, &str, usize, u8); 8] = [
+const ALL: [(Cell, &str, usize, u8); 9] = [
     (Cell::Sorted(Column::Uid), "UID", 6, 9),
     (Cell::Sorted(Column::Hotkey), "HOTKEY", 11, 8),
     (Cell::Sorted(Column::Role), "ROLE", 9, 5),
     (Cell::Sorted(Column::Commitment), "COMMITMENT", 14, 9),
     (Cell::Sorted(Column::Locator), "ACCOUNT = BUCKET", 20, 2),
-    (Cell::Sorted(Column::ReadKey), "READ KEY", 11, 3),
-    (Cell::Sorted(Column::SetAt), "SET AT", 16, 4),
+    (Cell::Sorted(Column::ReadKey), "READ KEY", 11, 4),
+    (Cell::Sorted(Column::SetAt), "SET AT", 16, 3),
     (Cell::Note, "NOTE", 17, 1),
+    (Cell::Sorted(Column::ReadTest), "READ TEST", 18, 7),
 ];
 
 /// The columns of a width, in order, each with the columns it takes.
@@ -41,8 +42,9 @@ impl Columns {
         }
         let spare = width.saturating_sub(total(&kept));
         let mut columns: Vec<_> = kept.into_iter().map(|(cell, head, width, _)| (cell, head, width)).collect();
-        if let Some(last) = columns.last_mut().filter(|last| last.0 == Cell::Note) {
-            last.2 += spare;
+        let roomy = columns.iter().position(|column| column.0 == Cell::Note);
+        if let Some(index) = roomy.or(columns.len().checked_sub(1)) {
+            columns[index].2 += spare;
         }
         Self(columns)
     }

@@ -17,7 +17,7 @@ use crate::tui::state::{Connection, Loss, State};
 const READABLE: u16 = 84;
 
 /// Nothing was ever read, now or at an earlier start.
-pub(super) fn never_read(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
+pub(in crate::tui::view) fn never_read(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
     let area = Rect {
         x: area.x + 3,
         y: area.y + area.height / 5,

@@ -3,9 +3,11 @@
 //! ```text
 //! 256 uids   ✓ 229 readable   ✗ 19 unreadable   ○ 8 none   + 5 ex-members        ▲ you: validators still read your old key
 //! ████████████████████████████████████████████████████████████████████████████████████████████
+//! testing 87 of 256  ████████████░░░░░░░░░░░░░░░░░░░░░░░  ✓ 60   ✗ 12   P cancels         (once something was tested)
 //!
-//!   UID▴  HOTKEY       ROLE       COMMITMENT       ACCOUNT = BUCKET      READ KEY     SET AT             NOTE
-//! ▌  42   5CAzX1…h9fQ  ● you      ▲ drift          3f9a12…c4e1 = bucket  7be1…90 ≠    9,160,112 28 h
+//!   UID▴  HOTKEY       ROLE       COMMITMENT      ACCOUNT = BUCKET      READ KEY   SET AT          READ TEST
+//! ▌  42   5CAzX1…h9fQ  ● you      ▲ drift         3f9a12…c4e1 = bucket  7be1…90 ≠  9,160,112 28 h  ✓ 84 ms on time
+//! ◆   7   5Dq8mm…Yt2e  miner      ✓ readable      81aa03…77b0 = bucket  0c11…fe    9,101,554 9 d   ✗ unknown key
 //!   …
 //! ── 5 ex-members · no longer registered, their commitments are still on chain ──
 //! 256 rows by uid                                                                      1-20 of 256
@@ -24,6 +26,8 @@ use super::style::Styles;
 use crate::tui::list::Slot;
 use crate::tui::state::State;
 use columns::Columns;
+pub(super) use empty::never_read;
+pub(super) use status::render as status;
 
 /// Rows from which there is room for empty lines.
 const AIRY: u16 = 18;
@@ -38,7 +42,7 @@ pub(super) fn table_area(state: &State, area: Rect) -> Rect {
 /// Draws the table and what belongs to it.
 pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
     if state.table.snapshot().is_none() {
-        return empty::never_read(state, styles, area, frame);
+        return never_read(state, styles, area, frame);
     }
     summary::render(state, styles, area, frame);
     let table = table_area(state, area);
@@ -49,7 +53,7 @@ pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Fram
         empty::nothing_listed(state, styles, table, frame);
     }
     rows(state, &columns, styles, table, frame);
-    status::render(state, styles, Rect { y: area.bottom().saturating_sub(1), height: 1, ..area }, frame);
+    status(state, styles, Rect { y: area.bottom().saturating_sub(1), height: 1, ..area }, frame);
 }
 
 /// Only the rows on the screen are built.

@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::ink::{columns as width_of, fit, fit_right, ink};
 use super::super::style::Styles;
+use super::super::tested;
 use super::columns::{Cell, Columns, GAP};
 use crate::domain::commitment::Commitment;
 use crate::domain::drift::FieldDrift;
@@ -15,7 +16,12 @@ use crate::tui::state::State;
 
 /// A row as a line.
 pub(super) fn drawn(state: &State, row: &Row, columns: &Columns, selected: bool, styles: Styles) -> Line<'static> {
-    let mut line = Line::from(ink(if selected { "▌" } else { " " }, styles.accent()));
+    let lead = match (state.probes.is_marked(&row.hotkey), selected) {
+        (true, _) => "◆",
+        (false, true) => "▌",
+        (false, false) => " ",
+    };
+    let mut line = Line::from(ink(lead, styles.accent()));
     for (cell, _, width) in &columns.0 {
         let spans = match cell {
             Cell::Note => vec![(note(row, *width), styles.drift())],
@@ -26,6 +32,7 @@ pub(super) fn drawn(state: &State, row: &Row, columns: &Columns, selected: bool,
             Cell::Sorted(Column::Locator) => locator(row, *width, styles),
             Cell::Sorted(Column::ReadKey) => read_key(row, styles),
             Cell::Sorted(Column::SetAt) => set_at(state, row, styles),
+            Cell::Sorted(Column::ReadTest) => tested::cell(state, row, *width, styles),
         };
         line.spans.extend(fitted(spans, *width));
         line.push_span(" ".repeat(GAP));

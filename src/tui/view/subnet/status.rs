@@ -13,7 +13,7 @@ use crate::tui::keymap::Command;
 use crate::tui::state::{Mode, State};
 
 /// Draws it.
-pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
+pub(in crate::tui::view) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
     let inner = usize::from(area.width).saturating_sub(2);
     let right = right(state, styles);
     let room = inner.saturating_sub(line_columns(&right) + 2);
@@ -35,7 +35,7 @@ fn typing(state: &State, room: usize, styles: Styles) -> Line<'static> {
     match &state.list.error {
         Some(error) => line.push_span(ink(format!("  {}", cut(error, room)), styles.unreadable())),
         None if state.list.line.value().is_empty() => {
-            line.push_span(ink(cut("  words, state:unreadable, role:miner, own:yes", room), styles.dim()));
+            line.push_span(ink(cut("  words, state:unreadable, role:miner, own:yes, test:failed", room), styles.dim()));
         }
         None => {
             let hint = state.list.hint.as_deref().map(|hint| cut(&format!("  {hint}"), room)).unwrap_or_default();
@@ -78,7 +78,11 @@ fn right(state: &State, styles: Styles) -> Line<'static> {
     } else {
         format!("{} of {}", grouped(listed as u64), grouped(all as u64))
     };
-    ink(format!("{of} rows"), styles.dim()).into()
+    let marked = match state.probes.marks() {
+        0 => String::new(),
+        marks => format!("◆ {} marked · ", grouped(marks as u64)),
+    };
+    Line::from(vec![ink(marked, styles.accent()), ink(format!("{of} rows"), styles.dim())])
 }
 
 const fn sorted_by(column: Column) -> &'static str {
@@ -90,5 +94,6 @@ const fn sorted_by(column: Column) -> &'static str {
         Column::Locator => "account",
         Column::ReadKey => "read key",
         Column::SetAt => "set at, the newest first",
+        Column::ReadTest => "read test, those on time first",
     }
 }

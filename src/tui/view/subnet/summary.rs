@@ -4,8 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::super::ink::{columns, cut, ink, line_columns};
+use super::super::ink::{columns, cut, ink, line_columns, proportions};
 use super::super::style::{Styles, glyph};
+use super::super::tested;
 use crate::domain::findings::Severity;
 use crate::domain::roster::Summary;
 use crate::domain::text::grouped;
@@ -16,13 +17,14 @@ use crate::tui::state::State;
 const AIRY: u16 = 24;
 const ROOMY: u16 = 120;
 
-/// Rows of summary and bar: one more when the operator's own line has no room beside the counts.
+/// Rows of summary and bar: one more when the operator's own line has no room beside the counts, and one for read tests.
 pub(super) fn height(state: &State, width: u16) -> u16 {
     let styles = Styles::of(&state.options);
-    2 + u16::from(own(state, styles).is_some_and(|own| !beside(&counts(state, styles), &own, width)))
+    let own_apart = own(state, styles).is_some_and(|own| !beside(&counts(state, styles), &own, width));
+    2 + u16::from(own_apart) + u16::from(tested::has_line(state))
 }
 
-/// Draws both.
+/// Draws them.
 pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
     let counts = counts(state, styles);
     let buffer = frame.buffer_mut();
@@ -40,6 +42,10 @@ pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Fram
     }
     let bar = bar(state.table.roster().summary, usize::from(inner), styles);
     buffer.set_line(area.x + 1, bar_at, &bar, inner);
+    if tested::has_line(state) {
+        let line = tested::line(state, usize::from(inner), styles);
+        buffer.set_line(area.x + 1, bar_at + 1, &line, inner);
+    }
 }
 
 fn beside(counts: &Line<'_>, own: &Line<'_>, width: u16) -> bool {
@@ -109,19 +115,7 @@ fn bar(summary: Summary, width: usize, styles: Styles) -> Line<'static> {
     let parts = [summary.readable, summary.unreadable, summary.none];
     let styles_of = [styles.readable(), styles.unreadable(), styles.rule()];
     let shades = if styles.colourless() { ["█", "▓", "░"] } else { ["▄"; 3] };
-    let widths = proportions(parts, width);
+    let widths = proportions(&parts, width);
     let spans = (0..3).map(|i| Span::styled(shades[i].repeat(widths[i]), styles_of[i]));
     spans.collect()
-}
-
-fn proportions(parts: [usize; 3], width: usize) -> [usize; 3] {
-    let total: usize = parts.iter().sum();
-    if total == 0 {
-        return [0, 0, width];
-    }
-    let mut widths = parts.map(|part| if part == 0 { 0 } else { (part * width / total).max(1) });
-    let widest = (0..3).max_by_key(|i| widths[*i]).unwrap_or(0);
-    let others: usize = (0..3).filter(|i| *i != widest).map(|i| widths[i]).sum();
-    widths[widest] = width.saturating_sub(others);
-    widths
 }
