@@ -49,6 +49,13 @@ pub struct Check {
     pub fix: String,
 }
 
+impl Check {
+    /// Whether nothing can be said of the whole as long as this is not known.
+    fn is_needed(&self) -> bool {
+        matches!(self.check, "registered" | "readable" | "key_reads" | "newest_window")
+    }
+}
+
 /// One of the last windows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WindowSeen {
@@ -92,7 +99,9 @@ impl Visibility {
     #[must_use]
     pub fn conclude(mut self) -> Self {
         let failed = self.checks.iter().find(|check| check.standing == Standing::No);
-        self.visible = failed.is_none() && self.checks.iter().any(|check| check.standing == Standing::Yes);
+        let open = self.checks.iter().any(|check| check.is_needed() && check.standing == Standing::Unknown);
+        let holds = self.checks.iter().any(|check| check.standing == Standing::Yes);
+        self.visible = failed.is_none() && !open && holds;
         self.sentence = match failed {
             Some(check) => format!("A validator would not see you now: {}", check.evidence),
             None if self.visible => seen(&self.checks, self.windows.first()),

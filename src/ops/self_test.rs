@@ -11,7 +11,7 @@ use crate::domain::canary::CanaryName;
 use crate::domain::commitment::Parts;
 use crate::domain::credentials::{BucketCredentials, CredentialsError};
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
+use crate::domain::probe::{Exchange, Reply, Request, Risk, Trouble, Verdict, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{AbortAnswer, JudgedStep, Outcome, SelfTest, can_write};
 use crate::ops::context::Context;
@@ -78,8 +78,14 @@ pub async fn self_test(subject: Subject, store: &Store, stop: impl Future<Output
     };
     let keys =
         Keys { write: store.owner(write), read: store.owner(read), published: published.map(|t| store.owner(t)) };
-    let mut test =
-        Test { store, keys, canary: CanaryName::Canary(subject.hotkey), steps: Vec::new(), risks: Vec::new() };
+    let mut test = Test {
+        store,
+        keys,
+        canary: CanaryName::Canary(subject.hotkey),
+        may_be_there: false,
+        steps: Vec::new(),
+        risks: Vec::new(),
+    };
     tokio::select! {
         biased;
         () = stop => {}
@@ -113,6 +119,8 @@ struct Test<'t> {
     store: &'t Store,
     keys: Keys,
     canary: CanaryName,
+    /// Whether the canary may be in the bucket: an answer that was lost says nothing about what was done.
+    may_be_there: bool,
     steps: Vec<JudgedStep>,
     risks: Vec<Risk>,
 }
@@ -139,7 +147,9 @@ impl Test<'_> {
     async fn write(&mut self, content: &[u8]) -> bool {
         // Under the same name: what an interrupted run left behind goes with it.
         self.keys.write.delete(Request::SweepCanary, &self.canary, self.by()).await;
+        self.may_be_there = true;
         let answer = self.keys.write.put(Request::PutCanary, &self.canary, content, self.by()).await;
+        self.may_be_there = !was_never_written(&answer.exchange.reply);
         let written = matches!(answer.exchange.reply, Reply::Found(_));
         let step = if written {
             JudgedStep::of(&answer.exchange, Outcome::Passed, "The write key writes into the own bucket.", "")
@@ -185,7 +195,10 @@ impl Test<'_> {
     async fn delete(&mut self) {
         let answer = self.keys.write.delete(Request::DeleteCanary, &self.canary, self.by()).await;
         let step = match answer.exchange.reply {
-            Reply::Found(_) => JudgedStep::of(&answer.exchange, Outcome::Passed, "The canary is gone again.", ""),
+            Reply::Found(_) => {
+                self.may_be_there = false;
+                JudgedStep::of(&answer.exchange, Outcome::Passed, "The canary is gone again.", "")
+            }
             _ => refused(
                 &answer.exchange,
                 "The canary could not be removed",
@@ -195,13 +208,9 @@ impl Test<'_> {
         self.steps.push(step);
     }
 
-    /// Removes the canary if a step in between was not reached; its name when that fails.
+    /// Removes the canary if it may still be there; its name when that fails.
     async fn clean_up(&self) -> Option<String> {
-        let outcome =
-            |request: Request| self.steps.iter().find(|step| step.step == request.name()).map(|step| step.outcome);
-        if outcome(Request::DeleteCanary) == Some(Outcome::Passed)
-            || outcome(Request::PutCanary) == Some(Outcome::Failed)
-        {
+        if !self.may_be_there {
             return None;
         }
         let answer = self.keys.write.delete(Request::DeleteCanary, &self.canary, self.by()).await;
@@ -282,6 +291,21 @@ impl Test<'_> {
             ),
         }
     }
+}
+
+/// Whether a store that replied so has surely not written: it refused, or nothing reached it.
+const fn was_never_written(reply: &Reply) -> bool {
+    matches!(
+        reply,
+        Reply::Refused { http: 300..=499, .. }
+            | Reply::Failed(
+                Trouble::Dns { .. }
+                    | Trouble::PrivateAddress { .. }
+                    | Trouble::Tcp { .. }
+                    | Trouble::Tls { .. }
+                    | Trouble::NoRootCertificates
+            )
+    )
 }
 
 fn compared(answer: &Answer, content: &[u8], whose: &str) -> JudgedStep {

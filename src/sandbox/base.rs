@@ -81,7 +81,7 @@ impl Builder<'_> {
         // The chain counts uids in 16 bits: 65,536 of them show as 65,535.
         let count = u16::try_from(uids).unwrap_or(u16::MAX);
         let flags: Vec<bool> = (0..uids).map(|uid| uid < u32::from(VALIDATORS)).collect();
-        let updated: Vec<u64> = (0..uids).map(|uid| u64::from(self.scenario.head - uid % 300)).collect();
+        let updated: Vec<u64> = (0..uids).map(|uid| u64::from(self.scenario.head.saturating_sub(uid % 300))).collect();
         let incentive: Vec<u16> = (0..uids).map(|uid| share(uid, u32::from(u16::MAX))).collect();
         let emission: Vec<u64> = incentive.iter().map(|share| u64::from(*share) * 10_000).collect();
         self.put("SubtensorModule", "NetworksAdded", &[&id], true.encode())?;

@@ -197,12 +197,27 @@ fn clock(case: &Case<'_>) -> Option<String> {
 
 fn fix(case: &Case<'_>, verdict: Verdict) -> String {
     let what = todo(case, verdict);
-    let concerns_the_owner = !verdict.is_about_here() && !matches!(verdict, Verdict::Ok | Verdict::Tcp);
-    if case.own || !concerns_the_owner || what.is_empty() {
+    if case.own || what.is_empty() || !concerns_the_holder(case, verdict) {
         return what;
     }
     let who = case.uid.map_or_else(|| "this ex-member".to_owned(), |uid| format!("uid {uid}"));
     format!("Only the holder of {who} can mend it: {}", crate::domain::text::uncapitalised(&what))
+}
+
+/// Whether it is the holder's to mend, and not this machine's, the way's or the store's. An endpoint of the operator's
+/// own is nobody else's.
+fn concerns_the_holder(case: &Case<'_>, verdict: Verdict) -> bool {
+    let reply = decisive(case.exchanges).map(|exchange| &exchange.reply);
+    match (verdict, reply) {
+        (Verdict::Ok | Verdict::ClockSkew | Verdict::Throttled | Verdict::Tcp | Verdict::Slow, _)
+        | (Verdict::Tls, Some(Reply::Failed(Trouble::NoRootCertificates))) => false,
+        (Verdict::Dns | Verdict::Tls, _) => case.provider.is_r2(),
+        (Verdict::ProviderError, Some(refused @ Reply::Refused { http, .. })) => {
+            refused.raw_code() == Some("NotEntitled") || matches!(http, 300..=399)
+        }
+        (Verdict::ProviderError, _) => false,
+        _ => true,
+    }
 }
 
 fn todo(case: &Case<'_>, verdict: Verdict) -> String {

@@ -218,6 +218,7 @@ impl Tester {
             Role::Trainer => ("READY mark", ready_names(window, 4).collect()),
         };
         let by = Instant::now() + self.store.options().total;
+        let missing = walk.object;
         for name in names {
             let request = if role == Role::Trainer { Request::HeadReady } else { Request::HeadTrustList };
             let answer = reader.head(request, &name, by).await;
@@ -232,6 +233,8 @@ impl Tester {
                 return Some(Judgement { verdict: Verdict::Ok, found, explanation, fix: String::new() });
             }
         }
+        // What is missing is the window, whatever was looked for in its place.
+        walk.object = missing;
         None
     }
 

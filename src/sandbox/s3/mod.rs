@@ -40,7 +40,7 @@ use super::population::BucketKey;
 use super::scenario::Scenario;
 use front::{Front, shifted};
 use keys::{Issued, Ring};
-use objects::Content;
+use objects::{Content, Object};
 use seen::Seen;
 use shelf::Shelf;
 
@@ -118,6 +118,19 @@ impl S3Control {
     /// Forgets the requests so far.
     pub fn forget_requests(&self) {
         self.seen().forget();
+    }
+
+    /// Puts an object of this size and time into a uid's bucket; its bytes are made when somebody asks for them.
+    pub fn place(&self, uid: u16, name: &str, size: u64, modified_ms: u64) {
+        let (head, tail) = (b"PAR1".as_slice(), b"PAR1".as_slice());
+        let content = Content::Noise { seed: size, head, tail };
+        let etag = format!("{:032x}", u128::from(size) << 64 | u128::from(modified_ms));
+        self.shelf().place(uid, Object { name: name.to_owned(), size, modified_ms, etag, content });
+    }
+
+    /// Takes away an object that was placed in, or written to, a uid's bucket.
+    pub fn remove(&self, uid: u16, name: &str) {
+        self.shelf().delete(uid, name);
     }
 
     /// The bytes of an object that was written to a uid's bucket.

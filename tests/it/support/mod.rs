@@ -1,5 +1,6 @@
 //! Shared plumbing of the tests that run the real binary: a home of its own, a practice node, a terminal.
 
+pub mod bench;
 pub mod encoder;
 pub mod house;
 pub mod node;
@@ -7,6 +8,7 @@ pub mod operator;
 pub mod pool;
 pub mod pty;
 pub mod s3;
+pub mod way;
 
 use std::time::Duration;
 

@@ -189,7 +189,7 @@ pub struct Running {
 }
 
 impl Running {
-    fn of(mut child: Child) -> Self {
+    pub fn of(mut child: Child) -> Self {
         let (told, lines) = channel();
         let out = BufReader::new(child.stderr.take().unwrap());
         let reader = thread::spawn(move || out.lines().map_while(Result::ok).for_each(|line| drop(told.send(line))));

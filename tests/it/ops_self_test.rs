@@ -1,0 +1,302 @@
+//! The own keys put to the test, and nothing left behind whatever happens.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use grail_console::domain::credentials::BucketCredentials;
+use grail_console::domain::probe::Risk;
+use grail_console::domain::self_test::{JudgedStep, Outcome, SelfTest};
+use grail_console::ops::self_test::{Subject, self_test};
+use grail_console::sandbox::{BucketFault, CommitmentSpec, Credentials, OPERATOR_UID, hotkey};
+use grail_console::storage::StoreOptions;
+use rstest::rstest;
+
+use crate::support::bench::Bench;
+use crate::support::way::{Loss, Way};
+
+async fn subject(bench: &Bench) -> Subject {
+    let seat = bench.seat().await;
+    let credentials = BucketCredentials::parse(&seat.context.provider, &seat.context.configuration.local).unwrap();
+    Subject {
+        provider: seat.context.provider.clone(),
+        hotkey: hotkey(OPERATOR_UID),
+        credentials,
+        published: seat.view.parts(&hotkey(OPERATOR_UID)).ok(),
+        now_ms: Arc::new(|| 7),
+    }
+}
+
+async fn tested(bench: &Bench) -> SelfTest {
+    let test = self_test(subject(bench).await, &bench.store(), pending()).await.unwrap();
+    assert_eq!(test.left_behind, None);
+    nothing_is_left(bench);
+    test
+}
+
+#[track_caller]
+fn nothing_is_left(bench: &Bench) {
+    assert_eq!(bench.sandbox.s3().stored(OPERATOR_UID), Vec::<String>::new());
+}
+
+fn step<'t>(test: &'t SelfTest, name: &str) -> &'t JudgedStep {
+    test.steps.iter().find(|step| step.step == name).unwrap_or_else(|| panic!("no step {name}: {test:#?}"))
+}
+
+#[track_caller]
+fn ends(test: &SelfTest, name: &str, outcome: Outcome, explanation: &str) {
+    let step = step(test, name);
+    assert_eq!((step.outcome, step.explanation.as_str()), (outcome, explanation), "{name}");
+    assert_eq!(step.fix.is_empty(), matches!(outcome, Outcome::Passed | Outcome::Skipped), "{step:?}");
+}
+
+#[track_caller]
+fn passes(test: &SelfTest, names: &[&str]) {
+    for name in names {
+        assert_eq!(step(test, name).outcome, Outcome::Passed, "{:?}", step(test, name));
+    }
+}
+
+fn canary() -> String {
+    format!("grail-console/self-test/{}.canary", hotkey(OPERATOR_UID))
+}
+
+async fn drift() -> Bench {
+    Bench::new("drift").await
+}
+
+#[tokio::test]
+async fn keys_that_do_what_they_should_are_healthy() {
+    let bench = Bench::new("healthy").await;
+    let test = tested(&bench).await;
+    assert!(test.healthy, "{test:#?}");
+    ends(&test, "put_canary", Outcome::Passed, "The write key writes into the own bucket.");
+    ends(&test, "get_canary_published_key", Outcome::Passed, "The published key reads what was written.");
+    ends(&test, "get_canary_local_key", Outcome::Skipped, "The local read key is the published one.");
+    ends(&test, "delete_canary", Outcome::Passed, "The canary is gone again.");
+    ends(&test, "abort_upload", Outcome::Passed, "The read key cannot write.");
+    ends(&test, "list_buckets", Outcome::Passed, "The read key is limited to objects: it cannot list buckets.");
+    assert_eq!((test.bucket, test.at_ms), (Credentials::of(OPERATOR_UID, 0).account, 7));
+}
+
+#[tokio::test]
+async fn everything_is_asked_of_the_own_bucket_with_own_keys_under_two_names() {
+    let bench = drift().await;
+    tested(&bench).await;
+    let never = canary().replace(".canary", ".never");
+    let own = [0, 1].map(|generation| Credentials::of(OPERATOR_UID, generation));
+    for request in bench.sandbox.s3().requests() {
+        if request.bucket.is_empty() {
+            assert_eq!((request.method.as_str(), request.key.as_str()), ("GET", ""), "the list of buckets");
+        } else {
+            assert_eq!(request.bucket, own[0].account);
+            assert!([canary(), never.clone()].contains(&request.key), "{request:?}");
+        }
+        let key = request.access_key_id.unwrap();
+        assert!([&own[0].read_key_id, &own[1].read_key_id, &own[0].write_key_id].contains(&&key), "{key}");
+        if matches!(request.method.as_str(), "PUT") {
+            assert_eq!(key, own[0].write_key_id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_write_secret_is_told_and_nothing_is_read_back() {
+    let bench = Bench::new("healthy").await.having("R2_WRITE_SECRET_ACCESS_KEY", "ab".repeat(32));
+    let test = tested(&bench).await;
+    assert!(!test.healthy);
+    ends(&test, "put_canary", Outcome::Failed, "The write key cannot write: the secret is not the key's.");
+    assert_eq!(step(&test, "put_canary").code.as_deref(), Some("SignatureDoesNotMatch"));
+    for skipped in ["get_canary_published_key", "get_canary_local_key"] {
+        ends(&test, skipped, Outcome::Skipped, "Nothing was written, so there is nothing to read back.");
+    }
+    assert_eq!(step(&test, "abort_upload").outcome, Outcome::Inconclusive, "there is nothing to calibrate with");
+}
+
+#[tokio::test]
+async fn a_published_key_other_than_the_local_one_is_tested_beside_it() {
+    let bench = drift().await;
+    let test = tested(&bench).await;
+    assert!(test.healthy, "{test:#?}");
+    ends(&test, "get_canary_published_key", Outcome::Passed, "The published key reads what was written.");
+    ends(&test, "get_canary_local_key", Outcome::Passed, "The local read key reads what was written.");
+    ends(&test, "abort_upload", Outcome::Passed, "The published key cannot write.");
+}
+
+#[tokio::test]
+async fn a_published_key_that_was_revoked_fails_though_the_local_one_reads() {
+    let bench = drift().await;
+    bench.sandbox.s3().revoke(OPERATOR_UID, 1);
+    let test = tested(&bench).await;
+    assert!(!test.healthy);
+    let words = "The published key cannot read the own bucket: the store does not know it.";
+    ends(&test, "get_canary_published_key", Outcome::Failed, words);
+    ends(&test, "get_canary_local_key", Outcome::Passed, "The local read key reads what was written.");
+    passes(&test, &["put_canary", "delete_canary"]);
+}
+
+#[tokio::test]
+async fn a_local_key_that_was_revoked_fails_though_the_published_one_reads() {
+    let bench = drift().await;
+    bench.sandbox.s3().revoke(OPERATOR_UID, 0);
+    let test = tested(&bench).await;
+    assert!(!test.healthy);
+    let words = "The local read key cannot read the own bucket: the store does not know it.";
+    ends(&test, "get_canary_local_key", Outcome::Failed, words);
+    passes(&test, &["put_canary", "get_canary_published_key", "delete_canary"]);
+}
+
+#[tokio::test]
+async fn a_published_bucket_other_than_the_own_one_is_a_failure() {
+    let bench = Bench::new("healthy").await;
+    bench.commit([(OPERATOR_UID, CommitmentSpec::raw(Credentials::of(20, 0).read_commitment()))]).await;
+    let test = tested(&bench).await;
+    assert!(!test.healthy);
+    let words = "The published bucket is not the one configured here: validators look elsewhere.";
+    ends(&test, "get_canary_published_key", Outcome::Failed, words);
+    assert!(bench.sandbox.s3().requests().iter().all(|seen| seen.bucket != Credentials::of(20, 0).account));
+}
+
+#[tokio::test]
+async fn without_a_commitment_the_local_keys_are_tested_alone() {
+    let bench = Bench::new("first-run").await;
+    let test = tested(&bench).await;
+    let words = "Nothing readable is published for this hotkey.";
+    ends(&test, "get_canary_published_key", Outcome::Skipped, words);
+    ends(&test, "get_canary_local_key", Outcome::Passed, "The local read key reads what was written.");
+    assert!(test.healthy, "{test:#?}");
+}
+
+#[tokio::test]
+async fn a_published_write_key_can_write_and_is_a_risk() {
+    let bench = Bench::new("healthy").await;
+    bench.commit([(OPERATOR_UID, CommitmentSpec::raw(Credentials::of(OPERATOR_UID, 0).write_commitment()))]).await;
+    let test = tested(&bench).await;
+    assert_eq!((test.healthy, &test.risks), (false, &vec![Risk::WriteCapable]));
+    let words = "The published key can WRITE: anybody can overwrite your windows.";
+    ends(&test, "abort_upload", Outcome::Failed, words);
+}
+
+#[tokio::test]
+async fn keys_that_are_answered_alike_tell_nothing_about_writing() {
+    for fault in [BucketFault::UploadBeforeScope, BucketFault::Writable] {
+        for scenario in ["healthy", "drift"] {
+            let bench = Bench::new(scenario).await;
+            bench.sandbox.s3().set_fault(OPERATOR_UID, Some(fault.clone()));
+            let test = tested(&bench).await;
+            let whose = if scenario == "healthy" { "read key" } else { "published key" };
+            let words = format!(
+                "The store's answers do not tell whether the {whose} can write: read and write key are answered alike."
+            );
+            ends(&test, "abort_upload", Outcome::Inconclusive, &words);
+            assert_eq!((test.healthy, test.risks.len()), (true, 0), "not known is not bad: {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_the_whole_account_is_a_risk() {
+    let bench = Bench::new("healthy").await;
+    bench.sandbox.s3().set_fault(OPERATOR_UID, Some(BucketFault::AccountWide));
+    let test = tested(&bench).await;
+    assert_eq!((test.healthy, &test.risks), (false, &vec![Risk::AccountWide]));
+    let words = "The read key lists the account's buckets (1): it is not limited to this one.";
+    ends(&test, "list_buckets", Outcome::Failed, words);
+    passes(&test, &["put_canary", "get_canary_published_key", "delete_canary", "abort_upload"]);
+}
+
+#[tokio::test]
+async fn a_run_removes_what_a_killed_one_left_behind() {
+    let bench = Bench::new("healthy").await;
+    bench.sandbox.s3().place(OPERATOR_UID, &canary(), 5, 1_000);
+    assert!(tested(&bench).await.healthy);
+}
+
+#[tokio::test]
+async fn what_others_wrote_into_the_bucket_stays() {
+    let bench = Bench::new("healthy").await;
+    bench.sandbox.s3().place(OPERATOR_UID, "grail-console/self-test/other.canary", 5, 1_000);
+    let test = self_test(subject(&bench).await, &bench.store(), pending()).await.unwrap();
+    assert!(test.healthy);
+    assert_eq!(bench.sandbox.s3().stored(OPERATOR_UID), ["grail-console/self-test/other.canary"]);
+}
+
+/// A bench whose way to the store loses what it is told to, soon.
+async fn lossy(scenario: &str) -> (Bench, Way) {
+    let bench = Bench::new(scenario).await;
+    let way = Way::to(bench.sandbox.s3_url()).await;
+    let options = StoreOptions { total: Duration::from_millis(1_500), ..StoreOptions::default() };
+    let bench = bench.at(Some(way.url().to_owned())).options(options);
+    (bench, way)
+}
+
+#[rstest]
+#[case::the_answer_to_the_write("PUT", Loss::Answer, "put_canary")]
+#[case::the_write("PUT", Loss::Everything, "put_canary")]
+#[case::the_answer_to_the_read("GET", Loss::Answer, "get_canary_published_key")]
+#[case::the_read("GET", Loss::Everything, "get_canary_published_key")]
+#[tokio::test]
+async fn nothing_is_left_behind_when_this_is_lost(#[case] verb: &str, #[case] loss: Loss, #[case] fails: &str) {
+    let (bench, way) = lossy("healthy").await;
+    way.lose(verb, Some(loss));
+    let test = self_test(subject(&bench).await, &bench.store(), pending()).await.unwrap();
+    assert_eq!(step(&test, fails).outcome, Outcome::Failed);
+    assert_eq!((test.healthy, test.left_behind), (false, None));
+    nothing_is_left(&bench);
+}
+
+#[rstest]
+#[case::refused(BucketFault::NoBucket, Some("NoSuchBucket"))]
+#[case::throttled(BucketFault::Throttled, Some("TooManyRequests"))]
+#[tokio::test]
+async fn a_write_that_was_refused_leaves_nothing_to_remove(#[case] fault: BucketFault, #[case] code: Option<&str>) {
+    let bench = Bench::new("healthy").await;
+    bench.sandbox.s3().set_fault(OPERATOR_UID, Some(fault));
+    let test = tested(&bench).await;
+    assert!(!test.healthy);
+    assert_eq!((step(&test, "put_canary").outcome, step(&test, "put_canary").code.as_deref()), (Outcome::Failed, code));
+}
+
+#[tokio::test]
+async fn where_nothing_was_sent_nothing_is_said_to_be_left_behind() {
+    let bench = Bench::new("healthy").await.at(Some("http://127.0.0.1:1".to_owned()));
+    let test = self_test(subject(&bench).await, &bench.store(), pending()).await.unwrap();
+    assert_eq!((test.healthy, &test.left_behind), (false, &None));
+    assert_eq!(step(&test, "put_canary").code.as_deref(), Some("tcp"));
+}
+
+#[tokio::test]
+async fn a_canary_that_cannot_be_removed_is_named_and_the_next_run_removes_it() {
+    let (bench, way) = lossy("healthy").await;
+    way.lose("DELETE", Some(Loss::Everything));
+    let test = self_test(subject(&bench).await, &bench.store(), pending()).await.unwrap();
+    assert_eq!((test.healthy, test.left_behind), (false, Some(canary())));
+    assert_eq!(bench.sandbox.s3().stored(OPERATOR_UID), [canary()]);
+    way.lose("DELETE", None);
+    assert!(tested(&bench).await.healthy);
+}
+
+/// Runs until a request with the verb has come, and is stopped there.
+#[rstest]
+#[case::while_it_writes("PUT", Loss::Everything)]
+#[case::while_what_it_wrote_is_not_confirmed("PUT", Loss::Answer)]
+#[case::while_it_reads("GET", Loss::Everything)]
+#[tokio::test]
+async fn a_stop_in_the_middle_leaves_nothing_behind(#[case] verb: &str, #[case] loss: Loss) {
+    let (bench, way) = lossy("healthy").await;
+    way.lose(verb, Some(loss));
+    let seen = way.clone();
+    let stop = async move { seen.came(verb).await };
+    let test = self_test(subject(&bench).await, &bench.store(), stop).await.unwrap();
+    assert_eq!(test.left_behind, None);
+    assert_eq!(way.seen().last().map(String::as_str), Some("DELETE"), "{:?}", way.seen());
+    nothing_is_left(&bench);
+}
+
+#[tokio::test]
+async fn a_stop_before_anything_was_written_asks_for_nothing() {
+    let bench = Bench::new("healthy").await;
+    let test = self_test(subject(&bench).await, &bench.store(), std::future::ready(())).await.unwrap();
+    assert_eq!((test.steps.len(), test.left_behind), (0, None));
+    nothing_is_left(&bench);
+}
