@@ -197,11 +197,8 @@ const fn outcome_style(outcome: Outcome) -> Style {
 
 /// `self-test`
 pub fn self_test(test: &SelfTest) -> String {
-    let (glyph, style, words) = match (test.healthy, &test.left_behind) {
-        (true, _) => ("✓", GOOD, "Your keys do what they should, and nothing more."),
-        (false, Some(_)) => ("✗", BAD, "The canary could not be removed."),
-        (false, None) => ("✗", BAD, "Something is wrong with your keys."),
-    };
+    let (glyph, style) = if test.healthy { ("✓", GOOD) } else { ("✗", BAD) };
+    let words = test.sentence();
     let mut out = format!("{}\nbucket {}\n\n", paint(style, &format!("{glyph} {words}")), test.bucket);
     out += &table(&test.steps.iter().map(step_line).collect::<Vec<_>>());
     for step in test.steps.iter().filter(|step| step.outcome != Outcome::Passed && !step.fix.is_empty()) {

@@ -72,6 +72,17 @@ pub struct SelfTest {
     pub at_ms: u64,
 }
 
+impl SelfTest {
+    /// The one sentence on top.
+    pub const fn sentence(&self) -> &'static str {
+        match (self.healthy, &self.left_behind) {
+            (true, _) => "Your keys do what they should, and nothing more.",
+            (false, Some(_)) => "The canary could not be removed.",
+            (false, None) => "Something is wrong with your keys.",
+        }
+    }
+}
+
 impl JudgedStep {
     /// A step that was a request.
     pub fn of(exchange: &Exchange, outcome: Outcome, explanation: impl Into<String>, fix: impl Into<String>) -> Self {

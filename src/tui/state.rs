@@ -194,6 +194,8 @@ pub enum Mode {
     Commit,
     /// Asked whether to leave although something is under way.
     Leaving(Choice),
+    /// Asked whether to put the own keys to the test, which writes a canary.
+    SelfTest(Choice),
 }
 
 /// A short list of public fields to copy from.
@@ -301,7 +303,7 @@ impl State {
             Mode::Choose(_) => KeyMode::Choose,
             Mode::Palette(_) => KeyMode::Palette,
             Mode::Commit => commit::keys(self),
-            Mode::Leaving(_) => KeyMode::Confirm,
+            Mode::Leaving(_) | Mode::SelfTest(_) => KeyMode::Confirm,
         }
     }
 

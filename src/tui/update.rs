@@ -110,6 +110,7 @@ fn obey(state: &mut State, command: Command) -> Vec<Effect> {
         Mode::Palette(_) => in_palette(state, command),
         Mode::Commit => commit::obey(state, command),
         Mode::Leaving(choice) => leaving(state, choice, command),
+        Mode::SelfTest(choice) => probes::answer(state, choice, command),
     }
 }
 
@@ -134,6 +135,7 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
         C::Probe => return probes::probe(state),
         C::Sweep => return probes::sweep(state),
         C::Mark => mark(state),
+        C::SelfTest => probes::ask(state),
         C::Failed => only_failed(state),
         C::Fleet => go(state, View::Fleet),
         C::You => go(state, View::You),
@@ -353,7 +355,7 @@ fn edit(state: &mut State, request: InputRequest) -> Vec<Effect> {
         }
         // A password is edited by the event loop; here it has no characters.
         Mode::Commit => commit::typed(state, request),
-        Mode::Normal | Mode::Choose(_) | Mode::Leaving(_) => {}
+        Mode::Normal | Mode::Choose(_) | Mode::Leaving(_) | Mode::SelfTest(_) => {}
     }
     Vec::new()
 }

@@ -45,6 +45,8 @@ pub enum Command {
     Probe,
     /// Tests many rows, or ends that.
     Sweep,
+    /// Puts the own keys to the test, if the operator says so.
+    SelfTest,
     /// Marks the selected row, or takes its mark away.
     Mark,
     /// Shows only the rows whose test failed, or all of them again.
@@ -106,6 +108,7 @@ const WITH_ROW: &[View] = &[V::Subnet, V::Fleet, V::Detail];
 const ROWS: &[View] = &[V::Subnet, V::Fleet];
 const TABLE: &[View] = &[V::Subnet];
 const MAP: &[View] = &[V::Fleet];
+const OWN: &[View] = &[V::You];
 
 const fn spec(
     command: Command,
@@ -121,7 +124,7 @@ const fn spec(
 const TESTABLE: &[View] = &[V::Subnet, V::Fleet, V::Detail, V::You];
 
 /// Every command, in the order of footer and help.
-pub const SPECS: [Spec; 36] = [
+pub const SPECS: [Spec; 37] = [
     spec(C::Open, "open", "detail", "Show everything known about the selected row", ROWS, 8),
     spec(C::Back, "back", "back", "Go back; on the subnet: clear the filter, then the marks", ANYWHERE, 8),
     spec(
@@ -148,6 +151,14 @@ pub const SPECS: [Spec; 36] = [
         "Test the marked rows, else the filtered ones, else all; again: end that",
         WITH_ROW,
         6,
+    ),
+    spec(
+        C::SelfTest,
+        "self_test",
+        "test keys",
+        "Test your own keys: write a canary into your bucket, read it back, remove it",
+        OWN,
+        7,
     ),
     spec(C::Mark, "mark", "mark", "Mark the row for the next test of many, or unmark it", ROWS, 3),
     spec(C::Filter, "filter", "filter", "Filter the table by words and state:… role:… own:… test:…", ROWS, 7),

@@ -1,6 +1,6 @@
 //! What is heard of read tests.
 
-use super::{Sight, Sign};
+use super::{Sight, Sign, own_keys};
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level;
@@ -21,7 +21,8 @@ pub fn hear(state: &mut State, news: ProbeNews) -> Vec<Effect> {
         ProbeNews::SweepEnded { cancelled } => return ended(state, cancelled),
         ProbeNews::Seen(seen) => self::seen(state, seen),
         ProbeNews::Failed { hotkeys, problem } => return failed(state, &hotkeys, problem),
-        ProbeNews::SelfTested(_) | ProbeNews::SelfTestFailed(_) => {}
+        ProbeNews::SelfTested(test) => return own_keys::tested(state, test),
+        ProbeNews::SelfTestFailed(problem) => return own_keys::failed(state, problem),
     }
     Vec::new()
 }

@@ -10,6 +10,7 @@
 
 mod act;
 mod hear;
+mod own_keys;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -22,12 +23,14 @@ use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Layer, Probe, Verdict};
 use crate::domain::roster::{Roster, Row};
+use crate::domain::self_test::SelfTest;
 use crate::domain::tested::Tested;
 use crate::domain::visible::Visibility;
 
 pub use act::{Scope, scope};
 pub(super) use act::{clear_marks, mark, probe, sweep};
 pub(super) use hear::hear;
+pub(super) use own_keys::{answer, ask};
 pub use sweep::Sweep;
 
 /// Latencies kept of a row.
@@ -152,6 +155,23 @@ impl Sight {
     }
 }
 
+/// The self-test of the own keys.
+#[derive(Debug, Clone, Default, Serialize)]
+pub enum OwnKeys {
+    /// It was not asked for.
+    #[default]
+    Idle,
+    /// It is under way.
+    Testing {
+        /// Since when, in ms since 1970.
+        since_ms: u64,
+    },
+    /// How it ended.
+    Tested(Box<SelfTest>),
+    /// It could not be made.
+    Failed(Finding),
+}
+
 /// Everything that the console holds about read tests.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Probes {
@@ -159,6 +179,8 @@ pub struct Probes {
     pub sweep: Option<Sweep>,
     /// The verdict over the own uid.
     pub sight: Sight,
+    /// The self-test of the own keys.
+    pub own_keys: OwnKeys,
     results: HashMap<Hotkey, Record>,
     /// What is being tested, with what was on chain when that began.
     running: HashMap<Hotkey, Option<Commitment>>,
@@ -190,7 +212,9 @@ impl Probes {
 
     /// Whether anything is being tested.
     pub const fn is_busy(&self) -> bool {
-        self.sweep.is_some() || matches!(self.sight, Sight::Loading { .. })
+        self.sweep.is_some()
+            || matches!(self.sight, Sight::Loading { .. })
+            || matches!(self.own_keys, OwnKeys::Testing { .. })
     }
 
     /// Whether a hotkey is marked.
@@ -274,8 +298,27 @@ impl Probes {
         }
     }
 
-    fn put(&mut self, probe: Probe, row: &Row) {
+    /// What the self-test found risky about the own key stands beside its read test too.
+    fn know_risks(&self, probe: &mut Probe) {
+        let OwnKeys::Tested(test) = &self.own_keys else { return };
+        if test.hotkey == probe.hotkey {
+            let new = test.risks.iter().filter(|risk| !probe.risks.contains(risk)).cloned().collect::<Vec<_>>();
+            probe.risks.extend(new);
+        }
+    }
+
+    /// Brings the last read test of the own row up to date with the self-test.
+    fn renew_risks(&mut self, hotkey: &Hotkey) {
+        let Some(mut probe) = self.record(hotkey).map(|record| Probe::clone(&record.probe)) else { return };
+        self.know_risks(&mut probe);
+        if let Some(record) = self.results.get_mut(hotkey) {
+            record.probe = Arc::new(probe);
+        }
+    }
+
+    fn put(&mut self, mut probe: Probe, row: &Row) {
         let hotkey = row.hotkey;
+        self.know_risks(&mut probe);
         let commitment = self.running.remove(&hotkey).unwrap_or_else(|| row.commitment.clone());
         let before = self.results.remove(&hotkey);
         if !row.is_orphan() {

@@ -75,7 +75,7 @@ fn hints(state: &State) -> Vec<Hint> {
 fn word(state: &State, command: Command) -> Option<&'static str> {
     let listed = !state.list.slots().is_empty();
     let known = state.table.snapshot().is_some();
-    if matches!(state.mode, Mode::Commit | Mode::Leaving(_)) {
+    if matches!(state.mode, Mode::Commit | Mode::Leaving(_) | Mode::SelfTest(_)) {
         return in_dialog(state, command);
     }
     Some(match (state.keys(), command) {
@@ -83,6 +83,7 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
         (KeyMode::Normal, Command::Probe | Command::Sweep | Command::Mark | Command::Failed | Command::Fleet) => {
             return tests(state, command);
         }
+        (KeyMode::Normal, Command::SelfTest) if state.options.read_only || state.own.hotkey.is_none() => return None,
         (KeyMode::Normal, Command::Filter | Command::Sort | Command::Reverse | Command::Orphans | Command::Freeze)
             if !known =>
         {
@@ -143,7 +144,10 @@ fn in_dialog(state: &State, command: Command) -> Option<&'static str> {
         (Mode::Leaving(Choice::Yes), _, Command::Accept) => "leave",
         (Mode::Leaving(Choice::No), _, Command::Cancel) => return None,
         (Mode::Leaving(_), _, Command::Accept | Command::Cancel) => "stay",
-        (Mode::Leaving(_), ..) => command.spec().hint,
+        (Mode::SelfTest(Choice::Yes), _, Command::Accept) => "test",
+        (Mode::SelfTest(Choice::No), _, Command::Cancel) => return None,
+        (Mode::SelfTest(_), _, Command::Accept | Command::Cancel) => "no",
+        (Mode::Leaving(_) | Mode::SelfTest(_), ..) => command.spec().hint,
         (_, Some(Step::Deciding(deciding)), Command::Accept) => match (question(state), deciding.choice) {
             (Some(question), Choice::Yes) if question.arms => "arm",
             (Some(_), Choice::Yes) => "publish",

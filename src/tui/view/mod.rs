@@ -19,6 +19,7 @@ mod header;
 mod help;
 pub mod ink;
 mod logs;
+mod own_keys;
 mod places;
 mod popup;
 mod read_test;

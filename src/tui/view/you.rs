@@ -16,6 +16,7 @@ use ratatui::text::Line;
 
 use super::facts::{self, finding, paragraph, remark, section, todo};
 use super::ink::{fit, ink};
+use super::own_keys;
 use super::places;
 use super::style::Styles;
 use super::visibility;
@@ -37,6 +38,7 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     mode(&mut lines, own, width, styles);
     if own.hotkey.is_some() {
         visibility::lines(&mut lines, state, width, styles);
+        own_keys::lines(&mut lines, state, width, styles);
     }
     findings(&mut lines, own, width, styles);
     compared(&mut lines, state, width, styles);

@@ -127,6 +127,21 @@ pub(super) fn leaving(state: &State, answer: Choice, width: u16, styles: Styles)
     Dialog { title: "Leave".to_owned(), frame: styles.drift(), body, foot, width }
 }
 
+/// Whether to put the own keys to the test.
+pub(super) fn self_test(state: &State, answer: Choice, width: u16, styles: Styles) -> Dialog {
+    let text = usize::from(width).saturating_sub(4);
+    let mut body = Vec::new();
+    let what = "A small object is written into your own bucket with the write key, read back with the published key, \
+                compared, and removed at once.";
+    paragraph(&mut body, what, 0, text, styles.plain());
+    let store =
+        format!("Your bucket is at {}. Nobody else's is touched, and nothing goes on chain.", state.own.provider);
+    paragraph(&mut body, &store, 0, text, styles.dim());
+    let asked = Asked { question: "Test your own keys?".to_owned(), word: None, answer, yes: "Test" };
+    let foot = asked.lines(state, text, styles);
+    Dialog { title: "Self-test".to_owned(), frame: styles.accent(), body, foot, width }
+}
+
 /// A text at the left and one at the right, the left one cut where both do not fit.
 pub(super) fn both_ends(left: &str, right: &str, width: usize, style: Style) -> Line<'static> {
     let room = width.saturating_sub(columns(right) + 2);

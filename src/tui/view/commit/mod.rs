@@ -217,6 +217,7 @@ fn placed(dialog: Dialog, area: Rect) -> Placed {
 
 fn dialog(state: &State, styles: Styles, width: u16, fit: Fit) -> Option<Dialog> {
     match &state.mode {
+        Mode::SelfTest(answer) => Some(choice::self_test(state, *answer, width.min(QUESTION_WIDTH), styles)),
         Mode::Leaving(answer) => Some(choice::leaving(state, *answer, width.min(QUESTION_WIDTH), styles)),
         Mode::Commit => of_session(state, state.commits.session.as_ref()?, width.min(WIDTH), fit, styles),
         Mode::Normal | Mode::Filter | Mode::Choose(_) | Mode::Palette(_) => None,
