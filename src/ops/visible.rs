@@ -81,16 +81,12 @@ fn with_fix(check: Check, fix: impl Into<String>) -> Check {
 
 fn registered(view: &View, hotkey: Hotkey) -> Check {
     let (name, words) = ("registered", "registered");
-    match view.member(&hotkey) {
-        Some(member) => {
-            let evidence = format!("uid {} on subnet {}.", member.uid, view.subnet.netuid);
-            check(name, words, Standing::Yes, evidence)
-        }
-        None => {
-            let evidence = format!("the hotkey {} has no uid on subnet {}.", hotkey.short(), view.subnet.netuid);
-            with_fix(check(name, words, Standing::No, evidence), "Register the hotkey; until then nobody looks.")
-        }
+    let netuid = view.subnet.netuid;
+    if let Some(member) = view.member(&hotkey) {
+        return check(name, words, Standing::Yes, format!("uid {} on subnet {netuid}.", member.uid));
     }
+    let evidence = format!("the hotkey {} has no uid on subnet {netuid}.", hotkey.short());
+    with_fix(check(name, words, Standing::No, evidence), "Register the hotkey; until then nobody looks.")
 }
 
 fn readable(view: &View, hotkey: Hotkey) -> Check {
@@ -275,7 +271,7 @@ struct TrustList {
 struct Listed {
     uid: u16,
     window: Window,
-    listed: bool,
+    has_us: bool,
 }
 
 async fn trusted(tester: &Tester, view: &View, hotkey: Hotkey, newest: Window, emission: &[u64]) -> Check {
@@ -287,9 +283,9 @@ async fn trusted(tester: &Tester, view: &View, hotkey: Hotkey, newest: Window, e
     }
     let lists = stream::iter(lists).buffered(TOP_VALIDATORS);
     let found: Vec<Listed> = lists.filter_map(std::future::ready).take(TOP_VALIDATORS).collect().await;
-    let with = found.iter().filter(|list| list.listed).count();
+    let with = found.iter().filter(|list| list.has_us).count();
     let whose = |listed: bool| {
-        let of = found.iter().filter(|list| list.listed == listed);
+        let of = found.iter().filter(|list| list.has_us == listed);
         of.map(|list| format!("uid {} (window {})", list.uid, grouped(list.window.start())))
             .collect::<Vec<_>>()
             .join(", ")
@@ -326,9 +322,8 @@ async fn trust_list(
         match answer.exchange.reply {
             Reply::Found(_) => {
                 let list: TrustList = serde_json::from_slice(&answer.bytes).ok()?;
-                let address = hotkey.to_string();
-                let listed = list.eligible_hotkeys.iter().any(|eligible| *eligible == address);
-                return Some(Listed { uid: validator.uid, window, listed });
+                let has_us = list.eligible_hotkeys.contains(&hotkey.to_string());
+                return Some(Listed { uid: validator.uid, window, has_us });
             }
             Reply::Refused { http: 404, .. } => {}
             _ => return None,

@@ -54,15 +54,16 @@ pub fn tested(state: &mut State, test: Box<SelfTest>) -> Vec<Effect> {
         state.probes.own_keys = OwnKeys::Idle;
         return Vec::new();
     }
-    let (level, text) = match test.healthy {
-        true => (Level::Info, "Self-test: your keys do what they should"),
-        false => (Level::Warn, "Self-test: something is wrong with your keys"),
+    let (level, told) = if test.healthy {
+        (Level::Info, "Self-test: your keys do what they should")
+    } else {
+        (Level::Warn, "Self-test: something is wrong with your keys")
     };
-    state.say(text);
+    state.say(told);
     let hotkey = test.hotkey;
     state.probes.own_keys = OwnKeys::Tested(test);
     state.probes.renew_risks(&hotkey);
-    vec![Effect::Log { level, text: text.to_owned() }]
+    vec![Effect::Log { level, text: told.to_owned() }]
 }
 
 /// It could not be made.

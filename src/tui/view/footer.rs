@@ -142,10 +142,9 @@ fn in_dialog(state: &State, command: Command) -> Option<&'static str> {
     Some(match (&state.mode, step, command) {
         (_, _, Command::Down | Command::Up) if view::dialog_scroll_limit(state) == 0 => return None,
         (Mode::Leaving(Choice::Yes), _, Command::Accept) => "leave",
-        (Mode::Leaving(Choice::No), _, Command::Cancel) => return None,
+        (Mode::Leaving(Choice::No) | Mode::SelfTest(Choice::No), _, Command::Cancel) => return None,
         (Mode::Leaving(_), _, Command::Accept | Command::Cancel) => "stay",
         (Mode::SelfTest(Choice::Yes), _, Command::Accept) => "test",
-        (Mode::SelfTest(Choice::No), _, Command::Cancel) => return None,
         (Mode::SelfTest(_), _, Command::Accept | Command::Cancel) => "no",
         (Mode::Leaving(_) | Mode::SelfTest(_), ..) => command.spec().hint,
         (_, Some(Step::Deciding(deciding)), Command::Accept) => match (question(state), deciding.choice) {

@@ -60,8 +60,8 @@ fn tested(lines: &mut Vec<Line<'static>>, test: &SelfTest, width: usize, styles:
         remark(lines, "!", &risk.sentence(), width, styles.unreadable());
     }
     if let Some(name) = &test.left_behind {
-        let text = format!("{name} is still in the bucket; the next self-test removes it.");
-        remark(lines, "!", &text, width, styles.drift());
+        let left = format!("{name} is still in the bucket; the next self-test removes it.");
+        remark(lines, "!", &left, width, styles.drift());
     }
     lines.push(Line::default());
     for one in &test.steps {
