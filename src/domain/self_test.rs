@@ -117,11 +117,9 @@ impl AbortAnswer {
     /// From the answer itself.
     pub fn of(reply: &Reply) -> Self {
         match (reply, reply.raw_code()) {
-            (Reply::Refused { http: 403, .. }, Some("AccessDenied") | None) => Self::Denied,
-            (Reply::Refused { .. }, Some("AccessDenied")) => Self::Denied,
-            (Reply::Refused { .. }, Some("NoSuchUpload")) => Self::NoSuchUpload,
-            // S3 takes an abort of what is not there as done in some stores.
-            (Reply::Found(_), _) => Self::NoSuchUpload,
+            (Reply::Refused { http: 403, .. }, None) | (Reply::Refused { .. }, Some("AccessDenied")) => Self::Denied,
+            // Some stores take an abort of what is not there as done.
+            (Reply::Refused { .. }, Some("NoSuchUpload")) | (Reply::Found(_), _) => Self::NoSuchUpload,
             _ => Self::Other,
         }
     }

@@ -81,15 +81,12 @@ fn with_fix(check: Check, fix: impl Into<String>) -> Check {
 
 fn registered(view: &View, hotkey: Hotkey) -> Check {
     let (name, words) = ("registered", "registered");
-    match view.member(&hotkey) {
-        Some(member) => {
-            let evidence = format!("uid {} on subnet {}.", member.uid, view.subnet.netuid);
-            check(name, words, Standing::Yes, evidence)
-        }
-        None => {
-            let evidence = format!("the hotkey {} has no uid on subnet {}.", hotkey.short(), view.subnet.netuid);
-            with_fix(check(name, words, Standing::No, evidence), "Register the hotkey; until then nobody looks.")
-        }
+    if let Some(member) = view.member(&hotkey) {
+        let evidence = format!("uid {} on subnet {}.", member.uid, view.subnet.netuid);
+        check(name, words, Standing::Yes, evidence)
+    } else {
+        let evidence = format!("the hotkey {} has no uid on subnet {}.", hotkey.short(), view.subnet.netuid);
+        with_fix(check(name, words, Standing::No, evidence), "Register the hotkey; until then nobody looks.")
     }
 }
 
@@ -275,7 +272,7 @@ struct TrustList {
 struct Listed {
     uid: u16,
     window: Window,
-    listed: bool,
+    has_own: bool,
 }
 
 async fn trusted(tester: &Tester, view: &View, hotkey: Hotkey, newest: Window, emission: &[u64]) -> Check {
@@ -287,9 +284,9 @@ async fn trusted(tester: &Tester, view: &View, hotkey: Hotkey, newest: Window, e
     }
     let lists = stream::iter(lists).buffered(TOP_VALIDATORS);
     let found: Vec<Listed> = lists.filter_map(std::future::ready).take(TOP_VALIDATORS).collect().await;
-    let with = found.iter().filter(|list| list.listed).count();
+    let with = found.iter().filter(|list| list.has_own).count();
     let whose = |listed: bool| {
-        let of = found.iter().filter(|list| list.listed == listed);
+        let of = found.iter().filter(|list| list.has_own == listed);
         of.map(|list| format!("uid {} (window {})", list.uid, grouped(list.window.start())))
             .collect::<Vec<_>>()
             .join(", ")
@@ -327,8 +324,8 @@ async fn trust_list(
             Reply::Found(_) => {
                 let list: TrustList = serde_json::from_slice(&answer.bytes).ok()?;
                 let address = hotkey.to_string();
-                let listed = list.eligible_hotkeys.iter().any(|eligible| *eligible == address);
-                return Some(Listed { uid: validator.uid, window, listed });
+                let has_own = list.eligible_hotkeys.contains(&address);
+                return Some(Listed { uid: validator.uid, window, has_own });
             }
             Reply::Refused { http: 404, .. } => {}
             _ => return None,
