@@ -261,10 +261,7 @@ fn a_listing_is_part_of_the_document_and_a_refused_one_says_why() {
 fn visible_is_a_sentence_its_checks_and_twelve_windows() {
     let desk = Desk::new("healthy");
     let ran = desk.run(&["visible"]).exits(0);
-    says(
-        &ran.stdout,
-        &["✓ A validator would see you now. Window ", "✓ registered", "✓ published key reads the bucket"],
-    );
+    says(&ran.stdout, &["✓ A validator would see you now. Window ", "✓ registered", "✓ commitment readable"]);
     says(&ran.stdout, &["before the deadline", "about "]);
     is_plain(&ran.stdout);
     let document = desk.run(&["visible", "--json"]).exits(0).json();

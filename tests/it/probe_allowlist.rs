@@ -37,9 +37,10 @@ fn is_documented(key: &str) -> bool {
         let (checkpoint, ready) = rest.split_once("/READY-")?;
         Some(number(checkpoint) && number(ready))
     };
-    let forms: [(&str, &dyn Fn(&str) -> Option<bool>); 3] =
-        [("grail/windows/", &window), ("grail/trust/trust_list_", &trust), ("grail/checkpoints/checkpoint-", &ready)];
-    forms.iter().any(|(begin, form)| key.strip_prefix(begin).and_then(form) == Some(true))
+    let below = |begin: &str, form: &dyn Fn(&str) -> Option<bool>| key.strip_prefix(begin).and_then(form) == Some(true);
+    below("grail/windows/", &window)
+        || below("grail/trust/trust_list_", &trust)
+        || below("grail/checkpoints/checkpoint-", &ready)
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use grail_console::domain::probe::{Probe, Risk, Verdict};
 use grail_console::domain::text::grouped;
+use grail_console::domain::window::Window;
 use grail_console::sandbox::{BucketFault, Dialect, OPERATOR_UID};
 use grail_console::storage::StoreOptions;
 use rstest::rstest;
@@ -218,7 +219,7 @@ async fn a_failed_read_has_its_verdict_its_words_and_its_fix(#[case] row: Row) {
             let words = row.explanation.replace("{W}", &grouped(window)).replace("{S}", seconds);
             assert_eq!(probe.explanation, words, "{dialect:?} {uid}");
             assert_eq!(probe.fix, row.told_to(uid), "{dialect:?} {uid}");
-            assert_eq!((probe.uid, probe.window.map(|window| window.start())), (Some(uid), Some(window)));
+            assert_eq!((probe.uid, probe.window.map(Window::start)), (Some(uid), Some(window)));
         }
     }
 }
