@@ -74,11 +74,13 @@ pub struct SelfTest {
 
 impl SelfTest {
     /// The one sentence on top.
-    pub const fn sentence(&self) -> &'static str {
-        match (self.healthy, &self.left_behind) {
-            (true, _) => "Your keys do what they should, and nothing more.",
-            (false, Some(_)) => "The canary could not be removed.",
-            (false, None) => "Something is wrong with your keys.",
+    pub fn sentence(&self) -> &'static str {
+        let doubt = self.steps.iter().any(|step| step.outcome == Outcome::Inconclusive);
+        match (self.healthy, doubt, &self.left_behind) {
+            (true, false, _) => "Your keys do what they should, and nothing more.",
+            (true, true, _) => "Your keys read and write; what else they could do, the store does not tell.",
+            (false, _, Some(_)) => "The canary could not be removed.",
+            (false, _, None) => "Something is wrong with your keys.",
         }
     }
 }

@@ -233,7 +233,7 @@ fn no_view_of_the_console_shows_logs_or_keeps_a_secret() {
     if cfg!(target_os = "linux") {
         aviary.clean("the command line", &running.unwrap());
     }
-    console.keys("/own:yes\r\r");
+    console.keys("/own:yes\r\rG");
     console.shows("RAW BYTES");
     console.keys("\x1b").shows("1 of 256 rows");
     console.keys("\x1b").shows("by uid");

@@ -143,6 +143,8 @@ fn tab_goes_round_the_views() {
     let house = House::new();
     let mut console = practice(&house, "healthy");
     console.keys(TAB);
+    console.shows("not tested   ");
+    console.keys(TAB);
     console.shows("PUBLISHED");
     console.keys(TAB);
     console.shows("CREDENTIALS");

@@ -312,59 +312,6 @@ async fn nothing_that_is_shown_for_debugging_holds_the_secret() {
     assert!(shown.contains("a-bucket") && shown.contains("0123…cdef"), "{shown}");
 }
 
-/// Run by the next test in a process of its own, whose environment is hostile.
-#[test]
-#[ignore = "needs the environment that another test sets"]
-fn child_that_asks_once() {
-    let url = std::env::var("STORAGE_TEST_URL").unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let answer = runtime.block_on(reader(&url).head(Request::HeadPlain, &window(), later()));
-    assert_eq!(answer.exchange.reply.http(), Some(200), "{answer:?}");
-}
-
-#[tokio::test]
-async fn variables_of_aws_and_of_proxies_change_nothing() {
-    let (server, trap) =
-        (Server::always(Script::answer("200 OK", "", "")), Server::always(Script::answer("200 OK", "", "")));
-    let home = tempfile::tempdir().unwrap();
-    let settings = home.path().join("config");
-    std::fs::write(&settings, format!("[default]\nregion = evil-1\nendpoint_url = {}\n", trap.url())).unwrap();
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "storage_hosts::child_that_asks_once", "--ignored"]).current_dir(home.path());
-    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "AWS_ENDPOINT_URL"]
-    {
-        command.env(name, trap.url());
-    }
-    command
-        .env("STORAGE_TEST_URL", server.url())
-        .env("AWS_ENDPOINT_URL_S3", trap.url())
-        .env("AWS_ACCESS_KEY_ID", "AKIAHOSTILE")
-        .env("AWS_SECRET_ACCESS_KEY", "hostile")
-        .env("AWS_SESSION_TOKEN", "hostile")
-        .env("AWS_REGION", "evil-1")
-        .env("AWS_DEFAULT_REGION", "evil-1")
-        .env("AWS_CONFIG_FILE", &settings)
-        .env("AWS_SHARED_CREDENTIALS_FILE", &settings)
-        .env("AWS_PROFILE", "default")
-        .env("AWS_USE_FIPS_ENDPOINT", "true")
-        .env("AWS_USE_DUALSTACK_ENDPOINT", "true")
-        .env("AWS_REQUEST_CHECKSUM_CALCULATION", "WHEN_SUPPORTED")
-        .env("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", "maybe")
-        .env("AWS_EXECUTION_ENV", "hostile")
-        .env("AWS_SDK_UA_APP_ID", "hostile")
-        .env("AWS_LAMBDA_FUNCTION_NAME", "hostile")
-        .env("_X_AMZN_TRACE_ID", "hostile");
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
-    assert_eq!(trap.connections(), 0);
-    let request = server.request();
-    assert!(request.starts_with(&format!("HEAD /{BUCKET}/grail/windows/")), "{request}");
-    assert!(!request.to_lowercase().contains("hostile") && !request.contains("evil-1"), "{request}");
-    assert!(header(&request, "authorization").unwrap().contains(&format!("Credential={KEY_ID}/")), "{request}");
-    assert_eq!(header_names(&request).len(), 5, "{request}");
-}
-
 #[tokio::test]
 async fn a_request_whose_time_is_over_is_never_sent() {
     let server = Server::always(Script::answer("200 OK", "", ""));

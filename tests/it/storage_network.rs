@@ -165,12 +165,12 @@ async fn plain_http_behind_an_https_url_is_a_tls_fault() {
     assert!(matches!(found, Trouble::Tls { handshake_failure: false, .. }), "{found:?}");
 }
 
-fn fixture(name: &str) -> std::path::PathBuf {
+pub fn fixture(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(name)
 }
 
 /// An HTTPS server with the practice certificate, which answers with which protocol was agreed on.
-async fn secured() -> u16 {
+pub async fn secured() -> u16 {
     let certificate = CertificateDer::from_pem_file(fixture("practice-node.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(fixture("practice-node.key.pem")).unwrap();
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -212,34 +212,4 @@ async fn a_store_with_another_hosts_certificate_is_not_read() {
     let found = trouble(head(options, &format!("https://store.example:{}", secured().await)).await);
     let Trouble::Tls { why, handshake_failure: false } = found else { panic!("{found:?}") };
     assert!(why.shown().contains("not valid for name"), "{why:?}");
-}
-
-/// Run by the next test in a process of its own, whose machine has no root certificates.
-#[test]
-#[ignore = "needs the environment that another test sets"]
-fn child_without_root_certificates() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let url = std::env::var("STORAGE_TEST_URL").unwrap();
-    let trusted = std::env::var("STORAGE_TEST_TROUBLE").unwrap();
-    let found = runtime.block_on(async { trouble(head(StoreOptions::default(), &url).await) });
-    assert_eq!(found.code(), trusted, "{found:?}");
-}
-
-#[tokio::test]
-async fn a_machine_without_root_certificates_is_told_apart_from_a_bad_certificate() {
-    let url = format!("https://localhost:{}", secured().await);
-    for (trusted, code) in
-        [(Path::new("/dev/null").to_owned(), "no_root_certificates"), (fixture("practice-node.pem"), "tls")]
-    {
-        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-        command
-            .args(["--exact", "storage_network::child_without_root_certificates", "--ignored"])
-            .env("STORAGE_TEST_URL", &url)
-            .env("STORAGE_TEST_TROUBLE", code)
-            .env("SSL_CERT_FILE", trusted)
-            .env_remove("SSL_CERT_DIR");
-        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success() && text.contains("1 passed"), "{text}");
-    }
 }
