@@ -3,8 +3,6 @@
 use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::time::Instant;
-
 use crate::cli::args::ProbeArguments;
 use crate::cli::commands::{Who, chain_failure, context, fail, now_ms, parse_who, printed_or, remark, warnings};
 use crate::cli::exit::Exit;
@@ -16,19 +14,15 @@ use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Probe, ProbeNews, Reply, Request};
+use crate::domain::probe::{Probe, ProbeNews};
 use crate::domain::roster::Row;
 use crate::domain::tested::Tested;
 use crate::domain::text::{capitalised, grouped};
-use crate::domain::untrusted::Untrusted;
 use crate::ops::context::Context;
-use crate::ops::probe::{Ground, Tester, View, store, sweep};
+use crate::ops::probe::{Ground, Tester, View, listing, store, sweep};
 use crate::ops::self_test::{Subject, self_test};
 use crate::ops::survey::{Survey, survey_keeping};
 use crate::ops::visible::visible;
-
-/// Names of a listing that are shown at most.
-const LISTED: u16 = 200;
 
 /// The subnet as it was read, and the one who tests on it.
 struct Bench {
@@ -77,7 +71,7 @@ pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Envi
     let mut listings = Vec::new();
     if arguments.list {
         for result in &results {
-            listings.push((result.hotkey, listing(&bench, result.hotkey).await));
+            listings.push((result.hotkey, listing(&bench.tester, &bench.view, &result.hotkey).await));
         }
     }
     let exit = if results.iter().all(|probe| probe.verdict.passes()) { Exit::Healthy } else { Exit::Finding };
@@ -169,23 +163,6 @@ async fn tested(bench: &Bench, hotkeys: Vec<Hotkey>, output: Output) -> Vec<Prob
     let mut results = std::mem::take(&mut *results.lock().unwrap_or_else(PoisonError::into_inner));
     results.sort_by_key(|probe| order.get(&probe.hotkey).copied());
     results
-}
-
-/// What somebody's bucket holds under `grail/`, or why it does not say; only because the operator asked.
-async fn listing(bench: &Bench, hotkey: Hotkey) -> Result<Vec<Untrusted>, String> {
-    let target = bench.tester.target(&bench.view, &hotkey).map_err(|judgement| judgement.explanation)?;
-    let reader = bench.tester.store.reader(target);
-    let by = Instant::now() + bench.tester.store.options().total;
-    let (answer, names) = reader.list_grail("", LISTED, by).await;
-    debug_assert_eq!(answer.exchange.request, Request::List);
-    match answer.exchange.reply {
-        Reply::Found(_) => Ok(names),
-        reply => Err(match (reply.http(), reply.code()) {
-            (Some(http), Some(code)) => format!("the store answers {http} {code}"),
-            (Some(http), None) => format!("the store answers {http}"),
-            (None, code) => format!("there was no answer ({})", code.unwrap_or_default()),
-        }),
-    }
 }
 
 /// `visible`

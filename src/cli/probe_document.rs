@@ -6,15 +6,12 @@ use crate::cli::document::{BlockDocument, NetworkDocument, schema};
 use crate::domain::date::stamp;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Layer, Probe, Risk, Step, Verdict};
+use crate::domain::probe::{Layer, Listing, Probe, Risk, Step, Verdict};
 use crate::domain::self_test::SelfTest;
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::domain::untrusted::Untrusted;
 use crate::domain::visible::{Check, Visibility};
 use crate::domain::window::Window;
-
-/// What was found under `grail/`, or why nothing was.
-pub type Listing = Result<Vec<Untrusted>, String>;
 
 /// `probe`
 #[derive(Debug, Serialize)]

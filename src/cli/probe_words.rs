@@ -5,12 +5,11 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use crate::cli::probe_document::Listing;
 use crate::cli::report::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, table};
 use crate::cli::words::heading;
 use crate::domain::date::time_of_day;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Layer, Probe, Step, Verdict};
+use crate::domain::probe::{Layer, Listing, Probe, Step, Verdict};
 use crate::domain::self_test::{JudgedStep, Outcome, SelfTest};
 use crate::domain::text::{age_seconds, grouped};
 use crate::domain::visible::{Standing, Visibility, WindowSeen};

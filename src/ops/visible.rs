@@ -314,7 +314,9 @@ async fn trust_list(
     hotkey: Hotkey,
     newest: Window,
 ) -> Option<Listed> {
-    let reader = tester.store.reader(tester.target(view, &validator.hotkey).ok()?);
+    let target = tester.target(view, &validator.hotkey).ok()?;
+    let _turn = tester.turn(target.account_tag()).await;
+    let reader = tester.store.reader(target);
     for window in newest.back(TRUST_WINDOWS) {
         let by = Instant::now() + tester.store.options().total;
         let name = DocumentedName::TrustList(window);
@@ -341,6 +343,7 @@ async fn trainer(tester: &Tester, view: &View, newest: Window) -> Check {
     let Ok(target) = tester.target(view, &trainer.hotkey) else {
         return unknown("The trainer's bucket cannot be read with what it published.");
     };
+    let _turn = tester.turn(target.account_tag()).await;
     let reader = tester.store.reader(target);
     match newest_mark(tester, &reader, newest).await {
         Ok(Some((checkpoint, ready))) => {

@@ -136,6 +136,7 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
         C::Sweep => return probes::sweep(state),
         C::Mark => mark(state),
         C::SelfTest => probes::ask(state),
+        C::List => return probes::list(state),
         C::Failed => only_failed(state),
         C::Fleet => go(state, View::Fleet),
         C::You => go(state, View::You),

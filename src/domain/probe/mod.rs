@@ -19,5 +19,5 @@ pub use evidence::{Exchange, Found, Reply, Request, Trouble};
 pub use judge::{Case, Judgement, judge, verdict_of};
 pub use plan::next;
 pub use result::{Probe, Risk, Step};
-pub use talk::{ProbeNews, ProbeOrder};
+pub use talk::{Listing, ProbeNews, ProbeOrder};
 pub use verdict::{Layer, Verdict};

@@ -4,7 +4,11 @@ use super::result::Probe;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::self_test::SelfTest;
+use crate::domain::untrusted::Untrusted;
 use crate::domain::visible::Visibility;
+
+/// Names under `grail/`, or why there are none to tell.
+pub type Listing = Result<Vec<Untrusted>, String>;
 
 /// Something to be tested.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub enum ProbeOrder {
     Cancel,
     /// The validator's verdict on the own uid, window by window.
     Visible,
+    /// What the hotkey's bucket holds under `grail/`: a listing, which no read test needs.
+    List(Hotkey),
     /// The self-test of the own keys, which writes a canary into the own bucket. Confirmed by the operator.
     SelfTest,
 }
@@ -35,6 +41,8 @@ pub enum ProbeNews {
     },
     /// The verdict over the own uid.
     Seen(Box<Visibility>),
+    /// A listing has come, or why none did.
+    Listed(Hotkey, Listing),
     /// The self-test has ended.
     SelfTested(Box<SelfTest>),
     /// The self-test could not be made: what failed, why, and what to do.

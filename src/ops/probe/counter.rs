@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::ground::{Ground, View};
+use super::listing::listing;
 use super::sweep::sweep;
 use super::tester::{Tester, log_line, store};
 use crate::domain::findings::{Finding, Severity};
@@ -80,6 +81,9 @@ impl Counter {
             let hotkeys = match order {
                 ProbeOrder::One(hotkey) => vec![hotkey],
                 ProbeOrder::Sweep(hotkeys) => hotkeys,
+                ProbeOrder::List(hotkey) => {
+                    return self.tell(ProbeNews::Listed(hotkey, Err(no_subnet().what))).await;
+                }
                 ProbeOrder::SelfTest => return self.tell(ProbeNews::SelfTestFailed(no_subnet())).await,
                 ProbeOrder::Visible | ProbeOrder::Cancel => Vec::new(),
             };
@@ -94,6 +98,7 @@ impl Counter {
             }
             ProbeOrder::Visible => self.look_at_own(tester, view),
             ProbeOrder::SelfTest => self.test_own_keys(tester, &view),
+            ProbeOrder::List(hotkey) => self.list(tester, view, hotkey),
             ProbeOrder::Cancel => {}
         }
     }
@@ -175,6 +180,19 @@ impl Counter {
                 }
             };
             news.send(heard).await.ok();
+            None
+        });
+    }
+
+    fn list(&mut self, tester: Arc<Tester>, view: Arc<View>, hotkey: Hotkey) {
+        if self.singles.len() >= MOST_SINGLE {
+            return;
+        }
+        let news = self.news.clone();
+        self.singles.spawn(async move {
+            let listed = listing(&tester, &view, &hotkey).await;
+            tracing::info!("listing of {hotkey} was asked for: {}", if listed.is_ok() { "told" } else { "refused" });
+            news.send(ProbeNews::Listed(hotkey, listed)).await.ok();
             None
         });
     }

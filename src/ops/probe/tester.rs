@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::ground::{NoKey, View};
@@ -73,13 +73,9 @@ impl Tester {
     /// Tests one hotkey, when nobody else's test of the same account is under way.
     pub async fn probe(&self, view: &View, hotkey: Hotkey) -> Probe {
         let target = self.target(view, &hotkey);
-        let turn = match &target {
+        let _turn = match &target {
             Ok(target) => Some(self.turn(target.account_tag()).await),
             Err(_) => None,
-        };
-        let _turn = match &turn {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
         };
         let mut probe = match (target, Window::last_complete(view.finalized)) {
             (Err(judgement), window) => Self::untested(hotkey, window, judgement),
@@ -94,11 +90,15 @@ impl Tester {
         probe
     }
 
-    async fn turn(&self, account: &str) -> Arc<Mutex<()>> {
-        let mut accounts = self.accounts.lock().await;
-        // Those that nobody holds are let go, so that the map does not outgrow what is under way.
-        accounts.retain(|_, turn| Arc::strong_count(turn) > 1);
-        Arc::clone(accounts.entry(account.to_owned()).or_default())
+    /// Waits until nobody else's requests to an account are under way, and keeps it for oneself until it is dropped.
+    pub async fn turn(&self, account: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut accounts = self.accounts.lock().await;
+            // Those that nobody holds are let go, so that the map does not outgrow what is under way.
+            accounts.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(accounts.entry(account.to_owned()).or_default())
+        };
+        turn.lock_owned().await
     }
 
     /// Where a hotkey's published key leads, or the verdict that there is nowhere to go.

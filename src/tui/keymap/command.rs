@@ -45,6 +45,8 @@ pub enum Command {
     Probe,
     /// Tests many rows, or ends that.
     Sweep,
+    /// Asks the selected row's bucket for a listing.
+    List,
     /// Puts the own keys to the test, if the operator says so.
     SelfTest,
     /// Marks the selected row, or takes its mark away.
@@ -109,6 +111,7 @@ const ROWS: &[View] = &[V::Subnet, V::Fleet];
 const TABLE: &[View] = &[V::Subnet];
 const MAP: &[View] = &[V::Fleet];
 const OWN: &[View] = &[V::You];
+const DETAIL: &[View] = &[V::Detail];
 
 const fn spec(
     command: Command,
@@ -124,7 +127,7 @@ const fn spec(
 const TESTABLE: &[View] = &[V::Subnet, V::Fleet, V::Detail, V::You];
 
 /// Every command, in the order of footer and help.
-pub const SPECS: [Spec; 37] = [
+pub const SPECS: [Spec; 38] = [
     spec(C::Open, "open", "detail", "Show everything known about the selected row", ROWS, 8),
     spec(C::Back, "back", "back", "Go back; on the subnet: clear the filter, then the marks", ANYWHERE, 8),
     spec(
@@ -159,6 +162,14 @@ pub const SPECS: [Spec; 37] = [
         "Test your own keys: write a canary into your bucket, read it back, remove it",
         OWN,
         7,
+    ),
+    spec(
+        C::List,
+        "list",
+        "list bucket",
+        "List what the row's bucket holds under grail/; nothing else ever lists a bucket",
+        DETAIL,
+        3,
     ),
     spec(C::Mark, "mark", "mark", "Mark the row for the next test of many, or unmark it", ROWS, 3),
     spec(C::Filter, "filter", "filter", "Filter the table by words and state:… role:… own:… test:…", ROWS, 7),

@@ -88,6 +88,16 @@ fn wanted(state: &State) -> Vec<Hotkey> {
     }
 }
 
+/// Asks for the names in the selected row's bucket. It is a request that no validator makes, so it is made only here.
+pub fn list(state: &mut State) -> Vec<Effect> {
+    let Some(hotkey) = state.selected().map(|row| row.hotkey) else { return Vec::new() };
+    if matches!(&state.probes.listing, Some((of, None)) if *of == hotkey) {
+        return Vec::new();
+    }
+    state.probes.listing = Some((hotkey, None));
+    vec![Effect::Probe(ProbeOrder::List(hotkey))]
+}
+
 /// Marks the selected row, or takes its mark away.
 pub fn mark(state: &mut State) {
     let Some(hotkey) = state.selected().map(|row| row.hotkey) else { return };

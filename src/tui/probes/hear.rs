@@ -4,7 +4,7 @@ use super::{Sight, Sign, own_keys};
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level;
-use crate::domain::probe::{Probe, ProbeNews};
+use crate::domain::probe::{Listing, Probe, ProbeNews};
 use crate::domain::visible::Visibility;
 use crate::tui::msg::Effect;
 use crate::tui::state::State;
@@ -21,10 +21,20 @@ pub fn hear(state: &mut State, news: ProbeNews) -> Vec<Effect> {
         ProbeNews::SweepEnded { cancelled } => return ended(state, cancelled),
         ProbeNews::Seen(seen) => self::seen(state, seen),
         ProbeNews::Failed { hotkeys, problem } => return failed(state, &hotkeys, problem),
+        ProbeNews::Listed(hotkey, listing) => listed(state, hotkey, listing),
         ProbeNews::SelfTested(test) => return own_keys::tested(state, test),
         ProbeNews::SelfTestFailed(problem) => return own_keys::failed(state, problem),
     }
     Vec::new()
+}
+
+/// One that was overtaken by a newer wish is dropped.
+fn listed(state: &mut State, hotkey: Hotkey, listing: Listing) {
+    if let Some((of, slot)) = &mut state.probes.listing
+        && *of == hotkey
+    {
+        *slot = Some(listing);
+    }
 }
 
 /// A result of a hotkey that is not in the table is dropped: it left, or nobody here asked for it.

@@ -21,14 +21,14 @@ use serde::{Serialize, Serializer};
 use crate::domain::commitment::Commitment;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Layer, Probe, Verdict};
+use crate::domain::probe::{Layer, Listing, Probe, Verdict};
 use crate::domain::roster::{Roster, Row};
 use crate::domain::self_test::SelfTest;
 use crate::domain::tested::Tested;
 use crate::domain::visible::Visibility;
 
 pub use act::{Scope, scope};
-pub(super) use act::{clear_marks, mark, probe, sweep};
+pub(super) use act::{clear_marks, list, mark, probe, sweep};
 pub(super) use hear::hear;
 pub(super) use own_keys::{answer, ask};
 pub use sweep::Sweep;
@@ -181,6 +181,8 @@ pub struct Probes {
     pub sight: Sight,
     /// The self-test of the own keys.
     pub own_keys: OwnKeys,
+    /// The listing that was asked for last: whose, and what came of it once it came.
+    pub listing: Option<(Hotkey, Option<Listing>)>,
     results: HashMap<Hotkey, Record>,
     /// What is being tested, with what was on chain when that began.
     running: HashMap<Hotkey, Option<Commitment>>,

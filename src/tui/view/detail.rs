@@ -20,6 +20,7 @@ use ratatui::text::Line;
 
 use super::facts::{self, fact, paragraph, remark, section, todo};
 use super::ink::{columns, ink};
+use super::listing;
 use super::read_test;
 use super::style::Styles;
 use crate::domain::commitment::{Commitment, MaskedBytes, Published, Reason, Shape};
@@ -38,6 +39,7 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let mut lines = title(row, width, styles);
     verdict(&mut lines, state, row, width, styles);
     read_test::lines(&mut lines, state, row, width, styles);
+    listing::lines(&mut lines, state, row, width, styles);
     let published = row.commitment.as_ref().and_then(Commitment::published);
     if let Some(published) = published {
         fields(&mut lines, published, width, styles);

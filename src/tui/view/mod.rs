@@ -18,6 +18,7 @@ mod footer;
 mod header;
 mod help;
 pub mod ink;
+mod listing;
 mod logs;
 mod own_keys;
 mod places;
