@@ -27,6 +27,11 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
+/// `84 ms`; what took less than one is not nothing.
+pub fn milliseconds(ms: u64) -> String {
+    if ms == 0 { "<1 ms".to_owned() } else { format!("{} ms", grouped(ms)) }
+}
+
 /// An age in its largest sensible unit: `3 s`, `41 min`, `28 h`, `25 d`. Days begin after 48 hours.
 pub fn age_seconds(seconds: u64) -> String {
     match seconds {

@@ -36,7 +36,7 @@ impl Standing {
 /// One condition with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Stable name: `registered`, `readable`, `key_reads`, `old_enough`, `newest_window`, `windows`, `format`, `trusted`,
+    /// Stable name: `chain` (only where it is not followed), `registered`, `readable`, `key_reads`, `old_enough`, `newest_window`, `windows`, `format`, `trusted`,
     /// `trainer_ready`.
     pub check: &'static str,
     /// The words on the screen.
@@ -52,7 +52,7 @@ pub struct Check {
 impl Check {
     /// Whether nothing can be said of the whole as long as this is not known.
     fn is_needed(&self) -> bool {
-        matches!(self.check, "registered" | "readable" | "key_reads" | "newest_window")
+        matches!(self.check, "chain" | "registered" | "readable" | "key_reads" | "newest_window")
     }
 }
 
@@ -99,13 +99,13 @@ impl Visibility {
     #[must_use]
     pub fn conclude(mut self) -> Self {
         let failed = self.checks.iter().find(|check| check.standing == Standing::No);
-        let open = self.checks.iter().any(|check| check.is_needed() && check.standing == Standing::Unknown);
+        let open = self.checks.iter().find(|check| check.is_needed() && check.standing == Standing::Unknown);
         let holds = self.checks.iter().any(|check| check.standing == Standing::Yes);
-        self.visible = failed.is_none() && !open && holds;
+        self.visible = failed.is_none() && open.is_none() && holds;
         self.sentence = match failed {
             Some(check) => format!("A validator would not see you now: {}", check.evidence),
             None if self.visible => seen(&self.checks, self.windows.first()),
-            None => "Whether a validator would see you could not be found out.".to_owned(),
+            None => unknown(open),
         };
         self
     }
@@ -114,6 +114,11 @@ impl Visibility {
     pub fn check(&self, name: &str) -> Option<&Check> {
         self.checks.iter().find(|check| check.check == name)
     }
+}
+
+fn unknown(open: Option<&Check>) -> String {
+    let why = open.map(|check| format!(" {}", crate::domain::text::capitalised(&check.evidence))).unwrap_or_default();
+    format!("Whether a validator would see you now could not be found out.{why}")
 }
 
 fn seen(checks: &[Check], newest: Option<&WindowSeen>) -> String {

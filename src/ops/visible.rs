@@ -11,12 +11,14 @@ use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Layer, Probe, Reply, Request, Verdict};
 use crate::domain::snapshot::Member;
-use crate::domain::text::{BLOCK_SECONDS, age_seconds, grouped};
+use crate::domain::text::{BLOCK_SECONDS, age_seconds, grouped, milliseconds};
 use crate::domain::visible::{Check, Standing, Visibility, WindowSeen, old_enough};
 use crate::domain::window::{Deadline, DocumentedName, EXCLUSION_WINDOWS, WINDOWS_SHOWN, Window};
 use crate::ops::probe::{Extent, Tester, View, ready_names};
 use crate::storage::{Answer, Part, Reader};
 
+/// Age of the newest block, in ms, from which nothing is said of now: most of a window.
+const CHAIN_MAY_LAG_MS: u64 = 300_000;
 /// Windows of the own bucket looked at at once.
 const OWN_AT_ONCE: usize = 4;
 /// Validators whose newest trust list is asked for: those that earn most.
@@ -35,8 +37,11 @@ pub async fn visible(tester: &Tester, view: &View) -> Result<Visibility, Finding
     let hotkey = tester.own.ok_or_else(no_hotkey)?;
     let probe = tester.probe(view, hotkey).await;
     let windows = windows(tester, view, &probe).await;
-    let mut checks = vec![registered(view, hotkey), readable(view, hotkey)];
-    if checks.iter().all(|check| check.standing == Standing::Yes) {
+    let mut checks: Vec<Check> = out_of_date(view, tester.now_ms()).into_iter().collect();
+    let own = [registered(view, hotkey), readable(view, hotkey)];
+    let goes_on = own.iter().all(|check| check.standing == Standing::Yes);
+    checks.extend(own);
+    if goes_on {
         checks.push(key_reads(&probe));
         let set_at = view.commitment(&hotkey).and_then(|commitment| commitment.block);
         checks.push(old_enough(set_at, view.finalized, BLOCK_SECONDS));
@@ -79,6 +84,18 @@ fn with_fix(check: Check, fix: impl Into<String>) -> Check {
     Check { fix: fix.into(), ..check }
 }
 
+/// What is said of an old chain is not said of now.
+fn out_of_date(view: &View, now_ms: u64) -> Option<Check> {
+    let age = view.age_ms(now_ms);
+    (age > CHAIN_MAY_LAG_MS).then(|| {
+        let evidence = format!("No block is known since {}: what follows is of that time.", age_seconds(age / 1_000));
+        with_fix(
+            check("chain", "chain followed", Standing::Unknown, evidence),
+            "Ask again when the console is live, or use another node.",
+        )
+    })
+}
+
 fn registered(view: &View, hotkey: Hotkey) -> Check {
     let (name, words) = ("registered", "registered");
     let netuid = view.subnet.netuid;
@@ -111,7 +128,7 @@ fn key_reads(probe: &Probe) -> Check {
     let (name, words) = ("key_reads", "published key reads");
     match probe.verdict {
         _ if reads(probe) => {
-            check(name, words, Standing::Yes, format!("The bucket answered in {} ms.", probe.elapsed_ms))
+            check(name, words, Standing::Yes, format!("The bucket answered in {}.", milliseconds(probe.elapsed_ms)))
         }
         verdict => {
             let standing = if verdict.is_about_here() { Standing::Unknown } else { Standing::No };

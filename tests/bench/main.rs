@@ -29,9 +29,22 @@ fn main() {
     }
     report("what", "bar", "measured");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(status::measure());
-    runtime.block_on(commit::measure());
-    runtime.block_on(frames::measure());
-    runtime.block_on(probes::measure());
-    runtime.block_on(console::measure());
+    // `cargo bench --bench console -- probes` measures that part alone.
+    let parts: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|one| one == part);
+    if wanted("status") {
+        runtime.block_on(status::measure());
+    }
+    if wanted("commit") {
+        runtime.block_on(commit::measure());
+    }
+    if wanted("frames") {
+        runtime.block_on(frames::measure());
+    }
+    if wanted("probes") {
+        runtime.block_on(probes::measure());
+    }
+    if wanted("console") {
+        runtime.block_on(console::measure());
+    }
 }

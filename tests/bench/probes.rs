@@ -92,7 +92,7 @@ async fn keys_meanwhile() {
     let arguments = ["--endpoint", sandbox.url(), "--s3-endpoint", sandbox.s3_url()].map(str::to_owned);
     let mut console = Console::open_with(&arguments, home.path());
     console.until("finalized");
-    console.until("never committed");
+    console.until("not tested");
     console.press("P", "testing");
     let mut seconds: Vec<f64> = Vec::new();
     for press in 0..PRESSES {

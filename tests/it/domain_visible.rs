@@ -59,17 +59,19 @@ fn where_nothing_could_be_found_out_nothing_is_claimed() {
     for checks in [vec![], vec![check(Standing::Unknown, "Who knows.")], vec![check(Standing::Warning, "A doubt.")]] {
         let seen = concluded(checks, vec![]);
         assert!(!seen.visible);
-        assert_eq!(seen.sentence, "Whether a validator would see you could not be found out.");
+        assert_eq!(seen.sentence, "Whether a validator would see you now could not be found out.");
     }
 }
 
 #[test]
 fn a_bucket_of_which_nothing_could_be_found_out_is_not_called_visible() {
-    for needed in ["registered", "readable", "key_reads", "newest_window"] {
+    for needed in ["chain", "registered", "readable", "key_reads", "newest_window"] {
         let unknown = Check { check: needed, ..check(Standing::Unknown, "the store refuses more requests for now.") };
         let seen = concluded(vec![check(Standing::Yes, "Fine."), unknown.clone()], vec![newest()]);
         assert!(!seen.visible, "{needed}");
-        assert_eq!(seen.sentence, "Whether a validator would see you could not be found out.", "{needed}");
+        let sentence =
+            "Whether a validator would see you now could not be found out. The store refuses more requests for now.";
+        assert_eq!(seen.sentence, sentence, "{needed}");
         let failed = concluded(vec![unknown, check(Standing::No, "the window is late.")], vec![]);
         assert_eq!(failed.sentence, "A validator would not see you now: the window is late.", "{needed}");
     }

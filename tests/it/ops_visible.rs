@@ -185,8 +185,19 @@ async fn a_key_that_is_refused_is_the_reason(#[case] fault: BucketFault, #[case]
 async fn what_says_nothing_about_the_bucket_is_no_verdict(#[case] fault: BucketFault) {
     let (_, seen) = seen_with(OPERATOR_UID, fault).await;
     assert!(!seen.visible);
-    assert_eq!(seen.sentence, "Whether a validator would see you could not be found out.");
+    let sentence = "Whether a validator would see you now could not be found out. The store refuses ";
+    assert!(seen.sentence.starts_with(sentence), "{}", seen.sentence);
     assert_eq!(seen.check("key_reads").unwrap().standing, Standing::Unknown);
+}
+
+#[tokio::test]
+async fn of_a_chain_that_stands_still_nothing_is_said_of_now() {
+    let seen = seen(&Bench::new("healthy").await.later(1_200_000)).await;
+    assert!(!seen.visible);
+    let sentence = "Whether a validator would see you now could not be found out. No block is known since 20 min: ";
+    assert!(seen.sentence.starts_with(sentence), "{}", seen.sentence);
+    assert_eq!(seen.check("chain").unwrap().standing, Standing::Unknown);
+    assert_eq!(seen.check("newest_window").unwrap().standing, Standing::Yes, "what was, is shown all the same");
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use crate::chain::PublishedKeys;
 use crate::domain::commitment::{Commitment, Parts, Published, Unreadable};
 use crate::domain::feed::FeedEvent;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::snapshot::{Member, SubnetSnapshot};
+use crate::domain::text::BLOCK_SECONDS;
 
 /// The subnet as it is heard. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +23,8 @@ struct Heard {
     subnet: Arc<SubnetSnapshot>,
     /// Number of the last finalized block.
     finalized: u64,
+    /// When that was heard of.
+    heard_at: Instant,
 }
 
 impl Ground {
@@ -32,7 +36,8 @@ impl Ground {
     /// A subnet that was read once, with the keys that were read with it.
     pub fn of(subnet: SubnetSnapshot, keys: PublishedKeys) -> Self {
         let finalized = subnet.at.number;
-        Self { keys, heard: Arc::new(RwLock::new(Some(Heard { subnet: Arc::new(subnet), finalized }))) }
+        let heard = Heard { subnet: Arc::new(subnet), finalized, heard_at: Instant::now() };
+        Self { keys, heard: Arc::new(RwLock::new(Some(heard))) }
     }
 
     /// Where the chain's reader puts the keys.
@@ -46,10 +51,14 @@ impl Ground {
         match (event, heard.as_mut()) {
             (FeedEvent::Snapshot(subnet), _) => {
                 let finalized = subnet.at.number;
-                *heard = Some(Heard { subnet: Arc::new(subnet.as_ref().clone()), finalized });
+                let subnet = Arc::new(subnet.as_ref().clone());
+                *heard = Some(Heard { subnet, finalized, heard_at: Instant::now() });
             }
             (FeedEvent::Changed(change), Some(heard)) => Arc::make_mut(&mut heard.subnet).apply(change),
-            (FeedEvent::FinalizedHead { number, .. }, Some(heard)) => heard.finalized = heard.finalized.max(*number),
+            (FeedEvent::FinalizedHead { number, .. }, Some(heard)) => {
+                heard.finalized = heard.finalized.max(*number);
+                heard.heard_at = Instant::now();
+            }
             _ => {}
         }
     }
@@ -68,6 +77,8 @@ pub struct View {
     pub subnet: Arc<SubnetSnapshot>,
     /// Number of the last finalized block.
     pub finalized: u64,
+    /// How long ago that was heard of.
+    pub silence: Duration,
     keys: PublishedKeys,
     seats: HashMap<Hotkey, usize>,
     /// Who published a key id.
@@ -84,7 +95,16 @@ impl View {
             }
         }
         sharing.retain(|_, hotkeys| hotkeys.len() > 1);
-        Self { subnet: heard.subnet, finalized: heard.finalized, keys, seats, sharing }
+        let silence = heard.heard_at.elapsed();
+        Self { subnet: heard.subnet, finalized: heard.finalized, silence, keys, seats, sharing }
+    }
+
+    /// How old the newest block is that anything is known of, in ms: by what was heard, and by the chain's own time.
+    pub fn age_ms(&self, now_ms: u64) -> u64 {
+        let at = self.subnet.at;
+        let since = self.finalized.saturating_sub(at.number).saturating_mul(BLOCK_SECONDS * 1_000);
+        let by_chain = now_ms.saturating_sub(at.timestamp_ms.saturating_add(since));
+        by_chain.max(u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Who holds a uid by that hotkey; `None` for an ex-member and for strangers.

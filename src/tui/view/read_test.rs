@@ -24,7 +24,7 @@ use super::tested::age;
 use crate::domain::date::{day, time_of_day};
 use crate::domain::probe::{Probe, Step};
 use crate::domain::roster::Row;
-use crate::domain::text::{age_seconds, grouped};
+use crate::domain::text::{age_seconds, grouped, milliseconds};
 use crate::domain::window::Deadline;
 use crate::tui::keymap::Command;
 use crate::tui::probes::Record;
@@ -61,7 +61,7 @@ fn tested(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, record: &Rec
     let style = if old { styles.dim() } else { styles.sign(record.sign()) };
     lines.push(Line::from(vec![
         ink(format!("{} {}", record.sign().glyph(), record.word()), style),
-        ink(format!("   {} ms, {} ago", grouped(probe.elapsed_ms), age(state, record)), styles.dim()),
+        ink(format!("   {}{} ago", took(probe), age(state, record)), styles.dim()),
     ]));
     if old {
         let text =
@@ -82,6 +82,11 @@ fn tested(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, record: &Rec
         let style = if old { styles.dim() } else { styles.drift() };
         remark(lines, "!", &format!("{}: {}", risk.word(), risk.sentence()), width, style);
     }
+}
+
+/// How long the requests took, where there were any.
+fn took(probe: &Probe) -> String {
+    if probe.steps.is_empty() { String::new() } else { format!("{}, ", milliseconds(probe.elapsed_ms)) }
 }
 
 /// What was looked for and what was found.

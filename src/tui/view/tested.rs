@@ -14,7 +14,7 @@ use super::ink::{columns, ink, line_columns};
 use super::style::Styles;
 use crate::domain::probe::{Risk, Verdict};
 use crate::domain::roster::Row;
-use crate::domain::text::{age_seconds, grouped};
+use crate::domain::text::{age_seconds, grouped, milliseconds};
 use crate::tui::keymap::Command;
 use crate::tui::probes::{Record, Sign, Sweep};
 use crate::tui::state::State;
@@ -53,7 +53,7 @@ fn fresh(record: &Record, width: usize, styles: Styles) -> Vec<(String, Style)> 
     if probe.verdict != Verdict::Ok {
         return vec![(format!("{} {}", sign.glyph(), record.word()), style)];
     }
-    let lead = format!("{} {} ms", sign.glyph(), probe.elapsed_ms);
+    let lead = format!("{} {}", sign.glyph(), milliseconds(probe.elapsed_ms));
     let room = width.saturating_sub(columns(&lead) + 1);
     let (word, style_of_word) = match probe.risks.first().map(Risk::word) {
         Some(word) if columns(word) <= room => (word, styles.drift()),

@@ -23,6 +23,7 @@ pub struct Bench {
     s3_endpoint: Option<String>,
     options: StoreOptions,
     environment: Vec<(String, String)>,
+    later_ms: u64,
 }
 
 /// Who tests, and the subnet as it was read.
@@ -42,7 +43,7 @@ impl Bench {
     pub fn on(sandbox: Sandbox) -> Self {
         let s3_endpoint = Some(sandbox.s3_url().to_owned());
         let environment = variables(&Credentials::of(OPERATOR_UID, 0));
-        Self { sandbox, s3_endpoint, options: StoreOptions::default(), environment }
+        Self { sandbox, s3_endpoint, options: StoreOptions::default(), environment, later_ms: 0 }
     }
 
     /// Every bucket is looked for at this endpoint; at R2, if `None`.
@@ -105,9 +106,15 @@ impl Bench {
         self.seat().await.probe(uid).await
     }
 
-    /// Chain time of the best block.
+    /// So long after the best block, in ms.
+    pub fn later(mut self, ms: u64) -> Self {
+        self.later_ms = ms;
+        self
+    }
+
+    /// Chain time of the best block, or later.
     pub fn now_ms(&self) -> u64 {
-        self.sandbox.best().timestamp_ms
+        self.sandbox.best().timestamp_ms + self.later_ms
     }
 
     /// First block of the window that validators score at the finalized head.
