@@ -12,7 +12,7 @@ const ESC: &str = "\u{1b}";
 
 fn console(house: &House, node: &Node) -> Pty {
     let store = vec!["--s3-endpoint".to_owned(), node.sandbox().s3_url().to_owned()];
-    let console = Pty::open(house, &[node.operator_flags(), store].concat());
+    let console = Pty::open(house, [node.operator_flags(), store].concat());
     console.until("the table", |screen| screen.contains("64 uids") && screen.contains("● live"));
     console
 }

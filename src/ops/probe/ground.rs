@@ -24,7 +24,7 @@ struct Heard {
     /// Number of the last finalized block.
     finalized: u64,
     /// When that was heard of.
-    heard_at: Instant,
+    last: Instant,
 }
 
 impl Ground {
@@ -36,7 +36,7 @@ impl Ground {
     /// A subnet that was read once, with the keys that were read with it.
     pub fn of(subnet: SubnetSnapshot, keys: PublishedKeys) -> Self {
         let finalized = subnet.at.number;
-        let heard = Heard { subnet: Arc::new(subnet), finalized, heard_at: Instant::now() };
+        let heard = Heard { subnet: Arc::new(subnet), finalized, last: Instant::now() };
         Self { keys, heard: Arc::new(RwLock::new(Some(heard))) }
     }
 
@@ -52,12 +52,12 @@ impl Ground {
             (FeedEvent::Snapshot(subnet), _) => {
                 let finalized = subnet.at.number;
                 let subnet = Arc::new(subnet.as_ref().clone());
-                *heard = Some(Heard { subnet, finalized, heard_at: Instant::now() });
+                *heard = Some(Heard { subnet, finalized, last: Instant::now() });
             }
             (FeedEvent::Changed(change), Some(heard)) => Arc::make_mut(&mut heard.subnet).apply(change),
             (FeedEvent::FinalizedHead { number, .. }, Some(heard)) => {
                 heard.finalized = heard.finalized.max(*number);
-                heard.heard_at = Instant::now();
+                heard.last = Instant::now();
             }
             _ => {}
         }
@@ -95,7 +95,7 @@ impl View {
             }
         }
         sharing.retain(|_, hotkeys| hotkeys.len() > 1);
-        let silence = heard.heard_at.elapsed();
+        let silence = heard.last.elapsed();
         Self { subnet: heard.subnet, finalized: heard.finalized, silence, keys, seats, sharing }
     }
 

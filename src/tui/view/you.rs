@@ -25,6 +25,7 @@ use crate::domain::credentials::{Masked, Mode};
 use crate::domain::findings::Severity;
 use crate::domain::inventory::{HiddenValue, ValueLine};
 use crate::tui::own::OwnInfo;
+use crate::tui::probes::OwnKeys;
 use crate::tui::state::State;
 
 /// The lines of the view.
@@ -37,8 +38,15 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let mut lines = identity(state, styles);
     mode(&mut lines, own, width, styles);
     if own.hotkey.is_some() {
+        // What was asked for last must not stand below the screen.
+        let asked = !matches!(state.probes.own_keys, OwnKeys::Idle);
+        if asked {
+            own_keys::lines(&mut lines, state, width, styles);
+        }
         visibility::lines(&mut lines, state, width, styles);
-        own_keys::lines(&mut lines, state, width, styles);
+        if !asked {
+            own_keys::lines(&mut lines, state, width, styles);
+        }
     }
     findings(&mut lines, own, width, styles);
     compared(&mut lines, state, width, styles);
