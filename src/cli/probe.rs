@@ -17,7 +17,7 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Probe, ProbeNews};
 use crate::domain::roster::Row;
 use crate::domain::tested::Tested;
-use crate::domain::text::{capitalised, grouped};
+use crate::domain::text::{capitalised, grouped, uncapitalised};
 use crate::ops::context::Context;
 use crate::ops::probe::{Ground, Tester, View, listing, store, sweep};
 use crate::ops::self_test::{Subject, self_test};
@@ -173,7 +173,9 @@ pub async fn visible_command(flags: &Flags, environment: &Environment, output: O
     };
     let visibility = match Box::pin(visible(&bench.tester, &bench.view)).await {
         Ok(visibility) => visibility,
-        Err(finding) => return fail(output, &format!("{}: {}", finding.what, finding.todo), Exit::Usage),
+        Err(finding) => {
+            return fail(output, &format!("{}: {}", finding.what, uncapitalised(&finding.todo)), Exit::Usage);
+        }
     };
     let exit = if visibility.visible { Exit::Healthy } else { Exit::Finding };
     let findings = bench.findings();

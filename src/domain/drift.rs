@@ -218,7 +218,7 @@ fn write_key_is_next(mode: Mode) -> Consequence {
 }
 
 /// Whether the published pair is, in any part, the local write pair.
-pub(super) fn exposes_write_key(published: &Published, local: &LocalView) -> bool {
+pub fn exposes_write_key(published: &Published, local: &LocalView) -> bool {
     let id = published.read_key_id.as_text().map(Fingerprint::of);
     (id.is_some() && id == local.write_key_id) || Some(published.read_secret) == local.write_secret
 }

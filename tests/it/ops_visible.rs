@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use grail_console::chain::{CallLimits, Glance, MetadataStore};
-use grail_console::domain::probe::Verdict;
+use grail_console::domain::probe::{Risk, Verdict};
 use grail_console::domain::text::grouped;
 use grail_console::domain::visible::{Standing, Visibility};
 use grail_console::ops::visible::visible;
@@ -188,6 +188,15 @@ async fn what_says_nothing_about_the_bucket_is_no_verdict(#[case] fault: BucketF
     let sentence = "Whether a validator would see you now could not be found out. The store refuses ";
     assert!(seen.sentence.starts_with(sentence), "{}", seen.sentence);
     assert_eq!(seen.check("key_reads").unwrap().standing, Standing::Unknown);
+}
+
+#[tokio::test]
+async fn a_published_write_key_is_a_risk_beside_a_good_verdict() {
+    let bench = Bench::new("healthy").await;
+    let write_key = CommitmentSpec::raw(Credentials::of(OPERATOR_UID, 0).write_commitment());
+    bench.commit([(OPERATOR_UID, write_key)]).await;
+    let probe = bench.probe(OPERATOR_UID).await;
+    assert_eq!((probe.verdict, probe.risks), (Verdict::Ok, vec![Risk::WriteCapable]));
 }
 
 #[tokio::test]

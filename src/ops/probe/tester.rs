@@ -10,6 +10,8 @@ use tokio::time::Instant;
 use super::ground::{NoKey, View};
 use crate::chain::{BlockTime, CallLimits, Glance, MetadataStore};
 use crate::domain::commitment::Commitment;
+use crate::domain::credentials::LocalView;
+use crate::domain::drift::exposes_write_key;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::Network;
 use crate::domain::probe::{self, Case, Exchange, Judgement, Probe, Reply, Request, Risk, Step, Verdict, judge};
@@ -31,6 +33,7 @@ pub struct Tester {
     pub own: Option<Hotkey>,
     /// The S3 client.
     pub store: Store,
+    local: LocalView,
     network: Network,
     metadata: MetadataStore,
     now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
@@ -57,6 +60,7 @@ impl Tester {
             provider: context.provider.clone(),
             own: context.hotkey,
             store,
+            local: context.local(),
             network: context.network.clone(),
             metadata: context.metadata_store(),
             now_ms,
@@ -278,6 +282,8 @@ impl Tester {
         let published = view.commitment(hotkey).and_then(Commitment::published);
         let mut risks = Vec::new();
         if let Some(published) = published {
+            let writes = self.own == Some(*hotkey) && exposes_write_key(published, &self.local);
+            risks.extend(writes.then_some(Risk::WriteCapable));
             let others = view.shared_with(hotkey, published);
             if !others.is_empty() {
                 let uids = others.iter().filter_map(|other| view.member(other)).map(|member| member.uid).collect();
