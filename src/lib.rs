@@ -10,8 +10,8 @@
 //! Dependencies point one way, and a test reads every `use` to prove it:
 //!
 //! ```text
-//!   domain  ◄──  chain · wallet · storage · state · config · logs  ◄──  ops  ◄──  cli · tui
-//!                (chain knows wallet's signer, nothing else crosses)
+//!   domain  ◄──  chain · wallet · storage · vault · state · config · logs  ◄──  ops  ◄──  cli · tui
+//!                (chain knows wallet's signer, vault knows state's atomic files, nothing else crosses)
 //!   domain  ◄──  sandbox  ◄──  cli, tests
 //! ```
 //!
@@ -21,6 +21,7 @@
 //! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed, commits | `chain::feed`, [`chain::commit`] |
 //! | [`wallet`] | Bittensor wallet files: which hotkey is ours, and the unlocked one that signs | [`wallet`] |
 //! | [`storage`] | S3 with everything bounded: readers of anybody's bucket, owners of the own one | [`storage::Store`] |
+//! | [`vault`] | generations of credentials in a credential store of the system, or an encrypted file | [`vault::Vault`] |
 //! | [`config`] | flags, GRAIL's `.env`, environment and profiles, each value with its source | [`config`] |
 //! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache, the journal of commits | [`state`] |
 //! | [`logs`] | a log file and a ring buffer behind one redacting, sanitising formatter | [`logs`] |
@@ -64,4 +65,5 @@ pub mod sandbox;
 pub mod state;
 pub mod storage;
 pub mod tui;
+pub mod vault;
 pub mod wallet;

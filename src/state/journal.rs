@@ -13,32 +13,20 @@ use super::error::StateError;
 use crate::domain::commit::{Entry, Record};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
+use crate::domain::owner::Owner;
 
 /// Version of a line.
 pub const VERSION: u32 = 1;
 /// Largest journal that is read, in bytes: some ten thousand commits.
 pub const MAX_BYTES: u64 = 16 << 20;
 
-/// Whose journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner {
-    /// The chain.
-    pub genesis: BlockHash,
-    /// The subnet.
-    pub netuid: u16,
-    /// The hotkey.
-    pub hotkey: Hotkey,
+fn lines(owner: &Owner) -> String {
+    format!("{}-{}-{}.jsonl", owner.genesis.short(), owner.netuid, owner.hotkey)
 }
 
-impl Owner {
-    fn lines(&self) -> String {
-        format!("{}-{}-{}.jsonl", self.genesis.short(), self.netuid, self.hotkey)
-    }
-
-    /// One for all subnets: the nonce is the account's.
-    fn lock(&self) -> String {
-        format!("{}-{}.lock", self.genesis.short(), self.hotkey)
-    }
+/// One for all subnets: the nonce is the account's.
+fn lock_of(owner: &Owner) -> String {
+    format!("{}-{}.lock", owner.genesis.short(), owner.hotkey)
 }
 
 /// The journals on disk.
@@ -67,7 +55,7 @@ impl Journal {
 
     /// Appends a record and syncs it. `now_ms` is the time since 1970.
     pub fn append(&self, owner: &Owner, record: Record, now_ms: u64) -> Result<(), StateError> {
-        let name = owner.lines();
+        let name = lines(owner);
         let line = Line { v: VERSION, entry: Entry { at_ms: now_ms, record } };
         let corrupt = |_| StateError::Corrupt { path: self.dir.path().join(&name), why: "a record cannot be written" };
         let mut bytes = serde_json::to_vec(&line).map_err(corrupt)?;
@@ -77,7 +65,7 @@ impl Journal {
 
     /// Everything that was written, oldest first. Lines of a newer version, and torn ones, are passed over.
     pub fn entries(&self, owner: &Owner) -> Result<Vec<Entry>, StateError> {
-        self.entries_in(&owner.lines())
+        self.entries_in(&lines(owner))
     }
 
     /// The chains on which something was intended for a hotkey on a subnet.
@@ -117,7 +105,7 @@ impl Journal {
 
     /// The turn to commit for a hotkey; `None` while another process has it.
     pub fn turn(&self, owner: &Owner) -> Result<Option<Turn>, StateError> {
-        let name = owner.lock();
+        let name = lock_of(owner);
         let lock = self.dir.open_for_appending(&name)?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Turn { _lock: lock })),

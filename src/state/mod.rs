@@ -12,8 +12,9 @@ pub mod snapshots;
 
 use std::path::Path;
 
+pub use crate::domain::owner::Owner;
 pub use error::StateError;
-pub use journal::{Journal, Owner, Turn};
+pub use journal::{Journal, Turn};
 pub use metadata_cache::MetadataCache;
 pub use paths::Paths;
 pub use snapshots::{Kept, Snapshots};

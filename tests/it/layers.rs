@@ -3,18 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each layer may use. `chain` may know the signer type of `wallet`, nothing else crosses.
-const MAY_USE: [(&str, &[&str]); 11] = [
+/// What each layer may use. `chain` may know the signer type of `wallet`, `vault` the atomic files of `state`; nothing else crosses.
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("chain", &["domain", "wallet"]),
     ("wallet", &["domain"]),
     ("storage", &["domain"]),
     ("state", &["domain"]),
+    ("vault", &["domain", "state"]),
     ("config", &["domain"]),
     ("logs", &["domain"]),
     ("sandbox", &["domain"]),
-    ("ops", &["domain", "chain", "wallet", "storage", "state", "config", "logs"]),
-    ("cli", &["domain", "chain", "wallet", "storage", "state", "config", "logs", "sandbox", "ops", "tui"]),
+    ("ops", &["domain", "chain", "wallet", "storage", "vault", "state", "config", "logs"]),
+    ("cli", &["domain", "chain", "wallet", "storage", "vault", "state", "config", "logs", "sandbox", "ops", "tui"]),
     ("tui", &["domain", "logs", "state", "ops"]),
 ];
 

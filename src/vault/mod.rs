@@ -1,0 +1,131 @@
+//! The vault: generations of credentials in a credential store of the system, each one JSON secret of its own.
+//!
+//! Which store is always chosen in plain words, never fallen back to. Every call may block (a bus, a prompt, a disk): it
+//! belongs on a thread that may. A generation is never overwritten, and is read back before it counts as kept.
+
+mod error;
+mod generation;
+
+use std::fmt;
+use std::sync::Arc;
+
+use keyring_core::{CredentialStore, Entry, Error};
+use zeroize::Zeroizing;
+
+pub use error::{Damage, VaultError};
+pub use generation::{Generation, KeyPair};
+
+use crate::domain::owner::Owner;
+use crate::domain::untrusted::sanitize;
+use crate::domain::vaulted::{Backend, GenerationNumber, Holding};
+
+/// Service under which everything is kept: names are `grail-console/{genesis8}/{netuid}/{hotkey}/{generation}`.
+pub const SERVICE: &str = "grail-console";
+
+/// A store that is open.
+#[derive(Clone)]
+pub struct Vault {
+    backend: Backend,
+    store: Arc<CredentialStore>,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Vault({})", self.backend.word())
+    }
+}
+
+impl Vault {
+    /// Over a store that is open already.
+    pub fn over(backend: Backend, store: Arc<CredentialStore>) -> Self {
+        Self { backend, store }
+    }
+
+    /// In the memory of this process, for practice.
+    pub fn in_memory() -> Result<Self, VaultError> {
+        let store = keyring_core::mock::Store::new().map_err(|error| failure(Backend::Memory, &error))?;
+        Ok(Self::over(Backend::Memory, store))
+    }
+
+    /// Which store this is.
+    pub const fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Keeps a generation and reads it back. The same one again is fine; another one under its number is refused.
+    pub fn put(&self, owner: &Owner, generation: &Generation) -> Result<(), VaultError> {
+        let backend = self.backend;
+        match self.get(owner, generation.number) {
+            Ok(Some(there)) if there == *generation => return Ok(()),
+            Ok(None) => {}
+            Ok(Some(_)) => return Err(VaultError::Occupied { backend, number: generation.number }),
+            Err(error) => return Err(error),
+        }
+        let entry = self.entry(owner, generation.number)?;
+        entry.set_secret(&generation.to_secret(owner)).map_err(|error| failure(backend, &error))?;
+        match self.get(owner, generation.number)? {
+            Some(back) if back == *generation => Ok(()),
+            _ => Err(VaultError::NotKept { backend }),
+        }
+    }
+
+    /// A generation, or `None` where nothing has its name.
+    pub fn get(&self, owner: &Owner, number: GenerationNumber) -> Result<Option<Generation>, VaultError> {
+        let backend = self.backend;
+        let bytes = match self.entry(owner, number)?.get_secret() {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(Error::NoEntry) => return Ok(None),
+            Err(error) => return Err(failure(backend, &error)),
+        };
+        let read = Generation::from_secret(&bytes, owner, number);
+        read.map(Some).map_err(|damage| VaultError::Damaged { backend, number, damage })
+    }
+
+    /// The generation that the index speaks of: it must be there, and hold the keys that were put there.
+    pub fn held(&self, owner: &Owner, holding: &Holding) -> Result<Generation, VaultError> {
+        let (backend, number) = (self.backend, holding.number);
+        let generation = self.get(owner, number)?.ok_or(VaultError::Gone { backend, number })?;
+        let found = generation.holding(backend);
+        if (&found.read, &found.write, &found.locator) == (&holding.read, &holding.write, &holding.locator) {
+            Ok(generation)
+        } else {
+            Err(VaultError::Damaged { backend, number, damage: Damage::Exchanged })
+        }
+    }
+
+    /// Removes a generation; `false` where there was none.
+    pub fn remove(&self, owner: &Owner, number: GenerationNumber) -> Result<bool, VaultError> {
+        match self.entry(owner, number)?.delete_credential() {
+            Ok(()) => Ok(true),
+            Err(Error::NoEntry) => Ok(false),
+            Err(error) => Err(failure(self.backend, &error)),
+        }
+    }
+
+    fn entry(&self, owner: &Owner, number: GenerationNumber) -> Result<Entry, VaultError> {
+        let entry = self.store.build(SERVICE, &format!("{owner}/{number}"), None);
+        entry.map_err(|error| failure(self.backend, &error))
+    }
+}
+
+/// A store's error by its name. What it says is text from outside.
+fn failure(backend: Backend, error: &Error) -> VaultError {
+    let why = |error: &dyn fmt::Display| sanitize(&error.to_string(), 200);
+    match error {
+        Error::NoStorageAccess(error) => {
+            VaultError::Locked { backend, why: why(error), todo: "Unlock it, then try again" }
+        }
+        Error::PlatformFailure(error) => VaultError::Failed { backend, why: why(error) },
+        // The others may hold what was stored: only their kind is told.
+        Error::BadEncoding(_) | Error::BadDataFormat(..) | Error::BadStoreFormat(_) => {
+            VaultError::Failed { backend, why: "what it keeps is damaged".to_owned() }
+        }
+        Error::Ambiguous(entries) => {
+            VaultError::Failed { backend, why: format!("{} entries have the same name", entries.len()) }
+        }
+        Error::TooLong(what, most) => {
+            VaultError::Failed { backend, why: format!("{} may have {most} characters at most", sanitize(what, 40)) }
+        }
+        _ => VaultError::Failed { backend, why: "it cannot do what was asked".to_owned() },
+    }
+}
