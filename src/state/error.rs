@@ -82,6 +82,26 @@ pub enum StateError {
         /// What does not fit.
         why: &'static str,
     },
+    /// The content makes no sense, and is too dear to be replaced.
+    #[error(
+        "{path} is damaged ({why}), and nothing goes on without it. Nothing was changed; put a copy of it back, or move it \
+         away if it is really lost",
+        path = path.display()
+    )]
+    Spoiled {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        why: &'static str,
+    },
+    /// A newer console wrote it, and may mean something else by it (THREATS T16).
+    #[error("{path} was written by a newer console (version {version}). Nothing was changed; use that console", path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
 }
 
 impl StateError {

@@ -9,6 +9,7 @@ pub mod journal;
 pub mod metadata_cache;
 pub mod paths;
 pub mod snapshots;
+pub mod vault_index;
 
 use std::path::Path;
 
@@ -18,6 +19,7 @@ pub use journal::{Journal, Turn};
 pub use metadata_cache::MetadataCache;
 pub use paths::Paths;
 pub use snapshots::{Kept, Snapshots};
+pub use vault_index::VaultIndexes;
 
 use atomic::PrivateDir;
 
@@ -46,6 +48,11 @@ impl StateDir {
     /// The journals of commits in it.
     pub fn journal(&self) -> Result<Journal, StateError> {
         self.dir.sub("journal").map(Journal::new)
+    }
+
+    /// The indexes of the vault.
+    pub fn vault(&self) -> Result<VaultIndexes, StateError> {
+        self.dir.sub("vault").map(VaultIndexes::new)
     }
 
     /// The folder of the log files.
