@@ -25,6 +25,7 @@ pub mod owner;
 pub mod probe;
 pub mod provider;
 pub mod roster;
+pub mod rotation;
 pub mod secret;
 pub mod self_test;
 pub mod snapshot;

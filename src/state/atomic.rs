@@ -198,6 +198,26 @@ impl PrivateDir {
         Ok(())
     }
 
+    /// Appends whole lines and syncs them, like [`Self::append`], for a file in which every line counts: what a crash left
+    /// without its line break is cut off first, since nobody ever relied on it.
+    pub fn append_whole(&self, name: &str, lines: &[u8]) -> Result<(), StateError> {
+        let mut file = File::from(self.open_for_appending(name)?);
+        let failed = |error: io::Error| StateError::io("write", &self.path.join(name), error);
+        let length = file.metadata().map_err(failed)?.len();
+        let whole = end_of_lines(&file, length).map_err(failed)?;
+        if whole < length {
+            file.set_len(whole).map_err(failed)?;
+        }
+        if let Err(error) = file.write_all(lines).and_then(|()| file.sync_all()) {
+            let _ = file.set_len(whole);
+            return Err(failed(error));
+        }
+        if whole == 0 {
+            rustix::fs::fsync(&self.handle).map_err(|errno| self.failed("sync", name, errno))?;
+        }
+        Ok(())
+    }
+
     fn refuse_special(&self, name: &str) -> Result<(), StateError> {
         match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => Ok(()),
@@ -243,6 +263,21 @@ fn last_byte(file: &mut File, length: u64) -> io::Result<u8> {
     let mut byte = [0];
     file.read_exact_at(&mut byte, length - 1)?;
     Ok(byte[0])
+}
+
+/// Where the last whole line ends.
+fn end_of_lines(file: &File, length: u64) -> io::Result<u64> {
+    use std::os::unix::fs::FileExt as _;
+    let mut end = length;
+    let mut byte = [0];
+    while end > 0 {
+        file.read_exact_at(&mut byte, end - 1)?;
+        if byte[0] == b'\n' {
+            break;
+        }
+        end -= 1;
+    }
+    Ok(end)
 }
 
 fn create_above(path: &Path) -> Result<(), StateError> {

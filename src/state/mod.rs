@@ -8,6 +8,7 @@ mod error;
 pub mod journal;
 pub mod metadata_cache;
 pub mod paths;
+pub mod rotations;
 pub mod snapshots;
 pub mod vault_index;
 
@@ -18,6 +19,7 @@ pub use error::StateError;
 pub use journal::{Journal, Turn};
 pub use metadata_cache::MetadataCache;
 pub use paths::Paths;
+pub use rotations::{Rotations, Wheel};
 pub use snapshots::{Kept, Snapshots};
 pub use vault_index::VaultIndexes;
 
@@ -48,6 +50,11 @@ impl StateDir {
     /// The journals of commits in it.
     pub fn journal(&self) -> Result<Journal, StateError> {
         self.dir.sub("journal").map(Journal::new)
+    }
+
+    /// The journals of rotations in it.
+    pub fn rotations(&self) -> Result<Rotations, StateError> {
+        self.dir.sub("rotations").map(Rotations::new)
     }
 
     /// The indexes of the vault.

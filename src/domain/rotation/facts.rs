@@ -1,0 +1,239 @@
+//! What must be so before the old keys are forgotten: every condition of DESIGN 9, and what stands against it.
+
+use serde::Serialize;
+
+use crate::domain::findings::{Finding, Severity};
+use crate::domain::rotation::change::{Seen, Side};
+use crate::domain::rotation::event::EnvUpdate;
+use crate::domain::rotation::machine::{Rotation, Step};
+use crate::domain::rotation::phase::Phase;
+use crate::domain::text::{age_blocks, age_seconds, grouped};
+
+/// Age of the finalized head, in ms, past which a node's word is history and nothing is decided on it.
+pub const STALE_HEAD_MS: u64 = 300_000;
+
+/// What a node said at a finalized block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ChainFacts {
+    /// Number of the finalized block.
+    pub finalized: u64,
+    /// Age of that block by this machine's clock, in ms.
+    pub age_ms: u64,
+    /// What is there for the hotkey.
+    pub seen: Seen,
+}
+
+/// What the `.env` says of the keys that change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnvStands {
+    /// The keys of the direction that is taken.
+    Target,
+    /// Other ones, the old ones most often.
+    Other,
+    /// None of these variables.
+    Undefined,
+    /// No `.env` is named.
+    Unnamed,
+    /// It cannot be read: why.
+    Unreadable(String),
+}
+
+/// What a key can do at the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyAnswer {
+    /// What it is for.
+    Works,
+    /// It is refused as such: unknown, or of another secret. 401 or 403, with the store's code.
+    Refused {
+        /// HTTP status.
+        http: u16,
+        /// The store's code.
+        code: String,
+    },
+    /// Neither is certain: what was found.
+    Unclear(String),
+}
+
+/// Everything that retiring depends on. What was not looked at is `None`, and counts as not so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Facts {
+    /// The chain, or why it could not be asked.
+    pub chain: Option<Result<ChainFacts, String>>,
+    /// The `.env`.
+    pub env: Option<EnvStands>,
+    /// The new keys at the store.
+    pub new: Vec<(Side, KeyAnswer)>,
+    /// The old keys at the store.
+    pub old: Vec<(Side, KeyAnswer)>,
+}
+
+/// One thing that stands against the next step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blocker {
+    /// Stable name for scripts.
+    pub code: &'static str,
+    /// What is not so.
+    pub what: String,
+    /// What to do.
+    pub todo: String,
+}
+
+impl Blocker {
+    /// A blocker in its two sentences.
+    pub fn new(code: &'static str, what: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self { code, what: what.into(), todo: todo.into() }
+    }
+
+    /// As a finding.
+    pub fn finding(&self) -> Finding {
+        Finding::new(
+            self.code,
+            Severity::Warning,
+            self.what.clone(),
+            "Until then the old keys are kept.",
+            self.todo.clone(),
+        )
+    }
+}
+
+/// Leave to forget the old keys: made by [`Rotation::retirable`] alone.
+#[derive(Debug)]
+pub struct Retirable(());
+
+impl Rotation {
+    /// Whether the old keys may be forgotten; else everything that stands against it. While anything else does, the
+    /// operator is not told to revoke.
+    pub fn retirable(&self, facts: &Facts) -> Result<Retirable, Vec<Blocker>> {
+        let mut blockers = Vec::new();
+        if self.step() != Step::Retire && self.step() != Step::ForgetOld {
+            blockers.push(self.not_there_yet());
+        }
+        blockers.extend(self.chain_blockers(facts));
+        blockers.extend(self.env_blocker(facts));
+        blockers.extend(self.new_blockers(facts));
+        if blockers.is_empty() {
+            blockers.extend(self.old_blockers(facts));
+        }
+        if blockers.is_empty() { Ok(Retirable(())) } else { Err(blockers) }
+    }
+
+    fn not_there_yet(&self) -> Blocker {
+        let todo = match self.phase {
+            _ if self.back => "It is being rolled back: rotate resume finishes that.",
+            phase if phase.is_closed() => "It is over.",
+            _ => "Run rotate resume.",
+        };
+        Blocker::new("not_in_grace", format!("The rotation is at \u{201c}{}\u{201d}", self.phase), todo)
+    }
+
+    /// What the chain stands against.
+    pub fn chain_blockers(&self, facts: &Facts) -> Vec<Blocker> {
+        let again = "Try again when a node answers; nothing is lost meanwhile.";
+        let chain = match &facts.chain {
+            Some(Ok(chain)) => chain,
+            Some(Err(why)) => {
+                return vec![Blocker::new("chain_unreachable", format!("The chain cannot be asked: {why}"), again)];
+            }
+            None => return vec![Blocker::new("chain_unreachable", "The chain was not asked", again)],
+        };
+        if chain.age_ms > STALE_HEAD_MS {
+            let age = age_seconds(chain.age_ms / 1_000);
+            return vec![Blocker::new(
+                "stale_head",
+                format!("The node's newest final block is {age} old, so what it says is history"),
+                "Use another node with --endpoint; if all say the same, check this machine's clock.",
+            )];
+        }
+        let mut blockers = Vec::new();
+        if let Some(read) = self.change.read.as_ref()
+            && !chain.seen.is(&self.locator, &read.new)
+        {
+            blockers.push(Blocker::new(
+                "chain_not_new",
+                format!("The chain holds {}, not the new read key", chain.seen),
+                "Run rotate resume: it publishes the new key again. A GRAIL that started with an old .env puts the old key back.",
+            ));
+        }
+        let left = self.grace.map_or(0, |grace| grace.left(chain.finalized));
+        if let Some(grace) = self.grace.filter(|_| left > 0) {
+            blockers.push(Blocker::new(
+                "grace_running",
+                format!(
+                    "The grace ends at #{}, in {} blocks ({})",
+                    grouped(grace.ends_at),
+                    grouped(left),
+                    age_blocks(left)
+                ),
+                "Keep the old token alive until then: validators that looked at the chain before still read with it.",
+            ));
+        }
+        blockers
+    }
+
+    fn env_blocker(&self, facts: &Facts) -> Option<Blocker> {
+        let elsewhere = self.env == Some(EnvUpdate::Elsewhere);
+        let (what, todo) = match facts.env.as_ref() {
+            Some(EnvStands::Target | EnvStands::Undefined) => return None,
+            Some(EnvStands::Unnamed) if elsewhere => return None,
+            Some(EnvStands::Other) => (
+                "The .env does not hold the new keys, so GRAIL's next start would put the old ones back".to_owned(),
+                "Run rotate resume: it brings the .env up to date.",
+            ),
+            Some(EnvStands::Unnamed) => (
+                "No .env is named, and nobody has said that it is up to date elsewhere".to_owned(),
+                "Name it with --env-file, or say rotate resume --env-done when it is done.",
+            ),
+            Some(EnvStands::Unreadable(why)) => {
+                (format!("The .env cannot be read: {why}"), "Mend that, then try again.")
+            }
+            None => ("The .env was not looked at".to_owned(), "Try again."),
+        };
+        Some(Blocker::new("env_not_updated", what, todo))
+    }
+
+    fn new_blockers(&self, facts: &Facts) -> Vec<Blocker> {
+        let of = |side: Side| facts.new.iter().find(|(of, _)| *of == side).map(|(_, answer)| answer);
+        let blocker = |(side, _): (Side, _)| {
+            let what = match of(side) {
+                Some(KeyAnswer::Works) => return None,
+                Some(KeyAnswer::Refused { http, code }) => format!("is refused: {http} {code}"),
+                Some(KeyAnswer::Unclear(found)) => format!("could not be tested: {found}"),
+                None => "was not tested".to_owned(),
+            };
+            let code = if side == Side::Read { "new_key_unreadable" } else { "new_key_cannot_write" };
+            let todo = "Check the new token at the provider; the old one is kept until the new one works.";
+            Some(Blocker::new(code, format!("The new {} key {what}", side.word()), todo))
+        };
+        self.change.sides().filter_map(blocker).collect()
+    }
+
+    fn old_blockers(&self, facts: &Facts) -> Vec<Blocker> {
+        let of = |side: Side| facts.old.iter().find(|(of, _)| *of == side).map(|(_, answer)| answer);
+        let blocker = |(side, old): (Side, &crate::domain::vaulted::KeyRef)| {
+            let proven = self.refused.contains(&side);
+            match of(side) {
+                Some(KeyAnswer::Refused { .. }) => None,
+                _ if proven && self.retiring => None,
+                Some(KeyAnswer::Works) | None => Some(Blocker::new(
+                    "old_key_still_works",
+                    format!("The old {} key {} is still accepted by the store", side.word(), old.shown),
+                    "Everything else holds: revoke its token at the provider now, then run rotate retire again.",
+                )),
+                Some(KeyAnswer::Unclear(found)) => Some(Blocker::new(
+                    "old_key_unproven",
+                    format!("Whether the old {} key {} is refused cannot be told: {found}", side.word(), old.shown),
+                    "Try again; the old keys are kept until the store refuses them with 401 or 403.",
+                )),
+            }
+        };
+        self.change.old_keys().filter_map(blocker).collect()
+    }
+
+    /// Where it stands between phases, for people: whether the chain still holds what was published.
+    pub fn is_reverted(&self, seen: &Seen) -> bool {
+        let watched = matches!(self.phase, Phase::Finalized | Phase::Promoted | Phase::EnvUpdated | Phase::Grace);
+        watched && self.target_read().is_some_and(|key| !seen.is(&self.locator, key))
+    }
+}

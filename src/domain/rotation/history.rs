@@ -1,0 +1,44 @@
+//! A whole journal: the rotations that are over, and the one that is not.
+
+use serde::Serialize;
+
+use crate::domain::rotation::event::Entry;
+use crate::domain::rotation::machine::{Contradiction, Rotation};
+
+/// What a journal tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct History {
+    /// Rotations that are over, oldest first.
+    pub closed: Vec<Rotation>,
+    /// The one under way.
+    pub open: Option<Rotation>,
+}
+
+impl History {
+    /// Reads a journal. What cannot have happened stops it: a damaged journal is not driven on (THREATS T16).
+    pub fn fold(entries: &[Entry]) -> Result<Self, Contradiction> {
+        let mut history = Self::default();
+        for entry in entries {
+            history.take(entry)?;
+        }
+        Ok(history)
+    }
+
+    /// One entry more.
+    pub fn take(&mut self, entry: &Entry) -> Result<(), Contradiction> {
+        let nothing_open = |phase: &str| Contradiction { event: entry.event.words(), phase: phase.to_owned() };
+        match &mut self.open {
+            Some(rotation) => {
+                rotation.apply(&entry.event, entry.at_ms)?;
+                if rotation.phase.is_closed() {
+                    self.closed.extend(self.open.take());
+                }
+            }
+            None => {
+                let rotation = Rotation::begin(&entry.event, entry.at_ms);
+                self.open = Some(rotation.ok_or_else(|| nothing_open("a journal in which nothing is open"))?);
+            }
+        }
+        Ok(())
+    }
+}

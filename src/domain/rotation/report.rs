@@ -1,0 +1,122 @@
+//! Where a rotation stands, in words: one wording for the stepper, the command line, the banner and JSON.
+
+use serde::Serialize;
+
+use crate::domain::rotation::change::Side;
+use crate::domain::rotation::facts::Blocker;
+use crate::domain::rotation::machine::{Rotation, Step};
+use crate::domain::rotation::phase::Phase;
+use crate::domain::text::{age_blocks, grouped};
+
+/// What comes next, and who does it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Next {
+    /// The step.
+    pub step: Step,
+    /// In a sentence.
+    pub words: String,
+    /// Whether it waits for the operator; else the console does it, or time does.
+    pub asks: bool,
+}
+
+/// A rotation with what stands against its next step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The rotation.
+    pub rotation: Rotation,
+    /// What stands against its next step.
+    pub blockers: Vec<Blocker>,
+    /// The newest finalized block that is known.
+    pub finalized: Option<u64>,
+}
+
+impl Report {
+    /// Blocks of the grace that are left, where it runs and the chain is known.
+    pub fn blocks_left(&self) -> Option<u64> {
+        Some(self.rotation.grace?.left(self.finalized?))
+    }
+
+    /// What comes next.
+    pub fn next(&self) -> Next {
+        self.rotation.next(self.finalized)
+    }
+}
+
+impl Rotation {
+    /// `read key of generation 2 → 3`.
+    pub fn title(&self) -> String {
+        format!("{}, generation {} → {}", self.change.words(), self.from, self.to)
+    }
+
+    /// The phases that this rotation passes on its way forward, in order.
+    pub fn way(&self) -> Vec<Phase> {
+        let skipped = |phase: &Phase| {
+            self.change.read.is_none()
+                && matches!(phase, Phase::Planned | Phase::Signed | Phase::Submitted | Phase::Finalized)
+        };
+        Phase::WAY.into_iter().filter(|phase| !skipped(phase)).collect()
+    }
+
+    /// What comes next, seen from a finalized block.
+    pub fn next(&self, finalized: Option<u64>) -> Next {
+        let step = self.step();
+        let asks = matches!(step, Step::Revoke(_) | Step::Accept | Step::Publish | Step::UpdateEnv)
+            || (step == Step::Retire && self.grace_left(finalized) == Some(0));
+        Next { step, words: self.next_words(step, finalized), asks }
+    }
+
+    fn grace_left(&self, finalized: Option<u64>) -> Option<u64> {
+        Some(self.grace?.left(finalized?))
+    }
+
+    fn old_shown(&self, side: Side) -> &str {
+        self.change.side(side).and_then(|keys| keys.old.as_ref()).map_or("—", |old| old.shown.as_str())
+    }
+
+    fn next_words(&self, step: Step, finalized: Option<u64>) -> String {
+        match step {
+            Step::Stage => "Put the new keys into the vault.".to_owned(),
+            Step::Revoke(side) => format!(
+                "Revoke the old {} token {} at the provider now; the console goes on when the store refuses it.",
+                side.word(),
+                self.old_shown(side)
+            ),
+            Step::Probe => "Test the new keys at the store.".to_owned(),
+            Step::Plan => "Read the chain and plan the commit.".to_owned(),
+            Step::Accept => match &self.difference {
+                Some(seen) => format!(
+                    "The chain holds {seen}, neither old nor new: look who put it there, then go on over it or roll back."
+                ),
+                None => "Look at what the chain holds.".to_owned(),
+            },
+            Step::Publish if self.back => "Publish the old read key again.".to_owned(),
+            Step::Publish => "Publish the new read key.".to_owned(),
+            Step::Settle => "Find out what became of the commit.".to_owned(),
+            Step::Promote(number) => format!("Put generation {number} into use in the vault."),
+            Step::UpdateEnv => "Bring the .env up to date.".to_owned(),
+            Step::BeginGrace => "Count the grace.".to_owned(),
+            Step::Retire => match (self.grace, self.grace_left(finalized)) {
+                (Some(grace), Some(left)) if left > 0 => format!(
+                    "Keep the old token alive until #{}, {} blocks ({}) from now.",
+                    grouped(grace.ends_at),
+                    grouped(left),
+                    age_blocks(left)
+                ),
+                (Some(_), Some(_)) => {
+                    "Retire: the console checks everything, then you revoke the old token.".to_owned()
+                }
+                _ => "Wait for the end of the grace.".to_owned(),
+            },
+            Step::ForgetOld => "Forget the old keys.".to_owned(),
+            Step::ForgetNew => "Forget the new keys; nothing of them was published.".to_owned(),
+            Step::FinishBack => "Note that the old keys are back.".to_owned(),
+            Step::Done => match self.phase {
+                Phase::RolledBack => {
+                    "Nothing. Keep the new token alive for ten more minutes: validators may have read it meanwhile."
+                        .to_owned()
+                }
+                _ => "Nothing.".to_owned(),
+            },
+        }
+    }
+}
