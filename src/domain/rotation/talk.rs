@@ -10,6 +10,27 @@ use crate::domain::rotation::change::Side;
 use crate::domain::rotation::event::Entry;
 use crate::domain::rotation::machine::Rotation;
 use crate::domain::rotation::report::Report;
+use crate::domain::secret::SecretKey;
+
+/// A pair as it was typed, both halves held as secrets until their shape is known. `Debug` shows nothing.
+#[derive(Debug, Clone)]
+pub struct TypedPair {
+    /// The access key id.
+    pub id: SecretKey,
+    /// The secret access key.
+    pub secret: SecretKey,
+}
+
+/// What goes beside an order.
+#[derive(Debug, Clone, Default)]
+pub struct Typed {
+    /// The new read pair, beside [`RotateOrder::Begin`].
+    pub read: Option<TypedPair>,
+    /// The new write pair, beside [`RotateOrder::Begin`].
+    pub write: Option<TypedPair>,
+    /// The hotkey's password, beside [`RotateOrder::Publish`].
+    pub password: Option<SecretKey>,
+}
 
 /// Something to be done. Every order but [`RotateOrder::Look`] may change something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
