@@ -19,7 +19,7 @@ pub use journal::{Journal, Turn};
 pub use metadata_cache::MetadataCache;
 pub use paths::Paths;
 pub use snapshots::{Kept, Snapshots};
-pub use vault_index::VaultIndexes;
+pub use vault_index::{IndexTurn, VaultIndexes};
 
 use atomic::PrivateDir;
 
