@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::domain::vaulted::Backend;
+
 const EXIT_CODES: &str = "Exit codes: 0 healthy or done · 1 a finding · 2 usage or configuration · 3 refused by a safety \
-                          rule · 4 chain unreachable · 5 transaction failed · 7 pending or interrupted";
+                          rule · 4 chain unreachable · 5 transaction failed · 6 vault unavailable · 7 pending or interrupted";
 
 /// The operator console for a GRAIL subnet: who has published what, what validators cannot read and why, and whether
 /// your own commitment is the one you mean. Without a command it opens the console.
@@ -55,6 +57,16 @@ pub struct Connection {
     /// An S3 store other than Cloudflare R2, used for every bucket [env: R2_ENDPOINT_URL]
     #[arg(long, global = true, value_name = "URL")]
     pub s3_endpoint: Option<String>,
+    /// Where keys are kept: secret-service, keychain, credential-manager, file or keyutils [default: the one that holds the
+    /// keys in use, else the desktop's]
+    #[arg(long, global = true, value_name = "NAME", value_parser = parse_vault)]
+    pub vault: Option<Backend>,
+    /// An age identity file (mode 0600) that opens the encrypted file, instead of a passphrase
+    #[arg(long, global = true, value_name = "FILE")]
+    pub vault_key_file: Option<PathBuf>,
+    /// File with the passphrase of the encrypted file, or - for standard input. Else the prompt
+    #[arg(long, global = true, value_name = "FILE|-", conflicts_with = "vault_key_file")]
+    pub vault_passphrase_file: Option<PathBuf>,
     /// One JSON document on stdout instead of text
     #[arg(long, global = true)]
     pub json: bool,
@@ -173,6 +185,13 @@ pub struct SandboxArguments {
     /// Port of the S3 server on 127.0.0.1 [default: any free one]
     #[arg(long, value_name = "PORT")]
     pub s3_port: Option<u16>,
+}
+
+fn parse_vault(text: &str) -> Result<Backend, String> {
+    Backend::named(text).ok_or_else(|| {
+        let names = Backend::NAMED.map(Backend::word).join(", ");
+        format!("write one of {names}")
+    })
 }
 
 /// `250ms`, `12s` or `2m`.

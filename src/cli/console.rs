@@ -32,6 +32,7 @@ use crate::tui::logbook::LogLine;
 use crate::tui::own::OwnInfo;
 use crate::tui::runner::{self, LogSource, Setup};
 use crate::tui::state::{Options, Theme};
+use crate::vault::Vault;
 use crate::wallet::OwnHotkey;
 
 /// Opens the console on the configured network.
@@ -71,6 +72,8 @@ pub async fn open_sandbox(
     };
     SANDBOX.clone_into(&mut context.network.name);
     context.configuration.keys = own_keys(environment);
+    // Nothing of practice reaches the real keyring.
+    context.practice_vault = Vault::in_memory().ok();
     show(context, &flags, &practice, output).await
 }
 
@@ -251,11 +254,13 @@ fn own_news(
 ) -> mpsc::Receiver<OwnInfo> {
     let (news, received) = mpsc::channel(1);
     let mut changes = live::watch_env_file(context, flags.clone(), environment.clone());
-    let (current, network) = (Arc::clone(current), context.network.clone());
+    let (current, network, practice_vault) =
+        (Arc::clone(current), context.network.clone(), context.practice_vault.clone());
     tokio::spawn(async move {
         while let Some(mut context) = changes.recv().await {
-            // The console stays with the chain that it opened on.
+            // The console stays with the chain that it opened on, and with its vault.
             context.network = network.clone();
+            context.practice_vault.clone_from(&practice_vault);
             let context = Arc::new(context);
             *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&context);
             if news.send(own_info(&context)).await.is_err() {

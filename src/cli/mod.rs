@@ -15,6 +15,7 @@ mod probe_document;
 mod probe_words;
 mod report;
 mod serve;
+pub mod vault;
 mod words;
 
 use std::ffi::OsString;
@@ -146,6 +147,9 @@ fn flags(connection: &Connection) -> Flags {
         profile: connection.profile,
         s3_endpoint: connection.s3_endpoint,
         password_file: connection.password_file,
+        vault: connection.vault,
+        vault_key_file: connection.vault_key_file,
+        vault_passphrase_file: connection.vault_passphrase_file,
         read_only: connection.read_only,
     }
 }

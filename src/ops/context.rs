@@ -19,6 +19,7 @@ use crate::domain::untrusted::sanitize;
 use crate::logs::{redact_all, redacted};
 use crate::ops::commit::{history, replaced_secrets};
 use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir};
+use crate::vault::Vault;
 use crate::wallet::{self, OwnHotkey};
 
 /// Bittensor's name for a wallet that nobody named.
@@ -43,6 +44,8 @@ pub struct Context {
     pub paths: Option<Paths>,
     /// What we keep between runs, when it can be kept.
     pub disk: Disk,
+    /// A vault that is open already, in which practice keeps its keys; the real ones are then left alone.
+    pub practice_vault: Option<Vault>,
     /// What was found on the way, worst first.
     pub findings: Vec<Finding>,
 }
@@ -99,7 +102,18 @@ impl Context {
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let hotkey = identity.as_ref().map(|own| own.hotkey);
         let replaced = Vec::new();
-        let mut context = Self { configuration, provider, network, hotkey, identity, replaced, paths, disk, findings };
+        let mut context = Self {
+            configuration,
+            provider,
+            network,
+            hotkey,
+            identity,
+            replaced,
+            paths,
+            disk,
+            practice_vault: None,
+            findings,
+        };
         context.replaced = replaced_secrets(&history(&context));
         Ok(context)
     }
@@ -185,7 +199,12 @@ impl Disk {
 
     /// Notes which chain answered at an endpoint, for the next start.
     pub fn note_genesis(&self, chain: &ChainIdentity) {
-        let noted = self.snapshots().map(|snapshots| snapshots.note_genesis(&chain.endpoint, chain.genesis));
+        self.note_genesis_at(&chain.endpoint, chain.genesis);
+    }
+
+    /// The same, by the endpoint as it is shown.
+    pub fn note_genesis_at(&self, endpoint: &str, genesis: BlockHash) {
+        let noted = self.snapshots().map(|snapshots| snapshots.note_genesis(endpoint, genesis));
         if let Some(Err(error)) = noted {
             tracing::warn!("which chain answered there was not noted: {error}");
         }

@@ -7,4 +7,5 @@ pub mod live;
 pub mod probe;
 pub mod self_test;
 pub mod survey;
+pub mod vault;
 pub mod visible;
