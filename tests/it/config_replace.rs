@@ -8,6 +8,8 @@ use grail_console::config::dotenv::{BackupName, ReplaceError, replace_file};
 use rstest::rstest;
 use tempfile::TempDir;
 
+use crate::state_files::{again_under, child_dir, may_mount};
+
 const OLD: &[u8] = b"A=old\n";
 const NEW: &[u8] = b"A=new\n";
 /// 2026-11-23T21:12:37Z.
@@ -146,4 +148,65 @@ fn whoever_owned_the_file_owns_it_after() {
     for after in [fs::metadata(&path).unwrap(), fs::metadata(backup).unwrap()] {
         assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
     }
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_file_and_neither_a_backup_nor_half_a_file() {
+    const TEST: &str = "config_replace::a_full_disk_leaves_the_old_file_and_neither_a_backup_nor_half_a_file";
+    let Some(root) = child_dir() else {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().display();
+        let full = format!("mount -t tmpfs -o size=64k,mode=0700 none '{path}' && exec {{}}");
+        if may_mount() {
+            again_under(TEST, &format!("exec unshare -m sh -c \"{full}\""), dir.path());
+        }
+        // Without the right to mount, a file size limit makes the same write fail half-way.
+        again_under(TEST, "trap '' XFSZ; ulimit -f 32; exec {}", dir.path());
+        return;
+    };
+    let path = root.join(".env");
+    fs::write(&path, OLD).unwrap();
+    let refused = replace_file(&path, OLD, &vec![b'A'; 1 << 20], Some(&BackupName::at(NOW_MS))).unwrap_err();
+    assert!(matches!(refused, ReplaceError::Full { .. }), "{refused:?}");
+    assert_eq!((fs::read(&path).unwrap().as_slice(), names(&root)), (OLD, vec![".env".to_owned()]));
+}
+
+#[test]
+fn a_read_only_directory_is_a_named_error() {
+    const TEST: &str = "config_replace::a_read_only_directory_is_a_named_error";
+    let Some(root) = child_dir() else {
+        let (dir, _) = dotenv(0o600);
+        let path = dir.path().display();
+        if may_mount() {
+            let script = format!("mount --bind '{path}' '{path}' && mount -o remount,bind,ro '{path}' && exec {{}}");
+            again_under(TEST, &format!("exec unshare -m sh -c \"{script}\""), dir.path());
+        } else {
+            assert!(!rustix::process::geteuid().is_root(), "root passes every permission: this needs a mount");
+            again_under(TEST, &format!("chmod 500 '{path}'; exec {{}}"), dir.path());
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        return;
+    };
+    for backup in [None, Some(&BackupName::at(NOW_MS))] {
+        let refused = replace_file(&root.join(".env"), OLD, NEW, backup).unwrap_err();
+        assert!(matches!(refused, ReplaceError::NotAllowed { .. }), "{refused:?}");
+    }
+    assert_eq!((fs::read(root.join(".env")).unwrap().as_slice(), names(&root)), (OLD, vec![".env".to_owned()]));
+}
+
+#[test]
+fn no_umask_widens_what_is_written() {
+    const TEST: &str = "config_replace::no_umask_widens_what_is_written";
+    let Some(root) = child_dir() else {
+        for umask in ["000", "077"] {
+            let dir = tempfile::tempdir().unwrap();
+            again_under(TEST, &format!("umask {umask}; exec {{}}"), dir.path());
+        }
+        return;
+    };
+    let path = root.join(".env");
+    fs::write(&path, OLD).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let backup = replace_file(&path, OLD, NEW, Some(&BackupName::at(NOW_MS))).unwrap().backup.unwrap();
+    assert_eq!((mode(&path), mode(&backup)), (0o640, 0o600));
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use grail_console::config::dotenv::{Change, Dotenv, RewriteError, lines_holding, rewrite};
+use grail_console::config::dotenv::{Change, Dotenv, Fault, FaultKind, RewriteError, lines_holding, rewrite};
 use grail_console::domain::environment::Environment;
 use grail_console::domain::secret::SecretKey;
 use proptest::prelude::*;
@@ -132,6 +132,13 @@ fn an_appended_line_that_would_close_an_open_quote_is_refused() {
 }
 
 #[test]
+fn a_quote_that_would_close_an_open_one_for_older_releases_is_refused() {
+    let new = SecretKey::new("two words");
+    assert_eq!(*with("B='x\\\\'\n", Change::Value(&SecretKey::new(NEW)), true).unwrap(), long("B='x\\\\'\nK=N\n"));
+    assert_eq!(with("B='x\\\\'\n", Change::Value(&new), true), Err(RewriteError::Misread { line: 1 }));
+}
+
+#[test]
 fn secrets_that_still_stand_somewhere_are_found_by_their_line() {
     let text = format!("A=1\r\n# old: {NEW}\r\nAWS='{NEW}'\r\nB=short\r\n");
     assert_eq!(lines_holding(&text, &[&SecretKey::new(NEW), &SecretKey::new("short")]), [2, 3]);
@@ -249,6 +256,8 @@ proptest! {
         let before = text_of(marked, lines.iter().map(Line::text));
         let expected = text_of(marked, lines.iter().map(|it| if it.is(KEY) { it.rewritten(change) } else { it.text() }));
         let after = with(&before, change, false);
+        // Older releases see an open quote there, which the quotes of an empty value could close.
+        prop_assume!(!(after.is_err() && change == Change::Blank && before.contains("\\'")));
         prop_assert_eq!(after.as_ref().map(|after| after.as_str()), Ok(expected.as_str()));
     }
 
@@ -266,7 +275,8 @@ proptest! {
     }
 }
 
-/// What python-dotenv is asked about: pairs of files, the changed name, and the value meant (`null`: not set).
+/// What python-dotenv is asked about: pairs of files, the changed name, the value meant (`null`: not set), and whether
+/// every release must agree: not where the console itself says that they read the file differently.
 #[test]
 fn the_corpus_for_python_dotenv_is_written() {
     let mut runner = TestRunner::deterministic();
@@ -283,12 +293,17 @@ fn the_corpus_for_python_dotenv_is_written() {
         let (marked, lines) = file().new_tree(&mut runner).unwrap().current();
         let before = text_of(marked, lines.iter().map(Line::text));
         let (change, meant) = kinds[round % kinds.len()];
-        let after = with(&before, change, true).unwrap();
+        let Ok(after) = with(&before, change, true) else { continue };
         let defined = lines.iter().any(|line| line.is(KEY));
         let meant = meant.filter(|_| defined || matches!(change, Change::Value(_)));
-        corpus.push(serde_json::json!({ "before": before, "after": *after, "name": KEY, "meant": meant }));
+        let odd = |fault: &Fault| matches!(fault.kind, FaultKind::Ambiguous | FaultKind::ByteOrderMark);
+        let plain = !Dotenv::parse(&before, &Environment::default()).faults.iter().any(odd);
+        let pair =
+            serde_json::json!({ "before": before, "after": *after, "name": KEY, "meant": meant, "plain": plain });
+        corpus.push(pair);
     }
-    assert!(corpus.iter().filter(|pair| pair["before"] != pair["after"]).count() > 200);
+    let changed = corpus.iter().filter(|pair| pair["before"] != pair["after"]);
+    assert!(changed.filter(|pair| pair["plain"] == true).count() > 150);
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dotenv-corpus.json");
     fs::write(path, serde_json::to_vec(&corpus).unwrap()).unwrap();
 }

@@ -299,7 +299,9 @@ impl Place {
     fn failed(&self, error: io::Error) -> ReplaceError {
         let path = self.path.clone();
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ReplaceError::Full { path, error },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                ReplaceError::Full { path, error }
+            }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 ReplaceError::NotAllowed { path, error }
             }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::interpolate::references;
 use super::parser::{Statement, statements};
-use super::{Dotenv, unmarked, with_line_feeds};
+use super::{Dotenv, FaultKind, unmarked, with_line_feeds};
 use crate::domain::environment::Environment;
 use crate::domain::secret::SecretKey;
 
@@ -229,6 +229,15 @@ fn verify(before: &str, after: &str, changes: &[(&str, Change<'_>)], append: boo
     if old.len() != new.len() {
         let line = old.get(new.len()).or(new.get(old.len())).map_or(1, |entry| entry.line);
         return Err(RewriteError::Misread { line });
+    }
+    // A new quote may close an open one further up, for releases that see one there.
+    let odd = |file: &Dotenv| {
+        let odd = file.faults.iter().filter(|fault| fault.kind == FaultKind::Ambiguous);
+        odd.map(|fault| fault.place.line).collect::<Vec<_>>()
+    };
+    let (old, new) = (odd(&before), odd(&after));
+    if new.len() > old.len() {
+        return Err(RewriteError::Misread { line: *new.iter().find(|line| !old.contains(line)).unwrap_or(&1) });
     }
     changes.iter().try_for_each(|(name, change)| verify_one(&before, &after, name, *change, append))
 }
