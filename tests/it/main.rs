@@ -31,6 +31,8 @@ mod cli_status;
 mod commit_killed;
 mod commit_outcomes;
 mod config_dotenv;
+mod config_replace;
+mod config_rewrite;
 mod config_settings;
 mod domain_account;
 mod domain_commit;
