@@ -65,6 +65,13 @@ impl Change {
         self.sides().filter_map(|(side, replacement)| Some((side, replacement.old.as_ref()?)))
     }
 
+    /// Whether anything changes, and no key is replaced by one of the same id: the store would know only one of the two,
+    /// and validators keep clients by key id (FACTS 5, THREATS T17).
+    pub fn is_one(&self) -> bool {
+        let rolled = |(_, keys): (Side, &Replacement)| keys.old.as_ref().is_some_and(|old| old.id == keys.new.id);
+        self.main().is_some() && !self.sides().any(rolled)
+    }
+
     /// The change that screens and JSON name first: the read pair's where there is one.
     pub fn main(&self) -> Option<(Side, &Replacement)> {
         self.sides().next()

@@ -21,6 +21,8 @@ pub struct ChainFacts {
     pub age_ms: u64,
     /// What is there for the hotkey.
     pub seen: Seen,
+    /// Number of the block that set it, where anything is there.
+    pub set_at: Option<u64>,
 }
 
 /// What the `.env` says of the keys that change.
@@ -69,6 +71,13 @@ pub struct Facts {
     pub old: Vec<(Side, KeyAnswer)>,
 }
 
+impl Facts {
+    /// What is known of the old key of a side.
+    pub(super) fn old_answer(&self, side: Side) -> Option<&KeyAnswer> {
+        self.old.iter().find(|(of, _)| *of == side).map(|(_, answer)| answer)
+    }
+}
+
 /// One thing that stands against the next step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Blocker {
@@ -104,10 +113,14 @@ pub struct Retirable(());
 
 impl Rotation {
     /// Whether the old keys may be forgotten; else everything that stands against it. While anything else does, the
-    /// operator is not told to revoke.
+    /// operator is not told to revoke. Once it is decided nothing stands against it any more: the store refuses the old
+    /// keys, so keeping them would help nobody.
     pub fn retirable(&self, facts: &Facts) -> Result<Retirable, Vec<Blocker>> {
+        if self.step() == Step::ForgetOld {
+            return Ok(Retirable(()));
+        }
         let mut blockers = Vec::new();
-        if self.step() != Step::Retire && self.step() != Step::ForgetOld {
+        if self.step() != Step::Retire {
             blockers.push(self.not_there_yet());
         }
         blockers.extend(self.chain_blockers(facts));
@@ -121,8 +134,8 @@ impl Rotation {
 
     fn not_there_yet(&self) -> Blocker {
         let todo = match self.phase {
-            _ if self.back => "It is being rolled back: rotate resume finishes that.",
             phase if phase.is_closed() => "It is over.",
+            _ if self.back => "It is being rolled back: rotate resume finishes that.",
             _ => "Run rotate resume.",
         };
         Blocker::new("not_in_grace", format!("The rotation is at \u{201c}{}\u{201d}", self.phase), todo)
@@ -157,7 +170,13 @@ impl Rotation {
             ));
         }
         let left = self.grace.map_or(0, |grace| grace.left(chain.finalized));
-        if let Some(grace) = self.grace.filter(|_| left > 0) {
+        if self.was_set_since(chain) {
+            blockers.push(Blocker::new(
+                "grace_running",
+                "The new key was put on chain again since the grace began, so something else stood there in between",
+                "Run rotate resume: it counts the grace anew. Keep the old token alive until then.",
+            ));
+        } else if let Some(grace) = self.grace.filter(|_| left > 0) {
             blockers.push(Blocker::new(
                 "grace_running",
                 format!(
@@ -210,30 +229,31 @@ impl Rotation {
     }
 
     fn old_blockers(&self, facts: &Facts) -> Vec<Blocker> {
-        let of = |side: Side| facts.old.iter().find(|(of, _)| *of == side).map(|(_, answer)| answer);
         let blocker = |(side, old): (Side, &crate::domain::vaulted::KeyRef)| {
-            let proven = self.refused.contains(&side);
-            match of(side) {
+            let unproven = |found: &str| {
+                Blocker::new(
+                    "old_key_unproven",
+                    format!("Whether the old {} key {} is refused cannot be told: {found}", side.word(), old.shown),
+                    "Try again; the old keys are kept until the store refuses them with 401 or 403.",
+                )
+            };
+            match facts.old_answer(side) {
                 Some(KeyAnswer::Refused { .. }) => None,
-                _ if proven && self.retiring => None,
-                Some(KeyAnswer::Works) | None => Some(Blocker::new(
+                Some(KeyAnswer::Works) => Some(Blocker::new(
                     "old_key_still_works",
                     format!("The old {} key {} is still accepted by the store", side.word(), old.shown),
                     "Everything else holds: revoke its token at the provider now, then run rotate retire again.",
                 )),
-                Some(KeyAnswer::Unclear(found)) => Some(Blocker::new(
-                    "old_key_unproven",
-                    format!("Whether the old {} key {} is refused cannot be told: {found}", side.word(), old.shown),
-                    "Try again; the old keys are kept until the store refuses them with 401 or 403.",
-                )),
+                Some(KeyAnswer::Unclear(found)) => Some(unproven(found)),
+                None => Some(unproven("it was not tested")),
             }
         };
         self.change.old_keys().filter_map(blocker).collect()
     }
 
-    /// Where it stands between phases, for people: whether the chain still holds what was published.
+    /// Whether the chain holds something else than what was published, and that can still be mended.
     pub fn is_reverted(&self, seen: &Seen) -> bool {
         let watched = matches!(self.phase, Phase::Finalized | Phase::Promoted | Phase::EnvUpdated | Phase::Grace);
-        watched && self.target_read().is_some_and(|key| !seen.is(&self.locator, key))
+        watched && !self.retiring && self.target_read().is_some_and(|key| !seen.is(&self.locator, key))
     }
 }

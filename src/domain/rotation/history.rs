@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::domain::rotation::event::Entry;
 use crate::domain::rotation::machine::{Contradiction, Rotation};
+use crate::domain::vaulted::GenerationNumber;
 
 /// What a journal tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -27,6 +28,7 @@ impl History {
     /// One entry more.
     pub fn take(&mut self, entry: &Entry) -> Result<(), Contradiction> {
         let nothing_open = |phase: &str| Contradiction { event: entry.event.words(), phase: phase.to_owned() };
+        let highest = self.highest();
         match &mut self.open {
             Some(rotation) => {
                 rotation.apply(&entry.event, entry.at_ms)?;
@@ -35,10 +37,16 @@ impl History {
                 }
             }
             None => {
-                let rotation = Rotation::begin(&entry.event, entry.at_ms);
+                let rotation = Rotation::begin(&entry.event, entry.at_ms).filter(|rotation| rotation.to > highest);
                 self.open = Some(rotation.ok_or_else(|| nothing_open("a journal in which nothing is open"))?);
             }
         }
         Ok(())
+    }
+
+    /// The highest number that a rotation ever gave a generation, kept or not; 0 where none began. The next one is above it
+    /// and above all that the vault's index knows.
+    pub fn highest(&self) -> GenerationNumber {
+        self.closed.iter().chain(&self.open).map(|rotation| rotation.to).max().unwrap_or(0)
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::network::BlockHash;
-use crate::domain::rotation::change::{Change, Seen, Side};
+use crate::domain::rotation::change::{Change, Replacement, Seen, Side};
 use crate::domain::rotation::event::{EnvUpdate, Event};
 use crate::domain::rotation::phase::Phase;
 use crate::domain::vaulted::{Backend, GenerationNumber, KeyRef};
@@ -77,6 +77,8 @@ pub struct Rotation {
     pub refused: Vec<Side>,
     /// What the chain holds when it is neither old nor new, until the operator accepts it.
     pub difference: Option<Seen>,
+    /// What the operator goes on over, until something else is on chain.
+    pub accepted: Option<Seen>,
     /// Whether the old generation is being forgotten.
     pub retiring: bool,
     /// Whether the new generation is being forgotten.
@@ -115,7 +117,7 @@ pub enum Step {
     Retire,
     /// Forget the old generation: it is decided.
     ForgetOld,
-    /// Forget the new generation: nothing of it was published.
+    /// Forget the new generation: nothing of it was published. The old one is in use before that.
     ForgetNew,
     /// Note that the old keys are back.
     FinishBack,
@@ -134,10 +136,11 @@ pub struct Contradiction {
 }
 
 impl Rotation {
-    /// The rotation that begins with this event; `None` for any other.
+    /// The rotation that begins with this event; `None` for any other, and for one that replaces nothing, by a key of the
+    /// same id (THREATS T17), or by a generation that is not newer.
     pub fn begin(event: &Event, at_ms: u64) -> Option<Self> {
         let Event::Began { from, to, backend, locator, change, grace_blocks, emergency } = event else { return None };
-        Some(Self {
+        (to > from && change.is_one()).then(|| Self {
             from: *from,
             to: *to,
             backend: *backend,
@@ -156,6 +159,7 @@ impl Rotation {
             grace: None,
             refused: Vec::new(),
             difference: None,
+            accepted: None,
             retiring: false,
             forgetting: false,
             began_ms: at_ms,
@@ -178,7 +182,7 @@ impl Rotation {
 
     /// `None` where it cannot have happened.
     fn advance(&mut self, event: &Event, at_ms: u64) -> Option<()> {
-        let open = !self.phase.is_closed();
+        (!self.phase.is_closed()).then_some(())?;
         match event {
             Event::Began { .. } => return None,
             Event::Staged => self.forward(Phase::Draft, Phase::Staged)?,
@@ -186,13 +190,10 @@ impl Rotation {
                 (!self.emergency || self.unrefused().is_none()).then_some(())?;
                 self.forward(Phase::Staged, Phase::Probed)?;
             }
-            Event::Planned { .. } => {
-                self.change.read.as_ref()?;
-                self.forward(Phase::Probed, Phase::Planned)?;
-            }
+            Event::Planned { seen } => self.plan(*seen)?,
             Event::Signing { before } => {
-                (self.difference.is_none()).then_some(())?;
-                self.on(&[Phase::Planned], Phase::Signed)?;
+                (self.step() == Step::Publish && self.expects(before)).then_some(())?;
+                self.phase = Phase::Signed;
                 self.submission = Some(Submission { back: self.back, before: *before, extrinsic: None, at_ms });
             }
             Event::Submitted { extrinsic } => {
@@ -205,13 +206,14 @@ impl Rotation {
                 self.submission = None;
             }
             Event::Different { seen } => {
+                (!self.forgetting && !self.expects(seen)).then_some(())?;
                 self.on(&[Phase::Signed, Phase::Submitted, Phase::Planned], Phase::Planned)?;
                 self.submission = None;
                 self.difference = Some(*seen);
             }
             Event::Accepted { seen } => {
-                (self.difference == Some(*seen)).then_some(())?;
-                self.difference = None;
+                (self.step() == Step::Accept && self.difference == Some(*seen)).then_some(())?;
+                self.accepted = self.difference.take();
             }
             Event::Promoted => self.promote()?,
             Event::EnvIntended => {
@@ -222,16 +224,11 @@ impl Rotation {
                 self.on(&[Phase::Promoted], Phase::EnvUpdated)?;
                 self.env = Some(*how);
             }
-            Event::GraceBegan { from, ends_at } => {
-                self.forward(Phase::EnvUpdated, Phase::Grace)?;
-                self.grace = Some(Grace { from: *from, ends_at: *ends_at });
-            }
+            Event::GraceBegan { from, ends_at } => self.count_grace(Grace { from: *from, ends_at: *ends_at })?,
             Event::Reverted { seen, .. } => self.revert(*seen)?,
             Event::Refused { side, .. } => {
-                (open && self.change.side(*side)?.old.is_some()).then_some(())?;
-                if !self.refused.contains(side) {
-                    self.refused.push(*side);
-                }
+                self.change.side(*side)?.old.as_ref()?;
+                self.refuse(*side);
             }
             Event::Retiring => {
                 (self.phase == Phase::Grace && !self.back && self.unrefused().is_none()).then_some(())?;
@@ -268,11 +265,13 @@ impl Rotation {
     }
 
     fn finalize(&mut self, block: u64) -> Option<()> {
-        matches!(self.phase, Phase::Planned | Phase::Signed | Phase::Submitted).then_some(())?;
+        let sent = matches!(self.phase, Phase::Planned | Phase::Signed | Phase::Submitted);
+        (sent && !self.forgetting).then_some(())?;
         self.change.read.as_ref()?;
         let landed_back = self.submission.take().map_or(self.back, |submission| submission.back);
         self.published |= !landed_back;
         self.difference = None;
+        self.accepted = None;
         self.finalized = Some(block);
         // Turned back while the commit was under way: it landed, and the old keys are to be published over it.
         self.phase = if landed_back == self.back { Phase::Finalized } else { Phase::Planned };
@@ -289,38 +288,49 @@ impl Rotation {
     }
 
     fn revert(&mut self, seen: Seen) -> Option<()> {
-        self.change.read.as_ref()?;
-        (!self.retiring).then_some(())?;
-        self.on(&[Phase::Finalized, Phase::Promoted, Phase::EnvUpdated, Phase::Grace], Phase::Planned)?;
+        self.is_reverted(&seen).then_some(())?;
+        self.phase = Phase::Planned;
         self.grace = None;
         self.finalized = None;
-        let known = [&self.change.read.as_ref()?.old, &Some(self.change.read.as_ref()?.new.clone())]
-            .into_iter()
-            .flatten()
-            .any(|key| seen.is(&self.locator, key));
-        self.difference = (!known).then_some(seen);
+        self.difference = (!self.expects(&seen)).then_some(seen);
         Some(())
     }
 
-    fn turn_back(&mut self) -> Option<()> {
-        self.can_turn_back().then_some(())?;
-        self.back = true;
-        self.grace = None;
-        let under_way = matches!(self.phase, Phase::Signed | Phase::Submitted);
-        if !under_way && self.change.read.is_some() && self.published {
-            self.phase = Phase::Planned;
-            self.finalized = None;
-        } else if self.change.read.is_none() && self.promoted {
-            // A write key was never published: only vault and `.env` go back.
-            self.phase = Phase::Finalized;
+    /// What the chain holds is planned over, the first time or because it changed before anything was signed.
+    fn plan(&mut self, seen: Seen) -> Option<()> {
+        self.change.read.as_ref()?;
+        match self.phase {
+            Phase::Probed if !self.back => self.phase = Phase::Planned,
+            Phase::Planned if !self.forgetting => {}
+            _ => return None,
         }
+        self.difference = (!self.expects(&seen)).then_some(seen);
         Some(())
     }
 
-    /// Whether the old keys can be had back: not once the store refuses them, unless nothing of the new ones is out.
-    pub fn can_turn_back(&self) -> bool {
-        let out = self.published || self.promoted || self.submission.is_some();
-        !self.phase.is_closed() && !self.back && !self.retiring && (self.refused.is_empty() || !out)
+    /// It is counted from the first block, or anew; never for less than was said in the beginning.
+    fn count_grace(&mut self, grace: Grace) -> Option<()> {
+        let later = self.grace.is_none_or(|before| grace.from > before.from);
+        let counting = matches!(self.phase, Phase::EnvUpdated | Phase::Grace) && !self.retiring && !self.back;
+        (later && counting && grace.ends_at >= self.grace_end(grace.from)).then_some(())?;
+        self.phase = Phase::Grace;
+        self.grace = Some(grace);
+        Some(())
+    }
+
+    /// Where a grace that is counted from a block ends.
+    pub(super) const fn grace_end(&self, from: u64) -> u64 {
+        if self.emergency { from } else { from.saturating_add(self.grace_blocks) }
+    }
+
+    /// Whether the chain may hold this before a commit of ours: the old key, the new one, what the operator accepted, or
+    /// nothing where there was no key before.
+    pub fn expects(&self, seen: &Seen) -> bool {
+        let ours = |read: &Replacement| {
+            let old = read.old.as_ref().map_or(*seen == Seen::Nothing, |old| seen.is(&self.locator, old));
+            old || seen.is(&self.locator, &read.new)
+        };
+        self.change.read.as_ref().is_some_and(ours) || self.accepted == Some(*seen)
     }
 
     /// The first side whose old key is not known to be refused.

@@ -7,13 +7,17 @@
 //!
 //! An [`Event`] is one line of the journal. [`Rotation::apply`] says what follows from it and refuses what cannot have
 //! happened; [`History::fold`] reads a whole journal; [`Rotation::step`] says what is to be done next. Nothing here reads a
-//! clock, a chain, a store or a file: what was seen of them comes in as [`Facts`] and [`Seen`].
+//! clock, a chain, a store or a file: what was seen of them comes in as [`Facts`] and [`Seen`], and what follows from that is
+//! said by [`Rotation::heard`] (the chain), [`Rotation::settle`] (a commit), [`Rotation::refusals`] (the store), and by
+//! [`Rotation::retirable`] and [`Rotation::back_blockers`] before what cannot be undone.
 //!
 //! A write key is never committed: its rotation goes from Probed to Promoted at once.
 
+mod back;
 mod change;
 mod event;
 mod facts;
+mod heard;
 mod history;
 mod machine;
 mod phase;

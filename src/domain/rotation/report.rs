@@ -112,7 +112,8 @@ impl Rotation {
             Step::FinishBack => "Note that the old keys are back.".to_owned(),
             Step::Done => match self.phase {
                 Phase::RolledBack => {
-                    "Nothing. Keep the new token alive for ten more minutes: validators may have read it meanwhile."
+                    "Nothing. Keep the new token alive for another hour: validators may have read it, and a GRAIL that \
+                     started meanwhile may still publish it."
                         .to_owned()
                 }
                 _ => "Nothing.".to_owned(),

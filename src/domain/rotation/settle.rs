@@ -6,7 +6,8 @@ use crate::domain::rotation::facts::{ChainFacts, STALE_HEAD_MS};
 use crate::domain::rotation::machine::Rotation;
 use crate::domain::rotation::phase::Phase;
 
-/// What the journal of commits and the chain know of the commit itself.
+/// What the journal of commits and the chain know of the commit itself, as of the finalized block that [`ChainFacts`] are of:
+/// a node that is behind must not be asked one thing and another node the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitEnd {
     /// Nothing was ever signed: it broke off before that.
@@ -54,10 +55,11 @@ impl Rotation {
                     CommitEnd::Dead { why } => why.clone(),
                     _ => "it broke off before anything was signed".to_owned(),
                 };
-                let known = chain.seen == submission.before
-                    || read.old.as_ref().is_some_and(|old| chain.seen.is(&self.locator, old))
-                    || chain.seen.is(&self.locator, &read.new);
-                Some(if known { Event::Unsent { why } } else { Event::Different { seen: chain.seen } })
+                Some(if self.expects(&chain.seen) {
+                    Event::Unsent { why }
+                } else {
+                    Event::Different { seen: chain.seen }
+                })
             }
         }
     }
