@@ -30,6 +30,7 @@ mod meter;
 mod node;
 mod pool;
 mod population;
+mod practice;
 mod rpc;
 mod s3;
 mod scale;
@@ -70,7 +71,7 @@ pub use metadata::MetadataError;
 pub use meter::Reading;
 pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
 pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
-pub use s3::{BucketFault, Dialect, S3Control, SeenRequest};
+pub use s3::{BucketFault, Dialect, S3Control, Scope, SeenRequest, Standing, Token};
 pub use scenario::{Scenario, ScenarioError};
 pub use wallet::{Operator, practice_folder};
 

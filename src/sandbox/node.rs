@@ -17,6 +17,7 @@ use super::metadata::{MetadataError, Runtime};
 use super::meter::Meter;
 use super::pool::{Fate, Pool, Rejection, Watch};
 use super::population::{NETUID, OPERATOR_UID, hotkey};
+use super::practice::PracticeTime;
 use super::usurper::Usurpations;
 use super::validity::Holder;
 use crate::domain::hotkey::Hotkey;
@@ -48,6 +49,8 @@ pub struct Node {
     pub faults: FaultBoard,
     /// What was asked.
     pub meter: Arc<Meter>,
+    /// The time by which tokens become known and validators look again.
+    pub practice: PracticeTime,
 }
 
 impl Node {
@@ -64,6 +67,7 @@ impl Node {
             cut: Cut::default(),
             faults,
             meter: Arc::default(),
+            practice: PracticeTime::default(),
         }
     }
 

@@ -50,6 +50,7 @@ impl Timeline {
     /// One block time passes: events that are due happen, then a block is made. Returns the best block.
     pub async fn tick(&mut self) -> Result<Arc<Block>, SandboxError> {
         self.tick += 1;
+        self.node.practice.advance();
         self.happen_until(self.tick).await?;
         Ok(self.node.produce()?)
     }

@@ -70,6 +70,7 @@ mod sandbox_outcomes;
 mod sandbox_pool;
 mod sandbox_s3;
 mod sandbox_s3_faults;
+mod sandbox_tokens;
 mod sandbox_validity;
 mod state_files;
 mod state_journal;

@@ -108,10 +108,18 @@ pub(in crate::sandbox) struct MemberCommitment {
 }
 
 /// The S3 server as a whole.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::sandbox) struct Server {
     pub(in crate::sandbox) dialect: Dialect,
+    /// Seconds of practice time until a new token is known.
+    pub(in crate::sandbox) token_delay_s: u32,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { dialect: Dialect::default(), token_delay_s: 60 }
+    }
 }
 
 /// A bucket with which something is wrong from the start.
