@@ -68,6 +68,7 @@ mod sandbox_lies;
 mod sandbox_node;
 mod sandbox_outcomes;
 mod sandbox_pool;
+mod sandbox_rotation;
 mod sandbox_s3;
 mod sandbox_s3_faults;
 mod sandbox_tokens;

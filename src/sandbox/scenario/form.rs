@@ -122,6 +122,30 @@ impl Default for Server {
     }
 }
 
+/// The simulated validators.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::sandbox) struct Panel {
+    /// Who they are.
+    pub(in crate::sandbox) uids: Vec<u16>,
+    /// Seconds of practice time between two fetches of one.
+    pub(in crate::sandbox) refetch_s: u32,
+}
+
+impl Default for Panel {
+    fn default() -> Self {
+        Self { uids: Vec::new(), refetch_s: 600 }
+    }
+}
+
+/// The operator's GRAIL.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::sandbox) struct Miner {
+    /// Block times between its restarts; 0 for none but those that are asked for.
+    pub(in crate::sandbox) restart_every_blocks: u32,
+}
+
 /// A bucket with which something is wrong from the start.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
