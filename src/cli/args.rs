@@ -164,7 +164,7 @@ pub struct SandboxArguments {
     /// Only serve: print the URLs and the environment to use, and run until a signal
     #[arg(long)]
     pub serve: bool,
-    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage, r2-faults. What may become of a commit:
+    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage, r2-faults, rotation. What may become of a commit:
     /// pool-stale, pool-future, pool-bad-proof, pool-ancient, pool-banned, pool-priority, unregistered-pool,
     /// unregistered-block, budget-spent, era-expires, connection-lost, submission-lost, reorganised, usurped,
     /// lying-finality, invented-block, forged-event, forged-value, doctored-metadata, foreign-extension, armed, encrypted-wallet

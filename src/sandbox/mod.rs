@@ -9,6 +9,9 @@
 //!   client ══ TCP ══ s3 ── every uid's bucket: windows that follow from the chain, and what is written
 //! ```
 //!
+//! Two others live on the subnet where a scenario wants them: simulated validators (`validator`), which look at the
+//! operator's bucket at every block, and the operator's own GRAIL (`grail`), which commits what its `.env` says.
+//!
 //! An extrinsic is taken apart (`extrinsic`), checked (`validity`), kept (`pool`) and included (`dispatch`).
 //!
 //! Start with [`Sandbox::start`]. Everything is bound to loopback, the chain calls itself SANDBOX and has a genesis of
@@ -25,11 +28,14 @@ mod draft;
 mod extrinsic;
 mod faults;
 mod gate;
+mod grail;
 mod metadata;
 mod meter;
 mod node;
 mod pool;
 mod population;
+mod practice;
+mod published;
 mod rpc;
 mod s3;
 mod scale;
@@ -37,6 +43,7 @@ mod scenario;
 mod state;
 mod timeline;
 mod usurper;
+mod validator;
 mod validity;
 mod wallet;
 
@@ -66,12 +73,14 @@ pub use commitment::{CommitmentSpec, Field, HashKind};
 pub use control::Faults;
 pub use faults::{Interruption, Lie, Moment, Throttle, Usurper};
 pub use gate::Stall;
+pub use grail::{GrailHandle, GrailStart};
 pub use metadata::MetadataError;
 pub use meter::Reading;
 pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
 pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
-pub use s3::{BucketFault, Dialect, S3Control, SeenRequest};
+pub use s3::{BucketFault, Dialect, S3Control, Scope, SeenRequest, Standing, Token};
 pub use scenario::{Scenario, ScenarioError};
+pub use validator::{Gap, Sight, ValidatorHandle, ValidatorLook};
 pub use wallet::{Operator, practice_folder};
 
 /// The shortest block time: below it a debug build spends its time on blocks alone.
@@ -177,6 +186,8 @@ pub struct Sandbox {
     operator: Option<Operator>,
     timeline: Arc<Mutex<Timeline>>,
     s3: S3Server,
+    grail: Option<GrailHandle>,
+    validators: Option<ValidatorHandle>,
     server: ServerHandle,
     tasks: Vec<AbortHandle>,
 }
@@ -199,12 +210,19 @@ impl Sandbox {
         let url = format!("ws://{}", gate.address());
         node.attach(handle.clone());
         let faults = Faults::new(Arc::clone(&node), handle, latency);
-        let s3 = S3Control::new(Arc::clone(&node), &scenario, uids);
-        let s3 = S3Server::start(s3_port, s3).await.map_err(|reason| SandboxError::Listen { port: s3_port, reason })?;
-        let timeline = Timeline::new(Arc::clone(&node), faults.clone(), s3.control().clone(), scenario);
-        let timeline = Arc::new(Mutex::new(timeline));
+        let restart_every = scenario.grail.restart_every_blocks;
+        let grail = operator
+            .as_ref()
+            .map(|operator| GrailHandle::new(Arc::clone(&node), operator.env_file.clone(), restart_every));
+        let control = S3Control::new(Arc::clone(&node), &scenario, uids);
+        let s3 = S3Server::start(s3_port, control.clone())
+            .await
+            .map_err(|reason| SandboxError::Listen { port: s3_port, reason })?;
+        let validators = ValidatorHandle::new(Arc::clone(&node), s3.url(), &scenario.validators);
+        let timeline = Timeline::new(Arc::clone(&node), faults.clone(), control, scenario);
+        let timeline = Arc::new(Mutex::new(timeline.with(grail.clone(), validators.clone())));
         let tasks = vec![tokio::spawn(gate.run()).abort_handle()];
-        let mut sandbox = Self { node, url, faults, operator, timeline, s3, server, tasks };
+        let mut sandbox = Self { node, url, faults, operator, timeline, s3, grail, validators, server, tasks };
         // Events give orders to the gate, and it is there to carry them out.
         sandbox.timeline.lock().await.begin().await?;
         if let BlockTime::Every(period) = block_time {
@@ -227,6 +245,17 @@ impl Sandbox {
     /// The switches of the buckets, and what was asked of them.
     pub const fn s3(&self) -> &S3Control {
         self.s3.control()
+    }
+
+    /// The simulated validators; `None` in a scenario without any. They look at every block, before
+    /// [`Self::produce_block`] returns.
+    pub fn validator(&self) -> Option<ValidatorHandle> {
+        self.validators.clone()
+    }
+
+    /// The operator's GRAIL; `None` in a scenario without a `.env`.
+    pub fn grail(&self) -> Option<GrailHandle> {
+        self.grail.clone()
     }
 
     /// The operator who practises; `None` in a scenario without wallet and credentials.
