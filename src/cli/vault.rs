@@ -87,7 +87,7 @@ pub(super) fn section(vault: &VaultLine) -> String {
     lines.extend(places.map(|(name, path)| line(name, plain(path.shown()), String::new())));
     let mut out = table(&lines);
     if let Some(problem) = &vault.problem {
-        out += &format!("{problem}\n");
+        out = out + problem + "\n";
     }
     if vault.generations.is_empty() && vault.index.is_some() {
         out += "holds no keys of this hotkey\n";

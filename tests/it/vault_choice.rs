@@ -126,7 +126,7 @@ async fn a_generation_in_another_store_is_named_with_the_way_to_it() {
     ];
     for problem in problems {
         assert!(matches!(problem, VaultProblem::Vault(VaultError::Elsewhere { number: 1, .. })), "{problem:?}");
-        says(&problem.to_string(), &["generation 1 is in memory", "the encrypted file is open", "--vault memory"]);
+        says(&problem.to_string(), &["generation 1 is in memory", "the encrypted file is open", "practice"]);
         assert_eq!(exit_of(&problem), Exit::Usage);
     }
     assert_eq!(file.next_number().await.unwrap(), 2, "numbers are one row over all stores");
@@ -155,28 +155,6 @@ async fn a_store_of_another_system_is_missing_and_says_so() {
     let problem = open(&context, None).await.unwrap_err();
     assert_eq!((problem.code(), exit_of(&problem)), ("vault_missing", Exit::VaultUnavailable));
     says(&problem.to_string(), &["this system has no such store", "--vault"]);
-}
-
-/// Where the kernel gives the session a keyring, keys are kept in it; where not, no secret is left in it.
-#[tokio::test]
-async fn the_kernel_s_keyring_keeps_keys_or_says_that_the_session_has_none() {
-    let home = tempfile::tempdir().unwrap();
-    let context = context(home.path(), Flags { vault: Some(Backend::Keyutils), ..Flags::default() });
-    match open(&context, None).await {
-        Ok(mut opened) => {
-            assert_eq!(opened.next_number().await.unwrap(), 1);
-            opened.put(generation(1)).await.unwrap();
-            assert_eq!(opened.generation(1).await.unwrap(), generation(1));
-            opened.forget(1).await.unwrap();
-            assert_eq!(opened.index.holdings, []);
-        }
-        Err(problem) => {
-            assert_eq!(problem.code(), "vault_missing", "{problem:?}");
-            says(&problem.to_string(), &["the kernel's keyring", "keyctl session", "--vault file"]);
-        }
-    }
-    let keys = fs::read_to_string("/proc/keys").unwrap_or_default();
-    assert!(!keys.contains(&owner().to_string()), "{keys}");
 }
 
 #[tokio::test]

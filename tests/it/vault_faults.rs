@@ -33,7 +33,10 @@ fn malformed() -> Error {
     Error::BadDataFormat(secret(1, 'd').into_bytes(), secret(1, 'c').into())
 }
 
-const FAULTS: [(fn() -> Error, &str); 4] =
+/// An error of a store, and the name that it gets.
+type Fault = (fn() -> Error, &'static str);
+
+const FAULTS: [Fault; 4] =
     [(denied, "vault_locked"), (broken, "vault_failed"), (telling, "vault_failed"), (malformed, "vault_failed")];
 
 /// A vault with generation 1, in use.

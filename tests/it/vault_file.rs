@@ -380,7 +380,9 @@ fn two_processes_that_write_at_once_lose_nothing() {
         let root = Arc::clone(&root);
         thread::spawn(move || again_under(TEST, "exec {}", &root.join(netuid.to_string())))
     });
-    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    for writer in writers {
+        writer.join().unwrap();
+    }
     for (netuid, number) in [1, 2, 3].into_iter().flat_map(|netuid| (1..=EACH).map(move |number| (netuid, number))) {
         let expected = (number % 3 != 0).then(|| generation(number));
         assert_eq!(before.get(&of(netuid), number).unwrap(), expected, "a file that changed on disk is read anew");

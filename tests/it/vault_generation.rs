@@ -161,8 +161,9 @@ fn no_secret_is_in_what_is_shown_of_vaults_generations_and_errors() {
         vault.put(&owner(), &Generation { number: 1, ..generation(2) }).unwrap_err(),
         vault.held(&owner(), &generation(9).holding(Backend::Memory)).unwrap_err(),
     ];
-    let mut shown = format!("{vault:?} {:?} {:?}", generation(1), generation(1).holding(Backend::Memory));
-    errors.iter().for_each(|error| shown += &format!("{error:?} {error} {}", error.code()));
+    let said: Vec<_> = errors.iter().map(|error| format!("{error:?} {error} {}", error.code())).collect();
+    let holding = generation(1).holding(Backend::Memory);
+    let shown = format!("{vault:?} {:?} {holding:?} {}", generation(1), said.join(" "));
     for secret in [secret(1, 'c'), secret(1, 'd'), secret(2, 'c'), secret(2, 'd')] {
         assert!(!shown.contains(&secret[40..]), "{shown}");
     }
