@@ -6,6 +6,7 @@ use crate::cli::report::{
     BAD, Cell, DIM, GOOD, STRONG, WARN, cell, commitment_cell, drift_cell, finding, paint, plain, row_cells,
     row_heading, table,
 };
+use crate::cli::vault;
 use crate::domain::commitment::{Commitment, MaskedBytes, Shape};
 use crate::domain::credentials::{Masked, Mode};
 use crate::domain::drift::{Drift, DriftState};
@@ -199,6 +200,8 @@ pub fn doctor(diagnosis: &Diagnosis) -> String {
     out += &table(&diagnosis.credentials.iter().map(credential_cells).collect::<Vec<_>>());
     let _ = writeln!(out, "{}", mode(diagnosis.mode));
     out += &wallets(&diagnosis.wallets);
+    out += &section("Vault");
+    out += &vault::section(&diagnosis.vault);
     out += &section("On disk");
     let paths = diagnosis.paths.iter().map(|line| {
         let exists = if line.exists { plain("") } else { cell("not there yet", DIM) };

@@ -11,11 +11,14 @@ use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
 use crate::domain::roster::{Row, State};
+use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::{Untrusted, sanitize};
+use crate::domain::vaulted::Backend;
 use crate::logs::redacted;
 use crate::ops::commit::{Settled, settle};
 use crate::ops::context::Context;
 use crate::ops::survey::{Survey, survey};
+use crate::ops::vault::{self, VaultLine};
 use crate::wallet::{self, Lock};
 
 /// Characters of a setting's value that are shown.
@@ -106,6 +109,8 @@ pub struct Diagnosis {
     pub credentials: Vec<ValueLine>,
     /// Wallets on disk.
     pub wallets: Vec<WalletLine>,
+    /// The vault of the own hotkey.
+    pub vault: VaultLine,
     /// Files and directories.
     pub paths: Vec<PathLine>,
     /// The chain.
@@ -121,8 +126,9 @@ impl Diagnosis {
     }
 }
 
-/// Looks at everything; the chain only when asked to. `now_ms` is the time since 1970.
-pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagnosis {
+/// Looks at everything; the chain only when asked to. The passphrase is for the vault's encrypted file, which is not opened
+/// without it. `now_ms` is the time since 1970.
+pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<SecretKey>, now_ms: u64) -> Diagnosis {
     let mut findings = context.findings.clone();
     let answer = if ask_chain { Some(survey(context, now_ms).await) } else { None };
     let found = answer.as_ref().and_then(|answer| answer.as_ref().ok());
@@ -137,6 +143,8 @@ pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagno
         // Also when nobody could be asked: that a commit is open must be known.
         findings.extend(settle(context, now_ms).await.iter().map(Settled::finding));
     }
+    let (vault, odd) = vault::look(context, passphrase).await;
+    findings.extend(odd);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Diagnosis {
         settings: settings(context),
@@ -144,6 +152,7 @@ pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagno
         mode: Mode::of(&context.configuration.local),
         credentials: inventory::list(&context.provider, &context.configuration.local),
         wallets: wallets(context, found),
+        vault,
         paths: paths(context),
         chain: match &answer {
             None => ChainLine::Skipped,
@@ -210,6 +219,8 @@ fn settings(context: &Context) -> Vec<SettingLine> {
         of_path("env-file", settings.env_file.as_ref()),
         of("s3-endpoint", settings.s3_endpoint.as_ref()),
         of("s3-region", settings.s3_region.as_ref()),
+        of_word("vault", settings.vault.as_ref()),
+        of_path("vault-key-file", settings.vault_key_file.as_ref()),
         of("read-only", Some(&settings.read_only)),
     ]
 }
@@ -220,6 +231,11 @@ fn of<T: Display>(name: &'static str, setting: Option<&Setting<T>>) -> SettingLi
         value: setting.map(|setting| without_password(&shown(&setting.value.to_string()))),
         source: setting.map(|setting| setting.source.to_string()),
     }
+}
+
+fn of_word(name: &'static str, setting: Option<&Setting<Backend>>) -> SettingLine {
+    let word = setting.map(|setting| Setting::new(setting.value.word(), setting.source.clone()));
+    of(name, word.as_ref())
 }
 
 fn of_path(name: &'static str, setting: Option<&Setting<std::path::PathBuf>>) -> SettingLine {
@@ -272,6 +288,7 @@ fn paths(context: &Context) -> Vec<PathLine> {
         line("configuration", &paths.config_file()),
         line("state (last snapshots)", &paths.state),
         line("journal of commits", &paths.journal()),
+        line("index of the vault", &paths.vault()),
         line("logs", &paths.logs()),
         line("cache (metadata)", &paths.cache),
     ]

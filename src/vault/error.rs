@@ -212,6 +212,7 @@ impl VaultError {
                     .to_owned()
             }
             Self::Unknown { .. } => "See what there is with keys list".to_owned(),
+            Self::Elsewhere { holder: Backend::Memory, .. } => "It was practice, and ends with it".to_owned(),
             Self::Elsewhere { holder, .. } => format!("Open that one with --vault {}", holder.word()),
             Self::Gone { .. } => "Look whether this is the same user and the same store; otherwise take the keys from \
                                   where they were made and import them again"

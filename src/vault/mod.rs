@@ -11,6 +11,7 @@ mod opening;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use keyring_core::{CredentialStore, Entry, Error};
@@ -33,7 +34,23 @@ pub const SERVICE: &str = "grail-console";
 #[derive(Clone)]
 pub struct Vault {
     backend: Backend,
-    store: Arc<CredentialStore>,
+    store: Arc<Held>,
+}
+
+/// A store; one on a bus is closed on a thread of its own, since taking leave blocks, and whoever drops it last may be in
+/// the middle of asynchronous tasks.
+struct Held {
+    store: Option<Arc<CredentialStore>>,
+    on_a_bus: bool,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(store) = self.store.take().filter(|_| self.on_a_bus) else { return };
+        // Where no thread can be had it stays open until the process ends.
+        let store = ManuallyDrop::new(store);
+        let _ = std::thread::Builder::new().spawn(move || drop(ManuallyDrop::into_inner(store)));
+    }
 }
 
 impl fmt::Debug for Vault {
@@ -45,7 +62,8 @@ impl fmt::Debug for Vault {
 impl Vault {
     /// Over a store that is open already.
     pub fn over(backend: Backend, store: Arc<CredentialStore>) -> Self {
-        Self { backend, store }
+        let on_a_bus = backend == Backend::SecretService;
+        Self { backend, store: Arc::new(Held { store: Some(store), on_a_bus }) }
     }
 
     /// In the memory of this process, for practice.
@@ -131,7 +149,8 @@ impl Vault {
             Backend::Keyutils => Some(HashMap::from([("description", whole.as_str())])),
             _ => None,
         };
-        let entry = self.store.build(SERVICE, name, modifiers.as_ref());
+        let store = self.store.store.as_ref().ok_or(Error::NoDefaultStore);
+        let entry = store.and_then(|store| store.build(SERVICE, name, modifiers.as_ref()));
         entry.map_err(|error| failure(self.backend, error))
     }
 }

@@ -102,6 +102,15 @@ mod tui_safety;
 mod tui_screens;
 mod tui_update;
 mod tui_watch;
+mod vault_choice;
+mod vault_doctor;
+mod vault_faults;
+mod vault_file;
+mod vault_generation;
+#[cfg(target_os = "linux")]
+mod vault_keyutils;
+#[cfg(target_os = "linux")]
+mod vault_secret_service;
 mod wallet_password;
 mod wallet_public;
 mod wallet_unlock;

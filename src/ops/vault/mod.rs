@@ -143,13 +143,11 @@ pub fn choose(context: &Context, index: &Index) -> Choice {
     if let Some(practice) = &context.practice_vault {
         return Choice { backend: practice.backend(), named: None };
     }
-    match &context.configuration.settings.vault {
-        Some(named) => Choice { backend: named.value, named: Some(named.source.clone()) },
-        None => {
-            let in_use = index.in_use().map(|holding| holding.backend).filter(|backend| *backend != Backend::Memory);
-            Choice { backend: in_use.unwrap_or_else(platform_default), named: None }
-        }
+    if let Some(named) = &context.configuration.settings.vault {
+        return Choice { backend: named.value, named: Some(named.source.clone()) };
     }
+    let in_use = index.in_use().map(|holding| holding.backend).filter(|backend| *backend != Backend::Memory);
+    Choice { backend: in_use.unwrap_or_else(platform_default), named: None }
 }
 
 /// Whether somebody has to be asked for a passphrase.
@@ -188,12 +186,11 @@ pub async fn open_within(
 ) -> Result<Opened, VaultProblem> {
     let (owner, index) = index(context).await?;
     let indexes = indexes(context)?;
-    let vault = match &context.practice_vault {
-        Some(practice) => practice.clone(),
-        None => {
-            let opening = opening(context, choose(context, &index).backend, passphrase, &indexes)?;
-            within(opening.backend(), answer, move || Ok(vault::open(opening)?)).await?
-        }
+    let vault = if let Some(practice) = &context.practice_vault {
+        practice.clone()
+    } else {
+        let opening = opening(context, choose(context, &index).backend, passphrase, &indexes)?;
+        within(opening.backend(), answer, move || Ok(vault::open(opening)?)).await?
     };
     Ok(Opened { vault, owner, index, indexes: Arc::new(indexes), answer })
 }
