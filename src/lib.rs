@@ -22,7 +22,7 @@
 //! | [`wallet`] | Bittensor wallet files: which hotkey is ours, and the unlocked one that signs | [`wallet`] |
 //! | [`storage`] | S3 with everything bounded: readers of anybody's bucket, owners of the own one | [`storage::Store`] |
 //! | [`vault`] | generations of credentials in a credential store of the system, or an encrypted file | [`vault::Vault`] |
-//! | [`config`] | flags, GRAIL's `.env`, environment and profiles, each value with its source | [`config`] |
+//! | [`config`] | flags, GRAIL's `.env` (read, and rewritten in place), environment and profiles, each value with its source | [`config`] |
 //! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache, the journal of commits | [`state`] |
 //! | [`logs`] | a log file and a ring buffer behind one redacting, sanitising formatter | [`logs`] |
 //! | [`ops`] | use cases, the only orchestration: survey, doctor, commit, read tests, live console feed | [`ops::commit`], [`ops::probe`] |

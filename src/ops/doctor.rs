@@ -6,12 +6,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::config::Setting;
-use crate::domain::credentials::Mode;
+use crate::domain::credentials::{Mode, Place};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
 use crate::domain::roster::{Row, State};
 use crate::domain::untrusted::{Untrusted, sanitize};
+use crate::domain::vaulted::Holding;
 use crate::logs::redacted;
 use crate::ops::commit::{Settled, settle};
 use crate::ops::context::Context;
@@ -102,6 +103,10 @@ pub struct Diagnosis {
     pub provider: String,
     /// What GRAIL would do at its next start.
     pub mode: Mode,
+    /// Where GRAIL would take its keys from; `None` where there are none.
+    pub grail_takes: Option<Place>,
+    /// The generation of the vault that is in use, if one is.
+    pub vault: Option<Holding>,
     /// The credentials, value by value.
     pub credentials: Vec<ValueLine>,
     /// Wallets on disk.
@@ -138,11 +143,14 @@ pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagno
         findings.extend(settle(context, now_ms).await.iter().map(Settled::finding));
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let local = context.local();
     Diagnosis {
         settings: settings(context),
         provider: context.provider.to_string(),
-        mode: Mode::of(&context.configuration.local),
-        credentials: inventory::list(&context.provider, &context.configuration.local),
+        mode: local.mode,
+        grail_takes: local.grail.place,
+        vault: context.vault.in_use().cloned(),
+        credentials: inventory::beside(&context.provider, &context.configuration.local, context.vault.in_use()),
         wallets: wallets(context, found),
         paths: paths(context),
         chain: match &answer {
