@@ -183,7 +183,7 @@ fn own_info(context: &Context) -> OwnInfo {
     let name = |setting: &Option<crate::config::Setting<String>>| {
         setting.as_ref().map(|s| Untrusted::from_text(crate::logs::redacted(&s.value)))
     };
-    let mut own = OwnInfo::of(&context.provider, &context.configuration.local);
+    let mut own = OwnInfo::beside(&context.provider, &context.configuration.local, &context.vault);
     own.local = context.local();
     own.hotkey = context.hotkey;
     own.wallet = name(&settings.wallet);

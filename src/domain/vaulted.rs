@@ -119,6 +119,13 @@ pub struct Holding {
     pub write: Option<KeyRef>,
 }
 
+impl Holding {
+    /// As `generation 2 in the Secret Service (secret-service)`.
+    pub fn summary(&self) -> String {
+        format!("generation {} in {} ({})", self.number, self.backend.name(), self.backend.word())
+    }
+}
+
 /// What a vault holds for one owner. Kept on disk beside the vault, without secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {

@@ -6,14 +6,14 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::config::Setting;
-use crate::domain::credentials::Mode;
+use crate::domain::credentials::{Mode, Place};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
 use crate::domain::roster::{Row, State};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::{Untrusted, sanitize};
-use crate::domain::vaulted::Backend;
+use crate::domain::vaulted::{Backend, Holding};
 use crate::logs::redacted;
 use crate::ops::commit::{Settled, settle};
 use crate::ops::context::Context;
@@ -105,6 +105,10 @@ pub struct Diagnosis {
     pub provider: String,
     /// What GRAIL would do at its next start.
     pub mode: Mode,
+    /// Where GRAIL would take its keys from; `None` where there are none.
+    pub grail_takes: Option<Place>,
+    /// The generation of the vault that is in use, if one is.
+    pub in_use: Option<Holding>,
     /// The credentials, value by value.
     pub credentials: Vec<ValueLine>,
     /// Wallets on disk.
@@ -146,11 +150,14 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
     let (vault, odd) = vault::look(context, passphrase).await;
     findings.extend(odd);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let local = context.local();
     Diagnosis {
         settings: settings(context),
         provider: context.provider.to_string(),
-        mode: Mode::of(&context.configuration.local),
-        credentials: inventory::list(&context.provider, &context.configuration.local),
+        mode: local.mode,
+        grail_takes: local.grail.place,
+        in_use: context.vault.in_use().cloned(),
+        credentials: inventory::beside(&context.provider, &context.configuration.local, context.vault.in_use()),
         wallets: wallets(context, found),
         vault,
         paths: paths(context),

@@ -131,7 +131,7 @@ fn what_a_crash_left_is_swept_when_it_is_old_and_nothing_else_is() {
     for left in [&old, &young] {
         fs::write(left, OLD).unwrap();
     }
-    let two_hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
+    let two_hours_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
     fs::File::options().write(true).open(&old).unwrap().set_modified(two_hours_ago).unwrap();
     replace_file(&path, OLD, NEW, None).unwrap();
     assert!(!old.exists() && young.exists());

@@ -141,7 +141,7 @@ impl Dotenv {
     }
 }
 
-/// The text of a `.env` byte for byte, wiped when dropped: what [`rewrite`] takes and [`replace_file`] expects.
+/// The text of a `.env` byte for byte, wiped when dropped: what [`rewrite()`] takes and [`replace_file`] expects.
 pub fn read_text(path: &Path) -> Result<Zeroizing<String>, DotenvError> {
     let bytes = read_capped(path)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {

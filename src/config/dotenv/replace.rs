@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, XattrFlags};
@@ -216,12 +217,12 @@ impl Place {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(ReplaceError::NotAFile(path()));
         }
-        #[allow(clippy::useless_conversion, reason = "the width of a link count differs between systems")]
-        let links = u64::from(stat.st_nlink);
+        let file = File::from(file);
+        let links = file.metadata().map_err(|error| ReplaceError::Unreadable { path: path(), error })?.nlink();
         if links != 1 {
             return Err(ReplaceError::HardLinked { path: path(), links });
         }
-        Ok((File::from(file), stat))
+        Ok((file, stat))
     }
 
     fn refuse_other(&self, file: &File, expected: &[u8]) -> Result<(), ReplaceError> {
