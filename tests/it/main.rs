@@ -62,6 +62,7 @@ mod pty_commit;
 mod pty_console;
 mod pty_probe;
 mod readme;
+mod sandbox_desk;
 mod sandbox_faults;
 mod sandbox_forks;
 mod sandbox_lies;
