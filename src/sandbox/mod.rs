@@ -6,7 +6,8 @@
 //!                     │                            │                   │    └─ pool
 //!          drop, refuse, stall, cut         meter, latency, 429   blocks, events, forks, faults
 //!
-//!   client ══ TCP ══ s3 ── every uid's bucket: windows that follow from the chain, and what is written
+//!   client ══ TCP ══ s3 ─┬─ every uid's bucket: windows that follow from the chain, and what is written
+//!                        └─ desk ── tokens made and revoked, GRAIL restarted
 //! ```
 //!
 //! Two others live on the subnet where a scenario wants them: simulated validators (`validator`), which look at the
@@ -23,6 +24,7 @@ mod chain;
 mod commitment;
 mod control;
 mod cut;
+mod desk;
 mod dispatch;
 mod draft;
 mod extrinsic;
@@ -57,6 +59,7 @@ use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
 use base::BaseError;
+use desk::Desk;
 use draft::Act;
 use faults::FaultBoard;
 use gate::Gate;
@@ -215,10 +218,14 @@ impl Sandbox {
             .as_ref()
             .map(|operator| GrailHandle::new(Arc::clone(&node), operator.env_file.clone(), restart_every));
         let control = S3Control::new(Arc::clone(&node), &scenario, uids);
-        let s3 = S3Server::start(s3_port, control.clone())
+        let mut validators = None;
+        let desk = |url: &str| {
+            validators = ValidatorHandle::new(Arc::clone(&node), url, &scenario.validators);
+            Desk::new(control.clone(), grail.clone(), validators.clone())
+        };
+        let s3 = S3Server::start(s3_port, control.clone(), desk)
             .await
             .map_err(|reason| SandboxError::Listen { port: s3_port, reason })?;
-        let validators = ValidatorHandle::new(Arc::clone(&node), s3.url(), &scenario.validators);
         let timeline = Timeline::new(Arc::clone(&node), faults.clone(), control, scenario);
         let timeline = Arc::new(Mutex::new(timeline.with(grail.clone(), validators.clone())));
         let tasks = vec![tokio::spawn(gate.run()).abort_handle()];
@@ -245,6 +252,17 @@ impl Sandbox {
     /// The switches of the buckets, and what was asked of them.
     pub const fn s3(&self) -> &S3Control {
         self.s3.control()
+    }
+
+    /// Where tokens are made and revoked without a browser: `http://127.0.0.1:PORT/-/tokens`. A `POST` with `?kind=read` or
+    /// `?kind=write` answers the two lines of a `.env`, a `DELETE` below it with a key's id revokes that key.
+    pub fn tokens_url(&self) -> String {
+        format!("{}{}", self.s3_url(), desk::TOKENS)
+    }
+
+    /// Where a `POST` restarts the operator's GRAIL; `None` in a scenario without a `.env`.
+    pub fn grail_url(&self) -> Option<String> {
+        self.grail.as_ref().map(|_| format!("{}{}", self.s3_url(), desk::GRAIL_RESTART))
     }
 
     /// The simulated validators; `None` in a scenario without any. They look at every block, before

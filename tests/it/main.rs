@@ -70,6 +70,7 @@ mod rotation_facts;
 mod rotation_fixtures;
 mod rotation_machine;
 mod rotation_table;
+mod sandbox_desk;
 mod sandbox_faults;
 mod sandbox_forks;
 mod sandbox_lies;

@@ -3,7 +3,7 @@
 //! ```text
 //!   client ══ TCP ══ front ─── s3s ──────── access ─── store ─┬─ standing ── chain
 //!                      │        │             │               └─ shelf
-//!            recorder, faults   SigV4, XML    keys, scopes
+//!            recorder, faults   SigV4, XML    keys, scopes, tokens
 //! ```
 //!
 //! Signatures, digests and scopes are checked as a real store checks them; [`S3Control`] makes things go wrong.
@@ -37,6 +37,7 @@ pub use fault::{BucketFault, Dialect};
 pub use seen::SeenRequest;
 pub use tokens::{Scope, Standing, Token};
 
+use super::desk::Desk;
 use super::node::Node;
 use super::population::Credentials;
 use super::practice::seconds_of;
@@ -191,6 +192,17 @@ impl S3Control {
         self.shelf().of(uid).map(|object| object.name.clone()).collect()
     }
 
+    /// Whether a uid is on the subnet.
+    pub(super) fn is_member(&self, uid: u16) -> bool {
+        self.ring().is_member(uid)
+    }
+
+    /// What a key may do, if there ever was one with this id.
+    pub(super) fn scope_of(&self, key_id: &str) -> Option<Scope> {
+        let from_the_start = self.ring().key(key_id).map(|key| key.scope);
+        from_the_start.or_else(|| self.conduct().tokens.get(key_id).map(|made| made.scope))
+    }
+
     fn conduct(&self) -> RwLockReadGuard<'_, Conduct> {
         self.0.conduct.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -260,17 +272,22 @@ pub(super) struct S3Server {
 }
 
 impl S3Server {
-    /// Listens on loopback; port 0 takes any free one.
-    pub(super) async fn start(port: u16, control: S3Control) -> io::Result<Self> {
+    /// Listens on loopback; port 0 takes any free one. The desk is for whoever knows where the server listens.
+    pub(super) async fn start(
+        port: u16,
+        control: S3Control,
+        desk: impl FnOnce(&str) -> Desk + Send,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let url = format!("http://{}", listener.local_addr()?);
+        let desk = desk(&url);
         let mut config = S3Config::default();
         config.presigned_url_max_skew_time_secs = ANY_SKEW_S;
         let mut builder = S3ServiceBuilder::new(control.clone());
         builder.set_auth(control.clone());
         builder.set_access(control.clone());
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-        let front = Front { control: control.clone(), s3: builder.build() };
+        let front = Front { control: control.clone(), s3: builder.build(), desk };
         Ok(Self { url, control, task: tokio::spawn(accept(listener, front)) })
     }
 
