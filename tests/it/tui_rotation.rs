@@ -368,8 +368,12 @@ fn a_chain_that_holds_the_old_key_again_is_looked_at_once() {
 #[test]
 fn what_the_table_held_before_the_commit_is_no_reversal() {
     // The table was read before the rotation's block, or knows only what stood there before.
-    let state = with(&in_grace());
+    let mut state = ready();
+    stands(&mut state, &in_grace());
     assert_eq!(grail_console::tui::rotate::reverted(&state), None);
+    let mut state = holding(42, SET_AT + 1);
+    stands(&mut state, &in_grace());
+    assert_eq!(grail_console::tui::rotate::reverted(&state), Some(held(42)));
 }
 
 #[test]

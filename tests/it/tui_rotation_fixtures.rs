@@ -14,7 +14,7 @@ use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::state::State;
 use grail_console::tui::update::update;
 
-use crate::tui_commit_fixtures::{EXTRINSIC, ready};
+use crate::tui_commit_fixtures::{EXTRINSIC, other, ready};
 use crate::tui_fixtures::*;
 
 /// The block in which the rotation's commit is final.
@@ -154,9 +154,27 @@ pub fn untouched() -> State {
     state
 }
 
-/// A console with an open rotation, outside its dialog.
+/// A console whose table holds the own commitment of a pair, set in a block.
+pub fn holding(n: u64, block: u64) -> State {
+    let mut snapshot = healthy();
+    snapshot.commitments.insert(hotkey(u64::from(OWN)), other(n, block));
+    let mut state = live(own(&values(42, true)), snapshot);
+    state.options.read_only = false;
+    state
+}
+
+/// A console with an open rotation, outside its dialog; the chain holds what the rotation has put there.
 pub fn with(events: &[Event]) -> State {
-    let mut state = ready();
+    let set = events.iter().rev().find_map(|event| match event {
+        Event::Finalized { block, .. } => Some(*block),
+        _ => None,
+    });
+    let back = events.contains(&Event::TurnedBack);
+    let mut state = match set {
+        Some(block) if back && block > SET_AT => holding(42, block),
+        Some(block) => holding(50_042, block),
+        None => ready(),
+    };
     stands(&mut state, events);
     state
 }

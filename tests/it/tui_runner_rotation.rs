@@ -40,10 +40,13 @@ async fn chooses(console: &mut Console, down: usize) {
     console.sees("next field").await;
 }
 
-/// From the last field to the order.
+/// From the last key to the order.
 async fn begins(console: &mut Console) {
-    console.sees("300 blocks = 60 min").await;
     console.press(KeyCode::Enter);
+    begins_from_the_grace(console).await;
+}
+
+async fn begins_from_the_grace(console: &mut Console) {
     console.press(KeyCode::Enter);
     console.sees("Begin the rotation?").await;
     console.press(KeyCode::Tab);
@@ -104,7 +107,7 @@ async fn a_paste_that_the_terminal_types_goes_to_its_fields_too() {
         console.types(line);
         console.press(KeyCode::Enter);
     }
-    begins(&mut console).await;
+    begins_from_the_grace(&mut console).await;
     let (_, typed) = console.rotated().await;
     assert_eq!(typed, texts([Some("the-id"), Some("the-secret"), None, None, None]));
     console.leaves().await;
@@ -161,7 +164,6 @@ async fn keys_that_were_given_up_are_wiped() {
     console.types("id");
     console.press(KeyCode::Enter);
     console.types("secret");
-    console.press(KeyCode::Enter);
     begins(&mut console).await;
     let (_, typed) = console.rotated().await;
     assert_eq!(typed, texts([Some("id"), Some("secret"), None, None, None]), "nothing of what was given up is left");
@@ -179,11 +181,7 @@ async fn keys_of_a_refused_beginning_are_to_be_entered_again() {
     console.sees("31 characters, not 32").await;
     console.pastes("R2_READ_ACCESS_KEY_ID=second\nR2_READ_SECRET_ACCESS_KEY=second");
     console.sees("6 characters").await;
-    console.press(KeyCode::Enter);
-    console.press(KeyCode::Enter);
-    console.sees("Begin the rotation?").await;
-    console.press(KeyCode::Tab);
-    console.press(KeyCode::Enter);
+    begins(&mut console).await;
     let (_, typed) = console.rotated().await;
     assert_eq!(typed, texts([Some("second"), Some("second"), None, None, None]));
     console.leaves().await;

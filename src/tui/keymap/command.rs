@@ -143,7 +143,7 @@ pub const SPECS: [Spec; 40] = [
         7,
     ),
     spec(C::Disarm, "disarm", "disarm", "Wait no longer for a registration, and drop the key", ANYWHERE, 7),
-    spec(C::Rotate, "rotate", "rotate", "Replace your keys step by step, or show how far a rotation is", ANYWHERE, 5),
+    spec(C::Rotate, "rotate", "rotate", "Replace your keys step by step, or see how far that is", ANYWHERE, 5),
     spec(C::TurnBack, "turn_back", "roll back", "Ask whether to roll the open rotation back", ANYWHERE, 6),
     spec(
         C::Probe,

@@ -316,13 +316,17 @@ pub fn reverted(state: &State) -> Option<Seen> {
     (state.heads.finalized.is_some() && newer && rotation.is_reverted(&seen)).then_some(seen)
 }
 
+/// Whether what it has published was put aside on chain since, as the journal has it.
+pub fn is_undone(rotation: &Rotation) -> bool {
+    rotation.phase == Phase::Planned && rotation.published && !rotation.back
+}
+
 /// How much the open rotation wants to be seen.
 pub fn urgency(state: &State) -> Option<Urgency> {
     let rotations = &state.rotations;
     let report = rotations.open()?;
     let rotation = &report.rotation;
-    let undone = rotation.phase == Phase::Planned && rotation.published && !rotation.back;
-    let wrong = rotation.difference.is_some() || undone || reverted(state).is_some();
+    let wrong = rotation.difference.is_some() || is_undone(rotation) || reverted(state).is_some();
     let asks = rotations.question.is_some() || rotations.trouble.is_some() || rotation.next(finalized(state)).asks;
     Some(match (wrong, asks) {
         (true, _) => Urgency::Wrong,

@@ -52,10 +52,10 @@ impl What {
     /// What it means for validators.
     pub const fn means(self) -> &'static str {
         match self {
-            Self::Read => "The new key is published. Validators change over during the grace and miss no window.",
-            Self::Write => "Validators see nothing of it: it goes into vault and .env, never on chain.",
-            Self::Both => "The read key is published, the write key stays here. One grace for both old tokens.",
-            Self::Emergency => "You revoke its token first, without grace. Validators read on with the read key.",
+            Self::Read => "The new key is published; validators change over during the grace.",
+            Self::Write => "Validators see nothing of it: vault and .env change, the chain does not.",
+            Self::Both => "The read key is published, the write key stays here; one grace for both.",
+            Self::Emergency => "Revoke its token first, no grace; validators read on with the read key.",
         }
     }
 }

@@ -57,7 +57,11 @@ fn hints(state: &State) -> Vec<Hint> {
             let key = state.keymap.chords(mode, spec.command).first()?.to_string();
             let word = word(state, spec.command)?;
             let moves = matches!(spec.command, Command::Down | Command::Up);
-            let urgent = spec.command == Command::Freeze && state.table.frozen().is_some();
+            let urgent = match spec.command {
+                Command::Freeze => state.table.frozen().is_some(),
+                Command::Rotate => state.rotations.open().is_some(),
+                _ => false,
+            };
             let rank = match spec.rank {
                 _ if mode != KeyMode::Normal && moves => 1,
                 _ if urgent => 8,
@@ -172,7 +176,8 @@ fn in_dialog(state: &State, command: Command) -> Option<&'static str> {
         (_, Some(Step::Armed { .. }), Command::Cancel) => "leave it armed",
         (_, Some(Step::Armed { disarming: false }), Command::Disarm) => "disarm",
         (_, Some(Step::Over(_)), Command::Accept) => "close",
-        (_, Some(Step::Deciding(_) | Step::Over(_)), Command::Cancel) | (_, _, Command::Accept | Command::Disarm) => {
+        (_, Some(Step::Deciding(_) | Step::Over(_)), Command::Cancel)
+        | (_, _, Command::Accept | Command::Disarm | Command::TurnBack) => {
             return None;
         }
         _ => command.spec().hint,

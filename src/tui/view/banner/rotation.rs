@@ -3,10 +3,10 @@
 
 use super::{Look, Notice, PRESENT, TODO, URGENT, WHY, found, wrapped};
 use crate::domain::findings::Severity;
-use crate::domain::rotation::{Phase, Report, Step};
+use crate::domain::rotation::{Phase, Report, Rotation, Seen, Step};
 use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::tui::keymap::Command;
-use crate::tui::rotate::{Urgency, blocks_left, finalized, reverted, urgency};
+use crate::tui::rotate::{Urgency, blocks_left, finalized, is_undone, reverted, urgency};
 use crate::tui::state::{Mode, State};
 
 /// How an open rotation wants to be seen, outside its dialog.
@@ -36,7 +36,9 @@ fn open(state: &State, report: &Report, urgency: Urgency) -> Vec<Notice> {
     let direction = if rotation.back { ", going back" } else { "" };
     let since = age_seconds(state.since(rotation.since_ms) / 1_000);
     let stands = match (reverted(state), blocks_left(state)) {
-        (Some(seen), _) => format!("the chain holds {seen} instead"),
+        (Some(seen), _) => instead(seen),
+        _ if rotation.difference.is_some() => "stopped, something else is on chain".to_owned(),
+        _ if is_undone(rotation) => format!("undone on chain since {since}"),
         (None, Some(left)) if left > 0 => {
             format!("grace, {} blocks ({}) left", grouped(left), age_blocks(left))
         }
@@ -45,25 +47,41 @@ fn open(state: &State, report: &Report, urgency: Urgency) -> Vec<Notice> {
     };
     let key = state.key(Command::Rotate);
     let shows = match (urgency, rotation.can_turn_back()) {
-        _ if rotations_elsewhere(state) => format!("another console drives it, {key} looks"),
+        _ if state.rotations.driven_elsewhere => format!("{key} looks"),
         (Urgency::Calm, _) if rotation.phase == Phase::Grace => format!("{key} shows it"),
         (_, true) => format!("{key} resumes or rolls back"),
         (_, false) => format!("{key} resumes"),
     };
     let lead = format!("{whose}{direction}: {stands}");
-    let mut notices = vec![Notice { glyph, parts: vec![lead, shows], look, rank }];
+    let elsewhere = state.rotations.driven_elsewhere.then(|| "another console drives it".to_owned());
+    let parts = [lead, shows].into_iter().chain(elsewhere).collect();
+    let mut notices = vec![Notice { glyph, parts, look, rank }];
     let calm = urgency == Urgency::Calm && rotation.step() == Step::Retire;
     if !calm {
-        let stopped = state.rotations.trouble.as_ref().map(|told| format!("stopped: {} → {}", told.what, told.todo));
-        let text = stopped.unwrap_or_else(|| format!("next: {}", rotation.next(finalized(state)).words));
+        let text = what_next(state, rotation);
         let rank = if urgency == Urgency::Calm { TODO } else { WHY };
         notices.extend(wrapped(state, " ", &text, Look::Quiet, rank));
     }
     notices
 }
 
-const fn rotations_elsewhere(state: &State) -> bool {
-    state.rotations.driven_elsewhere
+fn instead(seen: Seen) -> String {
+    match seen {
+        Seen::Nothing => "nothing is on chain any more".to_owned(),
+        Seen::Unreadable => "something unreadable is on chain instead".to_owned(),
+        Seen::Holds(held) => format!("fp {} is on chain instead", held.secret.short()),
+    }
+}
+
+fn what_next(state: &State, rotation: &Rotation) -> String {
+    match (&state.rotations.trouble, rotation.difference) {
+        (Some(told), _) => format!("stopped: {} → {}", told.what, told.todo),
+        (None, Some(_)) => "look who put it there, then go on over it or roll back".to_owned(),
+        (None, None) if reverted(state).is_some() => {
+            "most often a GRAIL that started with an old .env: see to that, then go on or roll back".to_owned()
+        }
+        (None, None) => format!("next: {}", rotation.next(finalized(state)).words),
+    }
 }
 
 /// It has ended behind the closed dialog.

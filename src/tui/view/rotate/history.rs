@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! BEFORE
-//! 25 d ago  2 → 3   read key            ✓ old key retired   aaf3893f → 57b19ca7
+//! 25 d ago  2 → 3   read key             ✓ old key retired aaf3893f → 57b19ca7
 //! ```
 
 use ratatui::text::Line;
@@ -47,16 +47,16 @@ fn line(state: &State, rotation: &Rotation, width: usize, styles: Styles) -> Lin
     let emergency = if rotation.emergency { ", emergency" } else { "" };
     let what = format!("{}{emergency}", rotation.change.words());
     let prints = rotation.change.main().map(|(_, keys)| match &keys.old {
-        Some(old) => format!("fp {} → {}", old.secret.short(), keys.new.secret.short()),
-        None => format!("fp {}", keys.new.secret.short()),
+        Some(old) => format!("{} → {}", old.secret.short(), keys.new.secret.short()),
+        None => format!("{}", keys.new.secret.short()),
     });
-    let lead = 10 + 9 + 21 + 2 + 17;
+    let lead = 10 + 8 + 21 + 2 + 16;
     Line::from(vec![
         ink(fitted(&ago, 10), styles.dim()),
-        ink(fitted(&format!("{} → {}", rotation.from, rotation.to), 9), styles.plain()),
+        ink(fitted(&format!("{} → {}", rotation.from, rotation.to), 8), styles.plain()),
         ink(fitted(&what, 21), styles.plain()),
         ink(format!("{mark} "), style),
-        ink(fitted(rotation.phase.words(), 17), style),
+        ink(fitted(rotation.phase.words(), 16), style),
         ink(cut(&prints.unwrap_or_default(), width.saturating_sub(lead)), styles.dim()),
     ])
 }

@@ -16,7 +16,7 @@ use super::ink::{columns, fit_right, ink};
 use super::style::Styles;
 use crate::domain::commit::Ended;
 use crate::domain::findings::{Finding, Severity};
-use crate::domain::rotation::Rotation;
+use crate::domain::rotation::{Phase, Rotation, Step};
 use crate::domain::text::{age_seconds, capitalised};
 use crate::tui::rotate::{Page as Shown, barred, page};
 use crate::tui::state::State;
@@ -84,7 +84,11 @@ fn no_rotation(state: &State, width: usize, fit: Fit, styles: Styles) -> Parts {
 /// What is replaced, since when, and by which keys.
 fn heading(page: &mut Page, state: &State, rotation: &Rotation, width: usize, styles: Styles) {
     let began = format!("began {} ago", age_seconds(state.since(rotation.began_ms) / 1_000));
-    let title = if rotation.back {
+    let given_up = rotation.step() == Step::ForgetNew || rotation.phase == Phase::Abandoned;
+    let back = rotation.back && !given_up;
+    let title = if given_up {
+        format!("Giving generation {} up: {} stays in use", rotation.to, rotation.from)
+    } else if back {
         format!("Back to generation {}: the old {} again", rotation.from, rotation.change.words())
     } else {
         capitalised(&rotation.title())
@@ -92,7 +96,7 @@ fn heading(page: &mut Page, state: &State, rotation: &Rotation, width: usize, st
     page.push(ends(&title, &began, width, styles.strong(), styles));
     for (side, keys) in rotation.change.sides() {
         let old = keys.old.as_ref().map_or_else(|| "none before".to_owned(), ToString::to_string);
-        let (from, to) = if rotation.back { (keys.new.to_string(), old) } else { (old, keys.new.to_string()) };
+        let (from, to) = if back { (keys.new.to_string(), old) } else { (old, keys.new.to_string()) };
         let spans = vec![ink(from, styles.dim()), ink(" → ", styles.accent()), ink(to, styles.plain())];
         page.fact(&format!("{} key", side.word()), spans, styles);
     }
@@ -105,11 +109,9 @@ fn ends(left: &str, right: &str, width: usize, style: Style, styles: Styles) -> 
 }
 
 /// What stopped it, in three sentences, and that it did no more than that.
-fn trouble(page: &mut Page, told: &Finding, lost: bool, width: usize, styles: Styles) {
+fn trouble(page: &mut Page, told: &Finding, width: usize, styles: Styles) {
     page.gap();
     finding(&mut page.lines, told, width, styles);
-    if !lost {
-        let text = "Nothing is lost: the rotation stands where it stood, and it is written down.";
-        paragraph(&mut page.lines, text, 2, width, styles.dim());
-    }
+    let text = "Nothing is lost: it stands where it stood, and that is written down.";
+    paragraph(&mut page.lines, text, 2, width, styles.dim());
 }

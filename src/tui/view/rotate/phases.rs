@@ -23,7 +23,7 @@ const WORDS: usize = 21;
 const AGE: usize = 8;
 /// Columns of the bar of the grace.
 const BAR: usize = 12;
-/// Phases that are told one by one where there is little room: the last ones that are done.
+/// Phases that are done and still told one by one where there is little room: the last ones.
 const LAST_DONE: usize = 2;
 
 /// How far a phase is.
@@ -36,21 +36,35 @@ enum Mark {
 
 /// The lines of the way in its direction.
 pub(super) fn lines(page: &mut Page, state: &State, rotation: &Rotation, width: usize, styles: Styles) {
-    let marked = marked(state, rotation);
-    let done = marked.iter().filter(|(_, mark)| *mark == Mark::Done).count();
-    let told_apart = match page.fit {
-        Fit::Tight if !rotation.phase.is_closed() => done.saturating_sub(LAST_DONE),
-        _ => 0,
+    let all = marked(state, rotation);
+    let of = |mark: Mark| all.iter().filter(|(_, other)| *other == mark).count();
+    let (before, after) = match page.fit {
+        _ if rotation.phase.is_closed() => (0, 0),
+        Fit::Roomy | Fit::Usual => (0, 0),
+        Fit::Close => (of(Mark::Done).saturating_sub(LAST_DONE + 2), 0),
+        Fit::Tight => (of(Mark::Done).saturating_sub(LAST_DONE), of(Mark::ToCome)),
     };
-    if told_apart > 1 {
-        let words: Vec<&str> = marked[..told_apart].iter().map(|(phase, _)| phase.words()).collect();
-        let line = vec![ink("✓ ", styles.readable()), ink(words.join(" · "), styles.dim())];
-        page.push(Line::from(line));
+    let (before, after) = (together(before), together(after));
+    let told_apart = before..all.len() - after;
+    if before > 0 {
+        page.push(summed("✓", &all[..before], styles.readable(), styles));
     }
-    let skipped = if told_apart > 1 { told_apart } else { 0 };
-    for (phase, mark) in marked.into_iter().skip(skipped) {
-        page.push(line(state, rotation, phase, mark, width, styles));
+    for (phase, mark) in &all[told_apart.clone()] {
+        page.push(line(state, rotation, *phase, *mark, width, styles));
     }
+    if after > 0 {
+        page.push(summed("·", &all[told_apart.end..], styles.dim(), styles));
+    }
+}
+
+/// Phases in one line; a single one can as well stand for itself.
+const fn together(phases: usize) -> usize {
+    if phases > 1 { phases } else { 0 }
+}
+
+fn summed(glyph: &str, phases: &[(Phase, Mark)], style: Style, styles: Styles) -> Line<'static> {
+    let words: Vec<&str> = phases.iter().map(|(phase, _)| phase.words()).collect();
+    Line::from(vec![ink(format!("{glyph} "), style), ink(words.join(" · "), styles.dim())])
 }
 
 /// The phases of the direction with their marks. Turned back it is the same way with the old keys, as far as there is one.
@@ -88,10 +102,11 @@ fn line(state: &State, rotation: &Rotation, phase: Phase, mark: Mark, width: usi
         Mark::Now => ("●", styles.accent(), styles.strong()),
         Mark::ToCome => ("·", styles.dim(), styles.dim()),
     };
-    let entry = reached(state, rotation, phase).filter(|_| mark != Mark::ToCome);
+    let told = mark == Mark::Done || (mark == Mark::Now && phase == rotation.phase);
+    let entry = reached(state, rotation, phase).filter(|_| told);
     let age = entry.map(|entry| age_seconds(state.since(entry.at_ms) / 1_000)).unwrap_or_default();
     let room = width.saturating_sub(2 + WORDS + AGE);
-    let name = if rotation.back && phase == Phase::Planned { "old key planned" } else { phase.words() };
+    let name = if rotation.back && phase == Phase::Planned { "turned back" } else { phase.words() };
     let mut line = Line::from(vec![ink(format!("{glyph} "), style), ink(fitted(name, WORDS), words)]);
     let facts = match (phase, mark) {
         (Phase::Grace, Mark::Now | Mark::ToCome) => grace(state, rotation, mark, room, styles),
@@ -118,9 +133,11 @@ const fn of(event: &Event) -> Option<Phase> {
         Event::Began { .. } => Phase::Draft,
         Event::Staged => Phase::Staged,
         Event::Probed { .. } => Phase::Probed,
-        Event::Planned { .. } | Event::Unsent { .. } | Event::Different { .. } | Event::Reverted { .. } => {
-            Phase::Planned
-        }
+        Event::Planned { .. }
+        | Event::Unsent { .. }
+        | Event::Different { .. }
+        | Event::Reverted { .. }
+        | Event::TurnedBack => Phase::Planned,
         Event::Signing { .. } => Phase::Signed,
         Event::Submitted { .. } => Phase::Submitted,
         Event::Finalized { .. } => Phase::Finalized,
@@ -151,6 +168,7 @@ fn known(rotation: &Rotation, phase: Phase, entry: Option<&Entry>, state: &State
             "once more: it was put back".to_owned(),
         ],
         (Phase::Planned, Some(Event::Different { .. })) => one("once more: something else is there".to_owned()),
+        (Phase::Planned, Some(Event::TurnedBack)) => one("the old key is to be published again".to_owned()),
         (Phase::Signed, _) => one("you said yes".to_owned()),
         (Phase::Submitted, Some(Event::Submitted { extrinsic })) => one(format!("extrinsic {}…", extrinsic.short())),
         (Phase::Finalized, Some(Event::Finalized { block, .. })) => {

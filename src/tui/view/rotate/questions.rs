@@ -110,7 +110,7 @@ pub(super) fn accept(state: &State, rotation: &Rotation, width: usize, fit: Fit,
     three_ways(&mut page, rotation, read, seen, styles);
     let wanted = word(state);
     let line = wanted.as_deref().map(|wanted| Word {
-        what: "the first 4 characters of the fingerprint on chain",
+        what: "the first 4 of its fingerprint",
         other: "another fingerprint",
         typed,
         wanted,

@@ -39,10 +39,10 @@ pub(super) fn standing(state: &State, report: &Report, width: usize, fit: Fit, s
         let blocker = Blocker::new(
             "chain_not_new",
             format!("The chain holds {seen} now, not what this rotation has put there"),
-            "Somebody published it again, most often a GRAIL that started with an old .env. Go on, or roll back.",
+            "Somebody published it again, most often a GRAIL that started with an old .env. See to that first, or it comes back.",
         );
         page.gap();
-        stands_against(&mut page, &blocker, width, styles);
+        stands_against(&mut page, state, &blocker, width, styles);
     }
     // The countdown says the same, and newer.
     let told = report.blockers.iter().filter(|blocker| blocker.code != "grace_running");
@@ -50,10 +50,10 @@ pub(super) fn standing(state: &State, report: &Report, width: usize, fit: Fit, s
         if index == 0 {
             page.gap();
         }
-        stands_against(&mut page, blocker, width, styles);
+        stands_against(&mut page, state, blocker, width, styles);
     }
     if let Some(told) = &state.rotations.trouble {
-        trouble(&mut page, told, false, width, styles);
+        trouble(&mut page, told, width, styles);
     }
     let title = match (rotation.back, rotation.emergency) {
         (true, _) => "Rotation: going back",
@@ -68,9 +68,15 @@ pub(super) fn standing(state: &State, report: &Report, width: usize, fit: Fit, s
     (title.to_owned(), frame, page.lines, foot(state, report, width, styles))
 }
 
-fn stands_against(page: &mut Page, blocker: &Blocker, width: usize, styles: Styles) {
+fn stands_against(page: &mut Page, state: &State, blocker: &Blocker, width: usize, styles: Styles) {
     remark(&mut page.lines, "▲", &blocker.what, width, styles.drift());
-    todo(&mut page.lines, &blocker.todo, width, styles);
+    todo(&mut page.lines, &said_here(&blocker.todo, &key(state, KeyMode::Dialog, Command::Accept)), width, styles);
+}
+
+/// What to do is worded for the command line; here a key does the same.
+fn said_here(todo: &str, enter: &str) -> String {
+    let todo = todo.replace("Run rotate resume", &format!("Press {enter}"));
+    todo.replace("run rotate retire again", &format!("press {enter} again"))
 }
 
 /// What is next, and what keys do here.
@@ -86,7 +92,11 @@ fn foot(state: &State, report: &Report, width: usize, styles: Styles) -> Vec<Lin
     }
     let next = report.rotation.next(finalized(state));
     let style = if next.asks { styles.strong() } else { styles.plain() };
-    paragraph(&mut lines, &format!("Next: {}", next.words), 0, width, style);
+    let words = match reverted(state) {
+        Some(_) => "Publish what this rotation has put there again, or roll back.",
+        None => &next.words,
+    };
+    paragraph(&mut lines, &format!("Next: {words}"), 0, width, style);
     if state.rotations.driven_elsewhere {
         let text = "Another console of this machine drives this rotation and holds its lock: here you can look.";
         remark(&mut lines, "◌", text, width, styles.drift());
@@ -127,9 +137,7 @@ pub(super) fn over(state: &State, width: usize, fit: Fit, styles: Styles) -> Opt
     page.gap();
     let (mark, what, style) = match rotation.phase {
         Phase::Retired => ("✓", "The old keys are refused by the store and forgotten here.", styles.readable()),
-        Phase::RolledBack => {
-            ("↩", "The old keys are in use again; the new generation stays in the vault.", styles.drift())
-        }
+        Phase::RolledBack => ("↩", "The old keys are in use again.", styles.drift()),
         _ => ("○", "Given up before anything was published; the new keys are forgotten.", styles.drift()),
     };
     remark(&mut page.lines, mark, what, width, style);

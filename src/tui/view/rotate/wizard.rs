@@ -17,6 +17,7 @@ use super::super::style::Styles;
 use super::{ends, history};
 use crate::domain::rotation::{LEAST_GRACE, MOST_GRACE};
 use crate::domain::text::{age_blocks, age_seconds, capitalised, grouped};
+use crate::domain::variables::Variable;
 use crate::tui::commit::Choice;
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::rotate::{Field, What, Wizard, WizardStep};
@@ -40,7 +41,7 @@ pub(super) fn page(state: &State, width: usize, fit: Fit, styles: Styles) -> Opt
 
 fn what(state: &State, wizard: &Wizard, width: usize, fit: Fit, styles: Styles) -> Parts {
     let mut page = Page::new(fit);
-    let text = "Create a new token at the provider first. Never roll the old one in place: validators that cached its \
+    let text = "First create a new token at the provider. Never roll the old one in place: validators that cached its \
                 secret would fail.";
     paragraph(&mut page.lines, text, 0, width, styles.plain());
     for what in What::ALL {
@@ -60,7 +61,10 @@ fn choice(page: &mut Page, what: What, chosen: bool, width: usize, styles: Style
     let mark = if chosen { ink("▌ ", styles.accent()) } else { ink("  ", styles.plain()) };
     let line = Line::from(vec![mark, ink(fitted(what.words(), width.saturating_sub(2)), style)]);
     page.push(if chosen { line.patch_style(styles.selected()) } else { line });
-    paragraph(&mut page.lines, what.means(), 2, width, styles.dim());
+    // Every choice stays in sight on a small screen: what the others mean is seen when one moves there.
+    if chosen || page.fit != Fit::Tight {
+        paragraph(&mut page.lines, what.means(), 2, width, styles.dim());
+    }
 }
 
 fn title(what: What) -> String {
@@ -75,9 +79,7 @@ fn title(what: What) -> String {
 
 fn keys(state: &State, wizard: &Wizard, width: usize, fit: Fit, styles: Styles) -> Parts {
     let mut page = Page::new(fit);
-    let text = "Type or paste the values of the new token. Nothing of them is shown. Lines of a .env \
-                (R2_READ_ACCESS_KEY_ID=…) may be pasted as they are: each goes to its field by its name.";
-    paragraph(&mut page.lines, text, 0, width, styles.plain());
+    invitation(&mut page, wizard, state.rotations.trouble.is_some(), width, styles);
     page.gap();
     for field in wizard.fields() {
         page.push(match field {
@@ -107,6 +109,21 @@ fn keys(state: &State, wizard: &Wizard, width: usize, fit: Fit, styles: Styles) 
     let text = format!("{enter} goes on · {tab} next field · {esc} goes back and forgets what was entered");
     let frame = if wizard.what == What::Emergency { styles.unreadable() } else { styles.drift() };
     (title(wizard.what), frame, page.lines, vec![ink(text, styles.dim()).into()])
+}
+
+fn invitation(page: &mut Page, wizard: &Wizard, refused: bool, width: usize, styles: Styles) {
+    let example = if wizard.what.sides().read { Variable::ReadKeyId } else { Variable::WriteKeyId };
+    let text = match (page.fit, refused) {
+        (Fit::Tight, true) => return,
+        (Fit::Tight, false) => {
+            "Type or paste the new token's values, or whole .env lines. Nothing is shown.".to_owned()
+        }
+        _ => format!(
+            "Type or paste the values of the new token. Nothing of them is shown. Lines of a .env ({example}=…) may be \
+             pasted as they are: each goes to its field by its name."
+        ),
+    };
+    paragraph(&mut page.lines, &text, 0, width, styles.plain());
 }
 
 /// As many dots as fit before the cursor, and how many characters they stand for.
@@ -146,7 +163,8 @@ fn grace(wizard: &Wizard, width: usize, styles: Styles) -> Line<'static> {
         ink(&time, styles.plain()),
     ];
     let used: usize = lead.iter().map(|span| columns(&span.content)).sum();
-    let note = fit_right("the old token lives on so long", width.saturating_sub(used));
+    let (note, room) = ("the old token lives on so long", width.saturating_sub(used));
+    let note = if columns(note) + 2 <= room { fit_right(note, room) } else { String::new() };
     Line::from(lead.into_iter().chain([ink(note, styles.dim())]).collect::<Vec<_>>())
 }
 
@@ -173,9 +191,7 @@ fn summary(state: &State, wizard: &Wizard, width: usize, fit: Fit, styles: Style
         .filter(|field| *field != Field::Grace)
         .map(|field| format!("{} {}", field.label(), wizard.chars(field)))
         .collect();
-    let what = format!("{}: this will happen, in this order.", capitalised(wizard.what.words()));
-    paragraph(&mut page.lines, &what, 0, width, styles.strong());
-    paragraph(&mut page.lines, &format!("Characters entered: {}.", taken.join(", ")), 0, width, styles.dim());
+    paragraph(&mut page.lines, "This will happen, in this order:", 0, width, styles.strong());
     page.gap();
     for (number, text) in (1..).zip(order(wizard)) {
         remark(&mut page.lines, &number.to_string(), &text, width, styles.plain());
@@ -185,11 +201,12 @@ fn summary(state: &State, wizard: &Wizard, width: usize, fit: Fit, styles: Style
         remark(&mut page.lines, "▲", &text, width, styles.drift());
     }
     let text = if wizard.what == What::Emergency {
-        "Once the old token is revoked there is no way back to it; before that there is."
+        "Until the leaked token is revoked you can roll back; after that there is no way back to it."
     } else {
         "Until the old token is revoked you can roll back at any time. It may be left and resumed at any step."
     };
     paragraph(&mut page.lines, text, 0, width, styles.dim());
+    paragraph(&mut page.lines, &format!("Characters entered: {}.", taken.join(", ")), 0, width, styles.dim());
     let answers = [
         Answer::new("No", wizard.choice == Choice::No, true),
         Answer::new("Begin", wizard.choice == Choice::Yes, true),
