@@ -160,6 +160,8 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
         desk_news,
         tester: Box::new(move |order| drop(tests.send(order))),
         probe_news,
+        rotor: Box::new(|_, _| {}),
+        rotate_news: mpsc::channel(1).1,
         known,
         logs: log_source(logs),
         reconnect: Box::new(move || reconnect.notify_one()),
