@@ -92,6 +92,9 @@ pub enum Command {
     SelfTest,
     /// Publish the local read credentials on chain, and know that it worked
     Commit(CommitArguments),
+    /// Replace a key by a new one: overlap, proof at each step, a way back, and nothing lost by a crash
+    #[command(subcommand)]
+    Rotate(RotateCommand),
     /// The console on the embedded practice subnet; nothing leaves this machine
     Sandbox(SandboxArguments),
     /// Completions for a shell
@@ -156,6 +159,61 @@ pub struct CommitArguments {
     /// If the hotkey has no uid yet, wait, and publish once as soon as it has one
     #[arg(long)]
     pub when_registered: bool,
+}
+
+/// `rotate`
+#[derive(Debug, Clone, Subcommand)]
+pub enum RotateCommand {
+    /// Begin: new keys into the vault, tested, published, into the .env; then the grace
+    Start(StartArguments),
+    /// Where a rotation stands, what comes next, and those before
+    Status,
+    /// Go on after a crash, a refusal or a question
+    Resume(Answers),
+    /// Put the old keys back, at any time before they are retired
+    Rollback(Answers),
+    /// Forget the old keys, once every condition holds and the store refuses them
+    Retire(Answers),
+}
+
+/// `rotate start`
+#[derive(Debug, Clone, Args)]
+pub struct StartArguments {
+    /// File with the new keys as dotenv lines (the R2_READ_… pair, or the R2_WRITE_… pair, or both), or - for standard input.
+    /// Without it they are asked for and not shown
+    #[arg(long, value_name = "FILE|-")]
+    pub new_key_file: Option<PathBuf>,
+    /// Ask for a new write pair instead of a read pair
+    #[arg(long, conflicts_with = "new_key_file")]
+    pub write: bool,
+    /// How long the old key stays alive after the new one is on chain, in blocks of 12 s
+    #[arg(long, value_name = "BLOCKS", default_value_t = crate::domain::rotation::DEFAULT_GRACE)]
+    pub grace: u64,
+    /// A write key leaked: revoke the old token first, then the rest, without grace
+    #[arg(long)]
+    pub emergency: bool,
+    /// What to answer
+    #[command(flatten)]
+    pub answers: Answers,
+}
+
+/// Answers to what would be asked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Answers {
+    /// Do not ask: publish, and rewrite the .env that is named
+    #[arg(long)]
+    pub yes: bool,
+    /// The .env is up to date elsewhere, or GRAIL is run with exec
+    #[arg(long)]
+    pub env_done: bool,
+    /// Publish over what the chain holds, named by its fingerprint (none where it holds nothing readable)
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub over: Option<String>,
+}
+
+impl Answers {
+    /// No answer at all.
+    pub const NONE: Self = Self { yes: false, env_done: false, over: None };
 }
 
 /// `sandbox`

@@ -8,12 +8,16 @@ mod commit_words;
 mod console;
 pub mod document;
 pub mod exit;
+mod new_keys;
 mod output;
 mod password;
 mod probe;
 mod probe_document;
 mod probe_words;
 mod report;
+mod rotate;
+mod rotate_document;
+mod rotate_words;
 mod serve;
 pub mod vault;
 mod words;
@@ -118,6 +122,7 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
             // These listen for signals themselves: what was written must be removed, what was sent must be told.
             Some(Command::SelfTest) => Box::pin(probe::self_test_command(&flags, environment, output)).await,
             Some(Command::Commit(commit)) => Box::pin(commit::commit(&commit, &flags, environment, output)).await,
+            Some(Command::Rotate(command)) => Box::pin(rotate::rotate(&command, &flags, environment, output)).await,
             Some(Command::Completions { .. } | Command::Man) => Exit::Healthy,
         }
     });

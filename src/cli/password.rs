@@ -148,6 +148,12 @@ async fn typed(question: &str, output: Output) -> Result<SecretKey, WalletError>
     answer
 }
 
+/// Something secret from the terminal, without echo and without the blanks around it.
+pub async fn hidden(question: &str, output: Output) -> Result<SecretKey, WalletError> {
+    let line = typed(question, output).await?;
+    Ok(SecretKey::new(line.expose().trim()))
+}
+
 /// A terminal that does not show what is typed.
 struct Silent(Option<Termios>);
 

@@ -16,6 +16,25 @@ use crate::ops::context::Context;
 use crate::ops::vault::{GenerationLine, Opened, VaultLine, VaultProblem, Wanted, open, passphrase_wanted};
 use crate::vault::VaultError;
 
+/// The passphrase of the encrypted file, where one is needed.
+pub async fn passphrase_for(
+    context: &Context,
+    flags: &Flags,
+    output: Output,
+    tell: impl FnOnce(Finding),
+) -> Result<Option<SecretKey>, Exit> {
+    let ask = match passphrase_wanted(context).await.map_err(|problem| failure(output, &problem))? {
+        None => return Ok(None),
+        Some(Wanted::Known) => Ask::Once,
+        Some(Wanted::New) => Ask::Twice,
+    };
+    let passphrase = passphrase(flags, ask, output, tell).await.map_err(|error| unasked(output, &error))?;
+    if passphrase.is_some() && !output.is_json() {
+        output.remark("… opening the encrypted file: about a second");
+    }
+    Ok(passphrase)
+}
+
 /// Opens the vault of the configured hotkey, asking for the passphrase of the encrypted file where it is needed; or says
 /// why not. What is odd on the way is told.
 pub async fn opened(
@@ -24,20 +43,8 @@ pub async fn opened(
     output: Output,
     tell: impl FnOnce(Finding),
 ) -> Result<Opened, Exit> {
-    let failed = |problem: &VaultProblem| failure(output, problem);
-    let ask = match passphrase_wanted(context).await.map_err(|problem| failed(&problem))? {
-        None => None,
-        Some(Wanted::Known) => Some(Ask::Once),
-        Some(Wanted::New) => Some(Ask::Twice),
-    };
-    let passphrase = match ask {
-        None => None,
-        Some(ask) => passphrase(flags, ask, output, tell).await.map_err(|error| unasked(output, &error))?,
-    };
-    if passphrase.is_some() && !output.is_json() {
-        output.remark("… opening the encrypted file: about a second");
-    }
-    open(context, passphrase).await.map_err(|problem| failed(&problem))
+    let passphrase = passphrase_for(context, flags, output, tell).await?;
+    open(context, passphrase).await.map_err(|problem| failure(output, &problem))
 }
 
 /// The passphrase where a flag names its file, for a look at the vault; nobody is asked for it.

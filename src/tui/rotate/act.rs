@@ -70,10 +70,9 @@ fn on_page(state: &mut State, page: Page, command: Command) -> Vec<Effect> {
         (Page::Env, _) => answer::env(state, command),
         (Page::Accept, _) => answer::accept(state, command),
         (_, Command::TurnBack) => ask_to_turn_back(state),
-        (Page::Revoke, Command::Accept) => go_on(state),
         (Page::Revoke, Command::Cancel) => not_now(state),
         (Page::Running, Command::Accept) => Vec::new(),
-        (Page::Stepper, Command::Accept) => go_on(state),
+        (Page::Revoke | Page::Stepper, Command::Accept) => go_on(state),
         (Page::Unreadable, Command::Accept) => look(state),
         (_, Command::Accept | Command::Cancel) => leave(state),
         _ => Vec::new(),
@@ -160,12 +159,11 @@ pub fn ask_to_turn_back(state: &mut State) -> Vec<Effect> {
         }
         Some(_) => None,
     };
-    match why_not {
-        Some(text) => state.say(text),
-        None => {
-            state.mode = Mode::Rotate;
-            state.rotations.turning = Some(Choice::No);
-        }
+    if let Some(text) = why_not {
+        state.say(text);
+    } else {
+        state.mode = Mode::Rotate;
+        state.rotations.turning = Some(Choice::No);
     }
     Vec::new()
 }

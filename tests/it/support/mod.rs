@@ -8,6 +8,7 @@ pub mod node;
 pub mod operator;
 pub mod pool;
 pub mod pty;
+pub mod rotating;
 pub mod s3;
 pub mod vault;
 pub mod way;

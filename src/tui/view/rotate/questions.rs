@@ -145,8 +145,8 @@ fn three_ways(page: &mut Page, rotation: &Rotation, read: &Replacement, seen: Se
         let same = ours.iter().find(|(known, _)| *known == print).map(|(_, word)| (*word).to_owned());
         same.unwrap_or_else(|| format!("another, fp {}", print.short()))
     };
-    let head = ["old", "new", "on chain"].map(ToOwned::to_owned);
-    let heading = head.iter().map(|word| ink(fitted(word, VALUE), styles.dim()));
+    let columns = ["old", "new", "on chain"].map(ToOwned::to_owned);
+    let heading = columns.iter().map(|word| ink(fitted(word, VALUE), styles.dim()));
     page.push(Line::from(std::iter::once(ink(fitted("", 11), styles.dim())).chain(heading).collect::<Vec<_>>()));
     let locator = Fingerprint::of(&rotation.locator);
     let bucket = crate::domain::text::middle_cut(&rotation.locator, 6, 4);
