@@ -20,7 +20,7 @@ use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
 use crate::domain::rotation::talk::EnvAnswer;
 use crate::domain::rotation::{Blocker, LEAST_GRACE, Report, Seen};
-use crate::domain::secret::SecretKey;
+use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::ops::context::Context;
 use crate::ops::rotation::{
     Begin, Driver, DriverSetup, Halt, Kind, Patience, Problem, Publishing, Retirement, Told, look,
@@ -422,7 +422,7 @@ fn env_unknown() -> Blocker {
 }
 
 fn neither(seen: &Seen) -> Blocker {
-    let over = seen.fingerprint().map_or_else(|| "none".to_owned(), |fingerprint| fingerprint.short());
+    let over = seen.fingerprint().map_or_else(|| "none".to_owned(), Fingerprint::short);
     Blocker::new(
         "chain_is_neither",
         format!("The chain holds {seen}, neither the old nor the new key"),

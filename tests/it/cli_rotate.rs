@@ -153,22 +153,22 @@ fn grail_starts(house: &Rotating) -> String {
 }
 
 #[rstest]
-#[case::same_id(&|_| {
+#[case::same_id(&|()| {
     let old = Credentials::of(OPERATOR_UID, OLD);
     let other = Credentials::of(OPERATOR_UID, NEW);
     format!("R2_READ_ACCESS_KEY_ID={}\nR2_READ_SECRET_ACCESS_KEY={}\n", old.read_key_id, other.read_secret.expose())
 }, 3, "same_key_id")]
-#[case::the_write_key(&|_| {
+#[case::the_write_key(&|()| {
     let keys = Credentials::of(OPERATOR_UID, OLD);
     format!("R2_READ_ACCESS_KEY_ID={}\nR2_READ_SECRET_ACCESS_KEY={}\n", keys.write_key_id, keys.write_secret.expose())
 }, 3, "same_key_id")]
-#[case::the_write_secret(&|_| {
+#[case::the_write_secret(&|()| {
     let keys = Credentials::of(OPERATOR_UID, OLD);
     let new = Credentials::of(OPERATOR_UID, NEW);
     format!("R2_READ_ACCESS_KEY_ID={}\nR2_READ_SECRET_ACCESS_KEY={}\n", new.read_key_id, keys.write_secret.expose())
 }, 3, "same_secret")]
-#[case::half(&|_| "R2_READ_ACCESS_KEY_ID=00112233445566778899aabbccddeeff\n".to_owned(), 2, "half_a_pair")]
-#[case::nothing(&|_| "R2_BUCKET_ID=x\n".to_owned(), 2, "no_new_keys")]
+#[case::half(&|()| "R2_READ_ACCESS_KEY_ID=00112233445566778899aabbccddeeff\n".to_owned(), 2, "half_a_pair")]
+#[case::nothing(&|()| "R2_BUCKET_ID=x\n".to_owned(), 2, "no_new_keys")]
 fn keys_that_cannot_be_the_next_ones_are_refused_before_anything_is_kept(
     #[case] keys: &dyn Fn(()) -> String,
     #[case] code: i32,

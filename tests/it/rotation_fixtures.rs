@@ -25,10 +25,12 @@ pub fn new_read() -> KeyRef {
     key("4e40read0000000000000000000000bb", CANARIES[1])
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it goes where there may be none")]
 pub fn read_change() -> Option<Replacement> {
     Some(Replacement { old: Some(old_read()), new: new_read() })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it goes where there may be none")]
 pub fn write_change() -> Option<Replacement> {
     let (old, new) = ("0ld0write000000000000000000000cc", "4e40write000000000000000000000dd");
     Some(Replacement { old: Some(key(old, CANARIES[2])), new: key(new, CANARIES[3]) })

@@ -307,7 +307,7 @@ fn a_change_that_nobody_here_made_is_named_with_its_cause() {
     let same = values(42, false);
     let write = commitment(HEAD + 3, vec![raw(format!("{}{}{}", account(42), key_id(60_042), secret(60_042)))]);
     let rotated = values(42, true);
-    let causes = [
+    let causes = vec![
         ("local", surprised(&rotated, &[], Some(other(50_042, HEAD + 3)))),
         ("write_key", surprised(&same, &[], Some(write))),
         ("old_key", surprised(&same, &[77], Some(other(77, HEAD + 3)))),

@@ -212,7 +212,9 @@ fn what_was_published_from_here_is_no_surprise_on_chain() {
     let mut state = shown(&way_to(4));
     asks_to_publish(&mut state, plan(), Locked::Open);
     press(&mut state, "text:42 tab enter");
-    commit_way().into_iter().for_each(|progress| progressed(&mut state, progress));
+    for progress in commit_way() {
+        progressed(&mut state, progress);
+    }
     let old = plan().old().unwrap().read_secret;
     assert!(state.own.local.replaced.contains(&old), "the one before is an old key from here on");
     let new = commitment_of(50_042, HEAD + 3);

@@ -155,7 +155,9 @@ async fn keys_that_were_given_up_are_wiped() {
         }
         console.types("given up");
         console.sees("8 characters").await;
-        way_out.into_iter().for_each(|key| console.press(key));
+        for key in way_out {
+            console.press(key);
+        }
         console.sees("what to replace").await;
         console.press(KeyCode::Enter);
         let picture = console.sees("next field").await;

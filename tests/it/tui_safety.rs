@@ -259,7 +259,7 @@ fn wild_rotations(bytes: &[u8]) -> Vec<State> {
     told(&mut unreadable, RotateNews::Refused(problem()));
     all.push(unreadable.clone());
     press(&mut unreadable, "R");
-    all.extend([open, paused, working, revoke, turning, env, different, over, unreadable]);
+    all.extend(vec![open, paused, working, revoke, turning, env, different, over, unreadable]);
     all
 }
 

@@ -162,7 +162,7 @@ fn commit_end(entries: &[commit::Entry], rotation: &Rotation) -> CommitEnd {
     let Some(intended) = entries.iter().rev().find(is_it) else { return CommitEnd::NeverSigned };
     let hash = intended.record.extrinsic();
     let ends = entries.iter().filter(|entry| entry.record.extrinsic() == hash);
-    let told = ends.filter_map(|entry| match &entry.record {
+    let mut told = ends.filter_map(|entry| match &entry.record {
         Record::Committed { receipt } => {
             Some(CommitEnd::Landed { extrinsic: receipt.extrinsic, block: receipt.block.number })
         }
@@ -170,7 +170,7 @@ fn commit_end(entries: &[commit::Entry], rotation: &Rotation) -> CommitEnd {
         Record::Expired { .. } => Some(CommitEnd::Dead { why: "its era is over".to_owned() }),
         _ => None,
     });
-    told.last().unwrap_or(CommitEnd::Alive)
+    told.next_back().unwrap_or(CommitEnd::Alive)
 }
 
 fn meant(rotation: &Rotation) -> Option<Fingerprint> {

@@ -23,10 +23,10 @@ pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
         }
         News::WrongPassword { request, problem } => wrong_password(state, request, problem),
         News::Ended { request, ended } => {
-            if matches!(*ended, Ended::Committed(_)) {
-                if let Some(plan) = concerned(state, request).and_then(|session| session.plan.clone()) {
-                    published(state, &plan);
-                }
+            if matches!(*ended, Ended::Committed(_))
+                && let Some(plan) = concerned(state, request).and_then(|session| session.plan.clone())
+            {
+                published(state, &plan);
             }
             over(state, request, ended_so(&ended));
         }

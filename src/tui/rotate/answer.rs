@@ -132,14 +132,12 @@ pub(super) fn typed(state: &mut State, request: InputRequest) {
     let (publishes, accepts) = (question(state).and_then(crate::domain::commit::Plan::word), word(state));
     match &mut state.rotations.question {
         Some(Asked::Publish(publishing)) if publishes.is_some() => {
-            if edit(&mut publishing.deciding.typed, request, TYPED) {
-                publishing.deciding.choice = Choice::No;
-            }
+            let edited = edit(&mut publishing.deciding.typed, request, TYPED);
+            publishing.deciding.choice = if edited { Choice::No } else { publishing.deciding.choice };
         }
         Some(Asked::Accept { typed, choice }) if accepts.is_some() => {
-            if edit(typed, request, PRINT) {
-                *choice = AcceptChoice::NotNow;
-            }
+            let edited = edit(typed, request, PRINT);
+            *choice = if edited { AcceptChoice::NotNow } else { *choice };
         }
         _ => {}
     }

@@ -1,7 +1,7 @@
 //! What is heard of a rotation, taken into the state.
 
 use super::act::open_wizard;
-use super::{Asked, Publishing, WizardStep, Working, page, reverted};
+use super::{AcceptChoice, Asked, EnvChoice, Publishing, WizardStep, Working, page, reverted};
 use crate::domain::commit::Progress;
 use crate::domain::commit::talk::Locked;
 use crate::domain::findings::Finding;
@@ -114,9 +114,9 @@ fn asked(state: &mut State, question: Question) {
             deciding: Deciding::default(),
             password: None,
         })),
-        Question::Env { path, variables } => Asked::Env { path, variables, choice: Default::default() },
+        Question::Env { path, variables } => Asked::Env { path, variables, choice: EnvChoice::default() },
         Question::Revoke { side } => Asked::Revoke { side },
-        Question::Accept => Asked::Accept { typed: String::new(), choice: Default::default() },
+        Question::Accept => Asked::Accept { typed: String::new(), choice: AcceptChoice::default() },
     });
 }
 

@@ -31,6 +31,7 @@ pub use wizard::{Field, What, Wizard, WizardStep};
 
 /// What the console holds about rotations.
 #[derive(Debug, Clone, Default, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own, and most go together")]
 pub struct Rotations {
     /// The rotation under way, or the last one that ended.
     pub report: Option<Box<Report>>,

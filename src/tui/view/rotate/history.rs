@@ -48,7 +48,7 @@ fn line(state: &State, rotation: &Rotation, width: usize, styles: Styles) -> Lin
     let what = format!("{}{emergency}", rotation.change.words());
     let prints = rotation.change.main().map(|(_, keys)| match &keys.old {
         Some(old) => format!("{} → {}", old.secret.short(), keys.new.secret.short()),
-        None => format!("{}", keys.new.secret.short()),
+        None => keys.new.secret.short(),
     });
     let lead = 10 + 8 + 21 + 2 + 16;
     Line::from(vec![

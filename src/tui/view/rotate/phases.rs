@@ -214,12 +214,11 @@ fn refusals(state: &State) -> Vec<String> {
 /// Whom the phase under way waits for, where that is somebody.
 fn waits(state: &State, rotation: &Rotation, phase: Phase) -> String {
     let text = match (rotation.step(), phase) {
-        (Step::Revoke(_), _) => "waits for you to revoke the old token",
+        (Step::Revoke(_), _) | (Step::Retire, Phase::Retired) => "waits for you to revoke the old token",
         (Step::Accept, _) => "stopped: the chain holds something else",
         (Step::Publish, _) => "waits for your yes",
         (Step::Settle, _) => "the chain tells what became of it",
         (Step::UpdateEnv, _) if !state.rotations.is_busy() => "waits for your word on it",
-        (Step::Retire, Phase::Retired) => "waits for you to revoke the old token",
         _ => "",
     };
     text.to_owned()

@@ -13,12 +13,10 @@ use crate::tui::state::State;
 /// The plan, or the password that it needs.
 pub(super) fn asking(state: &State, width: usize, fit: Fit, styles: Styles) -> Option<Parts> {
     let publishing = state.rotations.publishing()?;
-    let (_, frame, body, foot) = match &publishing.password {
-        Some(line) => password::asking(&publishing.plan, line, width, fit, styles),
-        None => {
-            let barred = forbidden(state);
-            plan::deciding(state, &publishing.plan, &publishing.deciding, barred, width, fit, styles)
-        }
+    let (_, frame, body, foot) = if let Some(line) = &publishing.password {
+        password::asking(&publishing.plan, line, width, fit, styles)
+    } else {
+        plan::deciding(state, &publishing.plan, &publishing.deciding, forbidden(state), width, fit, styles)
     };
     let back = state.rotations.open().is_some_and(|report| report.rotation.back);
     let title = if back { "Rotation: publish the old read key again" } else { "Rotation: publish the new read key" };

@@ -118,8 +118,7 @@ fn keys(state: &State, report: &Report) -> String {
         _ if looks => "looks again",
         Step::Retire if blocks_left(state) == Some(0) => "retires",
         Step::Retire => "checks again",
-        Step::Publish | Step::UpdateEnv | Step::Accept => "asks",
-        Step::Revoke(_) => "asks",
+        Step::Publish | Step::UpdateEnv | Step::Accept | Step::Revoke(_) => "asks",
         _ => "goes on",
     };
     let turns = if looks || !rotation.can_turn_back() { String::new() } else { format!(" · {back} rolls back") };
