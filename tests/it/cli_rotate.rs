@@ -134,7 +134,10 @@ fn a_grail_that_puts_the_old_key_back_is_noticed_and_answered() {
     let other = grail_starts(&house);
     assert_eq!(other, "committed");
     let status = came(house.run(&["rotate", "status", "--json"]), 1);
-    assert_eq!((&status["phase"], &status["blocked_by"]), (&json!("grace"), &json!(["chain_not_new"])));
+    assert_eq!(
+        (&status["phase"], &status["blocked_by"]),
+        (&json!("grace"), &json!(["chain_not_new", "grace_running"]))
+    );
     let blocked = came(house.run(&["rotate", "retire", "--json"]), 7);
     let reasons = blocked["blocked_by"].as_array().unwrap();
     assert!(reasons.contains(&json!("chain_not_new")) && reasons.contains(&json!("env_not_updated")), "{reasons:?}");

@@ -4,6 +4,8 @@
 //! after each event; and by the kernel in the middle of writing a file, at a byte of the journal that the test chooses.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::owner::Owner;
@@ -13,23 +15,37 @@ use grail_console::domain::vaulted::{Backend, KeyRef};
 use grail_console::sandbox::{Credentials, NETUID, OPERATOR_UID, SANDBOX_GENESIS, hotkey};
 use grail_console::state::StateDir;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli_rotate::document;
 use crate::support::house::Ran;
 use crate::support::node::line;
+use crate::support::operator::BLOCKS;
 use crate::support::rotating::{NEW, OLD, Rotating};
 
 /// So often a rotation may be taken up again before it must have come to its end.
 const ATTEMPTS: usize = 8;
+/// A commit that was signed and perhaps not sent can land until its era of 64 blocks is over: so long nobody can say more.
+const ERA: Duration = BLOCKS.saturating_mul(3 * 64);
+
+/// Goes on, or back; as often as it takes until it is certain what became of a commit that was under way.
+fn once_settled(house: &Rotating, word: &str) -> (Option<i32>, Value) {
+    let begun = Instant::now();
+    loop {
+        let ran = house.run(&["rotate", word, "--yes", "--json"]);
+        let (code, told) = (ran.code, document(&ran));
+        if told["blocked_by"] != json!(["submission_open"]) || begun.elapsed() > ERA {
+            return (code, told);
+        }
+        thread::sleep(BLOCKS);
+    }
+}
 
 /// Takes the rotation up again until it is where nothing needs to be done but to wait.
 #[track_caller]
 fn finish(house: &Rotating) {
     for _ in 0..ATTEMPTS {
-        let ran = house.run(&["rotate", "resume", "--yes", "--json"]);
-        let code = ran.code;
-        let told = document(&ran);
+        let (code, told) = once_settled(house, "resume");
         if code == Some(0) && (told["phase"] == "grace" || told["phase"] == "rolled_back") {
             return;
         }
@@ -111,8 +127,8 @@ fn a_rotation_that_is_killed_anywhere_can_be_turned_back(#[values(0, 1)] share: 
             break;
         }
         for _ in 0..ATTEMPTS {
-            let ran = house.run(&["rotate", "rollback", "--yes", "--json"]);
-            if ran.code == Some(0) || document(&ran)["reason"] == "no_rotation" {
+            let (code, told) = once_settled(&house, "rollback");
+            if code == Some(0) || told["reason"] == "no_rotation" {
                 break;
             }
         }
