@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::{Notify, mpsc};
@@ -12,18 +12,22 @@ use crate::cli::commands::now_ms;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::serve;
+use crate::cli::vault::before_the_screen;
 use crate::config::Flags;
 use crate::config::file::ConfigFile;
 use crate::domain::commit::Record;
 use crate::domain::commitment::Published;
 use crate::domain::environment::Environment;
 use crate::domain::network::SANDBOX;
+use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::Untrusted;
 use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
 use crate::ops::commit::{self, CounterSetup};
 use crate::ops::context::Context;
+use crate::ops::current::keep_current;
 use crate::ops::live;
 use crate::ops::probe::{self, Ground, TesterSetup};
+use crate::ops::rotation::{self, JOURNAL, Patience, RotorSetup};
 use crate::sandbox::practice_folder;
 use crate::state::Paths;
 use crate::state::atomic::PrivateDir;
@@ -38,7 +42,7 @@ use crate::wallet::OwnHotkey;
 /// Opens the console on the configured network.
 pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Exit {
     match super::commands::context(flags, environment, output) {
-        Ok(context) => show(context, flags, environment, output).await,
+        Ok(context) => show(context, flags, environment, None, output).await,
         Err(exit) => exit,
     }
 }
@@ -74,7 +78,7 @@ pub async fn open_sandbox(
     context.configuration.keys = own_keys(environment);
     // Nothing of practice reaches the real keyring.
     context.practice_vault = Vault::in_memory().ok();
-    show(context, &flags, &practice, output).await
+    show(context, &flags, &practice, Some(sandbox.tokens_url()), output).await
 }
 
 /// What the terminal is, and a home that vanishes.
@@ -89,13 +93,23 @@ fn own_keys(environment: &Environment) -> BTreeMap<String, Vec<String>> {
     file.and_then(|file| ConfigFile::read(&file).ok()).map(|file| file.keys).unwrap_or_default()
 }
 
-async fn show(context: Context, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+async fn show(
+    context: Context,
+    flags: &Flags,
+    environment: &Environment,
+    tokens_url: Option<String>,
+    output: Output,
+) -> Exit {
     let keymap = match KeyMap::load(&context.configuration.keys) {
         Ok(keymap) => keymap,
         Err(error) => {
             output.error(&format!("[keys] in the configuration: {error}"), Exit::Usage);
             return Exit::Usage;
         }
+    };
+    let passphrase = match before_the_screen(&context, flags, output).await {
+        Ok(passphrase) => passphrase,
+        Err(exit) => return exit,
     };
     let logs = match install_logs(&context, environment) {
         Ok(logs) => logs,
@@ -104,7 +118,8 @@ async fn show(context: Context, flags: &Flags, environment: &Environment, output
             return Exit::Usage;
         }
     };
-    let setup = setup(context, flags, environment, &logs, keymap);
+    let mut setup = setup(context, flags, environment, passphrase, &logs, keymap);
+    setup.options.tokens_url = tokens_url;
     let left = runner::run(setup).await;
     logs.close_file();
     match left {
@@ -133,19 +148,35 @@ fn install_logs(context: &Context, environment: &Environment) -> Result<Logs, St
     Ok(logs)
 }
 
-fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs, keymap: KeyMap) -> Setup {
+fn setup(
+    context: Context,
+    flags: &Flags,
+    environment: &Environment,
+    passphrase: Option<SecretKey>,
+    logs: &Logs,
+    keymap: KeyMap,
+) -> Setup {
     let saved = context.disk.last(&context.network, context.netuid());
     let own = own_info(&context);
     let options = options(&context, environment);
     let known = known(&context);
     let ground = Ground::new();
     let (feed, reconnect) = live::follow_subnet(&context, ground.clone());
-    let context = Arc::new(context);
-    let current = Arc::new(RwLock::new(Arc::clone(&context)));
-    let own_news = own_news(&context, &current, flags, environment);
-    let now = move || Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
-    let now: Arc<dyn Fn() -> Arc<Context> + Send + Sync> = Arc::new(now);
+    let disk = context.disk.clone();
+    let (current, changes) = keep_current(context, flags.clone(), environment.clone(), passphrase.clone());
+    let now: Arc<dyn Fn() -> Arc<Context> + Send + Sync> = {
+        let current = current.clone();
+        Arc::new(move || current.now())
+    };
     let (orders, desk_news) = commit::serve(CounterSetup { context: Arc::clone(&now), now_ms: Arc::new(now_ms) });
+    let (rotor, rotate_news) = rotation::serve(RotorSetup {
+        context: Arc::clone(&now),
+        environment: environment.clone(),
+        passphrase,
+        now_ms: Arc::new(now_ms),
+        patience: Patience::default(),
+        keys_changed: Arc::new(move || current.keys_changed()),
+    });
     let (tests, probe_news) = probe::serve(TesterSetup { context: now, ground, now_ms: Arc::new(now_ms) });
     Setup {
         options,
@@ -154,18 +185,18 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
         term: environment.get("TERM").map(ToOwned::to_owned),
         saved: saved.map(|kept| (Box::new(kept.snapshot), kept.saved_at_ms)),
         feed,
-        own_news,
+        own_news: own_news(changes),
         // The counter outlives the screen; an order that it no longer hears is one nobody waits for.
         desk: Box::new(move |order, password| drop(orders.send((order, password)))),
         desk_news,
         tester: Box::new(move |order| drop(tests.send(order))),
         probe_news,
-        rotor: Box::new(|_, _| {}),
-        rotate_news: mpsc::channel(1).1,
+        rotor: Box::new(move |order, typed| drop(rotor.send((order, typed)))),
+        rotate_news,
         known,
         logs: log_source(logs),
         reconnect: Box::new(move || reconnect.notify_one()),
-        keep: Arc::new(move |snapshot| drop(context.disk.remember(snapshot, now_ms()))),
+        keep: Arc::new(move |snapshot| drop(disk.remember(snapshot, now_ms()))),
         now_ms: Box::new(now_ms),
     }
 }
@@ -213,6 +244,7 @@ fn options(context: &Context, environment: &Environment) -> Options {
         network: context.network.name.clone(),
         netuid: context.netuid(),
         is_sandbox: context.network.name == SANDBOX,
+        tokens_url: None,
     }
 }
 
@@ -238,7 +270,9 @@ fn log_source(logs: &Logs) -> LogSource {
     let after = move |seen: u64| {
         let (lines, next) = logs.since(seen);
         let first = next.saturating_sub(lines.len() as u64);
-        (first + 1..).zip(lines).map(|(seq, line)| log_line(seq, line)).collect()
+        // The journal of rotations stands among the lines already, that of earlier days included.
+        let lines = (first + 1..).zip(lines).filter(|(_, line)| line.target != JOURNAL);
+        lines.map(|(seq, line)| log_line(seq, line)).collect()
     };
     LogSource { after: Box::new(after), news }
 }
@@ -247,24 +281,12 @@ fn log_line(seq: u64, line: crate::logs::LogLine) -> LogLine {
     LogLine { seq, at_ms: line.at_ms, level: line.level, target: line.target, message: Untrusted::from_text(line.text) }
 }
 
-/// The operator's own side, whenever the `.env` changed; what is published from then on is what stands there then.
-fn own_news(
-    context: &Context,
-    current: &Arc<RwLock<Arc<Context>>>,
-    flags: &Flags,
-    environment: &Environment,
-) -> mpsc::Receiver<OwnInfo> {
+/// The operator's own side, whenever the `.env` or the keys in the vault changed; what is published from then on is what
+/// stands there then.
+fn own_news(mut changes: mpsc::Receiver<Arc<Context>>) -> mpsc::Receiver<OwnInfo> {
     let (news, received) = mpsc::channel(1);
-    let mut changes = live::watch_env_file(context, flags.clone(), environment.clone());
-    let (current, network, practice_vault) =
-        (Arc::clone(current), context.network.clone(), context.practice_vault.clone());
     tokio::spawn(async move {
-        while let Some(mut context) = changes.recv().await {
-            // The console stays with the chain that it opened on, and with its vault.
-            context.network = network.clone();
-            context.practice_vault.clone_from(&practice_vault);
-            let context = Arc::new(context);
-            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&context);
+        while let Some(context) = changes.recv().await {
             if news.send(own_info(&context)).await.is_err() {
                 return;
             }

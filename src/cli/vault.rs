@@ -13,7 +13,9 @@ use crate::domain::findings::Finding;
 use crate::domain::secret::SecretKey;
 use crate::domain::vaulted::Origin;
 use crate::ops::context::Context;
-use crate::ops::vault::{GenerationLine, Opened, VaultLine, VaultProblem, Wanted, open, passphrase_wanted};
+use crate::ops::vault::{
+    GenerationLine, Opened, VaultLine, VaultProblem, Wanted, open, passphrase_wanted, passphrase_wanted_offline,
+};
 use crate::vault::VaultError;
 
 /// The passphrase of the encrypted file, where one is needed.
@@ -45,6 +47,30 @@ pub async fn opened(
 ) -> Result<Opened, Exit> {
     let passphrase = passphrase_for(context, flags, output, tell).await?;
     open(context, passphrase).await.map_err(|problem| failure(output, &problem))
+}
+
+/// The passphrase for a console that is about to open, where it would need one. Nobody has to give it: without it the
+/// console watches, and what needs the vault says so.
+pub(super) async fn before_the_screen(
+    context: &Context,
+    flags: &Flags,
+    output: Output,
+) -> Result<Option<SecretKey>, Exit> {
+    let ask = match passphrase_wanted_offline(context) {
+        Ok(Some(Wanted::Known)) => Ask::Once,
+        Ok(Some(Wanted::New)) => Ask::Twice,
+        // What is wrong with it is told on the screen.
+        Ok(None) | Err(_) => return Ok(None),
+    };
+    if flags.vault_passphrase_file.is_none() {
+        output.remark(
+            "The keys are in an encrypted file. Enter alone leaves it locked: the console watches, and asks no more.",
+        );
+    }
+    match passphrase(flags, ask, output, |odd| output.remark(&odd.what)).await {
+        Err(PassphraseError::Empty) => Ok(None),
+        other => other.map_err(|error| unasked(output, &error)),
+    }
 }
 
 /// The passphrase where a flag names its file, for a look at the vault; nobody is asked for it.

@@ -152,7 +152,7 @@ pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment)
     let Some(file) = context.configuration.settings.env_file.as_ref().map(|named| named.value.clone()) else {
         return received;
     };
-    let subject = (context.network.clone(), context.netuid());
+    let subject = (context.network.endpoints.clone(), context.netuid());
     tokio::spawn(async move {
         let mut last = stamp(&file);
         loop {
@@ -169,7 +169,7 @@ pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment)
             match spawn_blocking(move || Context::load(&flags, &environment)).await {
                 Ok(Ok(context)) => {
                     tracing::info!("the .env changed and was read again");
-                    if (&context.network, context.netuid()) != (&subject.0, subject.1) {
+                    if (&context.network.endpoints, context.netuid()) != (&subject.0, subject.1) {
                         tracing::warn!(
                             "the .env names another network or subnet now: start the console anew to see it"
                         );

@@ -2,6 +2,7 @@
 
 pub mod commit;
 pub mod context;
+pub mod current;
 pub mod doctor;
 pub mod live;
 pub mod probe;

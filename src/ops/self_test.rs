@@ -14,6 +14,7 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Trouble, Verdict, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{AbortAnswer, JudgedStep, Outcome, SelfTest, can_write};
+use crate::domain::vaulted::GenerationNumber;
 use crate::ops::context::Context;
 use crate::ops::probe::View;
 use crate::storage::{Answer, Misfit, Owner, Store, Target};
@@ -36,6 +37,10 @@ impl Subject {
     /// From what is configured and what is on chain.
     pub fn of(context: &Context, view: &View, now_ms: Arc<dyn Fn() -> u64 + Send + Sync>) -> Result<Self, Unready> {
         let hotkey = context.hotkey.ok_or(Unready::NoHotkey)?;
+        let given = context.configuration.local.generation();
+        if let Some(current) = context.vault.current.filter(|current| given != Some(*current)) {
+            return Err(Unready::VaultLocked(current));
+        }
         let credentials = BucketCredentials::parse(&context.provider, &context.configuration.local)?;
         let published = view.parts(&hotkey).ok();
         Ok(Self { provider: context.provider.clone(), hotkey, credentials, published, now_ms })
@@ -48,6 +53,9 @@ pub enum Unready {
     /// Nobody is named.
     #[error("no own hotkey is known: name it with --wallet and --hotkey, or --hotkey SS58")]
     NoHotkey,
+    /// The keys in use are in the vault, which was not opened.
+    #[error("the keys in use are generation {0} of the vault, which was not opened: doctor says what it needs")]
+    VaultLocked(GenerationNumber),
     /// The credentials are not whole.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),

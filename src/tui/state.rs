@@ -90,6 +90,8 @@ pub struct Options {
     pub netuid: u16,
     /// Whether this is the practice subnet.
     pub is_sandbox: bool,
+    /// Where tokens are made and revoked in practice.
+    pub tokens_url: Option<String>,
 }
 
 /// How a connection was lost.

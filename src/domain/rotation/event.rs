@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::network::BlockHash;
 use crate::domain::rotation::change::{Change, Seen, Side};
+use crate::domain::text::grouped;
 use crate::domain::vaulted::{Backend, GenerationNumber};
 
 /// How the `.env` came to hold what it should.
@@ -178,15 +179,15 @@ impl Event {
             Self::Planned { seen } => format!("planned; the chain holds {seen}"),
             Self::Signing { before } => format!("confirmed; the chain holds {before} before it"),
             Self::Submitted { extrinsic } => format!("sent as {extrinsic}"),
-            Self::Finalized { block, .. } => format!("on chain, final, set in #{block}"),
+            Self::Finalized { block, .. } => format!("on chain, final, set in #{}", grouped(*block)),
             Self::Unsent { why } => format!("nothing was published: {why}"),
             Self::Different { seen } => format!("stopped: the chain holds {seen}"),
             Self::Accepted { seen } => format!("goes on over {seen}"),
             Self::Promoted => "in use in the vault".to_owned(),
             Self::EnvIntended => "the .env is about to be rewritten".to_owned(),
             Self::EnvUpdated { how } => format!(".env {}", how.words()),
-            Self::GraceBegan { from, ends_at } => format!("grace from #{from} to #{ends_at}"),
-            Self::Reverted { block, seen } => format!("at #{block} the chain holds {seen} again"),
+            Self::GraceBegan { from, ends_at } => format!("grace from #{} to #{}", grouped(*from), grouped(*ends_at)),
+            Self::Reverted { block, seen } => format!("at #{} the chain holds {seen} again", grouped(*block)),
             Self::Refused { side, http, code } => {
                 format!("the store refuses the old {} key: {http} {code}", side.word())
             }

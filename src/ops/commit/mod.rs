@@ -7,6 +7,7 @@
 //! ```
 
 mod counter;
+mod owned;
 mod publish;
 mod settle;
 
@@ -24,6 +25,7 @@ use crate::domain::commit::{Ended, Plan, Standing, Subject};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::guard::{self, Forbidden, SecretKind};
 use crate::domain::network::Network;
+use crate::domain::owner::Owner;
 use crate::domain::text::{age_seconds, capitalised, sentence};
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::ops::context::Context;
@@ -85,6 +87,15 @@ pub fn wallet_finding(error: &WalletError) -> Finding {
 
 /// Reads the chain and says what a commit would do. Changes nothing. `now_ms` is the time since 1970.
 pub async fn prepare(context: &Context, now_ms: u64) -> Result<Prepared, Unprepared> {
+    prepare_for(context, now_ms, true).await
+}
+
+/// The same for the commit of a rotation, whose keys need not be those in use.
+pub(super) async fn prepare_in_rotation(context: &Context, now_ms: u64) -> Result<Prepared, Unprepared> {
+    prepare_for(context, now_ms, false).await
+}
+
+async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Result<Prepared, Unprepared> {
     let own = identity(context)?;
     let forbidden = forbidden(context).await;
     let values = &context.configuration.local;
@@ -93,6 +104,10 @@ pub async fn prepare(context: &Context, now_ms: u64) -> Result<Prepared, Unprepa
     early.map_err(|refusal| refused(refusal.into()))?;
     let options = desk_options(context, own, &context.network);
     let desk = Desk::open(&options).await?;
+    if must_be_in_use {
+        let owner = Owner { genesis: desk.genesis(), netuid: options.netuid, hotkey: options.hotkey };
+        owned::check(context, &owner).map_err(refused)?;
+    }
     prepared(context, own, desk, options, &forbidden, now_ms).await
 }
 

@@ -18,6 +18,9 @@ use crate::state::{Rotations, StateDir, StateError, Wheel};
 use crate::storage::{Store, StoreOptions};
 use crate::vault::Generation;
 
+/// Target of the log's lines that say what the journal says.
+pub const JOURNAL: &str = "grail_console::rotation";
+
 /// How often the wheel is asked for while another process has it, and for how long.
 const WHEEL: (Duration, u32) = (Duration::from_millis(100), 10);
 
@@ -152,7 +155,7 @@ impl Driver {
         let mut after = self.history.clone();
         after.take(&Entry { at_ms: now, event: event.clone() })?;
         let entry = self.journal.append(&self.owner(), event, now)?;
-        tracing::info!("rotation: {}", entry.event.words());
+        tracing::info!(target: JOURNAL, "{}", entry.event.words());
         self.history = after;
         self.tell.send(Told::Noted(Box::new(entry.clone()))).ok();
         self.entries.push(entry);

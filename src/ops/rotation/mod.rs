@@ -23,7 +23,7 @@ mod retire;
 pub use advance::Halt;
 pub use begin::{Begin, NewKeys};
 pub use counter::{RotorSetup, serve};
-pub use driver::{Driver, DriverSetup, Patience, Told};
+pub use driver::{Driver, DriverSetup, JOURNAL, Patience, Told};
 pub use env::EnvChoice;
 pub use look::{Looked, look};
 pub use problem::{Kind, Problem};

@@ -10,7 +10,7 @@ use crate::chain::commit::{Desk, DeskOptions};
 use crate::domain::commit::{self, Ended, Plan, Progress, Record, Standing, Verdict};
 use crate::domain::rotation::{Blocker, ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
 use crate::domain::secret::Fingerprint;
-use crate::ops::commit::{Prepared, history, prepare, publish, settle};
+use crate::ops::commit::{Prepared, history, prepare_in_rotation, publish, settle};
 use crate::ops::context::Context;
 use crate::wallet::{OwnHotkey, Signer};
 
@@ -51,7 +51,7 @@ impl Driver {
     pub(super) async fn plan(&self) -> Result<Planned, Problem> {
         let target = self.target().await?;
         let context = self.with(&target);
-        let prepared = prepare(&context, self.now()).await?;
+        let prepared = prepare_in_rotation(&context, self.now()).await?;
         let chain = facts_of(&prepared.plan.standing, self.now());
         if prepared.plan.verdict == Verdict::Unchanged {
             return Ok(Planned { chain, publishing: None });

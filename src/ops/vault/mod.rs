@@ -9,6 +9,7 @@
 //! A store is contacted only here, when keys are asked for; the index alone says what there is. Stores block, on a bus or on
 //! somebody who is to answer a question: each call runs on a thread of its own, and is waited for only so long.
 
+mod keys;
 mod look;
 mod opened;
 
@@ -19,6 +20,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+pub use keys::with_keys;
 pub use look::{GenerationLine, VaultLine, look};
 pub use opened::Opened;
 
@@ -162,8 +164,17 @@ pub enum Wanted {
 /// Whether [`open`] needs a passphrase, `None` where it does not.
 pub async fn passphrase_wanted(context: &Context) -> Result<Option<Wanted>, VaultProblem> {
     let (_, index) = index(context).await?;
+    wanted_with(context, &index)
+}
+
+/// The same without asking the chain whose keys they are: by what the context knows of the vault.
+pub fn passphrase_wanted_offline(context: &Context) -> Result<Option<Wanted>, VaultProblem> {
+    wanted_with(context, &context.vault)
+}
+
+fn wanted_with(context: &Context, index: &Index) -> Result<Option<Wanted>, VaultProblem> {
     let key_file = context.configuration.settings.vault_key_file.is_some();
-    if choose(context, &index).backend != Backend::File || key_file {
+    if choose(context, index).backend != Backend::File || key_file {
         return Ok(None);
     }
     Ok(Some(match locked_with_passphrase(indexes(context)?.dir())? {

@@ -83,6 +83,17 @@ pub(super) fn revoke(state: &State, rotation: &Rotation, width: usize, fit: Fit,
     let text = "Delete exactly this token and no other. Then the console asks the store with the old key and goes on only \
                 when it is refused with 401 or 403; until then the old key is kept here.";
     paragraph(&mut page.lines, text, 0, width, styles.plain());
+    if let Some(url) = &state.options.tokens_url {
+        page.gap();
+        paragraph(
+            &mut page.lines,
+            "In practice a shell lists the tokens, and revokes one by its id:",
+            0,
+            width,
+            styles.dim(),
+        );
+        page.push(ink(format!("  curl {url}    curl -X DELETE {url}/ID"), styles.dim()));
+    }
     let [enter, back, esc] =
         [Command::Accept, Command::TurnBack, Command::Cancel].map(|command| key(state, KeyMode::Dialog, command));
     let turns = if rotation.can_turn_back() { format!(" · {back} rolls back") } else { String::new() };

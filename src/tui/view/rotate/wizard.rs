@@ -79,7 +79,7 @@ fn title(what: What) -> String {
 
 fn keys(state: &State, wizard: &Wizard, width: usize, fit: Fit, styles: Styles) -> Parts {
     let mut page = Page::new(fit);
-    invitation(&mut page, wizard, state.rotations.trouble.is_some(), width, styles);
+    invitation(&mut page, state, wizard, width, styles);
     page.gap();
     for field in wizard.fields() {
         page.push(match field {
@@ -111,7 +111,8 @@ fn keys(state: &State, wizard: &Wizard, width: usize, fit: Fit, styles: Styles) 
     (title(wizard.what), frame, page.lines, vec![ink(text, styles.dim()).into()])
 }
 
-fn invitation(page: &mut Page, wizard: &Wizard, refused: bool, width: usize, styles: Styles) {
+fn invitation(page: &mut Page, state: &State, wizard: &Wizard, width: usize, styles: Styles) {
+    let refused = state.rotations.trouble.is_some();
     let example = if wizard.what.sides().read { Variable::ReadKeyId } else { Variable::WriteKeyId };
     let text = match (page.fit, refused) {
         (Fit::Tight, true) => return,
@@ -124,6 +125,11 @@ fn invitation(page: &mut Page, wizard: &Wizard, refused: bool, width: usize, sty
         ),
     };
     paragraph(&mut page.lines, &text, 0, width, styles.plain());
+    if let Some(url) = state.options.tokens_url.as_ref().filter(|_| page.fit != Fit::Tight) {
+        let kind = if wizard.what.sides().read { "read" } else { "write" };
+        paragraph(&mut page.lines, "In practice a shell makes the token:", 0, width, styles.dim());
+        page.push(ink(format!("  curl -X POST '{url}?kind={kind}'"), styles.dim()));
+    }
 }
 
 /// As many dots as fit before the cursor, and how many characters they stand for.
@@ -245,8 +251,12 @@ fn begun(state: &State, width: usize, styles: Styles) -> Parts {
     let working = state.rotations.working.as_ref();
     let words = working.map_or("Handing the new keys over", |working| working.words.as_str());
     let age = working.map(|working| age_seconds(state.since(working.since_ms) / 1_000)).unwrap_or_default();
-    let words = format!("{} {}", spinner(state), capitalised(words));
-    let mut body = vec![ends(&words, &age, width, styles.accent(), styles)];
+    let (head, rest) = words.split_once(" (").map_or((words, None), |(head, rest)| (head, Some(rest)));
+    let head = format!("{} {}", spinner(state), capitalised(head));
+    let mut body = vec![ends(&head, &age, width, styles.accent(), styles)];
+    if let Some(rest) = rest {
+        paragraph(&mut body, &format!("({rest}"), 2, width, styles.dim());
+    }
     paragraph(&mut body, "What was entered has left the screen and is kept nowhere in it.", 2, width, styles.plain());
     ("Rotate: beginning".to_owned(), styles.accent(), body, Vec::new())
 }

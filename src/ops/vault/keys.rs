@@ -1,0 +1,22 @@
+//! The keys of the vault as those that count.
+
+use super::{VaultProblem, index, open};
+use crate::domain::secret::SecretKey;
+use crate::ops::context::Context;
+
+/// The context with the keys of the generation in use as the strongest local ones; where none is in use no store is
+/// contacted, and nothing changes but that its index is read anew. The passphrase is for the encrypted file.
+pub async fn with_keys(context: &Context, passphrase: Option<SecretKey>) -> Result<Context, VaultProblem> {
+    let (_, index) = index(context).await?;
+    if index.current.is_none() {
+        return Ok(Context { vault: index, ..context.clone() });
+    }
+    let opened = open(context, passphrase).await?;
+    let generation = opened.current().await?;
+    let mut with = match &generation {
+        Some(generation) => context.with_generation(generation),
+        None => context.clone(),
+    };
+    with.vault = opened.index;
+    Ok(with)
+}
