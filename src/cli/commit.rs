@@ -10,6 +10,7 @@ use crate::cli::commands::{chain_failure, context, earlier, fail, now_ms, printe
 use crate::cli::commit_document::CommitDocument;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
+use crate::cli::vault::with_vault;
 use crate::cli::{commit_words as words, password, report};
 use crate::config::Flags;
 use crate::domain::commit::outcome::Rule;
@@ -50,6 +51,16 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
         return exit;
     }
     let mut findings = Vec::new();
+    let odd = |finding: Finding| told_at_once(output, &mut findings, finding);
+    let context = tokio::select! {
+        biased;
+        context = with_vault(context, flags, output, odd) => context,
+        () = &mut interrupted => return Exit::Interrupted,
+    };
+    let context = match context {
+        Ok(context) => context,
+        Err(exit) => return exit,
+    };
     let asking = Asking { arguments, context: &context, flags, environment, output };
     let ready = tokio::select! {
         biased;
@@ -159,11 +170,15 @@ impl Asking<'_> {
 
     /// To people at once, to scripts with the rest.
     fn tell(self, findings: &mut Vec<Finding>, finding: Finding) {
-        if !self.output.is_json() {
-            self.output.remark(report::finding(&finding).trim_end());
-        }
-        findings.push(finding);
+        told_at_once(self.output, findings, finding);
     }
+}
+
+fn told_at_once(output: Output, findings: &mut Vec<Finding>, finding: Finding) {
+    if !output.is_json() {
+        output.remark(report::finding(&finding).trim_end());
+    }
+    findings.push(finding);
 }
 
 fn over(plan: Plan, ended: Ended) -> Ready {

@@ -9,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::probe_document::{ProbeDocument, SelfTestDocument, VisibleDocument};
 use crate::cli::probe_words as words;
+use crate::cli::vault::with_vault;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
@@ -202,7 +203,11 @@ pub async fn self_test_command(flags: &Flags, environment: &Environment, output:
         Ok(bench) => bench,
         Err(exit) => return exit,
     };
-    let subject = match Subject::of(&bench.context, &bench.view, Arc::new(now_ms)) {
+    let context = match with_vault(bench.context.clone(), flags, output, |odd| remark(output, &[odd])).await {
+        Ok(context) => context,
+        Err(exit) => return exit,
+    };
+    let subject = match Subject::of(&context, &bench.view, Arc::new(now_ms)) {
         Ok(subject) => subject,
         Err(error) => return fail(output, &error.to_string(), Exit::Usage),
     };

@@ -14,7 +14,8 @@ use crate::domain::secret::SecretKey;
 use crate::domain::vaulted::Origin;
 use crate::ops::context::Context;
 use crate::ops::vault::{
-    GenerationLine, Opened, VaultLine, VaultProblem, Wanted, open, passphrase_wanted, passphrase_wanted_offline,
+    GenerationLine, Opened, VaultLine, VaultProblem, Wanted, is_in_use, open, passphrase_wanted,
+    passphrase_wanted_offline, with_keys,
 };
 use crate::vault::VaultError;
 
@@ -35,6 +36,20 @@ pub async fn passphrase_for(
         output.remark("… opening the encrypted file: about a second");
     }
     Ok(passphrase)
+}
+
+/// The context with the vault's keys where some are in use: for commands that need secrets. What is odd on the way is told.
+pub(super) async fn with_vault(
+    context: Context,
+    flags: &Flags,
+    output: Output,
+    tell: impl FnOnce(Finding),
+) -> Result<Context, Exit> {
+    if !is_in_use(&context).await.map_err(|problem| failure(output, &problem))? {
+        return Ok(context);
+    }
+    let passphrase = passphrase_for(&context, flags, output, tell).await?;
+    with_keys(&context, passphrase).await.map_err(|problem| failure(output, &problem))
 }
 
 /// Opens the vault of the configured hotkey, asking for the passphrase of the encrypted file where it is needed; or says

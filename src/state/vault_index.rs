@@ -78,6 +78,12 @@ impl VaultIndexes {
         Ok(self.dir.lock(&format!("{}.lock", stem(owner)))?.map(|lock| IndexTurn { _lock: lock }))
     }
 
+    /// Whether there is an index of anybody: without one no vault was ever in use here.
+    pub fn any(&self) -> bool {
+        let files = std::fs::read_dir(self.dir.path()).into_iter().flatten().flatten();
+        files.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|ending| ending == "json"))
+    }
+
     /// Where the index of an owner is, or would be.
     pub fn file(&self, owner: &Owner) -> PathBuf {
         self.dir.path().join(file_name(owner))

@@ -165,7 +165,7 @@ fn an_index_that_makes_no_sense_is_a_finding_and_nothing_is_opened() {
     let index = safe.house.state().join("vault").join(format!("{}-81-{}.json", &FINNEY[..8], owner().hotkey));
     fs::write(&index, "{\"v\":1").unwrap();
     let document = safe.with_key(&["--json"]).exits(1).json();
-    says(finding(&document, "vault_index")["what"].as_str().unwrap(), &["is damaged"]);
+    says(finding(&document, "vault_index")["why"].as_str().unwrap(), &["is damaged"]);
     assert_eq!(document["vault"]["reachable"], json!(null));
 }
 

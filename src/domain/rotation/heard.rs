@@ -40,9 +40,10 @@ impl Rotation {
     }
 
     /// Counted from the present block, as far as it can be told from the age of the finalized one: until then a commit of
-    /// somebody else, and so a validator, may still come by the old key.
+    /// somebody else, and so a validator, may still come by the old key. An emergency waits for nothing.
     fn grace_from(&self, chain: &ChainFacts) -> Event {
-        let from = chain.finalized.saturating_add(chain.age_ms.div_ceil(BLOCK_SECONDS * 1_000));
+        let since = if self.emergency { 0 } else { chain.age_ms.div_ceil(BLOCK_SECONDS * 1_000) };
+        let from = chain.finalized.saturating_add(since);
         Event::GraceBegan { from, ends_at: self.grace_end(from) }
     }
 

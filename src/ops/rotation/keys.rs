@@ -18,6 +18,9 @@ use crate::ops::self_test::{Subject, self_test};
 use crate::storage::{Owner, Target};
 use crate::vault::{Generation, KeyPair};
 
+/// What is written, when it can be, to find out that it can.
+const CANARY: &[u8] = b"grail-console test of a new read key, safe to delete\n";
+
 impl Driver {
     /// What a key of a generation can do now. Of an old key nothing but reading is asked.
     pub(super) async fn key_of(&self, number: GenerationNumber, side: Side) -> KeyAnswer {
@@ -107,24 +110,39 @@ impl Driver {
         };
         let test = Box::pin(self_test(subject, &self.store, std::future::pending::<()>())).await;
         let test = test.map_err(|error| unusable(Side::Write, &error.to_string()))?;
-        judged(&test)
+        let mut found = judged(&test)?;
+        if test.steps.iter().any(|step| step.step == Request::AbortUpload.name() && step.outcome != Outcome::Passed) {
+            found.push(self.tries_to_write(generation).await?.to_owned());
+        }
+        Ok(found)
     }
 
     /// Without a write key nothing can be written to be read back, and nothing calibrates the scope test.
     async fn test_without_canary(&self, generation: &Generation) -> Result<Vec<String>, Problem> {
         let owner = self.owner_of(generation, Side::Read).map_err(|why| unusable(Side::Read, &why))?;
         let by = || Instant::now() + self.store.options().total;
-        let never = CanaryName::Never(self.owner().hotkey);
-        let abort = owner.abort_upload(Request::AbortUpload, &never, by()).await;
         let (buckets, _) = owner.list_buckets(Request::ListBuckets, by()).await;
         if matches!(buckets.exchange.reply, Reply::Found(_)) {
             return Err(too_much(&Risk::AccountWide));
         }
-        let scope = match verdict_of(&abort.exchange.reply) {
-            Verdict::ScopeDenied => "refused to write",
-            _ => "whether it could write the store does not tell without a write key beside it",
-        };
-        Ok(vec!["reads the bucket".to_owned(), scope.to_owned(), "cannot list the account's buckets".to_owned()])
+        let scope = self.tries_to_write(generation).await?;
+        Ok(["reads", scope, "cannot list buckets"].map(ToOwned::to_owned).to_vec())
+    }
+
+    /// Where the store does not tell what a key may do, it is asked by doing it: nobody else has the new key yet.
+    async fn tries_to_write(&self, generation: &Generation) -> Result<&'static str, Problem> {
+        let owner = self.owner_of(generation, Side::Read).map_err(|why| unusable(Side::Read, &why))?;
+        let by = || Instant::now() + self.store.options().total;
+        let canary = CanaryName::Canary(self.owner().hotkey);
+        let answer = owner.put(Request::PutCanary, &canary, CANARY, by()).await;
+        match verdict_of(&answer.exchange.reply) {
+            Verdict::ScopeDenied => Ok("cannot write"),
+            _ if matches!(answer.exchange.reply, Reply::Found(_)) => {
+                owner.delete(Request::DeleteCanary, &canary, by()).await;
+                Err(too_much(&Risk::WriteCapable))
+            }
+            verdict => Err(unusable(Side::Read, &format!("whether it can write cannot be told ({})", verdict.word()))),
+        }
     }
 }
 
@@ -160,8 +178,20 @@ fn judged(test: &SelfTest) -> Result<Vec<String>, Problem> {
     if let Some(step) = test.steps.iter().find(|step| step.outcome == Outcome::Failed) {
         return Err(failed(step));
     }
-    let told = |step: &&JudgedStep| matches!(step.outcome, Outcome::Passed | Outcome::Inconclusive);
-    Ok(test.steps.iter().filter(told).map(|step| step.explanation.trim_end_matches('.').to_owned()).collect())
+    let passed = test.steps.iter().filter(|step| step.outcome == Outcome::Passed);
+    Ok(passed.map(|step| in_short(step)).collect())
+}
+
+fn in_short(step: &JudgedStep) -> String {
+    match step.step {
+        "put_canary" => "the write key writes",
+        "get_canary_local_key" => "the read key reads it back",
+        "delete_canary" => "the canary is gone",
+        "abort_upload" => "the read key cannot write",
+        "list_buckets" => "nor list buckets",
+        _ => step.explanation.trim_end_matches('.'),
+    }
+    .to_owned()
 }
 
 fn failed(step: &JudgedStep) -> Problem {

@@ -1,8 +1,16 @@
 //! The keys of the vault as those that count.
 
-use super::{VaultProblem, index, open};
+use super::{VaultProblem, index, indexes, open};
 use crate::domain::secret::SecretKey;
 use crate::ops::context::Context;
+
+/// Whether keys of the vault are in use, by its index alone. Where no vault ever was, the chain is not asked whose.
+pub async fn is_in_use(context: &Context) -> Result<bool, VaultProblem> {
+    if context.hotkey.is_none() || context.disk.state.is_none() || !indexes(context)?.any() {
+        return Ok(false);
+    }
+    Ok(index(context).await?.1.current.is_some())
+}
 
 /// The context with the keys of the generation in use as the strongest local ones; where none is in use no store is
 /// contacted, and nothing changes but that its index is read anew. The passphrase is for the encrypted file.

@@ -45,7 +45,12 @@ impl Operator {
 
     /// Among so many uids: the operator's own is 42.
     pub fn at(uids: u32, block_time: BlockTime) -> Self {
-        let scenario = Scenario::parse("quiet", QUIET).unwrap();
+        Self::among("", uids, block_time)
+    }
+
+    /// The same with more in its scenario.
+    pub fn among(more: &str, uids: u32, block_time: BlockTime) -> Self {
+        let scenario = Scenario::parse("quiet", &format!("{QUIET}{more}")).unwrap();
         let node = Node::with(SandboxOptions { uids, block_time, ..SandboxOptions::new(scenario) });
         let operator = Self { house: House::new(), node };
         operator.has_generation(0);

@@ -9,6 +9,7 @@ use grail_console::domain::secret::Fingerprint;
 use grail_console::sandbox::{BlockTime, Credentials, OPERATOR_UID};
 use serde_json::Value;
 
+use super::desk::ask;
 use super::house::Ran;
 use super::node::line;
 use super::operator::{BLOCKS, Operator, Running};
@@ -66,6 +67,31 @@ impl Rotating {
             keys.read_secret.expose()
         );
         self.keys(&text)
+    }
+
+    /// A file with a token that the store makes, by the desk's words.
+    pub fn token(&self, query: &str) -> String {
+        let said = ask(self.operator.node.sandbox().s3_url(), "POST", &format!("/-/tokens?{query}"));
+        assert_eq!(said.status, 200, "{}", said.text);
+        self.keys(&said.text)
+    }
+
+    /// Begins with the keys of a file, answers yes to everything.
+    pub fn begin_with(&self, keys: &str, words: &[&str]) -> Ran {
+        let start = ["rotate", "start", "--new-key-file", keys, "--yes", "--json"];
+        self.run(&[&start[..], words].concat())
+    }
+
+    /// So many blocks pass.
+    pub fn pass(&self, blocks: u32) {
+        let best = self.operator.node.sandbox().best().number();
+        self.operator.until("blocks", |operator| operator.node.sandbox().best().number() >= best + blocks);
+    }
+
+    /// A block is final.
+    pub fn until_final(&self, block: u64) {
+        let number = |operator: &Operator| u64::from(operator.node.sandbox().finalized().number());
+        self.operator.until("that block", |operator| number(operator) >= block);
     }
 
     pub fn keys(&self, text: &str) -> String {

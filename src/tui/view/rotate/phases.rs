@@ -159,8 +159,7 @@ fn known(rotation: &Rotation, phase: Phase, entry: Option<&Entry>, state: &State
         (Phase::Draft, _) => one(format!("for bucket {}", crate::domain::text::middle_cut(&rotation.locator, 6, 4))),
         (Phase::Staged, _) => one(format!("generation {} in {}", rotation.to, rotation.backend.name())),
         (Phase::Probed, Some(Event::Probed { found })) => {
-            let short = format!("{} checks, none failed", found.len());
-            vec![found.join(" · "), short]
+            (1..=found.len()).rev().map(|n| found[..n].join(" · ")).collect()
         }
         (Phase::Planned, Some(Event::Planned { seen })) => one(in_place_of(*seen)),
         (Phase::Planned, Some(Event::Unsent { .. })) => one("once more: nothing of it was published".to_owned()),
