@@ -95,6 +95,11 @@ pub enum Command {
     /// Replace a key by a new one: overlap, proof at each step, a way back, and nothing lost by a crash
     #[command(subcommand)]
     Rotate(RotateCommand),
+    /// The keys in the vault: take them over from a .env, list, put them back, remove
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Run a miner or validator with the R2_… variables from the vault, so that no .env holds secrets
+    Exec(ExecArguments),
     /// The console on the embedded practice subnet; nothing leaves this machine
     Sandbox(SandboxArguments),
     /// Completions for a shell
@@ -214,6 +219,86 @@ pub struct Answers {
 impl Answers {
     /// No answer at all.
     pub const NONE: Self = Self { yes: false, env_done: false, over: None };
+}
+
+/// `keys`
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysCommand {
+    /// Take over what a .env (or the environment) holds: into the vault, read back and compared, then in use
+    Import(ImportArguments),
+    /// Which keys are where: vault, .env, environment, and on chain
+    List(ListArguments),
+    /// Write the vault's keys into a .env again, for running GRAIL without exec
+    RestoreEnv(RestoreArguments),
+    /// Remove a generation that nothing needs any more
+    Remove(RemoveArguments),
+    /// Make a key file for the encrypted file, to be used with --vault-key-file instead of a passphrase
+    CreateKeyFile {
+        /// Where; it must not exist yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// `keys import`
+#[derive(Debug, Clone, Args)]
+pub struct ImportArguments {
+    /// From this .env; without a FILE from the one of --env-file or the profile, and from the environment
+    #[arg(long, value_name = "FILE", num_args = 0..=1, required = true)]
+    pub from_env: Option<Option<PathBuf>>,
+    /// Then take the keys out of the .env: their lines become comments without values
+    #[arg(long)]
+    pub blank: bool,
+    /// Keep a copy of the .env as it was beside it (mode 0600, with the secrets)
+    #[arg(long)]
+    pub backup: bool,
+}
+
+/// `keys list`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ListArguments {
+    /// Open the store, and see whether every generation can be read
+    #[arg(long)]
+    pub check: bool,
+    /// Ask the chain which key is published
+    #[arg(long)]
+    pub online: bool,
+}
+
+/// `keys restore-env`
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArguments {
+    /// The .env; without it the one of --env-file or the profile
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// This generation instead of the one in use
+    #[arg(long, value_name = "N")]
+    pub generation: Option<u64>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `keys remove`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct RemoveArguments {
+    /// The generation's number
+    #[arg(value_name = "GENERATION")]
+    pub generation: u64,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `exec`
+#[derive(Debug, Clone, Args)]
+pub struct ExecArguments {
+    /// Without the write pair, for a process that never writes. GRAIL's miner needs both
+    #[arg(long)]
+    pub read_only_keys: bool,
+    /// The command and its arguments
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub command: Vec<std::ffi::OsString>,
 }
 
 /// `sandbox`

@@ -21,6 +21,10 @@ pub enum Exit {
     VaultUnavailable,
     /// Pending or interrupted.
     Interrupted,
+    /// `exec`: the program cannot be run, as shells answer.
+    NotExecutable,
+    /// `exec`: there is no such program, as shells answer.
+    NotFound,
 }
 
 impl Exit {
@@ -35,6 +39,8 @@ impl Exit {
             Self::TransactionFailed => 5,
             Self::VaultUnavailable => 6,
             Self::Interrupted => 7,
+            Self::NotExecutable => 126,
+            Self::NotFound => 127,
         }
     }
 }

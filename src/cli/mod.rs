@@ -1,13 +1,17 @@
 //! The command line: parse, run one use case, print it for people or for scripts, leave with a documented code.
 
 pub mod args;
+mod asking;
 mod commands;
 mod commit;
 mod commit_document;
 mod commit_words;
 mod console;
 pub mod document;
+mod exec;
 pub mod exit;
+mod keys;
+mod keys_document;
 mod new_keys;
 mod output;
 mod password;
@@ -102,8 +106,10 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
                 output.error("the console has no JSON: use status --json, or sandbox --serve --json", Exit::Usage);
                 Exit::Usage
             }
-            None => console::open(&flags, environment, output).await,
-            Some(Command::Sandbox(sandbox)) => console::open_sandbox(&sandbox, &flags, environment, output).await,
+            None => Box::pin(console::open(&flags, environment, output)).await,
+            Some(Command::Sandbox(sandbox)) => {
+                Box::pin(console::open_sandbox(&sandbox, &flags, environment, output)).await
+            }
             Some(Command::Status(status)) => {
                 interruptible(Box::pin(commands::status(&status, &flags, environment, output))).await
             }
@@ -123,6 +129,12 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
             Some(Command::SelfTest) => Box::pin(probe::self_test_command(&flags, environment, output)).await,
             Some(Command::Commit(commit)) => Box::pin(commit::commit(&commit, &flags, environment, output)).await,
             Some(Command::Rotate(command)) => Box::pin(rotate::rotate(&command, &flags, environment, output)).await,
+            Some(Command::Keys(command)) => {
+                interruptible(Box::pin(keys::keys(&command, &flags, environment, output))).await
+            }
+            Some(Command::Exec(command)) => {
+                interruptible(Box::pin(exec::exec(&command, &flags, environment, output))).await
+            }
             Some(Command::Completions { .. } | Command::Man) => Exit::Healthy,
         }
     });

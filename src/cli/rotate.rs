@@ -1,11 +1,11 @@
 //! `rotate start|status|resume|rollback|retire`.
 
-use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use crate::cli::args::{Answers, RotateCommand, StartArguments};
+use crate::cli::asking::{agreed, can_ask};
 use crate::cli::commands::{context, fail, now_ms, printed_or};
 use crate::cli::commit::confirmed;
 use crate::cli::exit::Exit;
@@ -131,7 +131,7 @@ impl Desk<'_> {
             }
             RotateCommand::Rollback(answers) => {
                 let rotation = driver.rotation().ok_or_else(nothing_open)?;
-                if !answers.yes && !self.agreed(&format!("Roll back the {}", rotation.title())).await {
+                if !answers.yes && !agreed(self.output, &format!("Roll back the {}", rotation.title())).await {
                     return Ok(needs_confirmation("Rolling back was not confirmed"));
                 }
                 driver.turn_back().await?
@@ -191,7 +191,7 @@ impl Desk<'_> {
                 Halt::Env { .. } if answers.env_done => driver.update_env(EnvAnswer::DoneElsewhere).await?,
                 Halt::Env { path: Some(path), variables } => {
                     let question = format!("Rewrite {} in {path}", variables.join(" and "));
-                    if !answers.yes && !self.agreed(&question).await {
+                    if !answers.yes && !agreed(self.output, &question).await {
                         return Ok(needs_confirmation("Rewriting the .env was not confirmed"));
                     }
                     driver.update_env(EnvAnswer::Rewrite).await?
@@ -245,18 +245,6 @@ impl Desk<'_> {
     }
 
     /// A question to which only a whole `yes` is one.
-    async fn agreed(&self, what: &str) -> bool {
-        if !can_ask(self.output) {
-            return false;
-        }
-        self.output.ask(&format!("{what}? Type yes to do it, anything else to leave it: "));
-        let answer = tokio::task::spawn_blocking(|| {
-            let mut line = String::new();
-            io::stdin().read_line(&mut line).map(|_| line)
-        });
-        matches!(answer.await, Ok(Ok(line)) if line.trim() == "yes")
-    }
-
     async fn status(&self) -> Exit {
         match look(&self.context, now_ms()).await {
             Err(problem) => self.problem(None, &problem).await,
@@ -375,11 +363,7 @@ fn remark(output: Output, told: &Told) {
     }
 }
 
-fn can_ask(output: Output) -> bool {
-    !output.is_json() && io::stdin().is_terminal()
-}
-
-const fn exit_of(kind: Kind) -> Exit {
+pub(super) const fn exit_of(kind: Kind) -> Exit {
     match kind {
         Kind::Usage => Exit::Usage,
         Kind::Refused => Exit::Refused,

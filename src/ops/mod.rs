@@ -4,6 +4,7 @@ pub mod commit;
 pub mod context;
 pub mod current;
 pub mod doctor;
+pub mod keys;
 pub mod live;
 pub mod probe;
 pub mod rotation;

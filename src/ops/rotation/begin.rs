@@ -1,7 +1,5 @@
 //! Beginning: which keys are replaced by which, and everything that forbids it.
 
-use std::sync::Arc;
-
 use super::advance::Halt;
 use super::driver::Driver;
 use super::problem::{Kind, Problem};
@@ -10,6 +8,7 @@ use crate::domain::provider::Provider;
 use crate::domain::rotation::{Change, Event, MOST_GRACE, Replacement, Seen, Side, Step};
 use crate::domain::secret::SecretKey;
 use crate::domain::vaulted::{KeyRef, Origin};
+use crate::ops::keys::generation_of;
 use crate::vault::{Generation, KeyPair};
 
 /// New keys, as they were pasted or read.
@@ -97,22 +96,7 @@ impl Driver {
         if let Some(number) = self.opened.index.current {
             return Ok(self.opened.generation(number).await?);
         }
-        let context = Arc::clone(&self.context);
-        let values = &context.configuration.local;
-        let text = |variable| values.effective(variable).map(|sourced| sourced.value.expose().to_owned());
-        let pair = |id, secret| {
-            let (id, secret) = (text(id)?, values.effective(secret)?.value.clone());
-            Some(KeyPair { id, secret })
-        };
-        let generation = Generation {
-            number: 0,
-            created_ms: self.now(),
-            origin: Origin::Imported,
-            account: text(Variable::AccountId),
-            bucket: text(Variable::BucketId),
-            read: pair(Variable::ReadKeyId, Variable::ReadSecret),
-            write: pair(Variable::WriteKeyId, Variable::WriteSecret),
-        };
+        let generation = generation_of(&self.context.configuration.local, 0, self.now());
         if generation.read.is_none() && generation.write.is_none() {
             return Err(Problem::new(
                 Kind::Usage,

@@ -193,7 +193,7 @@ pub(super) fn nothing_open() -> Problem {
 }
 
 /// The journals of rotations on disk.
-pub(super) fn rotations(context: &Context) -> Result<Rotations, StateError> {
+pub(in crate::ops) fn rotations(context: &Context) -> Result<Rotations, StateError> {
     match (&context.disk.state, &context.paths) {
         (Some(state), _) => state.rotations(),
         // It could not be opened at the start: by now it can, or it says why not.

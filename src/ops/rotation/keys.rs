@@ -179,7 +179,7 @@ fn judged(test: &SelfTest) -> Result<Vec<String>, Problem> {
         return Err(failed(step));
     }
     let passed = test.steps.iter().filter(|step| step.outcome == Outcome::Passed);
-    Ok(passed.map(|step| in_short(step)).collect())
+    Ok(passed.map(in_short).collect())
 }
 
 fn in_short(step: &JudgedStep) -> String {

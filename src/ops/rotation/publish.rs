@@ -180,7 +180,7 @@ fn meant(rotation: &Rotation) -> Option<Fingerprint> {
 }
 
 /// Reads the chain at its newest final block. It must be the owner's chain.
-pub(super) async fn chain_facts(
+pub(in crate::ops) async fn chain_facts(
     context: &Context,
     owner: &crate::domain::owner::Owner,
     now_ms: u64,

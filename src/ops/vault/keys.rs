@@ -1,15 +1,22 @@
 //! The keys of the vault as those that count.
 
 use super::{VaultProblem, index, indexes, open};
+use crate::domain::owner::Owner;
 use crate::domain::secret::SecretKey;
+use crate::domain::vaulted::Index;
 use crate::ops::context::Context;
 
 /// Whether keys of the vault are in use, by its index alone. Where no vault ever was, the chain is not asked whose.
 pub async fn is_in_use(context: &Context) -> Result<bool, VaultProblem> {
+    Ok(index_if_any(context).await?.is_some_and(|(_, index)| index.current.is_some()))
+}
+
+/// What the vault holds, from its index alone; `None` where no vault ever was.
+pub async fn index_if_any(context: &Context) -> Result<Option<(Owner, Index)>, VaultProblem> {
     if context.hotkey.is_none() || context.disk.state.is_none() || !indexes(context)?.any() {
-        return Ok(false);
+        return Ok(None);
     }
-    Ok(index(context).await?.1.current.is_some())
+    index(context).await.map(Some)
 }
 
 /// The context with the keys of the generation in use as the strongest local ones; where none is in use no store is

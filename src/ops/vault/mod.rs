@@ -20,7 +20,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-pub use keys::{is_in_use, with_keys};
+pub use keys::{index_if_any, is_in_use, with_keys};
 pub use look::{GenerationLine, VaultLine, look};
 pub use opened::Opened;
 

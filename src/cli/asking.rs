@@ -1,0 +1,23 @@
+//! Questions on the terminal. Enter alone never agrees to anything.
+
+use std::io::{self, IsTerminal as _};
+
+use crate::cli::output::Output;
+
+/// Whether somebody is there to answer.
+pub(super) fn can_ask(output: Output) -> bool {
+    !output.is_json() && io::stdin().is_terminal()
+}
+
+/// Asks for a yes, typed in full.
+pub(super) async fn agreed(output: Output, what: &str) -> bool {
+    if !can_ask(output) {
+        return false;
+    }
+    output.ask(&format!("{what}? Type yes to do it, anything else to leave it: "));
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
+    });
+    matches!(answer.await, Ok(Ok(line)) if line.trim() == "yes")
+}

@@ -1,0 +1,219 @@
+//! Keys into the vault and out of it: taken over from `.env` or environment, put back there, removed when nothing needs them.
+
+mod env;
+mod list;
+
+pub use env::{Commented, Override, Restored, comment_out, overrides, restore, values};
+pub use list::{Listed, Listing, PlaceKeys};
+
+use crate::domain::credentials::{BucketCredentials, CredentialsError, LocalValues, Variable};
+use crate::domain::rotation::Seen;
+use crate::domain::vaulted::{GenerationNumber, Holding, KeyRef, Origin};
+use crate::ops::context::Context;
+use crate::ops::rotation::{Kind, Problem, chain_facts, rotations};
+use crate::ops::vault::Opened;
+use crate::vault::{Generation, KeyPair};
+
+/// What a generation of these values would be: the whole pairs among them. `now_ms` is the time since 1970.
+pub fn generation_of(values: &LocalValues, number: GenerationNumber, now_ms: u64) -> Generation {
+    let text = |variable| values.effective(variable).map(|sourced| sourced.value.expose().to_owned());
+    let pair = |id, secret| {
+        let (id, secret) = (text(id)?, values.effective(secret)?.value.clone());
+        Some(KeyPair { id, secret })
+    };
+    Generation {
+        number,
+        created_ms: now_ms,
+        origin: Origin::Imported,
+        account: text(Variable::AccountId),
+        bucket: text(Variable::BucketId),
+        read: pair(Variable::ReadKeyId, Variable::ReadSecret),
+        write: pair(Variable::WriteKeyId, Variable::WriteSecret),
+    }
+}
+
+/// What an import came to.
+#[derive(Debug)]
+pub struct Imported {
+    /// The generation that holds the keys now, and is in use.
+    pub generation: Generation,
+    /// Whether it was in the vault already.
+    pub was_there: bool,
+}
+
+/// Takes over what `.env` and environment hold: into the store, read back and compared, then in use. The `.env` is not
+/// touched. `now_ms` is the time since 1970.
+pub async fn import(context: &Context, opened: &mut Opened, now_ms: u64) -> Result<Imported, Problem> {
+    let values = context.configuration.local.grail();
+    let mut generation = generation_of(&values, 0, now_ms);
+    check_shapes(context, &values, &generation)?;
+    refuse_beside_rotation(context, opened)?;
+    if let Some(holding) = same(&opened.index.holdings, &generation) {
+        if opened.index.current != Some(holding.number) {
+            return Err(not_in_use(holding));
+        }
+        return Ok(Imported { generation: opened.generation(holding.number).await?, was_there: true });
+    }
+    refuse_rolled(&opened.index.holdings, &generation)?;
+    refuse_unpublished(context, opened, &generation, now_ms).await?;
+    generation.number = opened.next_number().await?;
+    opened.put(generation.clone()).await?;
+    opened.promote(generation.number).await?;
+    Ok(Imported { generation, was_there: false })
+}
+
+/// Removes a generation that nothing needs any more. `now_ms` is the time since 1970.
+pub async fn remove(
+    context: &Context,
+    opened: &mut Opened,
+    number: GenerationNumber,
+    now_ms: u64,
+) -> Result<Holding, Problem> {
+    let holding = removable(context, opened, number, now_ms).await?;
+    opened.forget(number).await?;
+    Ok(holding)
+}
+
+/// The generation, if it may be removed.
+pub async fn removable(
+    context: &Context,
+    opened: &Opened,
+    number: GenerationNumber,
+    now_ms: u64,
+) -> Result<Holding, Problem> {
+    let Some(holding) = opened.index.holding(number).cloned() else { return Err(unknown(number)) };
+    let history = rotations(context)?.history(&opened.owner)?.0;
+    if let Some(open) = history.open.filter(|open| open.from == number || open.to == number) {
+        return Err(needed(number, &format!("a rotation is open that needs it ({})", open.title())));
+    }
+    if opened.index.current == Some(number) {
+        return Err(needed(number, "its keys are in use"));
+    }
+    let chain = chain_facts(context, &opened.owner, now_ms).await?;
+    let published = holding.read.as_ref().or(holding.write.as_ref());
+    if let (Seen::Holds(held), Some(key)) = (&chain.seen, published)
+        && held.secret == key.secret
+    {
+        return Err(needed(number, "its read key is on chain: validators read with it"));
+    }
+    Ok(holding)
+}
+
+fn check_shapes(context: &Context, values: &LocalValues, generation: &Generation) -> Result<(), Problem> {
+    if generation.read.is_none() && generation.write.is_none() {
+        return Err(nothing_there());
+    }
+    match BucketCredentials::parse(&context.provider, values) {
+        // The way out of single-credential mode begins with these keys in a safe place.
+        Ok(_) | Err(CredentialsError::Legacy) => Ok(()),
+        Err(error) => Err(Problem::new(
+            Kind::Usage,
+            "credentials",
+            error.to_string(),
+            "Keys that are not whole would not be known for what they are later. Nothing was taken over.",
+            "Correct them first: doctor lists every value with its place.",
+        )),
+    }
+}
+
+fn refuse_beside_rotation(context: &Context, opened: &Opened) -> Result<(), Problem> {
+    match rotations(context)?.history(&opened.owner)?.0.open {
+        None => Ok(()),
+        Some(open) => Err(Problem::refused(
+            "rotation_open",
+            format!("A rotation is open: {}", open.title()),
+            "Which keys are the right ones is being decided there.",
+            "Finish it with rotate resume, or roll it back; then import.",
+        )),
+    }
+}
+
+fn refs(generation: &Generation) -> [Option<KeyRef>; 2] {
+    [&generation.read, &generation.write].map(|pair| pair.as_ref().map(KeyPair::reference))
+}
+
+fn same<'h>(holdings: &'h [Holding], generation: &Generation) -> Option<&'h Holding> {
+    let [read, write] = refs(generation);
+    let bucket = generation.bucket.as_ref().or(generation.account.as_ref());
+    holdings.iter().find(|holding| holding.read == read && holding.write == write && holding.locator.as_ref() == bucket)
+}
+
+/// A token rolled in place keeps its id (THREATS T17).
+fn refuse_rolled(holdings: &[Holding], generation: &Generation) -> Result<(), Problem> {
+    let known = || holdings.iter().flat_map(|holding| [&holding.read, &holding.write]).flatten();
+    let new = refs(generation);
+    let rolled = new.iter().flatten().find(|key| known().any(|old| old.id == key.id && old.secret != key.secret));
+    match rolled {
+        None => Ok(()),
+        Some(key) => Err(Problem::refused(
+            "same_key_id",
+            format!("The key {} is in the vault with another secret", key.shown),
+            "A token rolled in place keeps its id, and validators that cached the old secret under it fail until they restart.",
+            "Create a new token at the provider and bring it in with rotate start.",
+        )),
+    }
+}
+
+/// Where keys are in use already, others come by a rotation, unless the chain holds them by now.
+async fn refuse_unpublished(
+    context: &Context,
+    opened: &Opened,
+    generation: &Generation,
+    now_ms: u64,
+) -> Result<(), Problem> {
+    let Some(current) = opened.index.in_use() else { return Ok(()) };
+    let [read, _] = refs(generation);
+    let Some(read) = read.filter(|read| current.read.as_ref() != Some(read)) else { return Ok(()) };
+    let locator = generation.bucket.as_ref().or(generation.account.as_ref());
+    let chain = chain_facts(context, &opened.owner, now_ms).await?;
+    if locator.is_some_and(|locator| chain.seen.is(locator, &read)) {
+        return Ok(());
+    }
+    Err(Problem::refused(
+        "not_published",
+        format!(
+            "The vault has generation {} in use, and this is another read key ({read}), which is not on chain",
+            current.number
+        ),
+        "Taken over like this it would be in use here while validators read with the other one.",
+        "Bring it in with rotate start --new-key-file FILE, which publishes it with an overlap.",
+    ))
+}
+
+fn nothing_there() -> Problem {
+    Problem::new(
+        Kind::Usage,
+        "no_credentials",
+        "There are no keys to take over",
+        "Neither the .env nor the environment holds a whole pair.",
+        "Name GRAIL's .env: keys import --from-env FILE.",
+    )
+}
+
+fn not_in_use(holding: &Holding) -> Problem {
+    Problem::refused(
+        "other_generation",
+        format!("These are the keys of generation {}, which is not in use", holding.number),
+        "The vault has newer ones, and the .env was left behind.",
+        "Bring the .env in line with keys restore-env, or take its keys out.",
+    )
+}
+
+fn unknown(number: GenerationNumber) -> Problem {
+    Problem::new(
+        Kind::Usage,
+        "unknown_generation",
+        format!("The vault holds no generation {number}"),
+        "Nothing was removed.",
+        "See keys list.",
+    )
+}
+
+fn needed(number: GenerationNumber, why: &str) -> Problem {
+    Problem::refused(
+        "generation_needed",
+        format!("Generation {number} is not removed: {why}"),
+        "A key that is gone from here cannot be brought back.",
+        "Replace it first with rotate start.",
+    )
+}
