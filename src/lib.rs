@@ -22,10 +22,10 @@
 //! | [`wallet`] | Bittensor wallet files: which hotkey is ours, and the unlocked one that signs | [`wallet`] |
 //! | [`storage`] | S3 with everything bounded: readers of anybody's bucket, owners of the own one | [`storage::Store`] |
 //! | [`vault`] | generations of credentials in a credential store of the system, or an encrypted file | [`vault::Vault`] |
-//! | [`config`] | flags, GRAIL's `.env`, environment and profiles, each value with its source | [`config`] |
-//! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache, the journal of commits | [`state`] |
+//! | [`config`] | flags, GRAIL's `.env` (read, and rewritten in place), environment and profiles, each value with its source | [`config`] |
+//! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache, the journals of commits and rotations, the vault's index | [`state`] |
 //! | [`logs`] | a log file and a ring buffer behind one redacting, sanitising formatter | [`logs`] |
-//! | [`ops`] | use cases, the only orchestration: survey, doctor, commit, read tests, live console feed | [`ops::commit`], [`ops::probe`] |
+//! | [`ops`] | use cases, the only orchestration: survey, doctor, commit, read tests, the vault with its index, live console feed | [`ops::commit`], [`ops::probe`], [`ops::vault`] |
 //! | [`cli`] | subcommands: text for people, JSON for scripts, exit codes | `cli::run` |
 //! | [`tui`] | the console: a pure half (state, messages, update, key map, views) and a shell (runner, terminal) | [`tui`] |
 //! | [`sandbox`] | an embedded practice subnet: a real JSON-RPC node that takes real extrinsics and a real S3 server, on loopback, with scenarios and faults | [`sandbox`] |

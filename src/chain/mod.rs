@@ -17,6 +17,7 @@ mod decode;
 mod dial;
 pub mod error;
 mod feed;
+mod genesis;
 mod glance;
 mod live;
 mod metadata;
@@ -34,6 +35,7 @@ mod table;
 
 pub use error::{ChainError, Fault};
 pub use feed::{Feed, follow};
+pub use genesis::genesis;
 pub use glance::{BlockTime, Glance};
 pub use metadata::MetadataStore;
 pub use options::{CallLimits, FeedOptions};

@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::domain::vaulted::Backend;
+
 const EXIT_CODES: &str = "Exit codes: 0 healthy or done · 1 a finding · 2 usage or configuration · 3 refused by a safety \
-                          rule · 4 chain unreachable · 5 transaction failed · 7 pending or interrupted";
+                          rule · 4 chain unreachable · 5 transaction failed · 6 vault unavailable · 7 pending or interrupted";
 
 /// The operator console for a GRAIL subnet: who has published what, what validators cannot read and why, and whether
 /// your own commitment is the one you mean. Without a command it opens the console.
@@ -55,6 +57,16 @@ pub struct Connection {
     /// An S3 store other than Cloudflare R2, used for every bucket [env: R2_ENDPOINT_URL]
     #[arg(long, global = true, value_name = "URL")]
     pub s3_endpoint: Option<String>,
+    /// Where keys are kept: secret-service, keychain, credential-manager, file or keyutils [default: the one that holds the
+    /// keys in use, else the desktop's]
+    #[arg(long, global = true, value_name = "NAME", value_parser = parse_vault)]
+    pub vault: Option<Backend>,
+    /// An age identity file (mode 0600) that opens the encrypted file, instead of a passphrase
+    #[arg(long, global = true, value_name = "FILE")]
+    pub vault_key_file: Option<PathBuf>,
+    /// File with the passphrase of the encrypted file, or - for standard input. Else the prompt
+    #[arg(long, global = true, value_name = "FILE|-", conflicts_with = "vault_key_file")]
+    pub vault_passphrase_file: Option<PathBuf>,
     /// One JSON document on stdout instead of text
     #[arg(long, global = true)]
     pub json: bool,
@@ -80,6 +92,9 @@ pub enum Command {
     SelfTest,
     /// Publish the local read credentials on chain, and know that it worked
     Commit(CommitArguments),
+    /// Replace a key by a new one: overlap, proof at each step, a way back, and nothing lost by a crash
+    #[command(subcommand)]
+    Rotate(RotateCommand),
     /// The console on the embedded practice subnet; nothing leaves this machine
     Sandbox(SandboxArguments),
     /// Completions for a shell
@@ -146,13 +161,68 @@ pub struct CommitArguments {
     pub when_registered: bool,
 }
 
+/// `rotate`
+#[derive(Debug, Clone, Subcommand)]
+pub enum RotateCommand {
+    /// Begin: new keys into the vault, tested, published, into the .env; then the grace
+    Start(StartArguments),
+    /// Where a rotation stands, what comes next, and those before
+    Status,
+    /// Go on after a crash, a refusal or a question
+    Resume(Answers),
+    /// Put the old keys back, at any time before they are retired
+    Rollback(Answers),
+    /// Forget the old keys, once every condition holds and the store refuses them
+    Retire(Answers),
+}
+
+/// `rotate start`
+#[derive(Debug, Clone, Args)]
+pub struct StartArguments {
+    /// File with the new keys as dotenv lines (the R2_READ_… pair, or the R2_WRITE_… pair, or both), or - for standard input.
+    /// Without it they are asked for and not shown
+    #[arg(long, value_name = "FILE|-")]
+    pub new_key_file: Option<PathBuf>,
+    /// Ask for a new write pair instead of a read pair
+    #[arg(long, conflicts_with = "new_key_file")]
+    pub write: bool,
+    /// How long the old key stays alive after the new one is on chain, in blocks of 12 s
+    #[arg(long, value_name = "BLOCKS", default_value_t = crate::domain::rotation::DEFAULT_GRACE)]
+    pub grace: u64,
+    /// A write key leaked: revoke the old token first, then the rest, without grace
+    #[arg(long)]
+    pub emergency: bool,
+    /// What to answer
+    #[command(flatten)]
+    pub answers: Answers,
+}
+
+/// Answers to what would be asked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Answers {
+    /// Do not ask: publish, and rewrite the .env that is named
+    #[arg(long)]
+    pub yes: bool,
+    /// The .env is up to date elsewhere, or GRAIL is run with exec
+    #[arg(long)]
+    pub env_done: bool,
+    /// Publish over what the chain holds, named by its fingerprint (none where it holds nothing readable)
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub over: Option<String>,
+}
+
+impl Answers {
+    /// No answer at all.
+    pub const NONE: Self = Self { yes: false, env_done: false, over: None };
+}
+
 /// `sandbox`
 #[derive(Debug, Clone, Args)]
 pub struct SandboxArguments {
     /// Only serve: print the URLs and the environment to use, and run until a signal
     #[arg(long)]
     pub serve: bool,
-    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage, r2-faults. What may become of a commit:
+    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage, r2-faults, rotation. What may become of a commit:
     /// pool-stale, pool-future, pool-bad-proof, pool-ancient, pool-banned, pool-priority, unregistered-pool,
     /// unregistered-block, budget-spent, era-expires, connection-lost, submission-lost, reorganised, usurped,
     /// lying-finality, invented-block, forged-event, forged-value, doctored-metadata, foreign-extension, armed, encrypted-wallet
@@ -173,6 +243,13 @@ pub struct SandboxArguments {
     /// Port of the S3 server on 127.0.0.1 [default: any free one]
     #[arg(long, value_name = "PORT")]
     pub s3_port: Option<u16>,
+}
+
+fn parse_vault(text: &str) -> Result<Backend, String> {
+    Backend::named(text).ok_or_else(|| {
+        let names = Backend::NAMED.map(Backend::word).join(", ");
+        format!("write one of {names}")
+    })
 }
 
 /// `250ms`, `12s` or `2m`.

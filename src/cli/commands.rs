@@ -8,6 +8,7 @@ use crate::cli::document::{DoctorDocument, ShowDocument, StatusDocument};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::report;
+use crate::cli::vault;
 use crate::cli::words;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
@@ -97,7 +98,11 @@ pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &En
         Ok(context) => context,
         Err(exit) => return exit,
     };
-    let diagnosis = diagnose(&context, !arguments.offline, now_ms()).await;
+    let passphrase = match vault::unprompted(flags, output).await {
+        Ok(passphrase) => passphrase,
+        Err(exit) => return exit,
+    };
+    let diagnosis = diagnose(&context, !arguments.offline, passphrase, now_ms()).await;
     let exit = match &diagnosis.chain {
         ChainLine::Unreachable { about_the_chain: true, .. } => Exit::Usage,
         ChainLine::Unreachable { .. } => Exit::ChainUnreachable,

@@ -255,7 +255,7 @@ fn exit_of(ended: &Ended) -> Exit {
 }
 
 /// Asks on the terminal. Enter alone never confirms: on a real network the uid is typed, on the practice subnet `yes`.
-async fn confirmed(plan: &Plan, wait: bool, output: Output) -> bool {
+pub(super) async fn confirmed(plan: &Plan, wait: bool, output: Output) -> bool {
     let word = plan.word().unwrap_or_else(|| "yes".to_owned());
     let what = match (plan.is_practice(), plan.standing.uid) {
         (true, _) => "yes",

@@ -32,6 +32,7 @@ use crate::tui::logbook::LogLine;
 use crate::tui::own::OwnInfo;
 use crate::tui::runner::{self, LogSource, Setup};
 use crate::tui::state::{Options, Theme};
+use crate::vault::Vault;
 use crate::wallet::OwnHotkey;
 
 /// Opens the console on the configured network.
@@ -71,6 +72,8 @@ pub async fn open_sandbox(
     };
     SANDBOX.clone_into(&mut context.network.name);
     context.configuration.keys = own_keys(environment);
+    // Nothing of practice reaches the real keyring.
+    context.practice_vault = Vault::in_memory().ok();
     show(context, &flags, &practice, output).await
 }
 
@@ -157,6 +160,8 @@ fn setup(context: Context, flags: &Flags, environment: &Environment, logs: &Logs
         desk_news,
         tester: Box::new(move |order| drop(tests.send(order))),
         probe_news,
+        rotor: Box::new(|_, _| {}),
+        rotate_news: mpsc::channel(1).1,
         known,
         logs: log_source(logs),
         reconnect: Box::new(move || reconnect.notify_one()),
@@ -180,7 +185,7 @@ fn own_info(context: &Context) -> OwnInfo {
     let name = |setting: &Option<crate::config::Setting<String>>| {
         setting.as_ref().map(|s| Untrusted::from_text(crate::logs::redacted(&s.value)))
     };
-    let mut own = OwnInfo::of(&context.provider, &context.configuration.local);
+    let mut own = OwnInfo::beside(&context.provider, &context.configuration.local, &context.vault);
     own.local = context.local();
     own.hotkey = context.hotkey;
     own.wallet = name(&settings.wallet);
@@ -251,11 +256,13 @@ fn own_news(
 ) -> mpsc::Receiver<OwnInfo> {
     let (news, received) = mpsc::channel(1);
     let mut changes = live::watch_env_file(context, flags.clone(), environment.clone());
-    let (current, network) = (Arc::clone(current), context.network.clone());
+    let (current, network, practice_vault) =
+        (Arc::clone(current), context.network.clone(), context.practice_vault.clone());
     tokio::spawn(async move {
         while let Some(mut context) = changes.recv().await {
-            // The console stays with the chain that it opened on.
+            // The console stays with the chain that it opened on, and with its vault.
             context.network = network.clone();
+            context.practice_vault.clone_from(&practice_vault);
             let context = Arc::new(context);
             *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&context);
             if news.send(own_info(&context)).await.is_err() {

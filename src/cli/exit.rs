@@ -17,6 +17,8 @@ pub enum Exit {
     ChainUnreachable,
     /// A transaction was refused by the pool or the chain, or its era ended.
     TransactionFailed,
+    /// The vault cannot be used: missing, locked, denied, damaged.
+    VaultUnavailable,
     /// Pending or interrupted.
     Interrupted,
 }
@@ -31,6 +33,7 @@ impl Exit {
             Self::Refused => 3,
             Self::ChainUnreachable => 4,
             Self::TransactionFailed => 5,
+            Self::VaultUnavailable => 6,
             Self::Interrupted => 7,
         }
     }

@@ -8,13 +8,18 @@ mod commit_words;
 mod console;
 pub mod document;
 pub mod exit;
+mod new_keys;
 mod output;
 mod password;
 mod probe;
 mod probe_document;
 mod probe_words;
 mod report;
+mod rotate;
+mod rotate_document;
+mod rotate_words;
 mod serve;
+pub mod vault;
 mod words;
 
 use std::ffi::OsString;
@@ -117,6 +122,7 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
             // These listen for signals themselves: what was written must be removed, what was sent must be told.
             Some(Command::SelfTest) => Box::pin(probe::self_test_command(&flags, environment, output)).await,
             Some(Command::Commit(commit)) => Box::pin(commit::commit(&commit, &flags, environment, output)).await,
+            Some(Command::Rotate(command)) => Box::pin(rotate::rotate(&command, &flags, environment, output)).await,
             Some(Command::Completions { .. } | Command::Man) => Exit::Healthy,
         }
     });
@@ -146,6 +152,9 @@ fn flags(connection: &Connection) -> Flags {
         profile: connection.profile,
         s3_endpoint: connection.s3_endpoint,
         password_file: connection.password_file,
+        vault: connection.vault,
+        vault_key_file: connection.vault_key_file,
+        vault_passphrase_file: connection.vault_passphrase_file,
         read_only: connection.read_only,
     }
 }

@@ -1,10 +1,11 @@
 //! The password of a key file: from a file or standard input, from Bittensor's variable, or from a prompt that shows
-//! nothing.
+//! nothing; and the passphrase of the encrypted file, from a file, standard input or the prompt.
 
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use thiserror::Error;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
@@ -53,23 +54,104 @@ async fn read<T: Send + 'static>(
     spawn_blocking(from).await.unwrap_or_else(|error| Err(WalletError::BrokeOff(error.to_string())))
 }
 
-/// Asks on the terminal, without echo. The terminal is given back whatever happens, also when the question is given up.
+/// Where a passphrase is to come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Once: it opens what is there.
+    Once,
+    /// Twice: what is locked with a mistyped passphrase is lost.
+    Twice,
+    /// Not at all: only the file that is named.
+    Never,
+}
+
+/// Why there is no passphrase.
+#[derive(Debug, Error)]
+pub enum PassphraseError {
+    /// Its file, the standard input or the terminal.
+    #[error(transparent)]
+    Unread(WalletError),
+    /// Nothing, or nothing but blanks.
+    #[error("the passphrase is empty, and would protect nothing. Give one that nobody guesses")]
+    Empty,
+    /// What was typed twice was not the same.
+    #[error("the two passphrases are not the same; nothing was done. Try again")]
+    Differ,
+}
+
+impl From<WalletError> for PassphraseError {
+    fn from(error: WalletError) -> Self {
+        if matches!(error, WalletError::PasswordEmpty) { Self::Empty } else { Self::Unread(error) }
+    }
+}
+
+/// The passphrase of the encrypted file; `None` where there is nowhere to get it from. What is odd about its file is told.
+pub async fn passphrase(
+    flags: &Flags,
+    ask: Ask,
+    output: Output,
+    tell: impl FnOnce(Finding),
+) -> Result<Option<SecretKey>, PassphraseError> {
+    match flags.vault_passphrase_file.clone() {
+        Some(file) if file != Path::new("-") => {
+            let (passphrase, odd) = read(move || password::from_file(&file)).await?;
+            odd.map(|odd| Finding {
+                why: "Other users of this machine may read what opens your keys.".to_owned(),
+                ..odd
+            })
+            .map(tell);
+            Ok(Some(passphrase))
+        }
+        // At a terminal somebody would type it, which nobody is to see.
+        Some(_) if !io::stdin().is_terminal() => Ok(Some(read(|| password::from_reader(io::stdin().lock())).await?)),
+        _ if ask == Ask::Never || !io::stdin().is_terminal() => Ok(None),
+        _ => asked(ask == Ask::Twice, output).await.map(Some),
+    }
+}
+
+async fn asked(twice: bool, output: Output) -> Result<SecretKey, PassphraseError> {
+    let first = typed("Passphrase of the encrypted file: ", output).await?;
+    if first.expose().trim().is_empty() {
+        return Err(PassphraseError::Empty);
+    }
+    if twice && typed("The same once more: ", output).await? != first {
+        return Err(PassphraseError::Differ);
+    }
+    Ok(first)
+}
+
+/// Asks for a hotkey's password on the terminal.
 async fn prompt(key_file: &Path, output: Output) -> Result<SecretKey, WalletError> {
     let name = key_file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let line = typed(&format!("Password of hotkey {}: ", sanitize(&name, 60)), output).await?;
+    // As btcli takes a typed password.
+    match line.expose().trim() {
+        "" => Err(WalletError::PasswordEmpty),
+        password => Ok(SecretKey::new(password)),
+    }
+}
+
+/// One line from the terminal, without echo. The terminal is given back whatever happens, also when the question is given up.
+async fn typed(question: &str, output: Output) -> Result<SecretKey, WalletError> {
     let silent = Silent::begin();
-    output.ask(&format!("Password of hotkey {}: ", sanitize(&name, 60)));
+    output.ask(question);
     let answer = read(move || {
         // It never grows, since growing leaves a copy behind: no terminal gives a longer line.
         let mut line = Zeroizing::new(String::with_capacity(password::MAX_BYTES + 2));
         let from = "the terminal".to_owned();
         io::stdin().read_line(&mut line).map_err(|error| WalletError::PasswordUnreadable { from, error })?;
-        // As btcli takes a typed password.
-        if line.trim().is_empty() { Err(WalletError::PasswordEmpty) } else { Ok(SecretKey::new(line.trim())) }
+        Ok(SecretKey::new(line.trim_end_matches(['\r', '\n'])))
     });
     let answer = answer.await;
     drop(silent);
     output.ask("\n");
     answer
+}
+
+/// Something secret from the terminal, without echo and without the blanks around it.
+pub async fn hidden(question: &str, output: Output) -> Result<SecretKey, WalletError> {
+    let line = typed(question, output).await?;
+    Ok(SecretKey::new(line.expose().trim()))
 }
 
 /// A terminal that does not show what is typed.

@@ -24,6 +24,9 @@ struct ServeDocument {
     network: &'static str,
     node: String,
     s3: String,
+    tokens: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grail_restart: Option<String>,
     genesis: BlockHash,
     netuid: u16,
     scenario: String,
@@ -138,6 +141,8 @@ fn document(
         network: SANDBOX,
         node: sandbox.url().to_owned(),
         s3: sandbox.s3_url().to_owned(),
+        tokens: sandbox.tokens_url(),
+        grail_restart: sandbox.grail_url(),
         genesis: SANDBOX_GENESIS,
         netuid: NETUID,
         scenario: arguments.scenario.clone(),
@@ -165,6 +170,8 @@ fn text(sandbox: &Sandbox, environment: &[(&'static str, String)]) -> String {
         lines.push(format!("--env-file {}", shown(&operator.env_file)));
         lines.extend(operator.password.map(|password| format!("password {password}")));
     }
+    lines.push(format!("tokens {}", sandbox.tokens_url()));
+    lines.extend(sandbox.grail_url().map(|url| format!("grail-restart {url}")));
     lines.join("\n") + "\n"
 }
 

@@ -6,8 +6,9 @@ use crate::cli::report::{
     BAD, Cell, DIM, GOOD, STRONG, WARN, cell, commitment_cell, drift_cell, finding, paint, plain, row_cells,
     row_heading, table,
 };
+use crate::cli::vault;
 use crate::domain::commitment::{Commitment, MaskedBytes, Shape};
-use crate::domain::credentials::{Masked, Mode};
+use crate::domain::credentials::{Masked, Mode, Place};
 use crate::domain::drift::{Drift, DriftState};
 use crate::domain::findings::Severity;
 use crate::domain::inventory::ValueLine;
@@ -153,9 +154,10 @@ fn drift_section(drift: &Drift) -> String {
         ("read secret", drift.fields.read_secret),
     ];
     let mut lines: Vec<Vec<Cell>> = fields.iter().map(|(name, field)| pair(name, drift_cell(*field))).collect();
-    if let [_, _, ..] = drift.places[..] {
+    let several = drift.places.len() > 1 || drift.places.iter().any(|place| place.vault.is_some());
+    if several {
         // Beside what counts, each place by itself: a rotation that forgot one shows here.
-        let head = drift.places.iter().map(|place| cell(place.place.word(), DIM));
+        let head = drift.places.iter().map(|place| cell(place.heading(), DIM));
         lines.insert(0, [cell("", DIM), cell("what counts", DIM)].into_iter().chain(head).collect());
         for place in &drift.places {
             let of = [place.fields.locator, place.fields.read_key_id, place.fields.read_secret];
@@ -197,8 +199,13 @@ pub fn doctor(diagnosis: &Diagnosis) -> String {
     out += &table(&settings.collect::<Vec<_>>());
     out += &section(&format!("What GRAIL would see ({})", diagnosis.provider));
     out += &table(&diagnosis.credentials.iter().map(credential_cells).collect::<Vec<_>>());
-    let _ = writeln!(out, "{}", mode(diagnosis.mode));
+    let _ = writeln!(out, "{}", mode(diagnosis));
+    if let Some(holding) = &diagnosis.in_use {
+        let _ = writeln!(out, "vault: {}", holding.summary());
+    }
     out += &wallets(&diagnosis.wallets);
+    out += &section("Vault");
+    out += &vault::section(&diagnosis.vault);
     out += &section("On disk");
     let paths = diagnosis.paths.iter().map(|line| {
         let exists = if line.exists { plain("") } else { cell("not there yet", DIM) };
@@ -233,8 +240,12 @@ fn credential_cells(line: &ValueLine) -> Vec<Cell> {
     vec![cell(line.variable.name(), DIM), value, cell(source, DIM)]
 }
 
-fn mode(mode: Mode) -> String {
-    match mode {
+fn mode(diagnosis: &Diagnosis) -> String {
+    match diagnosis.mode {
+        Mode::Dual if diagnosis.grail_takes == Some(Place::Vault) => paint(
+            GOOD,
+            "✓ dual credentials in the vault: run GRAIL with grail-console exec, and it publishes the read pair",
+        ),
         Mode::Dual => paint(GOOD, "✓ dual credentials: GRAIL publishes the read pair"),
         Mode::Legacy => paint(BAD, "✗ single-credential mode: GRAIL will PUBLISH THE WRITE KEY at its next start"),
         Mode::Incomplete => paint(WARN, "▲ incomplete: GRAIL cannot publish a commitment"),

@@ -15,12 +15,13 @@ use toml::Spanned;
 
 use super::dotenv::Place;
 use crate::domain::untrusted::{Untrusted, sanitize};
+use crate::domain::vaulted::Backend;
 
 /// Largest configuration file that is read.
 pub const MAX_BYTES: u64 = 256 << 10;
 
 /// Every key that the file may hold; their values are not secrets.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 17] = [
     "default_profile",
     "endpoint",
     "env_file",
@@ -33,6 +34,8 @@ const KEYS: [&str; 15] = [
     "read_only",
     "s3_endpoint",
     "theme",
+    "vault",
+    "vault_key_file",
     "wallet",
     "wallet_path",
     "name",
@@ -113,6 +116,34 @@ pub enum ProviderName {
     Custom,
 }
 
+/// A store of keys, as a profile names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VaultName {
+    /// Linux: the Secret Service of the desktop.
+    SecretService,
+    /// macOS: the login keychain.
+    Keychain,
+    /// Windows: the Credential Manager.
+    CredentialManager,
+    /// The encrypted file.
+    File,
+    /// Linux: the kernel's keyring, which forgets at reboot.
+    Keyutils,
+}
+
+impl From<VaultName> for Backend {
+    fn from(name: VaultName) -> Self {
+        match name {
+            VaultName::SecretService => Self::SecretService,
+            VaultName::Keychain => Self::Keychain,
+            VaultName::CredentialManager => Self::CredentialManager,
+            VaultName::File => Self::File,
+            VaultName::Keyutils => Self::Keyutils,
+        }
+    }
+}
+
 /// A path in the file: absolute or below the home directory, so that it means the same from everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -162,6 +193,10 @@ pub struct Profile {
     pub s3_endpoint: Option<String>,
     /// GRAIL's `.env`.
     pub env_file: Option<AnchoredPath>,
+    /// Which store keeps the keys.
+    pub vault: Option<VaultName>,
+    /// Key file of the encrypted file.
+    pub vault_key_file: Option<AnchoredPath>,
     /// Refuse everything that changes something outside this machine.
     pub read_only: Option<bool>,
 }

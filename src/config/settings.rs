@@ -15,6 +15,7 @@ use crate::domain::environment::Environment;
 use crate::domain::network::GRAIL_NETUID;
 use crate::domain::provider::{Jurisdiction, Provider, S3EndpointError};
 use crate::domain::untrusted::Untrusted;
+use crate::domain::vaulted::Backend;
 
 /// Network without any configuration: the chain is public, and reading it needs nothing (DESIGN 7).
 pub const DEFAULT_NETWORK: &str = "finney";
@@ -44,6 +45,12 @@ pub struct Flags {
     pub s3_endpoint: Option<String>,
     /// `--password-file`
     pub password_file: Option<PathBuf>,
+    /// `--vault`
+    pub vault: Option<Backend>,
+    /// `--vault-key-file`
+    pub vault_key_file: Option<PathBuf>,
+    /// `--vault-passphrase-file`
+    pub vault_passphrase_file: Option<PathBuf>,
     /// `--read-only`
     pub read_only: bool,
 }
@@ -98,6 +105,10 @@ pub struct Settings {
     pub s3_region: Option<Setting<String>>,
     /// GRAIL's `.env`.
     pub env_file: Option<Setting<PathBuf>>,
+    /// Which store keeps the keys, where one is named.
+    pub vault: Option<Setting<Backend>>,
+    /// Key file of the encrypted file.
+    pub vault_key_file: Option<Setting<PathBuf>>,
     /// Refuse everything that changes something outside this machine.
     pub read_only: Setting<bool>,
     /// Colours.
@@ -175,6 +186,21 @@ impl Places<'_> {
         Ok(self.home().map(|home| Setting::new(home.join(DEFAULT_WALLETS), Origin::Default)))
     }
 
+    fn vault(&self) -> Option<Setting<Backend>> {
+        flagged("--vault", self.flags.vault).or_else(|| self.of_profile(|profile| profile.vault.map(Into::into)))
+    }
+
+    fn vault_key_file(&self) -> Result<Option<Setting<PathBuf>>, SettingsError> {
+        if let Some(flag) = flagged("--vault-key-file", self.flags.vault_key_file.clone()) {
+            return Ok(Some(flag));
+        }
+        let Some(Setting { value, source }) = self.of_profile(|profile| profile.vault_key_file.clone()) else {
+            return Ok(None);
+        };
+        let path = value.expand(self.home().as_deref()).ok_or(SettingsError::NoHome { key: "vault_key_file" })?;
+        Ok(Some(Setting::new(path, source)))
+    }
+
     fn read_only(&self) -> Setting<bool> {
         flagged("--read-only", self.flags.read_only.then_some(true))
             .or_else(|| self.of_profile(|profile| profile.read_only))
@@ -230,6 +256,8 @@ impl Settings {
                 .text(("--s3-endpoint", flags.s3_endpoint.as_ref()), "R2_ENDPOINT_URL", |p| p.s3_endpoint.clone()),
             s3_region: places.variable("R2_REGION"),
             env_file: env_file(flags, places.profile, places.home().as_deref())?,
+            vault: places.vault(),
+            vault_key_file: places.vault_key_file()?,
             read_only: places.read_only(),
             theme: top_of_file(places.file.theme).unwrap_or(Setting::new(Theme::Auto, Origin::Default)),
             profile: profile_name(places),

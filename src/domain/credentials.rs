@@ -6,10 +6,11 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::account::{AccessKeyId, KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, ShapeError, is_lower_hex};
+pub use crate::domain::local::{GrailView, LocalView, MISSHAPEN, Place, PlaceView, VaultPlace};
 use crate::domain::provider::Provider;
 use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::domain::text::middle_cut;
-pub use crate::domain::variables::{LocalValues, Source, Sourced, Variable};
+pub use crate::domain::variables::{LocalValues, Source, Sourced, Variable, VaultValues};
 
 /// How a value may be shown: never more than the ends of something that has the shape of a public id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -85,123 +86,6 @@ impl Mode {
         } else {
             Self::Incomplete
         }
-    }
-}
-
-/// What the console keeps of the local credentials for comparing and showing: public ids and fingerprints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LocalView {
-    /// Bucket name, or the account id where no bucket is configured.
-    pub locator: Option<String>,
-    /// Read access key id.
-    pub read_key_id: Option<String>,
-    /// Fingerprint of the read secret.
-    pub read_secret: Option<Fingerprint>,
-    /// Fingerprint of the write access key id.
-    pub write_key_id: Option<Fingerprint>,
-    /// Fingerprint of the write secret.
-    pub write_secret: Option<Fingerprint>,
-    /// What GRAIL would do.
-    pub mode: Mode,
-    /// The read pair of each place that defines one, the one that counts first: `.env`, then environment.
-    pub places: Vec<PlaceView>,
-    /// Fingerprints of read secrets that this machine has replaced on chain, from the journal: old keys.
-    pub replaced: Vec<Fingerprint>,
-}
-
-/// What one place says of the read credentials, comparable and without a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlaceView {
-    /// Which place.
-    pub place: Place,
-    /// Bucket name, or the account id where no bucket is defined there.
-    pub locator: Option<String>,
-    /// Read access key id.
-    pub read_key_id: Option<String>,
-    /// Fingerprint of the read secret.
-    pub read_secret: Option<Fingerprint>,
-}
-
-/// A place that credentials are read from, as GRAIL does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// GRAIL's `.env`, which beats exported variables.
-    EnvFile,
-    /// Exported variables.
-    Environment,
-}
-
-impl Place {
-    /// The word on the screen.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::EnvFile => ".env",
-            Self::Environment => "environment",
-        }
-    }
-
-    const fn has(self, source: Source) -> bool {
-        matches!((self, source), (Self::EnvFile, Source::EnvFile { .. }) | (Self::Environment, Source::Environment))
-    }
-}
-
-impl PlaceView {
-    fn of(place: Place, provider: &Provider, values: &LocalValues) -> Option<Self> {
-        let here = values.only(|source| place.has(source));
-        let view = Self {
-            place,
-            locator: id_of(provider, &here, Variable::BucketId).or_else(|| id_of(provider, &here, Variable::AccountId)),
-            read_key_id: id_of(provider, &here, Variable::ReadKeyId),
-            read_secret: here.effective(Variable::ReadSecret).map(|sourced| sourced.value.fingerprint()),
-        };
-        (view.locator.is_some() || view.read_key_id.is_some() || view.read_secret.is_some()).then_some(view)
-    }
-}
-
-/// How a value is kept that has not the shape of an id: this, and its fingerprint, since it may be a secret in the wrong
-/// place.
-pub const MISSHAPEN: &str = "misshapen:";
-
-fn id_of(provider: &Provider, values: &LocalValues, variable: Variable) -> Option<String> {
-    values.text(variable).map(|text| match variable.check(provider, text) {
-        Ok(()) => text.to_owned(),
-        Err(_) => format!("{MISSHAPEN}{}", Fingerprint::of(text)),
-    })
-}
-
-impl LocalView {
-    /// The comparable part of the effective values.
-    pub fn of(provider: &Provider, values: &LocalValues) -> Self {
-        let id = |variable: Variable| id_of(provider, values, variable);
-        let fingerprint = |variable| values.effective(variable).map(|sourced| sourced.value.fingerprint());
-        Self {
-            locator: id(Variable::BucketId).or_else(|| id(Variable::AccountId)),
-            read_key_id: id(Variable::ReadKeyId),
-            read_secret: fingerprint(Variable::ReadSecret),
-            write_key_id: fingerprint(Variable::WriteKeyId),
-            write_secret: fingerprint(Variable::WriteSecret),
-            mode: Mode::of(values),
-            places: [Place::EnvFile, Place::Environment]
-                .into_iter()
-                .filter_map(|place| PlaceView::of(place, provider, values))
-                .collect(),
-            replaced: Vec::new(),
-        }
-    }
-
-    /// Whether GRAIL's next start would publish a part of the write pair: it has nothing else (single-credential
-    /// mode), or the read pair is the write pair.
-    pub fn would_publish_write_key(&self) -> bool {
-        let read_id = self.read_key_id.as_deref().map(Fingerprint::of);
-        let same_id = read_id.is_some() && read_id == self.write_key_id;
-        let same_secret = self.read_secret.is_some() && self.read_secret == self.write_secret;
-        self.mode == Mode::Legacy || same_id || same_secret
-    }
-
-    /// Whether there is nothing to compare with.
-    pub fn is_empty(&self) -> bool {
-        self.locator.is_none() && self.read_key_id.is_none() && self.read_secret.is_none()
     }
 }
 

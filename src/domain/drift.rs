@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::commitment::{Commitment, Published};
-use crate::domain::credentials::{LocalView, Mode, Place};
+use crate::domain::credentials::{GrailView, LocalView, Mode, Place, PlaceView, VaultPlace};
 use crate::domain::findings::Severity;
 use crate::domain::secret::Fingerprint;
 
@@ -106,7 +106,7 @@ pub struct Drift {
     pub state: DriftState,
     /// Field by field.
     pub fields: DriftFields,
-    /// Each place that defines something, against the chain; the first is the one that counts for GRAIL.
+    /// Each place that defines something, against the chain; the first is the one that counts for the console.
     pub places: Vec<PlaceDrift>,
     /// What follows from it.
     pub consequence: Consequence,
@@ -115,28 +115,51 @@ pub struct Drift {
 /// One place against the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlaceDrift {
-    /// The `.env` or the environment.
+    /// The vault, the `.env` or the environment.
     pub place: Place,
+    /// Which generation in which store, of the vault's place.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub vault: Option<VaultPlace>,
     /// The verdict.
     pub state: DriftState,
     /// Field by field.
     pub fields: DriftFields,
 }
 
+impl PlaceDrift {
+    /// What heads its column: the vault with its generation, as `vault #2`.
+    pub fn heading(&self) -> String {
+        self.place.heading(self.vault)
+    }
+}
+
 /// Compares the commitment found on chain (if any) with the local credentials.
 pub fn compare(chain: Option<&Commitment>, local: &LocalView) -> Drift {
     let published = chain.and_then(Commitment::published);
-    let against = |locator: Option<&str>, read_key_id: Option<&str>, read_secret: Option<Fingerprint>| DriftFields {
+    let fields = against(published, local.locator.as_deref(), local.read_key_id.as_deref(), local.read_secret);
+    let places = local.places.iter().map(|place| {
+        let fields = against(published, place.locator.as_deref(), place.read_key_id.as_deref(), place.read_secret);
+        PlaceDrift { place: place.place, vault: place.vault, state: fields.state(), fields }
+    });
+    Drift { state: fields.state(), fields, places: places.collect(), consequence: consequence(chain, local, fields) }
+}
+
+fn against(
+    published: Option<&Published>,
+    locator: Option<&str>,
+    read_key_id: Option<&str>,
+    read_secret: Option<Fingerprint>,
+) -> DriftFields {
+    DriftFields {
         locator: FieldDrift::of(published.and_then(|p| p.locator.as_text()), locator),
         read_key_id: FieldDrift::of(published.and_then(|p| p.read_key_id.as_text()), read_key_id),
         read_secret: FieldDrift::of(published.map(|p| p.read_secret), read_secret),
-    };
-    let fields = against(local.locator.as_deref(), local.read_key_id.as_deref(), local.read_secret);
-    let places = local.places.iter().map(|place| {
-        let fields = against(place.locator.as_deref(), place.read_key_id.as_deref(), place.read_secret);
-        PlaceDrift { place: place.place, state: fields.state(), fields }
-    });
-    Drift { state: fields.state(), fields, places: places.collect(), consequence: consequence(chain, local, fields) }
+    }
+}
+
+/// What GRAIL would commit at its next start, against the chain.
+fn of_grail(published: &Published, grail: &GrailView) -> DriftState {
+    against(Some(published), grail.locator.as_deref(), grail.read_key_id.as_deref(), grail.read_secret).state()
 }
 
 fn consequence(chain: Option<&Commitment>, local: &LocalView, fields: DriftFields) -> Consequence {
@@ -150,7 +173,7 @@ fn consequence(chain: Option<&Commitment>, local: &LocalView, fields: DriftField
         );
     }
     if local.would_publish_write_key() {
-        return write_key_is_next(local.mode);
+        return write_key_is_next(local);
     }
     // What validators do needs no local credentials to be known, so it is said first.
     match (chain, published) {
@@ -165,29 +188,41 @@ fn consequence(chain: Option<&Commitment>, local: &LocalView, fields: DriftField
             "no local credentials to compare",
             "Nothing is configured here, so the console cannot tell whether this commitment is the one you mean.",
         ),
-        (Some(_), Some(published)) => old_key(published, local).unwrap_or_else(|| difference(fields, local.mode)),
+        (Some(_), Some(published)) => {
+            let of_grail = || not_the_vault(published, local, fields);
+            old_key(published, local).or_else(of_grail).unwrap_or_else(|| difference(published, local, fields))
+        }
     }
 }
 
 /// A rotation that forgot a place: what GRAIL would commit at its next start is a key that was replaced already.
 fn old_key(published: &Published, local: &LocalView) -> Option<Consequence> {
-    let differs = local.read_secret.is_some_and(|secret| secret != published.read_secret);
+    let grail = &local.grail;
+    let differs = grail.read_secret.is_some_and(|secret| secret != published.read_secret);
     if !differs || !matches!(local.mode, Mode::Dual) {
         return None;
     }
     // Of a place that is defined first and incomplete, another one's key counts.
-    let first = local.places.iter().position(|place| place.read_secret == local.read_secret);
-    let counts = first.and_then(|at| local.places.get(at)).map_or("local values", |place| place.place.word());
+    let taken = local.places.iter().position(|place| {
+        let elsewhere = grail.place != Some(Place::Vault) && place.place == Place::Vault;
+        !elsewhere && place.read_secret == grail.read_secret
+    });
+    let counts = taken.and_then(|at| local.places.get(at)).map_or("local values", |place| place.place.word());
     let up_to_date = local.places.iter().enumerate().find(|(at, place)| {
-        first != Some(*at)
+        taken != Some(*at)
             && place.read_secret == Some(published.read_secret)
             && place.read_key_id.as_deref() == published.read_key_id.as_text()
     });
+    let in_vault = up_to_date.is_some_and(|(_, place)| place.place == Place::Vault);
+    let exec = if in_vault { " and run GRAIL with grail-console exec" } else { "" };
     let why = match up_to_date {
+        Some((_, place)) if place.place == Place::Vault => {
+            format!("{} has the key that is on chain, but GRAIL takes the one in the {counts}", generation(place))
+        }
         Some((_, place)) => {
             format!("The {} has the key that is on chain, but the {counts} beats it", place.place.word())
         }
-        None if local.read_secret.is_some_and(|secret| local.replaced.contains(&secret)) => {
+        None if grail.read_secret.is_some_and(|secret| local.replaced.contains(&secret)) => {
             format!("The key in the {counts} is one that this machine replaced on chain before")
         }
         None => return None,
@@ -197,22 +232,63 @@ fn old_key(published: &Published, local: &LocalView) -> Option<Consequence> {
         "next GRAIL start commits the OLD key",
         format!(
             "{why}: the next GRAIL start puts the old key back, and validators read with it again. Put the read pair that is \
-             on chain into the {counts}, or take it out there."
+             on chain into the {counts}, or take it out there{exec}."
         ),
     ))
 }
 
-fn write_key_is_next(mode: Mode) -> Consequence {
-    let why = match mode {
+fn generation(place: &PlaceView) -> String {
+    place.vault.map_or_else(String::new, |vault| format!("Generation {} of the vault", vault.generation))
+}
+
+/// The vault is what is on chain, and GRAIL would commit something else than the vault.
+fn not_the_vault(published: &Published, local: &LocalView, fields: DriftFields) -> Option<Consequence> {
+    let place = local.grail.place.filter(|place| local.vault().is_some() && *place != Place::Vault)?;
+    let parts = fields.state() == DriftState::Match && of_grail(published, &local.grail) != DriftState::Match;
+    let (place, vault) = (place.word(), local.vault().map(generation).unwrap_or_default());
+    match local.mode {
+        Mode::Dual if parts => Some(Consequence::new(
+            Severity::Warning,
+            "next GRAIL start commits something else",
+            format!(
+                "{vault} is what is on chain, but GRAIL takes the {place}, where bucket or read key is another, and \
+                 commits that at its next start. Correct the {place}, or take the keys out there and run GRAIL with \
+                 grail-console exec."
+            ),
+        )),
+        Mode::Incomplete if parts => Some(Consequence::new(
+            Severity::Warning,
+            "the vault agrees, GRAIL does not start",
+            format!(
+                "{vault} is what is on chain, but GRAIL takes the {place}, where a part is missing, and does not start. \
+                 Take the keys out of the {place} and run GRAIL with grail-console exec."
+            ),
+        )),
+        _ => None,
+    }
+}
+
+fn write_key_is_next(local: &LocalView) -> Consequence {
+    let why = match local.mode {
         Mode::Legacy => "A whole read pair is missing locally, so GRAIL will commit the write pair in its place",
         _ => "The read pair configured here is the write pair, and GRAIL will commit it",
+    };
+    let place = local.grail.place.filter(|_| local.vault().is_some());
+    let beside = match place {
+        None => String::new(),
+        Some(Place::Vault) => " The generation in use in the vault is not whole.".to_owned(),
+        Some(place) => format!(
+            " What the vault holds changes nothing: GRAIL takes the {} first. Or take the keys out there and run GRAIL \
+             with grail-console exec.",
+            place.word()
+        ),
     };
     Consequence::new(
         Severity::Danger,
         "next GRAIL start PUBLISHES YOUR WRITE KEY",
         format!(
             "{why} at its next start. Create a key that can only read and set R2_READ_ACCESS_KEY_ID and \
-             R2_READ_SECRET_ACCESS_KEY to it before that."
+             R2_READ_SECRET_ACCESS_KEY to it before that.{beside}"
         ),
     )
 }
@@ -220,7 +296,8 @@ fn write_key_is_next(mode: Mode) -> Consequence {
 /// Whether the published pair is, in any part, the local write pair.
 pub fn exposes_write_key(published: &Published, local: &LocalView) -> bool {
     let id = published.read_key_id.as_text().map(Fingerprint::of);
-    (id.is_some() && id == local.write_key_id) || Some(published.read_secret) == local.write_secret
+    let is_id = id.is_some() && [local.write_key_id, local.grail.write_key_id].contains(&id);
+    is_id || [local.write_secret, local.grail.write_secret].contains(&Some(published.read_secret))
 }
 
 fn unreadable(commitment: &Commitment) -> Consequence {
@@ -233,16 +310,28 @@ fn unreadable(commitment: &Commitment) -> Consequence {
 }
 
 /// What GRAIL will do about a difference.
-const fn next_start(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Incomplete | Mode::Absent => {
-            "GRAIL does not start with the local values as they are, so it mends nothing."
+fn next_start(published: &Published, local: &LocalView) -> String {
+    let grail = &local.grail;
+    let outside = grail.place.filter(|place| local.vault().is_some() && *place != Place::Vault);
+    let same = grail.read_secret == local.read_secret && grail.read_key_id == local.read_key_id;
+    match (local.mode, outside) {
+        (Mode::Incomplete | Mode::Absent, _) => {
+            "GRAIL does not start with the local values as they are, so it mends nothing.".to_owned()
         }
-        Mode::Dual | Mode::Legacy => "The next GRAIL start will commit the local values.",
+        (_, Some(place)) if of_grail(published, grail) == DriftState::Match => format!(
+            "GRAIL takes the {}, which is what is on chain, so its next start changes nothing: what the vault holds must be \
+             committed from here.",
+            place.word()
+        ),
+        (_, Some(place)) if !same => format!(
+            "GRAIL takes the {}, not the vault: its next start will commit another key than the vault's.",
+            place.word()
+        ),
+        (Mode::Dual | Mode::Legacy, _) => "The next GRAIL start will commit the local values.".to_owned(),
     }
 }
 
-fn difference(fields: DriftFields, mode: Mode) -> Consequence {
+fn difference(published: &Published, local: &LocalView, fields: DriftFields) -> Consequence {
     match (fields.state(), fields.locator, fields.read_key_id) {
         (DriftState::Match, ..) => Consequence::new(
             Severity::Note,
@@ -259,7 +348,7 @@ fn difference(fields: DriftFields, mode: Mode) -> Consequence {
             "validators read another bucket",
             format!(
                 "The bucket on chain is not the one configured here: validators look where nothing is uploaded. {}",
-                next_start(mode)
+                next_start(published, local)
             ),
         ),
         (_, _, FieldDrift::Equal) => Consequence::new(
@@ -273,7 +362,7 @@ fn difference(fields: DriftFields, mode: Mode) -> Consequence {
             "validators still read your old key",
             format!(
                 "The key on chain is not the one configured here. {} Keep the old token alive until the new one is on chain.",
-                next_start(mode)
+                next_start(published, local)
             ),
         ),
     }

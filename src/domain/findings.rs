@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use crate::domain::beside_vault;
 use crate::domain::credentials::{
     self, BucketCredentials, CredentialsError, LocalValues, Masked, Mode, Source, Variable,
 };
 use crate::domain::provider::{Jurisdiction, Provider};
+use crate::domain::vaulted::Holding;
 
 /// How much a finding hurts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -47,20 +49,29 @@ impl Finding {
     }
 }
 
-/// What the local values alone tell, without the chain.
+/// What the local values alone tell, without the chain and where no vault is in use.
 pub fn of_local(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
+    beside(provider, values, None)
+}
+
+/// The same beside the generation of the vault that is in use. GRAIL is judged on what it reads itself, which is not the
+/// vault; where that is no key at all, it is meant to get the vault's.
+pub fn beside(provider: &Provider, values: &LocalValues, vault: Option<&Holding>) -> Vec<Finding> {
+    let values = &values.grail();
     let mut findings = Vec::new();
+    let judged = vault.is_none() || values.keys_from().is_some();
     match Mode::of(values) {
         Mode::Legacy => findings.push(legacy(values)),
-        Mode::Absent => findings.push(absent()),
-        Mode::Incomplete => findings.extend(write_pair_missing(values)),
-        Mode::Dual => {}
+        Mode::Absent if judged => findings.push(absent()),
+        Mode::Incomplete if judged => findings.extend(write_pair_missing(values)),
+        Mode::Dual | Mode::Absent | Mode::Incomplete => {}
     }
     findings.extend(Variable::ALL.iter().filter_map(|variable| overridden(*variable, values)));
     if Mode::of(values) != Mode::Absent {
         findings.extend(misshapen(provider, values));
-        findings.extend(whole(provider, values));
+        findings.extend(whole(provider, values).filter(|_| judged));
     }
+    findings.extend(vault.into_iter().flat_map(|holding| beside_vault::findings(values, holding)));
     if let Provider::R2(jurisdiction @ (Jurisdiction::Eu | Jurisdiction::Fedramp)) = provider {
         findings.push(jurisdiction_finding(*jurisdiction));
     }
@@ -114,7 +125,7 @@ fn overridden(variable: Variable, values: &LocalValues) -> Option<Finding> {
     let loser = rest.iter().find(|other| other.value != winner.value)?;
     let rule = match loser.source {
         Source::EnvFile { .. } => "the last definition in a .env counts",
-        Source::Environment => "GRAIL loads its .env over exported variables",
+        Source::Vault { .. } | Source::Environment => "GRAIL loads its .env over exported variables",
     };
     Some(Finding::new(
         "overridden",

@@ -12,8 +12,9 @@ use crate::domain::credentials::{
     BucketCredentials, CommitmentBytes, CredentialsError, LocalValues, ReadCredentials, Variable,
 };
 use crate::domain::provider::Provider;
-use crate::domain::secret::SecretKey;
+use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::domain::untrusted::Untrusted;
+use crate::domain::vaulted::Index;
 
 /// Characters from which a part of a commitment that stands inside a longer secret counts as a piece of it: half a
 /// private key has 64, and no word of a phrase comes near.
@@ -85,6 +86,8 @@ struct Parts {
     key_id: Zeroizing<String>,
     secret: Zeroizing<String>,
     whole: Zeroizing<String>,
+    /// Fingerprints of key id and secret as they are, for what is known by its fingerprint alone.
+    prints: [Fingerprint; 2],
 }
 
 impl Parts {
@@ -94,13 +97,18 @@ impl Parts {
             key_id: bare(read.key_id.as_str()),
             secret: bare(read.secret.expose()),
             whole: bare(&String::from_utf8_lossy(bytes.expose())),
+            prints: [Fingerprint::of(read.key_id.as_str()), read.secret.fingerprint()],
         }
     }
 }
 
 /// Every text that must never be published. `Debug` shows how many there are.
 #[derive(Clone, Default)]
-pub struct Forbidden(Vec<(SecretKind, SecretKey)>);
+pub struct Forbidden {
+    secrets: Vec<(SecretKind, SecretKey)>,
+    /// What is known by its fingerprint alone.
+    prints: Vec<(SecretKind, Fingerprint)>,
+}
 
 impl Forbidden {
     /// The write pair from every place that defines it, also where another definition hides it.
@@ -122,23 +130,36 @@ impl Forbidden {
         self
     }
 
+    /// The same, and every write key that the vault holds, in use or not: none of them needs to be opened for that.
+    #[must_use]
+    pub fn and_held(mut self, index: &Index) -> Self {
+        for write in index.holdings.iter().filter_map(|holding| holding.write.as_ref()) {
+            let pair = [(SecretKind::WriteKeyId, write.id), (SecretKind::WriteSecret, write.secret)];
+            self.prints.extend(pair);
+        }
+        self
+    }
+
     #[expect(clippy::needless_pass_by_value, reason = "the caller's copy of a secret ends here")]
     fn add(&mut self, kind: SecretKind, secret: SecretKey) {
         let text = bare(secret.expose());
         if !text.is_empty() {
-            self.0.push((kind, SecretKey::new(text.as_str())));
+            self.secrets.push((kind, SecretKey::new(text.as_str())));
         }
     }
 
     /// The kind of the first secret of which something stands in these parts.
     fn found_in(&self, parts: &Parts) -> Option<SecretKind> {
-        self.0.iter().find(|(kind, secret)| kind.is_in(secret.expose(), parts)).map(|(kind, _)| kind.clone())
+        let secret =
+            self.secrets.iter().find(|(kind, secret)| kind.is_in(secret.expose(), parts)).map(|(kind, _)| kind);
+        let print = || self.prints.iter().find(|(_, print)| parts.prints.contains(print)).map(|(kind, _)| kind);
+        secret.or_else(print).cloned()
     }
 }
 
 impl fmt::Debug for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Forbidden({} secrets)", self.0.len())
+        write!(f, "Forbidden({} secrets)", self.secrets.len() + self.prints.len())
     }
 }
 

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use crate::domain::credentials::{LocalValues, Masked, Source, Variable};
 use crate::domain::provider::Provider;
-use crate::domain::secret::SecretKey;
+use crate::domain::secret::{Fingerprint, SecretKey};
+use crate::domain::text::middle_cut;
+use crate::domain::vaulted::{Holding, KeyRef};
 
 /// One variable as GRAIL would see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,6 +33,40 @@ pub struct HiddenValue {
 /// Every variable in its fixed order.
 pub fn list(provider: &Provider, values: &LocalValues) -> Vec<ValueLine> {
     Variable::ALL.iter().map(|variable| line(provider, values, *variable)).collect()
+}
+
+/// The same with what the generation in use holds on top, as the index knows it without opening the vault.
+pub fn beside(provider: &Provider, values: &LocalValues, vault: Option<&Holding>) -> Vec<ValueLine> {
+    let mut lines = list(provider, &values.grail());
+    for line in &mut lines {
+        if let Some((shown, print)) = vault.and_then(|holding| held(provider, holding, line.variable)) {
+            let definitions = values.definitions(line.variable).iter().filter(|sourced| !sourced.source.is_vault());
+            let hidden = definitions.map(|it| HiddenValue { source: it.source, same: it.value.fingerprint() == print });
+            line.hidden = hidden.collect();
+            line.shown = Some(shown);
+            line.source = vault.map(|holding| Source::Vault { generation: holding.number });
+        }
+    }
+    lines
+}
+
+/// What a generation holds of a variable, and its fingerprint.
+fn held(provider: &Provider, holding: &Holding, variable: Variable) -> Option<(Masked, Fingerprint)> {
+    let (read, write) = (holding.read.as_ref(), holding.write.as_ref());
+    let id = |key: &KeyRef| (Masked::Id { text: key.shown.clone() }, key.id);
+    let secret = |key: &KeyRef| (Masked::Secret { fingerprint: key.secret }, key.secret);
+    match variable {
+        // The index does not keep them apart: on R2 they are the same.
+        Variable::AccountId if !provider.is_r2() => None,
+        Variable::AccountId | Variable::BucketId => {
+            let locator = holding.locator.as_deref()?;
+            Some((Masked::Id { text: middle_cut(locator, 6, 4) }, Fingerprint::of(locator)))
+        }
+        Variable::ReadKeyId => read.map(id),
+        Variable::ReadSecret => read.map(secret),
+        Variable::WriteKeyId => write.map(id),
+        Variable::WriteSecret => write.map(secret),
+    }
 }
 
 fn line(provider: &Provider, values: &LocalValues, variable: Variable) -> ValueLine {

@@ -5,6 +5,7 @@
 //! leaves as a bare `String` that an attacker wrote.
 
 pub mod account;
+mod beside_vault;
 pub mod canary;
 pub mod commit;
 pub mod commitment;
@@ -19,6 +20,7 @@ pub mod findings;
 pub mod guard;
 pub mod hotkey;
 pub mod inventory;
+pub mod local;
 pub mod log;
 pub mod network;
 pub mod owner;

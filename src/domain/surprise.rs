@@ -6,6 +6,7 @@ use crate::domain::commitment::{Commitment, Published};
 use crate::domain::credentials::LocalView;
 use crate::domain::drift::exposes_write_key;
 use crate::domain::findings::{Finding, Severity};
+use crate::domain::secret::Fingerprint;
 use crate::domain::text::{grouped, middle_cut};
 use crate::domain::untrusted::Untrusted;
 
@@ -94,15 +95,21 @@ impl Surprise {
 }
 
 fn cause(published: &Published, local: &LocalView) -> Cause {
-    let here = local.read_secret == Some(published.read_secret)
-        && local.read_key_id.as_deref() == published.read_key_id.as_text()
-        && local.locator.as_deref() == published.locator.as_text();
+    let is = |secret: Option<Fingerprint>, id: Option<&str>, locator: Option<&str>| {
+        secret == Some(published.read_secret)
+            && id == published.read_key_id.as_text()
+            && locator == published.locator.as_text()
+    };
+    let here = is(local.read_secret, local.read_key_id.as_deref(), local.locator.as_deref());
+    let grail = &local.grail;
     if exposes_write_key(published, local) {
         Cause::WriteKey
     } else if here {
         Cause::LocalValues
     } else if local.replaced.contains(&published.read_secret) {
         Cause::OldKey
+    } else if local.vault().is_some() && is(grail.read_secret, grail.read_key_id.as_deref(), grail.locator.as_deref()) {
+        Cause::LocalValues
     } else {
         Cause::Elsewhere
     }

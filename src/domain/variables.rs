@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::domain::account::{AccountId, BucketName, LOCATOR_CHARS, ShapeError, printable};
 use crate::domain::provider::Provider;
 use crate::domain::secret::SecretKey;
+use crate::domain::vaulted::GenerationNumber;
 
 /// The six variables that make up GRAIL's dual credentials (FACTS 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -86,6 +87,11 @@ fn custom_bucket(text: &str) -> Result<BucketName, ShapeError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Source {
+    /// A generation of keys in the vault, which beats the others for the console; GRAIL itself knows nothing of it.
+    Vault {
+        /// Number of the generation, from 1.
+        generation: GenerationNumber,
+    },
     /// GRAIL's `.env`, which beats exported variables as it does for GRAIL.
     EnvFile {
         /// Line of the definition, from 1; a later line beats an earlier one.
@@ -96,22 +102,44 @@ pub enum Source {
 }
 
 impl Source {
-    /// Smaller is stronger: the `.env`, its last line first, then the environment.
-    const fn precedence(self) -> (u8, Reverse<u32>) {
+    /// Smaller is stronger: the vault, its newest generation first, the `.env`, its last line first, the environment.
+    const fn precedence(self) -> (u8, Reverse<u64>) {
         match self {
-            Self::EnvFile { line } => (0, Reverse(line)),
-            Self::Environment => (1, Reverse(0)),
+            Self::Vault { generation } => (0, Reverse(generation)),
+            Self::EnvFile { line } => (1, Reverse(line as u64)),
+            Self::Environment => (2, Reverse(0)),
         }
+    }
+
+    /// Whether it is the vault.
+    pub const fn is_vault(self) -> bool {
+        matches!(self, Self::Vault { .. })
     }
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Vault { generation } => write!(f, "vault #{generation}"),
             Self::EnvFile { line } => write!(f, ".env line {line}"),
             Self::Environment => f.write_str("environment"),
         }
     }
+}
+
+/// What one generation of the vault says of the six variables.
+#[derive(Debug, Clone, Copy)]
+pub struct VaultValues<'a> {
+    /// Number of the generation.
+    pub generation: GenerationNumber,
+    /// `R2_ACCOUNT_ID`.
+    pub account: Option<&'a str>,
+    /// `R2_BUCKET_ID`.
+    pub bucket: Option<&'a str>,
+    /// The read key id and its secret.
+    pub read: Option<(&'a str, &'a SecretKey)>,
+    /// The write key id and its secret.
+    pub write: Option<(&'a str, &'a SecretKey)>,
 }
 
 /// A value with its source. Held as a secret whatever the variable: a secret may stand in the wrong place.
@@ -142,7 +170,7 @@ impl LocalValues {
         self.0.get(&variable).map_or(&[], Vec::as_slice)
     }
 
-    /// What GRAIL would see. An empty definition in the `.env` hides a filled one in the environment, and counts as
+    /// What counts: without the vault it is what GRAIL would see. An empty definition in the `.env` hides a filled one in the environment, and counts as
     /// missing.
     pub fn effective(&self, variable: Variable) -> Option<&Sourced> {
         self.definitions(variable).first().filter(|sourced| !sourced.value.expose().is_empty())
@@ -155,6 +183,47 @@ impl LocalValues {
             (*variable, all.iter().filter(|sourced| keep(sourced.source)).cloned().collect::<Vec<_>>())
         });
         Self(kept.filter(|(_, all)| !all.is_empty()).collect())
+    }
+
+    /// The same with a generation of the vault on top; one that was there before is replaced.
+    #[must_use]
+    pub fn with_vault(&self, vault: VaultValues<'_>) -> Self {
+        let mut values = self.grail();
+        let id = |text: &str| SecretKey::new(text);
+        let parts = [
+            (Variable::AccountId, vault.account.map(id)),
+            (Variable::BucketId, vault.bucket.map(id)),
+            (Variable::ReadKeyId, vault.read.map(|(text, _)| id(text))),
+            (Variable::ReadSecret, vault.read.map(|(_, secret)| secret.clone())),
+            (Variable::WriteKeyId, vault.write.map(|(text, _)| id(text))),
+            (Variable::WriteSecret, vault.write.map(|(_, secret)| secret.clone())),
+        ];
+        for (variable, value) in parts {
+            if let Some(value) = value {
+                values.define(variable, value, Source::Vault { generation: vault.generation });
+            }
+        }
+        values
+    }
+
+    /// The same values without the vault: what GRAIL itself reads, from its `.env` and the environment.
+    #[must_use]
+    pub fn grail(&self) -> Self {
+        self.only(|source| !source.is_vault())
+    }
+
+    /// The generation of the vault that they hold, if any.
+    pub fn generation(&self) -> Option<GenerationNumber> {
+        self.0.values().flatten().find_map(|sourced| match sourced.source {
+            Source::Vault { generation } => Some(generation),
+            _ => None,
+        })
+    }
+
+    /// Where the first of the four key variables that is filled stands, the read secret's place before the others'.
+    pub fn keys_from(&self) -> Option<Source> {
+        let keys = [Variable::ReadSecret, Variable::ReadKeyId, Variable::WriteSecret, Variable::WriteKeyId];
+        keys.iter().find_map(|variable| self.effective(*variable)).map(|sourced| sourced.source)
     }
 
     /// Whether nothing is defined at all.

@@ -29,6 +29,15 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// Those that an operator may choose.
+    pub const NAMED: [Self; 5] =
+        [Self::SecretService, Self::Keychain, Self::CredentialManager, Self::File, Self::Keyutils];
+
+    /// The one of a word of the configuration; memory cannot be chosen.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::NAMED.into_iter().find(|backend| backend.word() == word)
+    }
+
     /// The word of the configuration.
     pub const fn word(self) -> &'static str {
         match self {
@@ -108,6 +117,13 @@ pub struct Holding {
     pub read: Option<KeyRef>,
     /// The write pair.
     pub write: Option<KeyRef>,
+}
+
+impl Holding {
+    /// As `generation 2 in the Secret Service (secret-service)`.
+    pub fn summary(&self) -> String {
+        format!("generation {} in {} ({})", self.number, self.backend.name(), self.backend.word())
+    }
 }
 
 /// What a vault holds for one owner. Kept on disk beside the vault, without secrets.

@@ -6,26 +6,29 @@ use thiserror::Error;
 
 use crate::chain::MetadataStore;
 use crate::config::{ConfigError, Configuration, Flags};
-use crate::domain::credentials::LocalView;
+use crate::domain::credentials::{LocalView, VaultValues};
 use crate::domain::environment::Environment;
 use crate::domain::findings::{self, Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, Network, NetworkError};
+use crate::domain::owner::Owner;
 use crate::domain::provider::{Provider, S3EndpointError};
 use crate::domain::roster::Own;
-use crate::domain::secret::Fingerprint;
+use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::untrusted::sanitize;
+use crate::domain::vaulted::Index;
 use crate::logs::{redact_all, redacted};
 use crate::ops::commit::{history, replaced_secrets};
-use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir};
+use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir, StateError};
+use crate::vault::{Generation, Vault};
 use crate::wallet::{self, OwnHotkey};
 
 /// Bittensor's name for a wallet that nobody named.
 const DEFAULT_WALLET: &str = "default";
 
 /// Everything that a use case needs to know before it begins.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Context {
     /// Settings, local values and their oddities.
     pub configuration: Configuration,
@@ -39,19 +42,23 @@ pub struct Context {
     pub identity: Option<OwnHotkey>,
     /// Fingerprints of the read secrets that commits of this machine have replaced on chain.
     pub replaced: Vec<Fingerprint>,
+    /// What the vault holds for the own hotkey, without its secrets; empty where no vault is in use.
+    pub vault: Index,
     /// Where things are on disk; `None` when not even a home directory is known.
     pub paths: Option<Paths>,
     /// What we keep between runs, when it can be kept.
     pub disk: Disk,
+    /// A vault that is open already, in which practice keeps its keys; the real ones are then left alone.
+    pub practice_vault: Option<Vault>,
     /// What was found on the way, worst first.
     pub findings: Vec<Finding>,
 }
 
 /// State and cache directory; each may be missing, and the console runs on without it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Disk {
     /// Snapshots and logs.
-    pub state: Option<StateDir>,
+    pub state: Option<Arc<StateDir>>,
     /// Metadata.
     pub metadata: Option<Arc<MetadataCache>>,
 }
@@ -95,13 +102,66 @@ impl Context {
         let disk = paths.as_ref().map(|paths| Disk::open(paths, &mut findings)).unwrap_or_default();
         findings.extend(configuration.findings.iter().cloned());
         findings.extend((provider.is_r2() && settings.s3_endpoint.is_some()).then(r2_host_for_everybody));
-        findings.extend(findings::of_local(&provider, &configuration.local));
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let hotkey = identity.as_ref().map(|own| own.hotkey);
-        let replaced = Vec::new();
-        let mut context = Self { configuration, provider, network, hotkey, identity, replaced, paths, disk, findings };
+        let (replaced, vault) = (Vec::new(), Index::default());
+        let mut context = Self {
+            configuration,
+            provider,
+            network,
+            hotkey,
+            identity,
+            replaced,
+            vault,
+            paths,
+            disk,
+            practice_vault: None,
+            findings,
+        };
         context.replaced = replaced_secrets(&history(&context));
+        context.vault = context.vault_index().unwrap_or_else(|error| {
+            context.findings.push(without_index(&error));
+            Index::default()
+        });
+        let local = findings::beside(&context.provider, &context.configuration.local, context.vault.in_use());
+        context.findings.extend(local);
+        context.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         Ok(context)
+    }
+
+    /// Whose keys the vault keeps: the own hotkey on the subnet of the chain that is known before anybody is asked, pinned
+    /// or found at the endpoint before.
+    pub fn owner(&self) -> Option<Owner> {
+        let genesis = self.network.genesis.or_else(|| self.disk.genesis_noted(&self.network))?;
+        self.hotkey.map(|hotkey| Owner { genesis, netuid: self.netuid(), hotkey })
+    }
+
+    /// What the vault holds for the own hotkey, read anew; empty where the owner is not known yet or nothing is kept.
+    pub fn vault_index(&self) -> Result<Index, StateError> {
+        match (self.owner(), &self.disk.state) {
+            (Some(owner), Some(state)) => state.vault()?.read(&owner),
+            _ => Ok(Index::default()),
+        }
+    }
+
+    /// The same context with the keys of a generation as those that count. Its secrets are told to the log first, and its
+    /// write pair is among what must never be published.
+    #[must_use]
+    pub fn with_generation(&self, generation: &Generation) -> Self {
+        let pairs = [&generation.read, &generation.write];
+        let secrets = pairs.iter().filter_map(|pair| Some(pair.as_ref()?.secret.clone()));
+        let write_id = generation.write.iter().map(|pair| SecretKey::new(pair.id.as_str()));
+        let secrets: Vec<SecretKey> = secrets.chain(write_id).collect();
+        redact_all(&secrets);
+        let mut context = self.clone();
+        context.configuration.local = self.configuration.local.with_vault(VaultValues {
+            generation: generation.number,
+            account: generation.account.as_deref(),
+            bucket: generation.bucket.as_deref(),
+            read: generation.read.as_ref().map(|pair| (pair.id.as_str(), &pair.secret)),
+            write: generation.write.as_ref().map(|pair| (pair.id.as_str(), &pair.secret)),
+        });
+        context.configuration.secrets.extend(secrets);
+        context
     }
 
     /// The subnet.
@@ -111,7 +171,7 @@ impl Context {
 
     /// The comparable part of the local credentials.
     pub fn local(&self) -> LocalView {
-        let local = LocalView::of(&self.provider, &self.configuration.local);
+        let local = LocalView::beside(&self.provider, &self.configuration.local, &self.vault);
         LocalView { replaced: self.replaced.clone(), ..local }
     }
 
@@ -143,7 +203,7 @@ impl Disk {
         let state = StateDir::open(&paths.state);
         let metadata = CacheDir::open(&paths.cache).and_then(|cache| cache.metadata());
         Self {
-            state: state.map_err(|error| findings.push(without_disk("state directory", &error))).ok(),
+            state: state.map_err(|error| findings.push(without_disk("state directory", &error))).ok().map(Arc::new),
             metadata: metadata
                 .map_err(|error| findings.push(without_disk("cache directory", &error)))
                 .ok()
@@ -185,7 +245,12 @@ impl Disk {
 
     /// Notes which chain answered at an endpoint, for the next start.
     pub fn note_genesis(&self, chain: &ChainIdentity) {
-        let noted = self.snapshots().map(|snapshots| snapshots.note_genesis(&chain.endpoint, chain.genesis));
+        self.note_genesis_at(&chain.endpoint, chain.genesis);
+    }
+
+    /// The same, by the endpoint as it is shown.
+    pub fn note_genesis_at(&self, endpoint: &str, genesis: BlockHash) {
+        let noted = self.snapshots().map(|snapshots| snapshots.note_genesis(endpoint, genesis));
         if let Some(Err(error)) = noted {
             tracing::warn!("which chain answered there was not noted: {error}");
         }
@@ -223,6 +288,17 @@ fn without_disk(what: &str, error: &dyn std::error::Error) -> Finding {
         format!("The {what} cannot be used"),
         sanitize(&error.to_string(), 400),
         "The console runs on without it: nothing is remembered between runs, and each start downloads the metadata anew.",
+    )
+}
+
+fn without_index(error: &StateError) -> Finding {
+    let spoiled = matches!(error, StateError::Spoiled { .. } | StateError::Newer { .. });
+    Finding::new(
+        "vault_index",
+        if spoiled { Severity::Danger } else { Severity::Warning },
+        "What the vault holds is not known: its index cannot be read",
+        sanitize(&error.to_string(), 400),
+        "Until then the console compares with .env and environment alone, and the vault is not used.",
     )
 }
 

@@ -6,16 +6,19 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::config::Setting;
-use crate::domain::credentials::Mode;
+use crate::domain::credentials::{Mode, Place};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
 use crate::domain::roster::{Row, State};
+use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::{Untrusted, sanitize};
+use crate::domain::vaulted::{Backend, Holding};
 use crate::logs::redacted;
 use crate::ops::commit::{Settled, settle};
 use crate::ops::context::Context;
 use crate::ops::survey::{Survey, survey};
+use crate::ops::vault::{self, VaultLine};
 use crate::wallet::{self, Lock};
 
 /// Characters of a setting's value that are shown.
@@ -102,10 +105,16 @@ pub struct Diagnosis {
     pub provider: String,
     /// What GRAIL would do at its next start.
     pub mode: Mode,
+    /// Where GRAIL would take its keys from; `None` where there are none.
+    pub grail_takes: Option<Place>,
+    /// The generation of the vault that is in use, if one is.
+    pub in_use: Option<Holding>,
     /// The credentials, value by value.
     pub credentials: Vec<ValueLine>,
     /// Wallets on disk.
     pub wallets: Vec<WalletLine>,
+    /// The vault of the own hotkey.
+    pub vault: VaultLine,
     /// Files and directories.
     pub paths: Vec<PathLine>,
     /// The chain.
@@ -121,8 +130,9 @@ impl Diagnosis {
     }
 }
 
-/// Looks at everything; the chain only when asked to. `now_ms` is the time since 1970.
-pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagnosis {
+/// Looks at everything; the chain only when asked to. The passphrase is for the vault's encrypted file, which is not opened
+/// without it. `now_ms` is the time since 1970.
+pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<SecretKey>, now_ms: u64) -> Diagnosis {
     let mut findings = context.findings.clone();
     let answer = if ask_chain { Some(survey(context, now_ms).await) } else { None };
     let found = answer.as_ref().and_then(|answer| answer.as_ref().ok());
@@ -137,13 +147,19 @@ pub async fn diagnose(context: &Context, ask_chain: bool, now_ms: u64) -> Diagno
         // Also when nobody could be asked: that a commit is open must be known.
         findings.extend(settle(context, now_ms).await.iter().map(Settled::finding));
     }
+    let (vault, odd) = vault::look(context, passphrase).await;
+    findings.extend(odd);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let local = context.local();
     Diagnosis {
         settings: settings(context),
         provider: context.provider.to_string(),
-        mode: Mode::of(&context.configuration.local),
-        credentials: inventory::list(&context.provider, &context.configuration.local),
+        mode: local.mode,
+        grail_takes: local.grail.place,
+        in_use: context.vault.in_use().cloned(),
+        credentials: inventory::beside(&context.provider, &context.configuration.local, context.vault.in_use()),
         wallets: wallets(context, found),
+        vault,
         paths: paths(context),
         chain: match &answer {
             None => ChainLine::Skipped,
@@ -210,6 +226,8 @@ fn settings(context: &Context) -> Vec<SettingLine> {
         of_path("env-file", settings.env_file.as_ref()),
         of("s3-endpoint", settings.s3_endpoint.as_ref()),
         of("s3-region", settings.s3_region.as_ref()),
+        of_word("vault", settings.vault.as_ref()),
+        of_path("vault-key-file", settings.vault_key_file.as_ref()),
         of("read-only", Some(&settings.read_only)),
     ]
 }
@@ -220,6 +238,11 @@ fn of<T: Display>(name: &'static str, setting: Option<&Setting<T>>) -> SettingLi
         value: setting.map(|setting| without_password(&shown(&setting.value.to_string()))),
         source: setting.map(|setting| setting.source.to_string()),
     }
+}
+
+fn of_word(name: &'static str, setting: Option<&Setting<Backend>>) -> SettingLine {
+    let word = setting.map(|setting| Setting::new(setting.value.word(), setting.source.clone()));
+    of(name, word.as_ref())
 }
 
 fn of_path(name: &'static str, setting: Option<&Setting<std::path::PathBuf>>) -> SettingLine {
@@ -272,6 +295,7 @@ fn paths(context: &Context) -> Vec<PathLine> {
         line("configuration", &paths.config_file()),
         line("state (last snapshots)", &paths.state),
         line("journal of commits", &paths.journal()),
+        line("index of the vault", &paths.vault()),
         line("logs", &paths.logs()),
         line("cache (metadata)", &paths.cache),
     ]

@@ -5,6 +5,8 @@ pub mod context;
 pub mod doctor;
 pub mod live;
 pub mod probe;
+pub mod rotation;
 pub mod self_test;
 pub mod survey;
+pub mod vault;
 pub mod visible;

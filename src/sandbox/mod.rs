@@ -6,8 +6,12 @@
 //!                     │                            │                   │    └─ pool
 //!          drop, refuse, stall, cut         meter, latency, 429   blocks, events, forks, faults
 //!
-//!   client ══ TCP ══ s3 ── every uid's bucket: windows that follow from the chain, and what is written
+//!   client ══ TCP ══ s3 ─┬─ every uid's bucket: windows that follow from the chain, and what is written
+//!                        └─ desk ── tokens made and revoked, GRAIL restarted
 //! ```
+//!
+//! Two others live on the subnet where a scenario wants them: simulated validators (`validator`), which look at the
+//! operator's bucket at every block, and the operator's own GRAIL (`grail`), which commits what its `.env` says.
 //!
 //! An extrinsic is taken apart (`extrinsic`), checked (`validity`), kept (`pool`) and included (`dispatch`).
 //!
@@ -20,16 +24,20 @@ mod chain;
 mod commitment;
 mod control;
 mod cut;
+mod desk;
 mod dispatch;
 mod draft;
 mod extrinsic;
 mod faults;
 mod gate;
+mod grail;
 mod metadata;
 mod meter;
 mod node;
 mod pool;
 mod population;
+mod practice;
+mod published;
 mod rpc;
 mod s3;
 mod scale;
@@ -37,6 +45,7 @@ mod scenario;
 mod state;
 mod timeline;
 mod usurper;
+mod validator;
 mod validity;
 mod wallet;
 
@@ -50,6 +59,7 @@ use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
 use base::BaseError;
+use desk::Desk;
 use draft::Act;
 use faults::FaultBoard;
 use gate::Gate;
@@ -66,12 +76,14 @@ pub use commitment::{CommitmentSpec, Field, HashKind};
 pub use control::Faults;
 pub use faults::{Interruption, Lie, Moment, Throttle, Usurper};
 pub use gate::Stall;
+pub use grail::{GrailHandle, GrailStart};
 pub use metadata::MetadataError;
 pub use meter::Reading;
 pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
 pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
-pub use s3::{BucketFault, Dialect, S3Control, SeenRequest};
+pub use s3::{BucketFault, Dialect, S3Control, Scope, SeenRequest, Standing, Token};
 pub use scenario::{Scenario, ScenarioError};
+pub use validator::{Gap, Sight, ValidatorHandle, ValidatorLook};
 pub use wallet::{Operator, practice_folder};
 
 /// The shortest block time: below it a debug build spends its time on blocks alone.
@@ -177,6 +189,8 @@ pub struct Sandbox {
     operator: Option<Operator>,
     timeline: Arc<Mutex<Timeline>>,
     s3: S3Server,
+    grail: Option<GrailHandle>,
+    validators: Option<ValidatorHandle>,
     server: ServerHandle,
     tasks: Vec<AbortHandle>,
 }
@@ -199,12 +213,23 @@ impl Sandbox {
         let url = format!("ws://{}", gate.address());
         node.attach(handle.clone());
         let faults = Faults::new(Arc::clone(&node), handle, latency);
-        let s3 = S3Control::new(Arc::clone(&node), &scenario, uids);
-        let s3 = S3Server::start(s3_port, s3).await.map_err(|reason| SandboxError::Listen { port: s3_port, reason })?;
-        let timeline = Timeline::new(Arc::clone(&node), faults.clone(), s3.control().clone(), scenario);
-        let timeline = Arc::new(Mutex::new(timeline));
+        let restart_every = scenario.grail.restart_every_blocks;
+        let grail = operator
+            .as_ref()
+            .map(|operator| GrailHandle::new(Arc::clone(&node), operator.env_file.clone(), restart_every));
+        let control = S3Control::new(Arc::clone(&node), &scenario, uids);
+        let mut validators = None;
+        let desk = |url: &str| {
+            validators = ValidatorHandle::new(Arc::clone(&node), url, &scenario.validators);
+            Desk::new(control.clone(), grail.clone(), validators.clone())
+        };
+        let s3 = S3Server::start(s3_port, control.clone(), desk)
+            .await
+            .map_err(|reason| SandboxError::Listen { port: s3_port, reason })?;
+        let timeline = Timeline::new(Arc::clone(&node), faults.clone(), control, scenario);
+        let timeline = Arc::new(Mutex::new(timeline.with(grail.clone(), validators.clone())));
         let tasks = vec![tokio::spawn(gate.run()).abort_handle()];
-        let mut sandbox = Self { node, url, faults, operator, timeline, s3, server, tasks };
+        let mut sandbox = Self { node, url, faults, operator, timeline, s3, grail, validators, server, tasks };
         // Events give orders to the gate, and it is there to carry them out.
         sandbox.timeline.lock().await.begin().await?;
         if let BlockTime::Every(period) = block_time {
@@ -227,6 +252,28 @@ impl Sandbox {
     /// The switches of the buckets, and what was asked of them.
     pub const fn s3(&self) -> &S3Control {
         self.s3.control()
+    }
+
+    /// Where tokens are made and revoked without a browser: `http://127.0.0.1:PORT/-/tokens`. A `POST` with `?kind=read` or
+    /// `?kind=write` answers the two lines of a `.env`, a `DELETE` below it with a key's id revokes that key.
+    pub fn tokens_url(&self) -> String {
+        format!("{}{}", self.s3_url(), desk::TOKENS)
+    }
+
+    /// Where a `POST` restarts the operator's GRAIL; `None` in a scenario without a `.env`.
+    pub fn grail_url(&self) -> Option<String> {
+        self.grail.as_ref().map(|_| format!("{}{}", self.s3_url(), desk::GRAIL_RESTART))
+    }
+
+    /// The simulated validators; `None` in a scenario without any. They look at every block, before
+    /// [`Self::produce_block`] returns.
+    pub fn validator(&self) -> Option<ValidatorHandle> {
+        self.validators.clone()
+    }
+
+    /// The operator's GRAIL; `None` in a scenario without a `.env`.
+    pub fn grail(&self) -> Option<GrailHandle> {
+        self.grail.clone()
     }
 
     /// The operator who practises; `None` in a scenario without wallet and credentials.

@@ -3,20 +3,24 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jsonrpsee::types::ErrorObjectOwned;
 use parity_scale_codec::Encode;
 use tokio::sync::watch;
 
 use super::block::{Block, Hash};
 use super::chain::{BLOCK_MS, Chain, Contents};
+use super::commitment::{CommitmentSpec, Field};
 use super::cut::Cut;
+use super::dispatch::set_commitment;
 use super::draft::Act;
-use super::extrinsic::{Account, Signed};
+use super::extrinsic::{Account, Signed, sign};
 use super::faults::{FaultBoard, Interruption, Lie, Misbehaviour, Moment, Usurper};
 use super::gate::GateHandle;
 use super::metadata::{MetadataError, Runtime};
 use super::meter::Meter;
 use super::pool::{Fate, Pool, Rejection, Watch};
-use super::population::{NETUID, OPERATOR_UID, hotkey};
+use super::population::{NETUID, OPERATOR_UID, hotkey, key_pair_of};
+use super::practice::PracticeTime;
 use super::usurper::Usurpations;
 use super::validity::Holder;
 use crate::domain::hotkey::Hotkey;
@@ -48,6 +52,8 @@ pub struct Node {
     pub faults: FaultBoard,
     /// What was asked.
     pub meter: Arc<Meter>,
+    /// The time by which tokens become known and validators look again.
+    pub practice: PracticeTime,
 }
 
 impl Node {
@@ -64,6 +70,7 @@ impl Node {
             cut: Cut::default(),
             faults,
             meter: Arc::default(),
+            practice: PracticeTime::default(),
         }
     }
 
@@ -237,6 +244,35 @@ impl Node {
             faults.interruption = None;
         }
         Ok((hash, interruption))
+    }
+
+    /// Submits what an account commits, signed with its own key, as that account's own software does over a connection of its
+    /// own: what is wrong with the console's submissions on purpose does not concern it. Says why where it is not taken.
+    pub fn commit_signed(&self, account: &Account, content: Vec<u8>) -> Result<(), String> {
+        let chain = self.chain();
+        let runtime = &chain.best().runtime;
+        let call = set_commitment(runtime, NETUID, &[Field::Raw(content)]).map_err(|error| error.to_string())?;
+        let pair = key_pair_of(account).ok_or_else(|| "nobody here knows the hotkey's key".to_owned())?;
+        let mut pool = self.pool();
+        let nonce = pool.next_index(account, Holder::of(chain.top(), account).nonce);
+        let signed = sign(runtime, &pair, nonce, &call);
+        let taken = pool.submit(&chain, &signed.bytes, Watch::default(), Fate::Admitted);
+        taken.map(drop).map_err(|rejection| ErrorObjectOwned::from(rejection).to_string())
+    }
+
+    /// The content of a hotkey's commitment at the best block, if its first field is a raw one.
+    pub fn published(&self, hotkey: &Hotkey) -> Option<Vec<u8>> {
+        let chain = self.chain();
+        let runtime = &chain.best().runtime;
+        let key = runtime.entry("Commitments", "CommitmentOf").ok()?.key(&[&NETUID.encode(), hotkey.as_bytes()]);
+        let (_, spec) = CommitmentSpec::decode(runtime, chain.top().get(&key)?)?;
+        match spec {
+            CommitmentSpec::Fields(fields) => match fields.into_iter().next()? {
+                Field::Raw(content) | Field::BigRaw(content) => Some(content),
+                _ => None,
+            },
+            CommitmentSpec::Stored(_) => None,
+        }
     }
 
     /// The nonce that an account's next extrinsic must have, with what is ready in the pool counted in.

@@ -9,9 +9,11 @@ use super::block::Block;
 use super::commitment::CommitmentSpec;
 use super::draft::Act;
 use super::faults::Usurper;
+use super::grail::GrailHandle;
 use super::node::Node;
 use super::population::{Credentials, OPERATOR_UID, former_hotkey, hotkey};
 use super::scenario::{Scenario, TimedEvent, What};
+use super::validator::ValidatorHandle;
 use super::{Faults, S3Control, SandboxError};
 
 /// Ticks and what is still to come.
@@ -22,6 +24,8 @@ pub struct Timeline {
     s3: S3Control,
     /// Uids with a bucket fault that an event brought.
     afflicted: BTreeSet<u16>,
+    grail: Option<GrailHandle>,
+    validators: Option<ValidatorHandle>,
     scenario: Scenario,
     to_come: VecDeque<TimedEvent>,
     tick: u32,
@@ -32,7 +36,13 @@ impl Timeline {
     pub fn new(node: Arc<Node>, faults: Faults, s3: S3Control, scenario: Scenario) -> Self {
         let mut events = scenario.events.clone();
         events.sort_by_key(|event| event.after_blocks);
-        Self { node, faults, s3, afflicted: BTreeSet::new(), scenario, to_come: events.into(), tick: 0 }
+        let to_come = events.into();
+        Self { node, faults, s3, afflicted: BTreeSet::new(), grail: None, validators: None, scenario, to_come, tick: 0 }
+    }
+
+    /// With others who live by its ticks.
+    pub fn with(self, grail: Option<GrailHandle>, validators: Option<ValidatorHandle>) -> Self {
+        Self { grail, validators, ..self }
     }
 
     /// What is due from the start happens.
@@ -47,11 +57,20 @@ impl Timeline {
         Ok(())
     }
 
-    /// One block time passes: events that are due happen, then a block is made. Returns the best block.
+    /// One block time passes: events that are due happen, then a block is made, and the others do what they do at a block.
+    /// Returns the best block.
     pub async fn tick(&mut self) -> Result<Arc<Block>, SandboxError> {
         self.tick += 1;
+        let passed = self.node.practice.advance();
         self.happen_until(self.tick).await?;
-        Ok(self.node.produce()?)
+        let best = self.node.produce()?;
+        if let Some(grail) = &self.grail {
+            grail.tick(passed);
+        }
+        if let Some(validators) = &self.validators {
+            validators.tick(passed).await;
+        }
+        Ok(best)
     }
 
     async fn happen(&mut self, what: What) -> Result<(), SandboxError> {

@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Read as _, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::error::StateError;
@@ -216,6 +216,17 @@ impl PrivateDir {
             rustix::fs::fsync(&self.handle).map_err(|errno| self.failed("sync", name, errno))?;
         }
         Ok(())
+    }
+
+    /// Locks a file that is made for this alone; `None` while somebody else has it. It is given back when the handle is
+    /// dropped, or when the process dies.
+    pub fn lock(&self, name: &str) -> Result<Option<OwnedFd>, StateError> {
+        let lock = self.open_for_appending(name)?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(lock)),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(self.failed("lock", name, errno)),
+        }
     }
 
     fn refuse_special(&self, name: &str) -> Result<(), StateError> {

@@ -5,7 +5,6 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
 use super::atomic::PrivateDir;
@@ -105,12 +104,6 @@ impl Journal {
 
     /// The turn to commit for a hotkey; `None` while another process has it.
     pub fn turn(&self, owner: &Owner) -> Result<Option<Turn>, StateError> {
-        let name = lock_of(owner);
-        let lock = self.dir.open_for_appending(&name)?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Turn { _lock: lock })),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(errno) => Err(StateError::io("lock", &self.dir.path().join(name), errno)),
-        }
+        Ok(self.dir.lock(&lock_of(owner))?.map(|lock| Turn { _lock: lock }))
     }
 }

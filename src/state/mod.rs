@@ -21,7 +21,7 @@ pub use metadata_cache::MetadataCache;
 pub use paths::Paths;
 pub use rotations::{Rotations, Wheel};
 pub use snapshots::{Kept, Snapshots};
-pub use vault_index::VaultIndexes;
+pub use vault_index::{IndexTurn, VaultIndexes};
 
 use atomic::PrivateDir;
 

@@ -47,6 +47,11 @@ impl Paths {
         self.state.join("journal")
     }
 
+    /// Folder of the vault's indexes, and of the encrypted file where there is one.
+    pub fn vault(&self) -> PathBuf {
+        self.state.join("vault")
+    }
+
     /// Folder of the log files.
     pub fn logs(&self) -> PathBuf {
         self.state.join("logs")

@@ -3,6 +3,9 @@
 //! One file for each owner: `{genesis8}-{netuid}-{hotkey}.json` in the folder `vault`. Losing it loses no key: names in the
 //! vault are made of chain, subnet, hotkey and number alone.
 
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::atomic::PrivateDir;
@@ -19,6 +22,12 @@ pub const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct VaultIndexes {
     dir: PrivateDir,
+}
+
+/// The right to change an index, held by one process at a time; given back when dropped, or when the process dies.
+#[derive(Debug)]
+pub struct IndexTurn {
+    _lock: OwnedFd,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,8 +72,22 @@ impl VaultIndexes {
         let kept = Kept { v: VERSION, owner: owner.to_string(), index: index.clone() };
         self.dir.replace(&file_name(owner), |out| serde_json::to_writer(out, &kept).map_err(Into::into))
     }
+
+    /// The turn to change an owner's index; `None` while somebody else has it.
+    pub fn turn(&self, owner: &Owner) -> Result<Option<IndexTurn>, StateError> {
+        Ok(self.dir.lock(&format!("{}.lock", stem(owner)))?.map(|lock| IndexTurn { _lock: lock }))
+    }
+
+    /// Where the index of an owner is, or would be.
+    pub fn file(&self, owner: &Owner) -> PathBuf {
+        self.dir.path().join(file_name(owner))
+    }
 }
 
 fn file_name(owner: &Owner) -> String {
-    format!("{}-{}-{}.json", owner.genesis.short(), owner.netuid, owner.hotkey)
+    format!("{}.json", stem(owner))
+}
+
+fn stem(owner: &Owner) -> String {
+    format!("{}-{}-{}", owner.genesis.short(), owner.netuid, owner.hotkey)
 }

@@ -9,6 +9,7 @@ use crate::domain::inventory::{self, ValueLine};
 use crate::domain::provider::Provider;
 use crate::domain::roster::Own;
 use crate::domain::untrusted::Untrusted;
+use crate::domain::vaulted::{Holding, Index};
 
 /// What the console knows of its operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +26,8 @@ pub struct OwnInfo {
     pub is_r2: bool,
     /// The comparable part of the credentials.
     pub local: LocalView,
+    /// The generation of the vault that is in use, if one is.
+    pub vault: Option<Holding>,
     /// The variables, one by one.
     pub variables: Vec<ValueLine>,
     /// What is wrong with them.
@@ -34,17 +37,24 @@ pub struct OwnInfo {
 }
 
 impl OwnInfo {
-    /// From the values that GRAIL would see. Names, hotkey and paths are the caller's to add.
+    /// From the values that GRAIL would see, where no vault is in use. Names, hotkey and paths are the caller's to add.
     pub fn of(provider: &Provider, values: &LocalValues) -> Self {
+        Self::beside(provider, values, &Index::default())
+    }
+
+    /// The same beside what the vault holds.
+    pub fn beside(provider: &Provider, values: &LocalValues, index: &Index) -> Self {
+        let vault = index.in_use();
         Self {
             hotkey: None,
             wallet: None,
             hotkey_name: None,
             provider: provider.to_string(),
             is_r2: provider.is_r2(),
-            local: LocalView::of(provider, values),
-            variables: inventory::list(provider, values),
-            findings: findings::of_local(provider, values),
+            local: LocalView::beside(provider, values, index),
+            vault: vault.cloned(),
+            variables: inventory::beside(provider, values, vault),
+            findings: findings::beside(provider, values, vault),
             paths: Vec::new(),
         }
     }

@@ -17,26 +17,24 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
-use zeroize::Zeroizing;
 
-use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::talk::Request;
-use crate::domain::commit::{Ended, News, Order};
+use crate::domain::commit::{News, Order};
 use crate::domain::commitment::Published;
 use crate::domain::feed::FeedEvent;
-use crate::domain::log::Level;
 use crate::domain::probe::{ProbeNews, ProbeOrder};
+use crate::domain::rotation::talk::{RotateNews, RotateOrder, Typed};
 use crate::domain::secret::SecretKey;
 use crate::domain::snapshot::SubnetSnapshot;
-use crate::tui::commit::{Watch, forbidden};
-use crate::tui::keymap::{Action, KeyMap, KeyMode};
+use crate::tui::commit::Watch;
+use crate::tui::keymap::KeyMap;
 use crate::tui::logbook::LogLine;
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::own::OwnInfo;
+use crate::tui::secret_entry::SecretEntry;
 use crate::tui::secret_line::SecretLine;
+use crate::tui::shell::Shell;
 use crate::tui::state::{Options, State};
 use crate::tui::terminal::{Held, TerminalError};
-use crate::tui::update::update;
 use crate::tui::view;
 
 /// Ages are told in seconds.
@@ -83,6 +81,11 @@ pub struct Setup {
     pub tester: Box<dyn Fn(ProbeOrder) + Send>,
     /// What is heard of read tests.
     pub probe_news: mpsc::Receiver<ProbeNews>,
+    /// Performs an order about rotations; must not block. What was typed for it comes beside it. While the console is
+    /// read-only or frozen only [`RotateOrder::Look`] and [`RotateOrder::Leave`] get here. One look is ordered at the start.
+    pub rotor: Box<dyn Fn(RotateOrder, Typed) + Send>,
+    /// What is heard of rotations.
+    pub rotate_news: mpsc::Receiver<RotateNews>,
     /// What this machine's journal says was published from here, so that it is no surprise to find it on chain.
     pub known: Vec<Published>,
     /// The log.
@@ -166,18 +169,19 @@ where
     I: Stream<Item = io::Result<Event>> + Unpin,
 {
     let Setup { options, own, keymap, saved, mut feed, mut own_news, desk, mut desk_news, known, .. } = setup;
-    let Setup { tester, mut probe_news, logs, reconnect, keep, now_ms, .. } = setup;
+    let Setup { tester, mut probe_news, rotor, mut rotate_news, logs, reconnect, keep, now_ms, .. } = setup;
     let title = format!("grail-console · {} · subnet {}", options.network, options.netuid);
     let mut state = State::new(options, own, keymap);
     state.commits.watch = Watch::knowing(known);
-    let (keeper, password) = (Keeper::new(keep), SecretLine::new());
-    let mut shell = Shell { state, desk, tester, password, reconnect, now_ms, keeper, aside };
+    let (keeper, password, entry) = (Keeper::new(keep), SecretLine::new(), SecretEntry::new());
+    let mut shell = Shell { state, desk, tester, rotor, password, entry, reconnect, now_ms, keeper, aside };
     let size = terminal.size().map_err(|error| RunError::Draw(error.into()))?;
     shell.take(Msg::Resize { width: size.width, height: size.height });
     if let Some((snapshot, saved_at_ms)) = saved {
         shell.take(Msg::CachedSnapshot { snapshot, saved_at_ms });
     }
     shell.take(Msg::Logs((logs.after)(0)));
+    shell.perform(Effect::Rotate(RotateOrder::Look));
     // A terminal without titles is no reason to stop.
     let _ = (shell.aside)(Aside::Title(&title));
 
@@ -193,6 +197,7 @@ where
             Some(event) = feed.recv(), if undrawn < UNDRAWN => shell.take(Msg::Feed(event)),
             Some(news) = desk_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Commit(news)),
             Some(news) = probe_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Probe(news)),
+            Some(news) = rotate_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Rotate(news)),
             Some(own) = own_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Own(Box::new(own))),
             () = logs.news.notified(), if undrawn < UNDRAWN => {
                 let last = shell.state.logs.last_seq();
@@ -224,118 +229,10 @@ where
     Ok(exit)
 }
 
-/// The state with what its effects need.
-struct Shell<A> {
-    state: State,
-    desk: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
-    tester: Box<dyn Fn(ProbeOrder) + Send>,
-    /// The password while it is typed, which the state must not hold.
-    password: SecretLine,
-    reconnect: Box<dyn Fn() + Send>,
-    now_ms: Box<dyn Fn() -> u64 + Send>,
-    keeper: Keeper,
-    aside: A,
-}
-
-impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
-    fn tell_time(&mut self) {
-        update(&mut self.state, Msg::Tick { now_ms: (self.now_ms)() });
-    }
-
-    /// Hands a message in and performs what follows. Whether to leave.
-    fn take(&mut self, msg: Msg) -> bool {
-        self.tell_time();
-        let mut quit = false;
-        for effect in update(&mut self.state, msg) {
-            quit |= self.perform(effect);
-        }
-        // Sent, given up, or no longer asked for: whatever it was, a password outlives its line by nothing.
-        if quit || self.state.keys() != KeyMode::Password {
-            self.password.wipe();
-        }
-        quit
-    }
-
-    fn on_terminal(&mut self, event: Event) -> bool {
-        let mode = self.state.keys();
-        let secret = mode == KeyMode::Password;
-        let msg = match event {
-            Event::Key(key) => self.state.keymap.action(mode, key).map(|action| match action {
-                Action::Edit(request) if secret => self.edit_password(|password| password.edit(request)),
-                action => Msg::Key(action),
-            }),
-            Event::Paste(text) if secret => {
-                let text = Zeroizing::new(text);
-                Some(self.edit_password(|password| password.paste(&text)))
-            }
-            Event::Paste(text) => Some(Msg::Paste(text)),
-            Event::Resize(width, height) => Some(Msg::Resize { width, height }),
-            Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
-        };
-        msg.is_some_and(|msg| self.take(msg))
-    }
-
-    /// The state hears how long the password is, never what it is.
-    fn edit_password(&mut self, edit: impl FnOnce(&mut SecretLine)) -> Msg {
-        edit(&mut self.password);
-        Msg::Typed { chars: self.password.chars() }
-    }
-
-    /// Hands an order on. Nothing is published past this place while that is forbidden, whatever led here.
-    fn order(&mut self, order: Order) -> bool {
-        let (Order::Publish(request) | Order::Arm(request)) = order else {
-            (self.desk)(order, None);
-            return false;
-        };
-        match forbidden(&self.state) {
-            None => {
-                (self.desk)(order, self.password.take());
-                false
-            }
-            Some(rule) => self.refuse(request, rule),
-        }
-    }
-
-    fn refuse(&mut self, request: Request, rule: Rule) -> bool {
-        let ended = Ended::Refused(rule);
-        tracing::warn!("nothing was published: {}", ended.finding().what);
-        self.take(Msg::Commit(News::Ended { request, ended: Box::new(ended) }))
-    }
-
-    /// Whether the effect is to leave.
-    fn perform(&mut self, effect: Effect) -> bool {
-        match effect {
-            Effect::Quit => return true,
-            Effect::Reconnect => (self.reconnect)(),
-            Effect::Desk(order) => return self.order(order),
-            Effect::Probe(order) => (self.tester)(order),
-            Effect::Log { level, text } => log(level, &text),
-            Effect::Keep(snapshot) => self.keeper.pending = Some(snapshot),
-            Effect::Copy(text) => {
-                if let Err(error) = (self.aside)(Aside::Copy(&text)) {
-                    tracing::warn!("the terminal did not take the copy: {error}");
-                }
-            }
-        }
-        false
-    }
-}
-
-/// A line of the state's own for the log.
-fn log(level: Level, text: &str) {
-    match level {
-        Level::Error => tracing::error!("{text}"),
-        Level::Warn => tracing::warn!("{text}"),
-        Level::Info => tracing::info!("{text}"),
-        Level::Debug => tracing::debug!("{text}"),
-        Level::Trace => tracing::trace!("{text}"),
-    }
-}
-
 /// Writes the newest subnet to disk now and then, one write at a time, never on the drawing thread.
-struct Keeper {
+pub(super) struct Keeper {
     keep: Arc<dyn Fn(&SubnetSnapshot) + Send + Sync>,
-    pending: Option<Arc<SubnetSnapshot>>,
+    pub(super) pending: Option<Arc<SubnetSnapshot>>,
     writing: Option<JoinHandle<()>>,
     not_before: Instant,
 }

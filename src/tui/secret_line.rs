@@ -1,11 +1,11 @@
-//! The password while it is typed: characters in, a count out, wiped as soon as it is not wanted any more.
+//! A password or a key while it is typed: characters in, a count out, wiped as soon as it is not wanted any more.
 
 use tui_input::InputRequest;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::domain::secret::SecretKey;
 
-/// Bytes of the longest password. The buffer never grows past what it was made with, since growing leaves a copy behind.
+/// Bytes of the longest one. The buffer never grows past what it was made with, since growing leaves a copy behind.
 const LONGEST: usize = 1_024;
 
 /// What was typed so far. No `Debug`, no `Clone`, no `Serialize`: it lives in the event loop and nowhere else.
@@ -20,6 +20,11 @@ impl SecretLine {
     /// How many characters there are.
     pub(super) fn chars(&self) -> usize {
         self.0.chars().count()
+    }
+
+    /// What was typed, for the one who sorts it; never for printing.
+    pub(super) fn text(&self) -> &str {
+        &self.0
     }
 
     /// Edits the end of the line, the only place that can be seen of a line of dots. To take a word back is to take all

@@ -15,6 +15,7 @@ use crate::tui::list::{Ground, List};
 use crate::tui::logbook::Logbook;
 use crate::tui::own::OwnInfo;
 use crate::tui::probes::Probes;
+use crate::tui::rotate::{self, Rotations};
 use crate::tui::table::Table;
 
 /// Age of the last finalized block, in ms, from which the screen says that it is stale: five blocks.
@@ -192,6 +193,8 @@ pub enum Mode {
     Palette(Palette),
     /// In the dialog of the commit.
     Commit,
+    /// In the dialog of the rotation.
+    Rotate,
     /// Asked whether to leave although something is under way.
     Leaving(Choice),
     /// Asked whether to put the own keys to the test, which writes a canary.
@@ -253,6 +256,8 @@ pub struct State {
     pub probes: Probes,
     /// Commits, and the watch over the own commitment.
     pub commits: Commits,
+    /// Rotations.
+    pub rotations: Rotations,
     /// The log.
     pub logs: Logbook,
     /// The view on the screen.
@@ -285,6 +290,7 @@ impl State {
             own,
             probes: Probes::default(),
             commits: Commits::default(),
+            rotations: Rotations::default(),
             logs: Logbook::default(),
             view: View::default(),
             came_from: View::default(),
@@ -303,6 +309,7 @@ impl State {
             Mode::Choose(_) => KeyMode::Choose,
             Mode::Palette(_) => KeyMode::Palette,
             Mode::Commit => commit::keys(self),
+            Mode::Rotate => rotate::keys(self),
             Mode::Leaving(_) | Mode::SelfTest(_) => KeyMode::Confirm,
         }
     }
@@ -367,7 +374,8 @@ impl State {
             matches!(session.step, commit::Step::Reading | commit::Step::Running(_))
                 && matches!(self.mode, Mode::Commit)
         };
-        self.commits.session.as_ref().is_some_and(moves)
+        let rotates = matches!(self.mode, Mode::Rotate) && (self.rotations.is_busy() || !self.rotations.heard);
+        rotates || self.commits.session.as_ref().is_some_and(moves)
     }
 
     /// Whether an age on the screen grows with the clock.
@@ -376,6 +384,8 @@ impl State {
             || self.connection.loss().is_some()
             || self.toast.is_some()
             || self.commits.session.is_some()
+            || self.rotations.report.is_some()
+            || self.rotations.working.is_some()
             || self.probes.is_busy()
     }
 }

@@ -12,7 +12,7 @@ use crate::tui::msg::{Effect, Msg};
 use crate::tui::palette::found;
 use crate::tui::state::{Chooser, Mode, Palette, State, View};
 use crate::tui::table::Origin;
-use crate::tui::{feed, fleet, probes, view};
+use crate::tui::{feed, fleet, probes, rotate, view};
 
 /// Characters of a pasted text that are taken into a line.
 const PASTE_LIMIT: usize = 200;
@@ -33,7 +33,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.size = (width, height);
             Vec::new()
         }
-        Msg::Feed(event) => feed::on(state, event),
+        Msg::Feed(event) => {
+            let mut effects = feed::on(state, event);
+            effects.extend(rotate::reverted_now(state));
+            effects
+        }
         Msg::Logs(lines) => {
             state.logs.append(lines);
             Vec::new()
@@ -57,8 +61,16 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Commit(news) => commit::hear(state, news),
         Msg::Probe(news) => probes::hear(state, news),
+        Msg::Rotate(news) => rotate::hear(state, news),
         Msg::Typed { chars } => {
-            commit::password_typed(state, chars);
+            match state.mode {
+                Mode::Rotate => rotate::password_typed(state, chars),
+                _ => commit::password_typed(state, chars),
+            }
+            Vec::new()
+        }
+        Msg::KeysTyped { lengths } => {
+            rotate::keys_typed(state, lengths);
             Vec::new()
         }
     };
@@ -109,6 +121,7 @@ fn obey(state: &mut State, command: Command) -> Vec<Effect> {
         Mode::Choose(_) => choosing(state, command),
         Mode::Palette(_) => in_palette(state, command),
         Mode::Commit => commit::obey(state, command),
+        Mode::Rotate => rotate::obey(state, command),
         Mode::Leaving(choice) => leaving(state, choice, command),
         Mode::SelfTest(choice) => probes::answer(state, choice, command),
     }
@@ -161,13 +174,20 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
         }
         C::Commit => return commit::asked(state),
         C::Disarm => return commit::disarm(state),
-        C::Quit if state.commits.is_under_way() || state.commits.is_armed() => {
+        C::Rotate => return rotate::asked(state),
+        C::TurnBack => return rotate::ask_to_turn_back(state),
+        C::Quit if is_at_work(state) => {
             state.mode = Mode::Leaving(Choice::No);
         }
         C::Quit | C::ForceQuit => return vec![Effect::Quit],
         C::Accept | C::Cancel | C::NextChoice | C::PreviousChoice => {}
     }
     Vec::new()
+}
+
+/// Whether leaving now would leave something behind that goes on or ends by it.
+fn is_at_work(state: &State) -> bool {
+    state.commits.is_under_way() || state.commits.is_armed() || state.rotations.is_busy()
 }
 
 fn page(state: &State) -> isize {
@@ -229,7 +249,7 @@ fn leaving(state: &mut State, choice: Choice, command: Command) -> Vec<Effect> {
 }
 
 fn back(state: &mut State) {
-    if commit::dismiss(state) {
+    if commit::dismiss(state) || rotate::dismiss(state) {
         return;
     }
     match state.view {
@@ -356,6 +376,7 @@ fn edit(state: &mut State, request: InputRequest) -> Vec<Effect> {
         }
         // A password is edited by the event loop; here it has no characters.
         Mode::Commit => commit::typed(state, request),
+        Mode::Rotate => rotate::typed(state, request),
         Mode::Normal | Mode::Choose(_) | Mode::Leaving(_) | Mode::SelfTest(_) => {}
     }
     Vec::new()

@@ -139,6 +139,9 @@ impl Generation {
         if version.v > VERSION {
             return Err(Damage::Newer(version.v));
         }
+        if version.v != VERSION {
+            return Err(Damage::NotOurs);
+        }
         let kept: Kept = serde_json::from_slice(bytes).map_err(|_| Damage::NotOurs)?;
         if kept.check != kept.digest() {
             return Err(Damage::Check);

@@ -4,19 +4,27 @@
 //! belongs on a thread that may. A generation is never overwritten, and is read back before it counts as kept.
 
 mod error;
+mod failure;
+pub mod file;
 mod generation;
+mod opening;
 
+use std::collections::HashMap;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use keyring_core::{CredentialStore, Entry, Error};
 use zeroize::Zeroizing;
 
 pub use error::{Damage, VaultError};
+pub use file::FileKey;
 pub use generation::{Generation, KeyPair};
+pub use opening::{Opening, open, over_file, platform_default};
+
+use failure::failure;
 
 use crate::domain::owner::Owner;
-use crate::domain::untrusted::sanitize;
 use crate::domain::vaulted::{Backend, GenerationNumber, Holding};
 
 /// Service under which everything is kept: names are `grail-console/{genesis8}/{netuid}/{hotkey}/{generation}`.
@@ -26,7 +34,23 @@ pub const SERVICE: &str = "grail-console";
 #[derive(Clone)]
 pub struct Vault {
     backend: Backend,
-    store: Arc<CredentialStore>,
+    store: Arc<Held>,
+}
+
+/// A store; one on a bus is closed on a thread of its own, since taking leave blocks, and whoever drops it last may be in
+/// the middle of asynchronous tasks.
+struct Held {
+    store: Option<Arc<CredentialStore>>,
+    on_a_bus: bool,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(store) = self.store.take().filter(|_| self.on_a_bus) else { return };
+        // Where no thread can be had it stays open until the process ends.
+        let store = ManuallyDrop::new(store);
+        let _ = std::thread::Builder::new().spawn(move || drop(ManuallyDrop::into_inner(store)));
+    }
 }
 
 impl fmt::Debug for Vault {
@@ -38,12 +62,13 @@ impl fmt::Debug for Vault {
 impl Vault {
     /// Over a store that is open already.
     pub fn over(backend: Backend, store: Arc<CredentialStore>) -> Self {
-        Self { backend, store }
+        let on_a_bus = backend == Backend::SecretService;
+        Self { backend, store: Arc::new(Held { store: Some(store), on_a_bus }) }
     }
 
     /// In the memory of this process, for practice.
     pub fn in_memory() -> Result<Self, VaultError> {
-        let store = keyring_core::mock::Store::new().map_err(|error| failure(Backend::Memory, &error))?;
+        let store = keyring_core::mock::Store::new().map_err(|error| failure(Backend::Memory, error))?;
         Ok(Self::over(Backend::Memory, store))
     }
 
@@ -52,17 +77,27 @@ impl Vault {
         self.backend
     }
 
-    /// Keeps a generation and reads it back. The same one again is fine; another one under its number is refused.
+    /// Keeps a generation and reads it back. The same one again is fine; another one under its number is refused. What
+    /// could not be kept whole is taken back.
     pub fn put(&self, owner: &Owner, generation: &Generation) -> Result<(), VaultError> {
         let backend = self.backend;
-        match self.get(owner, generation.number) {
-            Ok(Some(there)) if there == *generation => return Ok(()),
-            Ok(None) => {}
-            Ok(Some(_)) => return Err(VaultError::Occupied { backend, number: generation.number }),
-            Err(error) => return Err(error),
+        match self.get(owner, generation.number)? {
+            Some(there) if there == *generation => return Ok(()),
+            Some(_) => return Err(VaultError::Occupied { backend, number: generation.number }),
+            None => {}
         }
+        let kept = self.write(owner, generation);
+        if kept.is_err() {
+            // Some stores keep a secret that they say they did not take.
+            let _ = self.remove(owner, generation.number);
+        }
+        kept
+    }
+
+    fn write(&self, owner: &Owner, generation: &Generation) -> Result<(), VaultError> {
+        let backend = self.backend;
         let entry = self.entry(owner, generation.number)?;
-        entry.set_secret(&generation.to_secret(owner)).map_err(|error| failure(backend, &error))?;
+        entry.set_secret(&generation.to_secret(owner)).map_err(|error| failure(backend, error))?;
         match self.get(owner, generation.number)? {
             Some(back) if back == *generation => Ok(()),
             _ => Err(VaultError::NotKept { backend }),
@@ -75,7 +110,7 @@ impl Vault {
         let bytes = match self.entry(owner, number)?.get_secret() {
             Ok(bytes) => Zeroizing::new(bytes),
             Err(Error::NoEntry) => return Ok(None),
-            Err(error) => return Err(failure(backend, &error)),
+            Err(error) => return Err(failure(backend, error)),
         };
         let read = Generation::from_secret(&bytes, owner, number);
         read.map(Some).map_err(|damage| VaultError::Damaged { backend, number, damage })
@@ -98,34 +133,24 @@ impl Vault {
         match self.entry(owner, number)?.delete_credential() {
             Ok(()) => Ok(true),
             Err(Error::NoEntry) => Ok(false),
-            Err(error) => Err(failure(self.backend, &error)),
+            Err(error) => Err(failure(self.backend, error)),
         }
     }
 
     fn entry(&self, owner: &Owner, number: GenerationNumber) -> Result<Entry, VaultError> {
-        let entry = self.store.build(SERVICE, &format!("{owner}/{number}"), None);
-        entry.map_err(|error| failure(self.backend, &error))
+        self.named(&format!("{owner}/{number}"))
     }
-}
 
-/// A store's error by its name. What it says is text from outside.
-fn failure(backend: Backend, error: &Error) -> VaultError {
-    let why = |error: &dyn fmt::Display| sanitize(&error.to_string(), 200);
-    match error {
-        Error::NoStorageAccess(error) => {
-            VaultError::Locked { backend, why: why(error), todo: "Unlock it, then try again" }
-        }
-        Error::PlatformFailure(error) => VaultError::Failed { backend, why: why(error) },
-        // The others may hold what was stored: only their kind is told.
-        Error::BadEncoding(_) | Error::BadDataFormat(..) | Error::BadStoreFormat(_) => {
-            VaultError::Failed { backend, why: "what it keeps is damaged".to_owned() }
-        }
-        Error::Ambiguous(entries) => {
-            VaultError::Failed { backend, why: format!("{} entries have the same name", entries.len()) }
-        }
-        Error::TooLong(what, most) => {
-            VaultError::Failed { backend, why: format!("{} may have {most} characters at most", sanitize(what, 40)) }
-        }
-        _ => VaultError::Failed { backend, why: "it cannot do what was asked".to_owned() },
+    /// The entry of a name below [`SERVICE`]. Where people see the store, they see the whole name.
+    fn named(&self, name: &str) -> Result<Entry, VaultError> {
+        let whole = format!("{SERVICE}/{name}");
+        let modifiers = match self.backend {
+            Backend::SecretService => Some(HashMap::from([("label", whole.as_str())])),
+            Backend::Keyutils => Some(HashMap::from([("description", whole.as_str())])),
+            _ => None,
+        };
+        let store = self.store.store.as_ref().ok_or(Error::NoDefaultStore);
+        let entry = store.and_then(|store| store.build(SERVICE, name, modifiers.as_ref()));
+        entry.map_err(|error| failure(self.backend, error))
     }
 }

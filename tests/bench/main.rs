@@ -10,6 +10,7 @@ mod console;
 mod frames;
 mod probes;
 mod status;
+mod vault;
 
 /// The middle of some measurements.
 fn median(mut measured: Vec<f64>) -> f64 {
@@ -43,6 +44,9 @@ fn main() {
     }
     if wanted("probes") {
         runtime.block_on(probes::measure());
+    }
+    if wanted("vault") {
+        vault::measure();
     }
     if wanted("console") {
         runtime.block_on(console::measure());

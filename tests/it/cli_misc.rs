@@ -20,7 +20,10 @@ fn help_lists_the_commands_and_the_exit_codes() {
     let help = House::new().run(["--help"]).exits(0);
     assert_eq!(help.stderr, "");
     says(&help.stdout, &["status", "show", "doctor", "sandbox", "completions", "man", "Exit codes"]);
-    says(&help.stdout, &["0 healthy", "1 a finding", "2 usage", "3 refused", "4 chain unreachable", "7 pending"]);
+    says(
+        &help.stdout,
+        &["0 healthy", "1 a finding", "2 usage", "3 refused", "4 chain unreachable", "6 vault", "7 pending"],
+    );
     is_plain(&help.stdout);
 }
 

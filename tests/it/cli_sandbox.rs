@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Stdio};
+use std::time::{Duration, Instant};
 
 use grail_console::sandbox::{OPERATOR_UID, SANDBOX_GENESIS, hotkey};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::support::DEADLINE;
+use crate::support::desk::{ask, token};
 use crate::support::house::{House, Ran, says};
 
 /// A served sandbox; ended with the test.
@@ -67,7 +70,7 @@ fn the_first_lines_are_the_urls_and_the_rest_is_what_to_use_with_them() {
     assert!(url.starts_with("ws://127.0.0.1:"), "{url}");
     let buckets = served.line();
     assert!(buckets.starts_with("http://127.0.0.1:"), "{buckets}");
-    let lines: Vec<String> = (0..7).map(|_| served.line()).collect();
+    let lines: Vec<String> = (0..9).map(|_| served.line()).collect();
     assert_eq!(lines[0], format!("export BT_CHAIN_ENDPOINT={url}"));
     assert_eq!(lines[1], format!("export R2_ENDPOINT_URL={buckets}"));
     assert_eq!(lines[2], "export NETUID=81");
@@ -79,7 +82,9 @@ fn the_first_lines_are_the_urls_and_the_rest_is_what_to_use_with_them() {
         let (name, value) = line.split_once('=').unwrap();
         visitor = visitor.with(name, value);
     }
-    let flags = lines[5..].iter().flat_map(|line| line.split(' '));
+    assert_eq!(lines[7], format!("tokens {buckets}/-/tokens"));
+    assert_eq!(lines[8], format!("grail-restart {buckets}/-/grail/restart"));
+    let flags = lines[5..7].iter().flat_map(|line| line.split(' '));
     let ran = visitor.run(["status"].into_iter().chain(flags)).exits(1);
     says(&ran.stdout, &["SANDBOX · subnet 81", "64 uids", "you: uid 42, validators still read your old key"]);
     let over = served.end(Signal::TERM).exits(0);
@@ -97,6 +102,8 @@ fn as_json_everything_is_in_one_document() {
     assert_eq!(document["genesis"], format!("0x{}", hex::encode(SANDBOX_GENESIS)));
     assert_eq!(document["netuid"], 81);
     assert_eq!(document["scenario"], "healthy");
+    assert_eq!(document["tokens"], format!("{}/-/tokens", document["s3"].as_str().unwrap()));
+    assert_eq!(document["grail_restart"], format!("{}/-/grail/restart", document["s3"].as_str().unwrap()));
     assert_eq!(document["hotkey"], hotkey(OPERATOR_UID).to_string());
     let environment: BTreeMap<String, String> = serde_json::from_value(document["environment"].clone()).unwrap();
     assert_eq!(environment["BT_CHAIN_ENDPOINT"], document["node"].as_str().unwrap());
@@ -112,8 +119,30 @@ fn first_run_has_neither_wallet_nor_env_file() {
     let document = served.document();
     assert_eq!(document["env_file"], Value::Null);
     assert_eq!(document["hotkey"], Value::Null);
+    assert_eq!(document["grail_restart"], Value::Null);
     let names: BTreeMap<String, String> = serde_json::from_value(document["environment"].clone()).unwrap();
     assert_eq!(names.len(), 3);
+}
+
+#[test]
+fn another_process_makes_a_token_and_its_secret_is_told_to_nobody_else() {
+    let house = House::new();
+    let mut served =
+        Served::start(&house, &["--json", "--scenario", "rotation", "--uids", "64", "--block-time", "100ms"]);
+    let document = served.document();
+    let store = document["s3"].as_str().unwrap();
+    let (key_id, secret) = token(store, "kind=read");
+    let known = format!("{key_id} read known\n");
+    let deadline = Instant::now() + DEADLINE;
+    while !ask(store, "GET", "/-/tokens").text.contains(&known) {
+        assert!(Instant::now() < deadline, "a minute of practice is half a second here");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(ask(store, "DELETE", &format!("/-/tokens/{key_id}")).status, 200);
+    let files = house.files();
+    let over = served.end(Signal::TERM).exits(0);
+    assert!(!over.stdout.contains(&secret) && !over.stderr.contains(&secret));
+    assert!(!files.iter().any(|(_, content)| content.windows(64).any(|part| part == secret.as_bytes())));
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn the_document_has_every_step_with_its_outcome() {
 #[test]
 fn a_key_that_was_revoked_is_a_finding_with_what_to_do() {
     let desk = Desk::new("drift");
-    desk.node.sandbox().s3().revoke(OPERATOR_UID, 1);
+    desk.node.sandbox().s3().revoke(&Credentials::of(OPERATOR_UID, 1).read_key_id);
     let ran = desk.run(&["self-test"]).exits(1);
     says(&ran.stdout, &["✗ Something is wrong with your keys.", "→ Commit a read key that works"]);
     let document = desk.run(&["self-test", "--json"]).exits(1).json();

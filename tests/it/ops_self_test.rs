@@ -126,7 +126,7 @@ async fn a_published_key_other_than_the_local_one_is_tested_beside_it() {
 #[tokio::test]
 async fn a_published_key_that_was_revoked_fails_though_the_local_one_reads() {
     let bench = drift().await;
-    bench.sandbox.s3().revoke(OPERATOR_UID, 1);
+    bench.sandbox.s3().revoke(&Credentials::of(OPERATOR_UID, 1).read_key_id);
     let test = tested(&bench).await;
     assert!(!test.healthy);
     let words = "The published key cannot read the own bucket: the store does not know it.";
@@ -138,7 +138,7 @@ async fn a_published_key_that_was_revoked_fails_though_the_local_one_reads() {
 #[tokio::test]
 async fn a_local_key_that_was_revoked_fails_though_the_published_one_reads() {
     let bench = drift().await;
-    bench.sandbox.s3().revoke(OPERATOR_UID, 0);
+    bench.sandbox.s3().revoke(&Credentials::of(OPERATOR_UID, 0).read_key_id);
     let test = tested(&bench).await;
     assert!(!test.healthy);
     let words = "The local read key cannot read the own bucket: the store does not know it.";

@@ -37,7 +37,7 @@ pub fn child_dir() -> Option<PathBuf> {
 }
 
 /// Whether this user may mount a file system in a namespace of its own.
-fn may_mount() -> bool {
+pub fn may_mount() -> bool {
     let mount = Command::new("unshare").args(["-m", "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"]).output();
     mount.is_ok_and(|output| output.status.success())
 }

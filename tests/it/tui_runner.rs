@@ -14,6 +14,7 @@ use grail_console::domain::commit::{News, Order, Plan};
 use grail_console::domain::commitment::Published;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::probe::{ProbeNews, ProbeOrder};
+use grail_console::domain::rotation::talk::{RotateNews, RotateOrder, Typed, TypedPair};
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::snapshot::SubnetSnapshot;
 use grail_console::tui::keymap::KeyMap;
@@ -103,6 +104,10 @@ pub struct Console {
     /// Orders that reached the one who tests.
     pub tests: mpsc::UnboundedReceiver<ProbeOrder>,
     pub results: mpsc::Sender<ProbeNews>,
+    /// Orders that reached the one who rotates, each with what was typed for it: read id and secret, write id and secret,
+    /// password.
+    pub rotations: mpsc::UnboundedReceiver<(RotateOrder, Vec<Option<String>>)>,
+    pub rotate: mpsc::Sender<RotateNews>,
     pub left: JoinHandle<Exit>,
 }
 
@@ -127,6 +132,8 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
     let (commit_news, desk_news) = mpsc::channel(8);
     let (test, tests) = mpsc::unbounded_channel();
     let (results, probe_news) = mpsc::channel(8);
+    let (turn, rotations) = mpsc::unbounded_channel();
+    let (rotate, rotate_news) = mpsc::channel(8);
     let (clock, reconnects) = (Arc::new(AtomicU64::new(NOW_MS)), Arc::new(AtomicUsize::new(0)));
     let log = (Arc::new(std::sync::Mutex::new(Vec::<LogLine>::new())), Arc::new(Notify::new()));
     let (lines, news) = (Arc::clone(&log.0), Arc::clone(&log.1));
@@ -147,6 +154,10 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
             let _ = test.send(order);
         }),
         probe_news,
+        rotor: Box::new(move |order, typed| {
+            let _ = turn.send((order, laid_bare(&typed)));
+        }),
+        rotate_news,
         known,
         logs: LogSource {
             after: Box::new(move |seq| lines.lock().unwrap().iter().filter(|line| line.seq > seq).cloned().collect()),
@@ -188,8 +199,18 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
         news: commit_news,
         tests,
         results,
+        rotations,
+        rotate,
         left,
     }
+}
+
+/// What came beside an order, as a test compares it.
+fn laid_bare(typed: &Typed) -> Vec<Option<String>> {
+    let bare = |secret: Option<&SecretKey>| secret.map(|secret| secret.expose().to_owned());
+    let halves = |pair: Option<&TypedPair>| [bare(pair.map(|pair| &pair.id)), bare(pair.map(|pair| &pair.secret))];
+    let pairs = [typed.read.as_ref(), typed.write.as_ref()].into_iter().flat_map(halves);
+    pairs.chain([bare(typed.password.as_ref())]).collect()
 }
 
 impl Console {
@@ -221,6 +242,15 @@ impl Console {
     /// The next order that reached the desk.
     pub async fn ordered(&mut self) -> (Order, Option<String>) {
         tokio::time::timeout(Duration::from_secs(20), self.orders.recv()).await.unwrap().unwrap()
+    }
+
+    pub async fn hears_of_rotation(&self, news: RotateNews) {
+        self.rotate.send(news).await.unwrap();
+    }
+
+    /// The next order that reached the one who rotates.
+    pub async fn rotated(&mut self) -> (RotateOrder, Vec<Option<String>>) {
+        tokio::time::timeout(Duration::from_secs(20), self.rotations.recv()).await.unwrap().unwrap()
     }
 
     /// Asks for a plan, hears it, and says yes to it.

@@ -7,6 +7,8 @@ use grail_console::domain::commitment::{Commitment, MaskedBytes, Payload, Stored
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::probe::{ProbeNews, Reply, Request, Trouble};
+use grail_console::domain::rotation::talk::{Question, RotateNews};
+use grail_console::domain::rotation::{Blocker, Event, Side};
 use grail_console::domain::snapshot::SubnetChange;
 use grail_console::domain::untrusted::{Untrusted, is_visible};
 use grail_console::tui::logbook::{Level, LogLine};
@@ -19,6 +21,7 @@ use ratatui::buffer::Buffer;
 use crate::tui_commit_fixtures::*;
 use crate::tui_fixtures::*;
 use crate::tui_probe_fixtures::*;
+use crate::tui_rotation_fixtures::{self as rotations, stands, stands_of, told};
 
 /// Bytes that are more often nasty than random ones are.
 fn nasty() -> impl Strategy<Value = Vec<u8>> {
@@ -197,6 +200,75 @@ proptest! {
     #[test]
     fn whatever_is_said_of_a_commit_the_screen_holds_only_visible_characters(bytes in nasty()) {
         for state in wild_commits(&bytes) {
+            for (width, height) in [(60, 15), (80, 24), (160, 50)] {
+                assert_clean(&drawn(&state, width, height));
+            }
+        }
+    }
+}
+
+/// Rotations whose every word somebody else wrote: store, vault and node, the journal, the path of the `.env`.
+fn wild_rotations(bytes: &[u8]) -> Vec<State> {
+    let wild = String::from_utf8_lossy(bytes).into_owned();
+    let problem = || Finding::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
+    let wild_event = |event: Event| match event {
+        Event::Began { from, to, backend, change, grace_blocks, emergency, .. } => {
+            let mut change = change;
+            for keys in [&mut change.read, &mut change.write].into_iter().flatten() {
+                keys.new.shown.clone_from(&wild);
+                keys.old.iter_mut().for_each(|old| old.shown.clone_from(&wild));
+            }
+            Event::Began { from, to, backend, locator: wild.clone(), change, grace_blocks, emergency }
+        }
+        Event::Probed { .. } => Event::Probed { found: vec![wild.clone(), wild.clone()] },
+        Event::Refused { side, http, .. } => Event::Refused { side, http, code: wild.clone() },
+        Event::Unsent { .. } => Event::Unsent { why: wild.clone() },
+        other => other,
+    };
+    let events: Vec<Event> = rotations::way().into_iter().map(wild_event).collect();
+    let mut open = ready();
+    told(&mut open, stands_of(&events[..11], vec![Blocker::new("wild", wild.clone(), wild.clone())], false));
+    let mut paused = open.clone();
+    told(&mut paused, RotateNews::Paused(problem()));
+    let mut log = paused.clone();
+    press(&mut log, "L");
+    let mut all = vec![open.clone(), paused.clone(), log];
+    press(&mut open, "R");
+    let mut working = open.clone();
+    told(&mut working, RotateNews::Working { words: wild.clone() });
+    let mut revoke = open.clone();
+    told(&mut revoke, RotateNews::Asks(Question::Revoke { side: Side::Read }));
+    let mut turning = open.clone();
+    press(&mut turning, "b");
+    press(&mut paused, "R");
+    let mut env = ready();
+    stands(&mut env, &events[..8]);
+    press(&mut env, "R");
+    let question = Question::Env { path: Some(wild.clone()), variables: vec![wild.clone()] };
+    told(&mut env, RotateNews::Asks(question));
+    let mut different = ready();
+    let odd: Vec<Event> = events[..6].iter().cloned().chain([Event::Different { seen: rotations::held(99) }]).collect();
+    stands(&mut different, &odd);
+    press(&mut different, "R");
+    told(&mut different, RotateNews::Asks(Question::Accept));
+    let mut over = ready();
+    stands(&mut over, &events[..11]);
+    stands(&mut over, &events);
+    press(&mut over, "R");
+    let mut unreadable = ready();
+    told(&mut unreadable, RotateNews::Refused(problem()));
+    all.push(unreadable.clone());
+    press(&mut unreadable, "R");
+    all.extend([open, paused, working, revoke, turning, env, different, over, unreadable]);
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_is_said_of_a_rotation_the_screen_holds_only_visible_characters(bytes in nasty()) {
+        for state in wild_rotations(&bytes) {
             for (width, height) in [(60, 15), (80, 24), (160, 50)] {
                 assert_clean(&drawn(&state, width, height));
             }

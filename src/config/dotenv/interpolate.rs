@@ -39,6 +39,21 @@ pub(super) fn interpolate(
     (out.len() <= limit).then_some(out)
 }
 
+/// The names that a value refers to.
+pub(super) fn references(value: &str) -> impl Iterator<Item = &str> {
+    let mut rest = value;
+    std::iter::from_fn(move || {
+        loop {
+            let begin = rest.find("${")? + 2;
+            rest = &rest[begin..];
+            if let Some((reference, length)) = Reference::at(rest) {
+                rest = &rest[length..];
+                return Some(reference.name);
+            }
+        }
+    })
+}
+
 struct Reference<'a> {
     name: &'a str,
     default: &'a str,

@@ -7,6 +7,8 @@
 mod fault;
 mod interpolate;
 mod parser;
+mod replace;
+mod rewrite;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +19,8 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use fault::{Fault, FaultKind, Place};
+pub use replace::{BackupName, ReplaceError, Replaced, replace_file};
+pub use rewrite::{Change, RewriteError, lines_holding, rewrite};
 
 use crate::domain::environment::Environment;
 use crate::domain::secret::SecretKey;
@@ -95,18 +99,13 @@ pub struct Dotenv {
 impl Dotenv {
     /// Reads a file. The environment is what `${NAME}` refers to when the file does not define it.
     pub fn read(path: &Path, environment: &Environment) -> Result<Self, DotenvError> {
-        let bytes = read_capped(path)?;
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
-            let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            DotenvError::NotUtf8 { path: path.to_owned(), place: Place::of(&valid, valid.len()) }
-        })?;
-        Ok(Self::parse(text, environment))
+        Ok(Self::parse(&read_text(path)?, environment))
     }
 
     /// Reads the text of a file. Line ends of any system are taken as Python takes them in text files: as line feeds.
     pub fn parse(text: &str, environment: &Environment) -> Self {
-        let (text, marked) = text.strip_prefix('\u{feff}').map_or((text, false), |rest| (rest, true));
-        let text = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
+        let (text, marked) = unmarked(text);
+        let text = with_line_feeds(text);
         let (statements, mut faults) = parser::statements(&text);
         if marked {
             faults.push(Fault { place: Place::START, kind: FaultKind::ByteOrderMark });
@@ -140,6 +139,26 @@ impl Dotenv {
         let last = self.entries.iter().rev().find(|entry| entry.name == name)?;
         last.value.as_ref().map(|value| (value, last.line))
     }
+}
+
+/// The text of a `.env` byte for byte, wiped when dropped: what [`rewrite()`] takes and [`replace_file`] expects.
+pub fn read_text(path: &Path) -> Result<Zeroizing<String>, DotenvError> {
+    let bytes = read_capped(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        DotenvError::NotUtf8 { path: path.to_owned(), place: Place::of(&valid, valid.len()) }
+    })?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// The text behind a byte order mark, and whether there was one.
+fn unmarked(text: &str) -> (&str, bool) {
+    text.strip_prefix('\u{feff}').map_or((text, false), |rest| (rest, true))
+}
+
+/// The text as Python sees it. Only `\r\n` changes its length.
+fn with_line_feeds(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 /// Whether the operating system takes the pair as an environment variable.

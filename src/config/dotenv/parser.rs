@@ -9,6 +9,8 @@
 //! A statement that does not fit is skipped up to the end of the line where the misfit was met, and reading goes on
 //! there, which is not always the end of the line it began on.
 
+use std::ops::Range;
+
 use zeroize::Zeroizing;
 
 use super::fault::{Fault, FaultKind, Place};
@@ -23,6 +25,25 @@ pub(super) struct Statement {
     pub place: Place,
     /// Whether releases of python-dotenv before 1.2.4 read this value differently.
     pub ambiguous: bool,
+    /// Where its parts stand, for whoever rewrites it.
+    pub span: Span,
+}
+
+/// Byte offsets of a statement in the text with line feeds only.
+pub(super) struct Span {
+    /// Its first character, that of `export` where it stands before the name.
+    pub begin: usize,
+    /// Behind the name and its quotes.
+    pub name_end: usize,
+    /// The value with its quotes, directly behind the `=` when it is empty; `None` when there is no `=`.
+    pub value: Option<Range<usize>>,
+}
+
+/// What stands behind an `=`.
+struct Assigned {
+    value: Zeroizing<String>,
+    ambiguous: bool,
+    at: Range<usize>,
 }
 
 /// Reads every statement; faults come in the order of the file.
@@ -96,20 +117,19 @@ impl<'a> Reader<'a> {
         if self.rest().is_empty() {
             return Ok(None);
         }
-        self.export();
         let begin = self.at;
+        self.export();
+        let name_at = self.at;
         let name = self.name()?;
+        let name_end = self.at;
         self.take_while(is_inline_blank);
-        let (value, ambiguous) = if self.peek() == Some('=') {
-            let (value, ambiguous) = self.assigned()?;
-            (Some(value), ambiguous)
-        } else {
-            (None, false)
-        };
+        let assigned = if self.peek() == Some('=') { Some(self.assigned()?) } else { None };
         self.comment();
-        self.end_of_line(value.is_some())?;
-        let place = self.place_of(begin);
-        Ok(name.map(|name| Statement { name, value, place, ambiguous }))
+        self.end_of_line(assigned.is_some())?;
+        let place = self.place_of(name_at);
+        let span = Span { begin, name_end, value: assigned.as_ref().map(|assigned| assigned.at.clone()) };
+        let (value, ambiguous) = assigned.map_or((None, false), |it| (Some(it.value), it.ambiguous));
+        Ok(name.map(|name| Statement { name, value, place, ambiguous, span }))
     }
 
     fn export(&mut self) {
@@ -142,30 +162,33 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn assigned(&mut self) -> Result<(Zeroizing<String>, bool), FaultKind> {
+    fn assigned(&mut self) -> Result<Assigned, FaultKind> {
         self.at += 1;
+        let empty = self.at..self.at;
         let blanks = self.take_while(is_inline_blank);
         match self.peek() {
-            Some('#') if !blanks.is_empty() => Ok((Zeroizing::default(), true)),
+            Some('#') if !blanks.is_empty() => Ok(Assigned { value: Zeroizing::default(), ambiguous: true, at: empty }),
             Some(quote @ ('\'' | '"')) => self.quoted_value(quote),
-            None | Some('\n') => Ok((Zeroizing::default(), false)),
-            Some(_) => Ok((self.bare_value(), false)),
+            None | Some('\n') => Ok(Assigned { value: Zeroizing::default(), ambiguous: false, at: empty }),
+            Some(_) => Ok(self.bare_value()),
         }
     }
 
-    fn quoted_value(&mut self, quote: char) -> Result<(Zeroizing<String>, bool), FaultKind> {
+    fn quoted_value(&mut self, quote: char) -> Result<Assigned, FaultKind> {
+        let begin = self.at;
         let inner = &self.rest()[1..];
         let end = closing_quote(inner, quote).ok_or(FaultKind::OpenQuote(quote))?;
         self.at += end + 2;
-        let raw = &inner[..end];
-        Ok((unescape(raw, quote), naive_closing_quote(inner, quote) != Some(end)))
+        let ambiguous = naive_closing_quote(inner, quote) != Some(end);
+        Ok(Assigned { value: unescape(&inner[..end], quote), ambiguous, at: begin..self.at })
     }
 
-    fn bare_value(&mut self) -> Zeroizing<String> {
+    fn bare_value(&mut self) -> Assigned {
+        let begin = self.at;
         let line = self.take_while(|c| c != '\n');
         let comment = line.char_indices().zip(line.chars().skip(1)).find(|((_, c), next)| is_blank(*c) && *next == '#');
-        let value = comment.map_or(line, |((at, _), _)| &line[..at]);
-        Zeroizing::new(value.trim_end_matches(is_blank).to_owned())
+        let value = comment.map_or(line, |((at, _), _)| &line[..at]).trim_end_matches(is_blank);
+        Assigned { value: Zeroizing::new(value.to_owned()), ambiguous: false, at: begin..begin + value.len() }
     }
 
     fn comment(&mut self) {

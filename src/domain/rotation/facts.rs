@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::rotation::change::{Seen, Side};
-use crate::domain::rotation::event::EnvUpdate;
+use crate::domain::rotation::event::{EnvUpdate, Event};
 use crate::domain::rotation::machine::{Rotation, Step};
 use crate::domain::rotation::phase::Phase;
 use crate::domain::text::{age_blocks, age_seconds, grouped};
@@ -23,6 +23,13 @@ pub struct ChainFacts {
     pub seen: Seen,
     /// Number of the block that set it, where anything is there.
     pub set_at: Option<u64>,
+}
+
+impl ChainFacts {
+    /// Whether it is young enough to decide anything on it.
+    pub const fn is_fresh(&self) -> bool {
+        self.age_ms <= STALE_HEAD_MS
+    }
 }
 
 /// What the `.env` says of the keys that change.
@@ -111,6 +118,14 @@ impl Blocker {
 #[derive(Debug)]
 pub struct Retirable(());
 
+impl Retirable {
+    /// The event that the leave is used up by.
+    pub fn event(self) -> Event {
+        let Self(()) = self;
+        Event::Retiring
+    }
+}
+
 impl Rotation {
     /// Whether the old keys may be forgotten; else everything that stands against it. While anything else does, the
     /// operator is not told to revoke. Once it is decided nothing stands against it any more: the store refuses the old
@@ -151,7 +166,7 @@ impl Rotation {
             }
             None => return vec![Blocker::new("chain_unreachable", "The chain was not asked", again)],
         };
-        if chain.age_ms > STALE_HEAD_MS {
+        if !chain.is_fresh() {
             let age = age_seconds(chain.age_ms / 1_000);
             return vec![Blocker::new(
                 "stale_head",

@@ -1,7 +1,7 @@
 //! What follows from what the chain holds, beside a commit of ours: decided by a finalized block, never guessed.
 
 use crate::domain::rotation::event::Event;
-use crate::domain::rotation::facts::{ChainFacts, STALE_HEAD_MS};
+use crate::domain::rotation::facts::ChainFacts;
 use crate::domain::rotation::machine::{Rotation, Step};
 use crate::domain::text::BLOCK_SECONDS;
 
@@ -10,7 +10,7 @@ impl Rotation {
     /// or the console's, a commit is to be settled first ([`Rotation::settle`]), or the head is too old to decide anything.
     /// To be asked at every look at the chain, and before every step that relies on it.
     pub fn heard(&self, chain: &ChainFacts) -> Option<Event> {
-        if chain.age_ms > STALE_HEAD_MS {
+        if !chain.is_fresh() {
             return None;
         }
         if self.is_reverted(&chain.seen) {

@@ -29,17 +29,14 @@ impl History {
     pub fn take(&mut self, entry: &Entry) -> Result<(), Contradiction> {
         let nothing_open = |phase: &str| Contradiction { event: entry.event.words(), phase: phase.to_owned() };
         let highest = self.highest();
-        match &mut self.open {
-            Some(rotation) => {
-                rotation.apply(&entry.event, entry.at_ms)?;
-                if rotation.phase.is_closed() {
-                    self.closed.extend(self.open.take());
-                }
+        if let Some(rotation) = &mut self.open {
+            rotation.apply(&entry.event, entry.at_ms)?;
+            if rotation.phase.is_closed() {
+                self.closed.extend(self.open.take());
             }
-            None => {
-                let rotation = Rotation::begin(&entry.event, entry.at_ms).filter(|rotation| rotation.to > highest);
-                self.open = Some(rotation.ok_or_else(|| nothing_open("a journal in which nothing is open"))?);
-            }
+        } else {
+            let rotation = Rotation::begin(&entry.event, entry.at_ms).filter(|rotation| rotation.to > highest);
+            self.open = Some(rotation.ok_or_else(|| nothing_open("a journal in which nothing is open"))?);
         }
         Ok(())
     }

@@ -40,6 +40,7 @@ impl Grace {
 
 /// A rotation as its journal tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the journal tells")]
 pub struct Rotation {
     /// The generation of the old keys.
     pub from: GenerationNumber,

@@ -2,7 +2,7 @@
 
 use crate::domain::network::BlockHash;
 use crate::domain::rotation::event::Event;
-use crate::domain::rotation::facts::{ChainFacts, STALE_HEAD_MS};
+use crate::domain::rotation::facts::ChainFacts;
 use crate::domain::rotation::machine::Rotation;
 use crate::domain::rotation::phase::Phase;
 
@@ -35,7 +35,7 @@ impl Rotation {
     pub fn settle(&self, chain: &ChainFacts, commit: &CommitEnd) -> Option<Event> {
         let waiting = matches!(self.phase, Phase::Signed | Phase::Submitted);
         let submission = self.submission.as_ref().filter(|_| waiting)?;
-        if chain.age_ms > STALE_HEAD_MS {
+        if !chain.is_fresh() {
             return None;
         }
         let read = self.change.read.as_ref()?;

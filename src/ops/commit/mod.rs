@@ -187,7 +187,7 @@ pub(super) fn desk_options(context: &Context, own: &OwnHotkey, network: &Network
     }
 }
 
-/// Everything on this machine that must not be published: the write pair, the other secrets of `.env` and environment,
+/// Everything on this machine that must not be published: the write pair, those of the vault, the other secrets of `.env` and environment,
 /// and the keys of every hotkey whose file is open to be read.
 pub(super) async fn forbidden(context: &Context) -> Forbidden {
     let configuration = &context.configuration;
@@ -199,7 +199,7 @@ pub(super) async fn forbidden(context: &Context) -> Forbidden {
     };
     crate::logs::redact_all(&of_wallets);
     let other = configuration.private.iter();
-    let forbidden = Forbidden::of(&configuration.local).and(SecretKind::Wallet, of_wallets);
+    let forbidden = Forbidden::of(&configuration.local).and_held(&context.vault).and(SecretKind::Wallet, of_wallets);
     other.fold(forbidden, |forbidden, (name, value)| {
         forbidden.and(SecretKind::Other(Untrusted::from_text(name)), [value.clone()])
     })

@@ -9,13 +9,14 @@ use s3s::{S3Error, S3Result};
 
 use super::fault::{BucketFault, Dialect};
 use super::keys::Issued;
+use super::tokens::Scope;
 use super::{S3Control, refusal};
 use crate::sandbox::population::BucketKey;
 
 /// How far a signature's time may be from the server's (AWS's documented 15 minutes).
 const MAX_SKEW: Duration = Duration::from_mins(15);
-/// A generation of read keys that is never issued; its secret is what a store knows after a roll.
-const ROLLED: BucketKey = BucketKey::Read(u8::MAX);
+/// A generation of read keys that is never issued; its secret is what a store knows where others are wrong.
+const ANOTHER: BucketKey = BucketKey::Read(u8::MAX);
 
 #[async_trait::async_trait]
 impl S3Auth for S3Control {
@@ -25,8 +26,8 @@ impl S3Auth for S3Control {
             return Err(refusal::wrong_length(id.len()));
         }
         let key = self.valid_key(id).ok_or_else(|| refusal::unknown_key(dialect))?;
-        let rolled = key.reads_only() && self.fault_of(key.uid) == Some(BucketFault::WrongSecret);
-        Ok(SecretKey::from(if rolled { ROLLED } else { key.key }.secret(key.uid)))
+        let wrong = key.reads_only() && self.fault_of(key.uid) == Some(BucketFault::WrongSecret);
+        Ok(SecretKey::from(if wrong { ANOTHER.secret(key.uid) } else { self.secret_of(id, key) }))
     }
 }
 
@@ -50,7 +51,8 @@ impl S3Access for S3Control {
 impl S3Control {
     /// Only keys of the whole account may list its buckets, and they may do nothing else with it.
     fn check_account(&self, key: Issued, operation: &str) -> S3Result<()> {
-        let wide = key.reads_only() && self.fault_of(key.uid) == Some(BucketFault::AccountWide);
+        let faulty = key.reads_only() && self.fault_of(key.uid) == Some(BucketFault::AccountWide);
+        let wide = faulty || key.scope == Scope::AccountWide;
         if wide && operation == "ListBuckets" { Ok(()) } else { Err(refusal::access_denied()) }
     }
 
@@ -60,7 +62,8 @@ impl S3Control {
         if let Some(error) = fault.as_ref().and_then(refused_to_all) {
             return Err(error);
         }
-        let elsewhere = key.reads_only() && fault == Some(BucketFault::OtherBucket);
+        let faulty = key.reads_only() && fault == Some(BucketFault::OtherBucket);
+        let elsewhere = faulty || key.scope == Scope::OtherBucket;
         if key.uid != uid || elsewhere {
             return Err(refusal::access_denied());
         }

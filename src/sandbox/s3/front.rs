@@ -21,6 +21,7 @@ use super::fault::BucketFault;
 use super::seen::SeenRequest;
 use super::shelf::MAX_OBJECT;
 use super::{S3Control, deformed, refusal};
+use crate::sandbox::desk::Desk;
 
 /// Bytes of a request that are taken in: the largest object, and what signing its chunks adds.
 const MAX_UPLOAD: usize = MAX_OBJECT + 1024 * 1024;
@@ -45,6 +46,8 @@ pub struct Front {
     pub control: S3Control,
     /// Signatures, operations and XML.
     pub s3: S3Service,
+    /// What is not the store's.
+    pub desk: Desk,
 }
 
 impl Front {
@@ -73,6 +76,9 @@ impl Front {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, HungUp> {
+        if Desk::has(request.uri().path()) {
+            return Ok(self.desk.answer(&request));
+        }
         let seen = SeenRequest::of(&request);
         let fault = self.control.ring().owner(&seen.bucket).and_then(|uid| self.control.fault_of(uid));
         let number = self.control.seen().note(seen);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use super::tokens::Scope;
 use crate::sandbox::population::{BucketKey, OPERATOR_UID, account_id};
 use crate::sandbox::scenario::Scenario;
 
@@ -14,14 +15,24 @@ const GENERATIONS: u8 = 4;
 pub struct Issued {
     /// Whose bucket it is for.
     pub uid: u16,
-    /// Which of its keys it is.
-    pub key: BucketKey,
+    /// What it may do.
+    pub scope: Scope,
+    /// Which of the keys that are there from the start it is, if it is one of them.
+    pub key: Option<BucketKey>,
 }
 
 impl Issued {
-    /// Whether it is one that reads.
+    const fn from_the_start(uid: u16, key: BucketKey) -> Self {
+        let scope = match key {
+            BucketKey::Read(_) => Scope::Read,
+            BucketKey::Write => Scope::Write,
+        };
+        Self { uid, scope, key: Some(key) }
+    }
+
+    /// Whether it is one that only reads.
     pub const fn reads_only(self) -> bool {
-        matches!(self.key, BucketKey::Read(_))
+        !matches!(self.scope, Scope::Write)
     }
 }
 
@@ -64,10 +75,10 @@ impl Ring {
         self.accounts.get_or_init(accounts).get(&bytes(bucket)?).copied()
     }
 
-    /// The key with this id.
+    /// The key with this id, of those that are there from the start.
     pub fn key(&self, id: &str) -> Option<Issued> {
         let all = || (0..GENERATIONS).map(BucketKey::Read).chain([BucketKey::Write]);
-        let of = |uid| all().map(move |key| (key.id(uid), Issued { uid, key }));
+        let of = |uid| all().map(move |key| (key.id(uid), Issued::from_the_start(uid, key)));
         self.keys.get_or_init(|| self.everybody().flat_map(of).collect()).get(&bytes(id)?).copied()
     }
 }
@@ -89,9 +100,9 @@ mod tests {
         let ring = Ring::new(&Scenario::named("healthy").unwrap(), 64);
         let (own, next) = (Credentials::of(7, 0), Credentials::of(7, 3));
         assert_eq!(ring.owner(&own.account), Some(7));
-        assert_eq!(ring.key(&own.read_key_id), Some(Issued { uid: 7, key: BucketKey::Read(0) }));
-        assert_eq!(ring.key(&next.read_key_id), Some(Issued { uid: 7, key: BucketKey::Read(3) }));
-        assert_eq!(ring.key(&own.write_key_id), Some(Issued { uid: 7, key: BucketKey::Write }));
+        assert_eq!(ring.key(&own.read_key_id), Some(Issued::from_the_start(7, BucketKey::Read(0))));
+        assert_eq!(ring.key(&next.read_key_id), Some(Issued::from_the_start(7, BucketKey::Read(3))));
+        assert_eq!(ring.key(&own.write_key_id), Some(Issued::from_the_start(7, BucketKey::Write)));
         assert_eq!(BucketKey::Read(3).secret(7), next.read_secret.expose());
         assert_eq!(ring.key(&Credentials::of(7, GENERATIONS).read_key_id), None);
         assert_eq!(ring.owner(&Credentials::of(64, 0).account), None);

@@ -3,7 +3,7 @@
 //! ```text
 //!   client ══ TCP ══ front ─── s3s ──────── access ─── store ─┬─ standing ── chain
 //!                      │        │             │               └─ shelf
-//!            recorder, faults   SigV4, XML    keys, scopes
+//!            recorder, faults   SigV4, XML    keys, scopes, tokens
 //! ```
 //!
 //! Signatures, digests and scopes are checked as a real store checks them; [`S3Control`] makes things go wrong.
@@ -20,8 +20,9 @@ mod shelf;
 mod standing;
 mod store;
 mod timetable;
+mod tokens;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -34,15 +35,19 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub use fault::{BucketFault, Dialect};
 pub use seen::SeenRequest;
+pub use tokens::{Scope, Standing, Token};
 
+use super::desk::Desk;
 use super::node::Node;
-use super::population::BucketKey;
+use super::population::Credentials;
+use super::practice::seconds_of;
 use super::scenario::Scenario;
 use front::{Front, shifted};
 use keys::{Issued, Ring};
 use objects::{Content, Object};
 use seen::Seen;
 use shelf::Shelf;
+use tokens::Tokens;
 
 /// Seconds by which s3s lets a signature's time differ, a century: how far it may, by which clock, is decided here.
 const ANY_SKEW_S: u32 = 100 * 365 * 24 * 3600;
@@ -56,29 +61,33 @@ pub struct S3Control(Arc<State>);
 struct State {
     node: Arc<Node>,
     ring: Ring,
+    /// Seconds of practice time until a new token is known.
+    token_delay_s: u32,
     conduct: RwLock<Conduct>,
     shelf: Mutex<Shelf>,
     seen: Mutex<Seen>,
 }
 
 /// How the server behaves now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Conduct {
     dialect: Dialect,
     /// Seconds by which its clock is ahead.
     clock_skew: i64,
     faults: HashMap<u16, BucketFault>,
-    revoked: HashSet<(u16, u8)>,
+    tokens: Tokens,
 }
 
 impl S3Control {
     /// As the scenario has it at the start.
     pub(super) fn new(node: Arc<Node>, scenario: &Scenario, uids: u32) -> Self {
         let faults = scenario.buckets.iter().map(|bucket| (bucket.uid, bucket.fault.clone())).collect();
-        let conduct = Conduct { dialect: scenario.s3.dialect, faults, ..Conduct::default() };
+        let tokens = Tokens::new(node.chain().best().timestamp_ms);
+        let conduct = Conduct { dialect: scenario.s3.dialect, clock_skew: 0, faults, tokens };
         Self(Arc::new(State {
             node,
             ring: Ring::new(scenario, uids),
+            token_delay_s: scenario.s3.token_delay_s,
             conduct: RwLock::new(conduct),
             shelf: Mutex::default(),
             seen: Mutex::default(),
@@ -105,9 +114,46 @@ impl S3Control {
         self.change().clock_skew = seconds;
     }
 
-    /// Revokes a read key of a uid, for good.
-    pub fn revoke(&self, uid: u16, generation: u8) {
-        self.change().revoked.insert((uid, generation));
+    /// Makes a token for a uid's account. The store knows it only after a while, 60 s of practice time where the scenario
+    /// says nothing else (one block stands for 12 s of it, however fast blocks come); until then it answers as to any
+    /// unknown key.
+    pub fn issue(&self, uid: u16, scope: Scope) -> Token {
+        let known_from = self.node().practice.after(self.0.token_delay_s);
+        self.change().tokens.issue(uid, scope, known_from)
+    }
+
+    /// Revokes a key, for good and at once: one that was issued, or one that was there from the start, be it for reading
+    /// or for writing. Returns whether there was such a key, not yet revoked.
+    pub fn revoke(&self, key_id: &str) -> bool {
+        let exists = self.ring().key(key_id).is_some();
+        let mut conduct = self.change();
+        (exists || conduct.tokens.get(key_id).is_some()) && conduct.tokens.revoke(key_id)
+    }
+
+    /// Rolls a key in place: its id stays, its secret is another at once. `None` where there is no such key, or where it
+    /// is revoked.
+    pub fn roll(&self, key_id: &str) -> Option<Token> {
+        let exists = self.ring().key(key_id).is_some();
+        let mut conduct = self.change();
+        let living = (exists || conduct.tokens.get(key_id).is_some()) && !conduct.tokens.is_revoked(key_id);
+        living.then(|| conduct.tokens.roll(key_id))
+    }
+
+    /// A uid's keys as the provider's dashboard lists them: the read key and the write key that it had from the start,
+    /// then those that were issued, each with its scope and how it stands.
+    pub fn tokens(&self, uid: u16) -> Vec<(String, Scope, Standing)> {
+        let Credentials { read_key_id, write_key_id, .. } = Credentials::of(uid, 0);
+        let now = self.node().practice.blocks();
+        let conduct = self.conduct();
+        let stands = |key_id: &str, known_from: u64| match known_from.saturating_sub(now) {
+            _ if conduct.tokens.is_revoked(key_id) => Standing::Revoked,
+            0 => Standing::Known,
+            blocks => Standing::KnownIn(seconds_of(blocks)),
+        };
+        let first = [(&read_key_id, Scope::Read, 0), (&write_key_id, Scope::Write, 0)];
+        let made = conduct.tokens.of(uid).map(|(key_id, made)| (key_id, made.scope, made.known_from));
+        let all = first.into_iter().chain(made);
+        all.map(|(key_id, scope, known_from)| (key_id.clone(), scope, stands(key_id, known_from))).collect()
     }
 
     /// Every request since the start or since they were forgotten, oldest first; 20,000 at most.
@@ -146,6 +192,17 @@ impl S3Control {
         self.shelf().of(uid).map(|object| object.name.clone()).collect()
     }
 
+    /// Whether a uid is on the subnet.
+    pub(super) fn is_member(&self, uid: u16) -> bool {
+        self.ring().is_member(uid)
+    }
+
+    /// What a key may do, if there ever was one with this id.
+    pub(super) fn scope_of(&self, key_id: &str) -> Option<Scope> {
+        let from_the_start = self.ring().key(key_id).map(|key| key.scope);
+        from_the_start.or_else(|| self.conduct().tokens.get(key_id).map(|made| made.scope))
+    }
+
     fn conduct(&self) -> RwLockReadGuard<'_, Conduct> {
         self.0.conduct.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -178,14 +235,22 @@ impl S3Control {
         self.conduct().faults.get(&uid).cloned()
     }
 
-    /// The key with this id, if it was issued and not revoked.
+    /// The key with this id, if it is known and not revoked.
     fn valid_key(&self, id: &str) -> Option<Issued> {
-        let key = self.ring().key(id)?;
-        let BucketKey::Read(generation) = key.key else { return Some(key) };
+        let from_the_start = self.ring().key(id);
+        let now = self.node().practice.blocks();
         let conduct = self.conduct();
-        let unknown = conduct.faults.get(&key.uid) == Some(&BucketFault::KeyUnknown);
-        let revoked = unknown || conduct.revoked.contains(&(key.uid, generation));
-        (!revoked).then_some(key)
+        let made = || conduct.tokens.get(id).filter(|made| made.known_from <= now);
+        let issued = || made().map(|made| Issued { uid: made.uid, scope: made.scope, key: None });
+        let key = from_the_start.or_else(issued)?;
+        let unknown = key.reads_only() && conduct.faults.get(&key.uid) == Some(&BucketFault::KeyUnknown);
+        (!unknown && !conduct.tokens.is_revoked(id)).then_some(key)
+    }
+
+    /// The secret of a valid key.
+    fn secret_of(&self, id: &str, key: Issued) -> String {
+        let made = self.conduct().tokens.secret(id).map(|secret| secret.expose().to_owned());
+        made.or_else(|| key.key.map(|first| first.secret(key.uid))).unwrap_or_default()
     }
 
     /// The time by the server's clock.
@@ -207,17 +272,22 @@ pub(super) struct S3Server {
 }
 
 impl S3Server {
-    /// Listens on loopback; port 0 takes any free one.
-    pub(super) async fn start(port: u16, control: S3Control) -> io::Result<Self> {
+    /// Listens on loopback; port 0 takes any free one. The desk is for whoever knows where the server listens.
+    pub(super) async fn start(
+        port: u16,
+        control: S3Control,
+        desk: impl FnOnce(&str) -> Desk + Send,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let url = format!("http://{}", listener.local_addr()?);
+        let desk = desk(&url);
         let mut config = S3Config::default();
         config.presigned_url_max_skew_time_secs = ANY_SKEW_S;
         let mut builder = S3ServiceBuilder::new(control.clone());
         builder.set_auth(control.clone());
         builder.set_access(control.clone());
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-        let front = Front { control: control.clone(), s3: builder.build() };
+        let front = Front { control: control.clone(), s3: builder.build(), desk };
         Ok(Self { url, control, task: tokio::spawn(accept(listener, front)) })
     }
 

@@ -13,6 +13,7 @@ use super::S3Control;
 use super::fault::BucketFault;
 use super::objects::{Content, Object, mix};
 use super::timetable::{WINDOW_BLOCKS, Window, complete};
+use super::tokens::Scope;
 use crate::domain::hotkey::Hotkey;
 use crate::sandbox::population::{TRAINER_UID, VALIDATORS, hotkey};
 
@@ -151,7 +152,8 @@ fn counted(control: &S3Control, committed_by: &Hotkey, stored: &[u8]) -> Option<
     let (bucket, key_id, secret) = (text.get(..32)?, text.get(32..64)?, text.get(64..)?);
     let uid = control.ring().owner(bucket)?;
     let key = control.valid_key(key_id)?;
-    let opens = key.uid == uid && key.key.secret(uid) == secret;
+    let reads = key.scope != Scope::OtherBucket;
+    let opens = key.uid == uid && reads && control.secret_of(key_id, key) == secret;
     let miner = uid >= VALIDATORS && control.ring().is_member(uid) && hotkey(uid) == *committed_by;
     let well = !control.fault_of(uid).is_some_and(|fault| fault.excludes());
     (opens && miner && well).then_some(uid)

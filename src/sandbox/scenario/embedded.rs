@@ -15,6 +15,7 @@ pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
     "hostile",
     "outage",
     "r2-faults",
+    "rotation",
     "pool-stale",
     "pool-future",
     "pool-bad-proof",

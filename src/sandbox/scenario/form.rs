@@ -108,10 +108,42 @@ pub(in crate::sandbox) struct MemberCommitment {
 }
 
 /// The S3 server as a whole.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::sandbox) struct Server {
     pub(in crate::sandbox) dialect: Dialect,
+    /// Seconds of practice time until a new token is known.
+    pub(in crate::sandbox) token_delay_s: u32,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { dialect: Dialect::default(), token_delay_s: 60 }
+    }
+}
+
+/// The simulated validators.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::sandbox) struct Panel {
+    /// Who they are.
+    pub(in crate::sandbox) uids: Vec<u16>,
+    /// Seconds of practice time between two fetches of one.
+    pub(in crate::sandbox) refetch_s: u32,
+}
+
+impl Default for Panel {
+    fn default() -> Self {
+        Self { uids: Vec::new(), refetch_s: 600 }
+    }
+}
+
+/// The operator's GRAIL.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::sandbox) struct Miner {
+    /// Block times between its restarts; 0 for none but those that are asked for.
+    pub(in crate::sandbox) restart_every_blocks: u32,
 }
 
 /// A bucket with which something is wrong from the start.

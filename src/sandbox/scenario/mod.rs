@@ -10,8 +10,8 @@ use super::commitment::{CommitmentSpec, Field, MAX_RAW};
 use super::population::{Credentials, OPERATOR_UID};
 use super::s3::BucketFault;
 use embedded::EMBEDDED;
-use form::{BytesText, FieldText, FormerMember, MemberCommitment, OddBucket, PublishedKey, Server, Subnet};
-pub(super) use form::{HotkeyFile, Local, OperatorSetup, TimedEvent, What};
+use form::{BytesText, FieldText, FormerMember, MemberCommitment, Miner, OddBucket, PublishedKey, Server, Subnet};
+pub(super) use form::{HotkeyFile, Local, OperatorSetup, Panel, TimedEvent, What};
 
 /// Why there is no such scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -63,6 +63,10 @@ pub struct Scenario {
     pub(super) commitments: Vec<MemberCommitment>,
     #[serde(default)]
     pub(super) s3: Server,
+    #[serde(default)]
+    pub(super) validators: Panel,
+    #[serde(default)]
+    pub(super) grail: Miner,
     #[serde(default, rename = "bucket")]
     pub(super) buckets: Vec<OddBucket>,
     #[serde(default, rename = "former_member")]
@@ -223,7 +227,7 @@ mod tests {
     fn an_unknown_scenario_is_answered_with_the_known_ones() {
         let error = Scenario::named("haelthy").unwrap_err().to_string();
         assert!(
-            error.starts_with("no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage, r2-faults, pool-stale, "),
+            error.starts_with("no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage, r2-faults, rotation, pool-stale, "),
             "{error}"
         );
         assert!(error.ends_with(", armed, encrypted-wallet"), "{error}");
@@ -233,6 +237,9 @@ mod tests {
     fn a_misspelt_key_is_refused_wherever_it_stands() {
         for text in [
             "heads = 1",
+            "[validators]\nuid = [1]",
+            "[grail]\nrestarts = 1",
+            "[s3]\ntoken_delay = 1",
             "[subnet]\nwithout = [1]",
             "[operator]\nlocale = \"nothing\"",
             "[[commitment]]\nuid = 1\nwhy = \"x\"\nfields = []\nfield = []",

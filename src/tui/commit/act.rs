@@ -37,18 +37,20 @@ pub fn asked(state: &mut State) -> Vec<Effect> {
 
 /// Why there is nothing to plan. A read-only console may well look at the plan; it only never publishes it.
 fn barred(state: &State) -> Option<Rule> {
-    if state.own.hotkey.is_none() {
-        return Some(Rule::Other {
-            code: "no_hotkey",
-            what: "No hotkey is configured, so there is nobody to publish for".to_owned(),
-            why: "A commitment is signed by the hotkey that it is for.",
-            todo: format!(
-                "Open the console with --wallet NAME --hotkey NAME; {} says how to make that last.",
-                state.key(Command::You)
-            ),
-        });
-    }
-    frozen(state)
+    nobody(state).or_else(|| frozen(state, Command::Commit))
+}
+
+/// Why nothing can be done for a hotkey: there is none.
+pub fn nobody(state: &State) -> Option<Rule> {
+    state.own.hotkey.is_none().then(|| Rule::Other {
+        code: "no_hotkey",
+        what: "No hotkey is configured, so there is nobody to publish for".to_owned(),
+        why: "A commitment is signed by the hotkey that it is for.",
+        todo: format!(
+            "Open the console with --wallet NAME --hotkey NAME; {} says how to make that last.",
+            state.key(Command::You)
+        ),
+    })
 }
 
 /// A command in the dialog.

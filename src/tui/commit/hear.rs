@@ -24,7 +24,9 @@ pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
         News::WrongPassword { request, problem } => wrong_password(state, request, problem),
         News::Ended { request, ended } => {
             if matches!(*ended, Ended::Committed(_)) {
-                published(state, request);
+                if let Some(plan) = concerned(state, request).and_then(|session| session.plan.clone()) {
+                    published(state, &plan);
+                }
             }
             over(state, request, ended_so(&ended));
         }
@@ -120,8 +122,7 @@ fn stays(state: &mut State) {
 }
 
 /// What stood there before is an old key from here on, as the journal will say at the next start.
-fn published(state: &mut State, request: Request) {
-    let Some(plan) = concerned(state, request).and_then(|session| session.plan.as_deref()) else { return };
+pub fn published(state: &mut State, plan: &Plan) {
     let (new, old) = (plan.new.clone(), plan.old().map(|old| old.read_secret));
     let replaced = &mut state.own.local.replaced;
     replaced.retain(|secret| *secret != new.read_secret);

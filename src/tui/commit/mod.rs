@@ -23,8 +23,8 @@ use crate::domain::untrusted::Untrusted;
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::state::State;
 
-pub(super) use act::{asked, disarm, dismiss, obey, typed};
-pub(super) use hear::{hear, password_typed};
+pub(super) use act::{asked, disarm, dismiss, nobody, obey, typed};
+pub(super) use hear::{hear, password_typed, published};
 pub use run::{Note, Run};
 pub use watch::{Raised, Watch};
 
@@ -216,16 +216,16 @@ pub struct Question<'a> {
 
 /// What forbids publishing at this moment. The runner asks it too, where orders leave.
 pub fn forbidden(state: &State) -> Option<Rule> {
-    if state.options.read_only { Some(Rule::read_only()) } else { frozen(state) }
+    if state.options.read_only { Some(Rule::read_only()) } else { frozen(state, Command::Commit) }
 }
 
-/// What forbids it while the table stands still.
-fn frozen(state: &State) -> Option<Rule> {
-    let [thaw, commit] = [Command::Freeze, Command::Commit].map(|command| state.key(command));
+/// What forbids it while the table stands still; `again` is the command to press again then.
+pub(super) fn frozen(state: &State, again: Command) -> Option<Rule> {
+    let [thaw, again] = [Command::Freeze, again].map(|command| state.key(command));
     state.table.frozen().is_some().then(|| Rule::Other {
         code: "frozen",
         what: "The table is frozen: nothing is published from a picture that stands still".to_owned(),
         why: "What changed since then is held back, so the chain may no longer hold what the screen shows.",
-        todo: format!("Let the changes in with {thaw}, then press {commit} again."),
+        todo: format!("Let the changes in with {thaw}, then press {again} again."),
     })
 }

@@ -52,12 +52,12 @@ impl Watch {
     }
 
     /// This was published from here, and nothing else is meant to be there: an older one that comes back is a surprise.
-    pub(super) fn stands(&mut self, target: &Published) {
+    pub(in crate::tui) fn stands(&mut self, target: &Published) {
         self.ours.retain(|ours| ours == target);
     }
 
     /// This is published from here: it is no surprise when it appears, nor was it one.
-    pub(super) fn recognise(&mut self, target: &Published) {
+    pub(in crate::tui) fn recognise(&mut self, target: &Published) {
         if !self.ours.contains(target) {
             self.ours.push(target.clone());
         }

@@ -67,6 +67,10 @@ pub enum Command {
     Commit,
     /// Waits no longer for a registration, and drops the key.
     Disarm,
+    /// Replaces keys step by step, or shows how far that is.
+    Rotate,
+    /// Asks whether to roll the open rotation back.
+    TurnBack,
     /// The command palette.
     Palette,
     /// The help.
@@ -127,7 +131,7 @@ const fn spec(
 const TESTABLE: &[View] = &[V::Subnet, V::Fleet, V::Detail, V::You];
 
 /// Every command, in the order of footer and help.
-pub const SPECS: [Spec; 38] = [
+pub const SPECS: [Spec; 40] = [
     spec(C::Open, "open", "detail", "Show everything known about the selected row", ROWS, 8),
     spec(C::Back, "back", "back", "Go back; on the subnet: clear the filter, then the marks", ANYWHERE, 8),
     spec(
@@ -139,6 +143,8 @@ pub const SPECS: [Spec; 38] = [
         7,
     ),
     spec(C::Disarm, "disarm", "disarm", "Wait no longer for a registration, and drop the key", ANYWHERE, 7),
+    spec(C::Rotate, "rotate", "rotate", "Replace your keys step by step, or see how far that is", ANYWHERE, 5),
+    spec(C::TurnBack, "turn_back", "roll back", "Ask whether to roll the open rotation back", ANYWHERE, 6),
     spec(
         C::Probe,
         "probe",

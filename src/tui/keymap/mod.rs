@@ -49,12 +49,22 @@ pub enum KeyMode {
     Confirm,
     /// Typing a password.
     Password,
+    /// Entering new keys.
+    Keys,
 }
 
 impl KeyMode {
     /// Every mode.
-    pub const ALL: [Self; 7] =
-        [Self::Normal, Self::Filter, Self::Choose, Self::Palette, Self::Dialog, Self::Confirm, Self::Password];
+    pub const ALL: [Self; 8] = [
+        Self::Normal,
+        Self::Filter,
+        Self::Choose,
+        Self::Palette,
+        Self::Dialog,
+        Self::Confirm,
+        Self::Password,
+        Self::Keys,
+    ];
 
     /// The mode's name in the key map.
     pub const fn name(self) -> &'static str {
@@ -66,11 +76,12 @@ impl KeyMode {
             Self::Dialog => "dialog",
             Self::Confirm => "confirm",
             Self::Password => "password",
+            Self::Keys => "keys",
         }
     }
 
     const fn types_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Palette | Self::Confirm | Self::Password)
+        matches!(self, Self::Filter | Self::Palette | Self::Confirm | Self::Password | Self::Keys)
     }
 }
 

@@ -21,6 +21,7 @@ use ratatui::text::Line;
 use super::facts::{self, fact, paragraph, remark, section, todo};
 use super::ink::{columns, ink};
 use super::listing;
+use super::places;
 use super::read_test;
 use super::style::Styles;
 use crate::domain::commitment::{Commitment, MaskedBytes, Published, Reason, Shape};
@@ -45,7 +46,11 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
         fields(&mut lines, published, width, styles);
     }
     if let Some(drift) = &row.drift {
-        facts::drift(&mut lines, drift, published, &state.own.local, styles);
+        if state.own.local.vault().is_some() {
+            places::compared(&mut lines, published, &state.own.local, width, styles);
+        } else {
+            facts::drift(&mut lines, drift, published, &state.own.local, styles);
+        }
         facts::consequence(&mut lines, drift, &state.own.local, width, styles);
         facts::publishes(&mut lines, state, drift, width, styles);
     }

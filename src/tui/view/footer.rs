@@ -10,9 +10,11 @@ use ratatui::text::Line;
 
 use super::ink::{columns, ink};
 use super::style::Styles;
+use crate::domain::rotation::Step as RotationStep;
 use crate::tui::commit::{Choice, Step, question};
 use crate::tui::keymap::{Command, KeyMode, SPECS};
 use crate::tui::probes::{Scope, scope};
+use crate::tui::rotate::{AcceptChoice, Asked, EnvChoice, Page, WizardStep, blocks_left, forbidden, page};
 use crate::tui::state::{Mode, State, View};
 use crate::tui::view;
 
@@ -55,7 +57,11 @@ fn hints(state: &State) -> Vec<Hint> {
             let key = state.keymap.chords(mode, spec.command).first()?.to_string();
             let word = word(state, spec.command)?;
             let moves = matches!(spec.command, Command::Down | Command::Up);
-            let urgent = spec.command == Command::Freeze && state.table.frozen().is_some();
+            let urgent = match spec.command {
+                Command::Freeze => state.table.frozen().is_some(),
+                Command::Rotate => state.rotations.open().is_some(),
+                _ => false,
+            };
             let rank = match spec.rank {
                 _ if mode != KeyMode::Normal && moves => 1,
                 _ if urgent => 8,
@@ -75,7 +81,7 @@ fn hints(state: &State) -> Vec<Hint> {
 fn word(state: &State, command: Command) -> Option<&'static str> {
     let listed = !state.list.slots().is_empty();
     let known = state.table.snapshot().is_some();
-    if matches!(state.mode, Mode::Commit | Mode::Leaving(_) | Mode::SelfTest(_)) {
+    if matches!(state.mode, Mode::Commit | Mode::Rotate | Mode::Leaving(_) | Mode::SelfTest(_)) {
         return in_dialog(state, command);
     }
     Some(match (state.keys(), command) {
@@ -90,7 +96,7 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
             return None;
         }
         (KeyMode::Normal, Command::Orphans) if state.table.roster().summary.orphans == 0 => return None,
-        (KeyMode::Normal, Command::Back) if state.commits.has_dismissible() => "dismiss",
+        (KeyMode::Normal, Command::Back) if state.commits.has_dismissible() || state.rotations.over => "dismiss",
         (KeyMode::Normal, Command::Back) if state.view == View::Subnet => {
             match (state.list.is_filtered(), state.probes.marks()) {
                 (true, _) => "clear filter",
@@ -103,6 +109,12 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
             (None, Some(_), View::Subnet | View::Detail | View::You) => "commit",
             (None, ..) => return None,
         },
+        (KeyMode::Normal, Command::Rotate) => match (state.rotations.open(), state.own.hotkey, state.view) {
+            (Some(_), ..) => "show rotation",
+            (None, Some(_), View::Subnet | View::Detail | View::You) => "rotate",
+            (None, ..) => return None,
+        },
+        (KeyMode::Normal, Command::TurnBack) => return None,
         (KeyMode::Normal, Command::Disarm) if !state.commits.is_armed() => return None,
         (KeyMode::Normal, Command::You) if state.view == View::You => return None,
         (KeyMode::Normal, Command::Logs) if state.view == View::Logs => return None,
@@ -140,6 +152,7 @@ fn tests(state: &State, command: Command) -> Option<&'static str> {
 fn in_dialog(state: &State, command: Command) -> Option<&'static str> {
     let step = state.commits.session.as_ref().map(|session| &session.step);
     Some(match (&state.mode, step, command) {
+        (Mode::Rotate, ..) => return rotating(state, command),
         (_, _, Command::Down | Command::Up) if view::dialog_scroll_limit(state) == 0 => return None,
         (Mode::Leaving(Choice::Yes), _, Command::Accept) => "leave",
         (Mode::Leaving(Choice::No) | Mode::SelfTest(Choice::No), _, Command::Cancel) => return None,
@@ -163,9 +176,101 @@ fn in_dialog(state: &State, command: Command) -> Option<&'static str> {
         (_, Some(Step::Armed { .. }), Command::Cancel) => "leave it armed",
         (_, Some(Step::Armed { disarming: false }), Command::Disarm) => "disarm",
         (_, Some(Step::Over(_)), Command::Accept) => "close",
-        (_, Some(Step::Deciding(_) | Step::Over(_)), Command::Cancel) | (_, _, Command::Accept | Command::Disarm) => {
+        (_, Some(Step::Deciding(_) | Step::Over(_)), Command::Cancel)
+        | (_, _, Command::Accept | Command::Disarm | Command::TurnBack) => {
             return None;
         }
         _ => command.spec().hint,
     })
+}
+
+/// The same in the dialog of a rotation.
+fn rotating(state: &State, command: Command) -> Option<&'static str> {
+    let chooses = state.rotations.wizard.as_ref().is_some_and(|wizard| wizard.step == WizardStep::What);
+    match command {
+        Command::Down | Command::Up if !chooses && view::dialog_scroll_limit(state) == 0 => None,
+        Command::Accept => accepts(state),
+        Command::Cancel => cancels(state),
+        Command::NextChoice => moves(state),
+        Command::TurnBack => turns_back(state).then_some("roll back"),
+        Command::Disarm => None,
+        _ => Some(command.spec().hint),
+    }
+}
+
+fn turns_back(state: &State) -> bool {
+    let page = matches!(page(state), Page::Stepper | Page::Revoke);
+    let free = !state.rotations.is_busy() && !state.rotations.driven_elsewhere && forbidden(state).is_none();
+    page && free && state.rotations.open().is_some_and(|report| report.rotation.can_turn_back())
+}
+
+fn accepts(state: &State) -> Option<&'static str> {
+    let rotations = &state.rotations;
+    let confirms = state.keys() == KeyMode::Confirm;
+    Some(match page(state) {
+        Page::Wizard => match rotations.wizard.as_ref().map(|wizard| (wizard.step, wizard.choice))? {
+            (WizardStep::What, _) => "choose",
+            (WizardStep::Keys, _) => "go on",
+            (WizardStep::Summary, Choice::Yes) => "begin",
+            (WizardStep::Summary, Choice::No) => "no",
+            (WizardStep::Begun, _) => return None,
+        },
+        Page::Stepper if rotations.is_busy() => return None,
+        Page::Stepper if rotations.driven_elsewhere || forbidden(state).is_some() => "look again",
+        Page::Stepper => match rotations.open()?.rotation.step() {
+            RotationStep::Retire if blocks_left(state) == Some(0) => "retire",
+            RotationStep::Retire => "check again",
+            _ => "go on",
+        },
+        Page::TurnBack if rotations.turning == Some(Choice::Yes) => "roll back",
+        Page::TurnBack => "no",
+        Page::Publish if confirms && rotations.publishing()?.deciding.choice == Choice::Yes => "publish",
+        Page::Password => return (rotations.publishing()?.password.as_ref()?.chars > 0).then_some("unlock"),
+        Page::Running => return None,
+        Page::Env | Page::Accept => match &rotations.question {
+            Some(Asked::Env { choice: EnvChoice::Rewrite, .. }) => "rewrite",
+            Some(Asked::Env { choice: EnvChoice::Elsewhere, .. }) => "take it as done",
+            Some(Asked::Accept { choice: AcceptChoice::TurnBack, .. }) => "roll back",
+            Some(Asked::Accept { choice: AcceptChoice::GoOn, .. }) => "go on over it",
+            _ => "not now",
+        },
+        Page::Publish => "not now",
+        Page::Revoke => "it is revoked",
+        Page::Unreadable => "look again",
+        Page::Looking | Page::Barred | Page::Over => "close",
+    })
+}
+
+fn cancels(state: &State) -> Option<&'static str> {
+    let rotations = &state.rotations;
+    Some(match page(state) {
+        Page::Wizard => match rotations.wizard.as_ref().map(|wizard| (wizard.step, wizard.choice))? {
+            (WizardStep::What, _) => "cancel",
+            (WizardStep::Keys, _) | (WizardStep::Summary, Choice::Yes) => "back",
+            (WizardStep::Summary, Choice::No) => return None,
+            (WizardStep::Begun, _) => "leave it running",
+        },
+        Page::Running => "leave it running",
+        Page::Stepper if rotations.is_busy() => "leave it running",
+        Page::Stepper => "leave it as it is",
+        Page::TurnBack if rotations.turning == Some(Choice::Yes) => "no",
+        Page::Password => "back",
+        Page::Revoke => "not now",
+        Page::Unreadable => "close",
+        Page::Publish if rotations.publishing()?.deciding.choice == Choice::Yes => "not now",
+        Page::Env | Page::Accept if accepts(state) != Some("not now") => "not now",
+        _ => return None,
+    })
+}
+
+fn moves(state: &State) -> Option<&'static str> {
+    let plan = || state.rotations.publishing().map(|publishing| (publishing, publishing.plan.word()));
+    match page(state) {
+        Page::Wizard if state.keys() == KeyMode::Keys => Some("next field"),
+        Page::Publish => {
+            let (publishing, word) = plan()?;
+            publishing.deciding.may_say_yes(word.as_deref()).then_some("choose")
+        }
+        _ => Some("choose"),
+    }
 }

@@ -61,7 +61,7 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
 /// The keys of a command in the dialogs, each once.
 fn in_dialogs(state: &State, command: Command) -> Vec<String> {
     let mut keys: Vec<String> = Vec::new();
-    for mode in [KeyMode::Dialog, KeyMode::Confirm, KeyMode::Password] {
+    for mode in [KeyMode::Dialog, KeyMode::Confirm, KeyMode::Password, KeyMode::Keys] {
         let chords = state.keymap.chords(mode, command).iter().map(ToString::to_string);
         let fresh: Vec<String> = chords.filter(|chord| !keys.contains(chord)).collect();
         keys.extend(fresh);

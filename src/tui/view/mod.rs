@@ -12,6 +12,7 @@
 mod banner;
 mod commit;
 mod detail;
+mod dialog;
 mod facts;
 mod fleet;
 mod footer;
@@ -24,6 +25,7 @@ mod own_keys;
 mod places;
 mod popup;
 mod read_test;
+mod rotate;
 pub mod style;
 mod subnet;
 mod tested;
@@ -115,7 +117,7 @@ pub fn scroll_limit(state: &State) -> usize {
 /// How far the dialog of the present mode can be scrolled.
 pub fn dialog_scroll_limit(state: &State) -> usize {
     let parts = areas(state, screen(state));
-    commit::scroll_limit(state, parts.banner, parts.body)
+    dialog::scroll_limit(state, parts.banner, parts.body)
 }
 
 /// How many of a text's lines are shown at once: when there are more, the last line says so.
@@ -172,7 +174,7 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
     draw_body(state, styles, parts.body, frame);
     footer::render(state, styles, parts.footer, frame);
     popup::render(state, styles, parts.body, frame);
-    commit::render(state, styles, parts.banner, parts.body, frame);
+    dialog::render(state, styles, parts.banner, parts.body, frame);
 }
 
 /// A rule across the screen, with words; on the practice subnet it has a colour of its own.

@@ -25,7 +25,7 @@ pub(super) fn render(state: &State, styles: Styles, body: Rect, frame: &mut Fram
     match &state.mode {
         Mode::Choose(chooser) => choose(chooser, styles, body, frame),
         Mode::Palette(palette) => commands(state, palette, styles, body, frame),
-        Mode::Normal | Mode::Filter | Mode::Commit | Mode::Leaving(_) | Mode::SelfTest(_) => {}
+        Mode::Normal | Mode::Filter | Mode::Commit | Mode::Rotate | Mode::Leaving(_) | Mode::SelfTest(_) => {}
     }
 }
 

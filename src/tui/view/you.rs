@@ -21,7 +21,7 @@ use super::places;
 use super::style::Styles;
 use super::visibility;
 use crate::domain::commitment::Commitment;
-use crate::domain::credentials::{Masked, Mode};
+use crate::domain::credentials::{Masked, Mode, Place, Source};
 use crate::domain::findings::Severity;
 use crate::domain::inventory::{HiddenValue, ValueLine};
 use crate::tui::own::OwnInfo;
@@ -50,13 +50,22 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     }
     findings(&mut lines, own, width, styles);
     compared(&mut lines, state, width, styles);
-    section(&mut lines, "CREDENTIALS   as GRAIL would see them at its next start", styles);
+    credentials_title(&mut lines, own, width, styles);
     for row in &own.variables {
         variable(&mut lines, row, width, styles);
     }
     lines.push(Line::default());
     lines.push(Line::from(vec![ink("  store  ", styles.dim()), ink(&own.provider, styles.plain())]));
     lines
+}
+
+/// The vault's values are no part of what GRAIL sees by itself, so the heading says whose they are.
+fn credentials_title(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles: Styles) {
+    let Some(holding) = &own.vault else {
+        return section(lines, "CREDENTIALS   as GRAIL would see them at its next start", styles);
+    };
+    section(lines, "CREDENTIALS   the vault's count for the console", styles);
+    paragraph(lines, &format!("vault: {}", holding.summary()), 2, width, styles.dim());
 }
 
 /// A configuration file that is enough.
@@ -129,7 +138,18 @@ fn identity(state: &State, styles: Styles) -> Vec<Line<'static>> {
 
 fn mode(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles: Styles) {
     lines.push(Line::default());
+    let from_vault = own.local.grail.place == Some(Place::Vault);
     match own.local.mode {
+        Mode::Dual if from_vault => {
+            let text =
+                "Dual credentials in the vault: run GRAIL with grail-console exec, and it publishes the read pair.";
+            remark(lines, "✓", text, width, styles.readable());
+        }
+        Mode::Incomplete if from_vault => {
+            let text =
+                "Incomplete: the vault's generation in use has not all that GRAIL needs to publish a commitment.";
+            remark(lines, "▲", text, width, styles.drift());
+        }
         Mode::Dual => {
             let text = "Dual credentials: GRAIL publishes the read pair, the write pair stays on this machine.";
             remark(lines, "✓", text, width, styles.readable());
@@ -170,8 +190,8 @@ fn compared(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles:
     let Some(row) = state.own_row() else { return };
     let Some(drift) = &row.drift else { return };
     let published = row.commitment.as_ref().and_then(Commitment::published);
-    if state.own.local.places.len() > 1 {
-        places::compared(lines, published, &state.own.local, styles);
+    if state.own.local.places.len() > 1 || state.own.local.vault().is_some() {
+        places::compared(lines, published, &state.own.local, width, styles);
     } else {
         facts::drift(lines, drift, published, &state.own.local, styles);
     }
@@ -204,6 +224,11 @@ fn overridden(hidden: HiddenValue, styles: Styles) -> ratatui::text::Span<'stati
     if hidden.same {
         ink(format!("= {source}"), styles.dim())
     } else {
-        ink(format!("▲ beats {source}"), styles.drift())
+        // At 80 columns there is room for this much.
+        let place = match source {
+            Source::EnvFile { line } => format!(".env:{line}"),
+            other => other.to_string(),
+        };
+        ink(format!("▲ beats {place}"), styles.drift())
     }
 }

@@ -1,13 +1,16 @@
 //! Shared plumbing of the tests that run the real binary: a home of its own, a practice node, a terminal.
 
 pub mod bench;
+pub mod desk;
 pub mod encoder;
 pub mod house;
 pub mod node;
 pub mod operator;
 pub mod pool;
 pub mod pty;
+pub mod rotating;
 pub mod s3;
+pub mod vault;
 pub mod way;
 
 use std::time::Duration;

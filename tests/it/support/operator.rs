@@ -215,6 +215,20 @@ impl Running {
         }
     }
 
+    /// The next line on stderr, `None` when it has ended.
+    pub fn next_line(&mut self) -> Option<String> {
+        let line = self.lines.recv_timeout(DEADLINE).ok()?;
+        self.heard.push(line.clone());
+        Some(line)
+    }
+
+    /// Kills it as nothing can be caught, unless it is at its end already.
+    pub fn kill_if_alive(mut self) {
+        let mut child = self.child.take().unwrap();
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(self.child.as_ref().unwrap()), signal).unwrap();
     }

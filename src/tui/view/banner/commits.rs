@@ -1,7 +1,7 @@
 //! What the banner says of commits: a change that nobody here made, how one ended, what became of an earlier one, what is
 //! under way behind the closed dialog.
 
-use super::super::commit::spinner;
+use super::super::dialog::spinner;
 use super::{Look, Notice, PAST, PRESENT, URGENT, found};
 use crate::domain::commit::{Plan, Stage};
 use crate::domain::findings::{Finding, Severity};

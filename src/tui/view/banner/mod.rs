@@ -1,15 +1,17 @@
 //! What is wrong with the data on the screen, for as long as it is; the data stays. And what the operator must hear about
-//! commits, until it is put away.
+//! commits and rotations, until it is put away or done.
 //!
 //! ```text
 //! ✗ Connection lost 41 s ago · the table shows block #9,168,527 · next try in 8 s · r tries now
 //!   the node closed the connection · check the network, or choose another endpoint
 //! ▲ Your commitment changed at #9,168,530, and not by this console: key 7be1…0c90 → key 51aa…00e7
 //!   It is the key configured here: … → Nothing, if that was meant. · esc dismisses
+//! ● Rotation 2 → 3: grace, 122 blocks (24 min) left · R shows it
 //! ‖ Frozen · 3 rows changed since · space goes on
 //! ```
 
 mod commits;
+mod rotation;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -22,6 +24,7 @@ use super::style::{Styles, glyph};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::text::{age_seconds, grouped};
 use crate::tui::keymap::Command;
+use crate::tui::rotate::Urgency;
 use crate::tui::state::{Connection, Loss, STALE_AFTER_MS, State};
 use crate::tui::table::Origin;
 
@@ -134,7 +137,14 @@ fn found(state: &State, what: &str, finding: &Finding, end: &str, rank: u8) -> V
 
 fn all(state: &State) -> Vec<Notice> {
     let mut notices = connection(state);
-    notices.extend(commits::notices(state));
+    // What is wrong on chain comes before what is told of commits, what goes its way after it.
+    if rotation::shown(state) == Some(Urgency::Wrong) {
+        notices.extend(rotation::notices(state));
+        notices.extend(commits::notices(state));
+    } else {
+        notices.extend(commits::notices(state));
+        notices.extend(rotation::notices(state));
+    }
     if let Some(held) = state.table.frozen() {
         let changed = match held.touched.len() {
             0 => "nothing changed since".to_owned(),

@@ -17,51 +17,84 @@ use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::state::State;
 
 /// A word that must be typed before yes can be reached.
-pub(super) struct Word<'a> {
+pub(in crate::tui::view) struct Word<'a> {
     /// What it is: `the uid`.
-    pub(super) what: &'static str,
+    pub(in crate::tui::view) what: &'static str,
     /// What was typed when it is not that: `another uid`.
-    pub(super) other: &'static str,
+    pub(in crate::tui::view) other: &'static str,
     /// What was typed of it.
-    pub(super) typed: &'a str,
+    pub(in crate::tui::view) typed: &'a str,
     /// Itself.
-    pub(super) wanted: &'a str,
+    pub(in crate::tui::view) wanted: &'a str,
 }
 
 /// What is asked.
-pub(super) struct Asked<'a> {
-    pub(super) question: String,
-    pub(super) word: Option<Word<'a>>,
-    pub(super) answer: Choice,
-    pub(super) yes: &'static str,
+pub(in crate::tui::view) struct Asked<'a> {
+    pub(in crate::tui::view) question: String,
+    pub(in crate::tui::view) word: Option<Word<'a>>,
+    pub(in crate::tui::view) answer: Choice,
+    pub(in crate::tui::view) yes: &'static str,
 }
 
 impl Asked<'_> {
     /// Question, and beneath it the typed word with the answers at the right.
-    pub(super) fn lines(&self, state: &State, width: usize, styles: Styles) -> Vec<Line<'static>> {
-        let mut lines: Vec<Line<'static>> = Vec::new();
-        paragraph(&mut lines, &self.question, 0, width, styles.strong());
-        let left = self.word.as_ref().map_or_else(|| moves(state, styles), |word| word.line(styles));
-        let answers = self.answers(styles);
-        let (taken, needed) = (line_columns(&left), line_columns(&answers));
-        if taken + 2 + needed > width {
-            lines.push(left);
-            lines.push(at_right(Line::default(), answers, width));
-        } else {
-            lines.push(at_right(left, answers, width));
-        }
-        lines
-    }
-
-    fn answers(&self, styles: Styles) -> Line<'static> {
+    pub(in crate::tui::view) fn lines(&self, state: &State, width: usize, styles: Styles) -> Vec<Line<'static>> {
         let reached = self.word.as_ref().is_none_or(|word| word.typed == word.wanted);
-        let other = if reached { styles.plain() } else { styles.dim() };
-        Line::from(vec![
-            answer("No", self.answer == Choice::No, styles.plain()),
-            Span::raw("  "),
-            answer(self.yes, self.answer == Choice::Yes, other),
-        ])
+        let answers = [
+            Answer::new("No", self.answer == Choice::No, true),
+            Answer::new(self.yes, self.answer == Choice::Yes, reached),
+        ];
+        asking(state, &self.question, self.word.as_ref(), &answers, width, styles)
     }
+}
+
+/// One of the answers to a question.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::tui::view) struct Answer {
+    word: &'static str,
+    chosen: bool,
+    reached: bool,
+}
+
+impl Answer {
+    /// An answer, whether it is under the cursor, and whether it can be.
+    pub(in crate::tui::view) const fn new(word: &'static str, chosen: bool, reached: bool) -> Self {
+        Self { word, chosen, reached }
+    }
+}
+
+/// Question, and beneath it what must be typed with the answers at the right.
+pub(in crate::tui::view) fn asking(
+    state: &State,
+    question: &str,
+    word: Option<&Word<'_>>,
+    all: &[Answer],
+    width: usize,
+    styles: Styles,
+) -> Vec<Line<'static>> {
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    paragraph(&mut lines, question, 0, width, styles.strong());
+    let left = word.map_or_else(|| moves(state, styles), |word| word.line(styles));
+    let answers = answers(all, styles);
+    let (taken, needed) = (line_columns(&left), line_columns(&answers));
+    if taken + 2 + needed > width {
+        lines.push(left);
+        lines.push(at_right(Line::default(), answers, width));
+    } else {
+        lines.push(at_right(left, answers, width));
+    }
+    lines
+}
+
+fn answers(all: &[Answer], styles: Styles) -> Line<'static> {
+    let mut line = Line::default();
+    for (index, Answer { word, chosen, reached }) in all.iter().enumerate() {
+        if index > 0 {
+            line.push_span(Span::raw("  "));
+        }
+        line.push_span(answer(word, *chosen, if *reached { styles.plain() } else { styles.dim() }));
+    }
+    line
 }
 
 /// The chosen one in brackets and reversed, so that it is seen without colour too.
@@ -104,9 +137,13 @@ impl Word<'_> {
 }
 
 /// Whether to leave although something is under way.
-pub(super) fn leaving(state: &State, answer: Choice, width: u16, styles: Styles) -> Dialog {
+pub(in crate::tui::view) fn leaving(state: &State, answer: Choice, width: u16, styles: Styles) -> Dialog {
     let text = usize::from(width).saturating_sub(4);
     let (what, so) = match state.commits.session.as_ref().map(|session| &session.step) {
+        _ if !state.commits.is_under_way() && !state.commits.is_armed() => (
+            "A rotation is at work on a step.",
+            "Nothing of it is lost when you leave: the journal has it, and the next start tells and goes on from there.",
+        ),
         Some(Step::Armed { .. }) => (
             "A commit is armed and waits for the hotkey's registration.",
             "Left now, the key is dropped and nothing will be published when it registers.",
@@ -128,7 +165,7 @@ pub(super) fn leaving(state: &State, answer: Choice, width: u16, styles: Styles)
 }
 
 /// Whether to put the own keys to the test.
-pub(super) fn self_test(state: &State, answer: Choice, width: u16, styles: Styles) -> Dialog {
+pub(in crate::tui::view) fn self_test(state: &State, answer: Choice, width: u16, styles: Styles) -> Dialog {
     let text = usize::from(width).saturating_sub(4);
     let mut body = Vec::new();
     let what = "A small object is written into your own bucket with the write key, read back with the published key, \
@@ -143,7 +180,7 @@ pub(super) fn self_test(state: &State, answer: Choice, width: u16, styles: Style
 }
 
 /// A text at the left and one at the right, the left one cut where both do not fit.
-pub(super) fn both_ends(left: &str, right: &str, width: usize, style: Style) -> Line<'static> {
+pub(in crate::tui::view) fn both_ends(left: &str, right: &str, width: usize, style: Style) -> Line<'static> {
     let room = width.saturating_sub(columns(right) + 2);
     at_right(ink(cut(left, room), style).into(), ink(right, style).into(), width)
 }

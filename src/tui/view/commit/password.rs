@@ -22,7 +22,7 @@ use crate::domain::commit::plan::Verdict;
 use crate::tui::commit::PasswordLine;
 
 /// The password is wanted.
-pub(super) fn asking(plan: &Plan, line: &PasswordLine, width: usize, fit: Fit, styles: Styles) -> Parts {
+pub(in crate::tui::view) fn asking(plan: &Plan, line: &PasswordLine, width: usize, fit: Fit, styles: Styles) -> Parts {
     let arms = plan.verdict == Verdict::NotRegistered;
     let mut page = Page::new(fit);
     let verb = if arms { "Arm for" } else { "Publish to" };

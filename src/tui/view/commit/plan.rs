@@ -25,13 +25,14 @@ use super::super::ink::{columns, cut, fit as fitted, ink};
 use super::super::style::{Styles, glyph};
 use super::choice::{Asked, Word};
 use super::{Fit, LABEL, Page, Parts, fitting, named, spinner, target};
+use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::plan::{Check, Space, Verdict};
 use crate::domain::commit::{Ended, Plan};
 use crate::domain::commitment::{Commitment, Shape};
 use crate::domain::drift::FieldDrift;
 use crate::domain::findings::Severity;
 use crate::domain::text::{age_blocks, age_seconds, grouped, middle_cut};
-use crate::tui::commit::{Deciding, Session, forbidden};
+use crate::tui::commit::{Deciding, Session};
 use crate::tui::state::State;
 
 /// Columns of the old value: the ends of an id, a short fingerprint, or a word.
@@ -44,7 +45,7 @@ const VERDICT: usize = 9;
 const PLACES: [(&str, usize, usize); 3] = [("1-32", 0, 32), ("33-64", 32, 64), ("65-128", 64, 128)];
 
 /// The chain is asked.
-pub(super) fn reading(state: &State, session: &Session, width: usize, styles: Styles) -> Parts {
+pub(in crate::tui::view) fn reading(state: &State, session: &Session, width: usize, styles: Styles) -> Parts {
     let mut body = vec![Line::from(vec![
         ink(format!("{} ", spinner(state)), styles.accent()),
         ink("Reading the chain…", styles.strong()),
@@ -64,17 +65,18 @@ fn whom(state: &State) -> String {
     format!("For {} · subnet {}{uid} · {hotkey}{name}", state.options.network, state.options.netuid)
 }
 
-/// The plan with its question, or with why there is none.
-pub(super) fn deciding(
+/// The plan with its question, or with why there is none: what it comes to, or a rule that bars it.
+pub(in crate::tui::view) fn deciding(
     state: &State,
     plan: &Plan,
     deciding: &Deciding,
+    barred: Option<Rule>,
     width: usize,
     fit: Fit,
     styles: Styles,
 ) -> Parts {
     let mut page = Page::new(fit);
-    let asks = forbidden(state).is_none();
+    let asks = barred.is_none();
     page.push(ink(plan.heading(asks), styles.strong()));
     page.gap();
     whereto(&mut page, plan, width, styles);
@@ -94,7 +96,7 @@ pub(super) fn deciding(
     } else {
         styles.accent()
     };
-    ("Commit read credentials".to_owned(), frame, page.lines, foot(state, plan, deciding, width, styles))
+    ("Commit read credentials".to_owned(), frame, page.lines, foot(state, plan, deciding, barred, width, styles))
 }
 
 fn whereto(page: &mut Page, plan: &Plan, width: usize, styles: Styles) {
@@ -299,9 +301,16 @@ fn follows(plan: &Plan, fit: Fit) -> Option<String> {
     }
 }
 
-fn foot(state: &State, plan: &Plan, deciding: &Deciding, width: usize, styles: Styles) -> Vec<Line<'static>> {
+fn foot(
+    state: &State,
+    plan: &Plan,
+    deciding: &Deciding,
+    barred: Option<Rule>,
+    width: usize,
+    styles: Styles,
+) -> Vec<Line<'static>> {
     let over = if plan.verdict == Verdict::NotRegistered { None } else { plan.ended() };
-    let Some(ended) = over.or_else(|| forbidden(state).map(Ended::Refused)) else {
+    let Some(ended) = over.or_else(|| barred.map(Ended::Refused)) else {
         return question(state, plan, deciding, width, styles);
     };
     let finding = ended.finding();

@@ -36,7 +36,14 @@ const STEP: usize = 16;
 const TIME: usize = 7;
 
 /// Under way.
-pub(super) fn running(state: &State, plan: &Plan, run: &Run, width: usize, fit: Fit, styles: Styles) -> Parts {
+pub(in crate::tui::view) fn running(
+    state: &State,
+    plan: &Plan,
+    run: &Run,
+    width: usize,
+    fit: Fit,
+    styles: Styles,
+) -> Parts {
     let mut page = Page::new(fit);
     heading(&mut page, plan, width, styles);
     page.gap();
@@ -48,10 +55,7 @@ pub(super) fn running(state: &State, plan: &Plan, run: &Run, width: usize, fit: 
         }
     } else {
         steps(&mut page, state, run, width, styles);
-        if run.unlocking {
-            page.gap();
-            remark(&mut page.lines, "·", UNLOCKING, width, styles.plain());
-        }
+        unlocks(&mut page, run, width, styles);
     }
     notes(&mut page, &run.notes, width, styles);
     let leaves = format!(
@@ -65,7 +69,14 @@ pub(super) fn running(state: &State, plan: &Plan, run: &Run, width: usize, fit: 
 }
 
 /// It waits for the hotkey's registration.
-pub(super) fn armed(state: &State, plan: &Plan, disarming: bool, width: usize, fit: Fit, styles: Styles) -> Parts {
+pub(in crate::tui::view) fn armed(
+    state: &State,
+    plan: &Plan,
+    disarming: bool,
+    width: usize,
+    fit: Fit,
+    styles: Styles,
+) -> Parts {
     let mut page = Page::new(fit);
     heading(&mut page, plan, width, styles);
     page.gap();
@@ -97,8 +108,16 @@ fn heading(page: &mut Page, plan: &Plan, width: usize, styles: Styles) {
 /// While a locked key file is opened.
 const UNLOCKING: &str = "The key file takes about three seconds and half a gigabyte of memory to open.";
 
+/// Why nothing moves while a locked key file is opened.
+pub(in crate::tui::view) fn unlocks(page: &mut Page, run: &Run, width: usize, styles: Styles) {
+    if run.unlocking {
+        page.gap();
+        remark(&mut page.lines, "·", UNLOCKING, width, styles.plain());
+    }
+}
+
 /// The six steps, as far as they are reached.
-pub(super) fn steps(page: &mut Page, state: &State, run: &Run, width: usize, styles: Styles) {
+pub(in crate::tui::view) fn steps(page: &mut Page, state: &State, run: &Run, width: usize, styles: Styles) {
     let current = run.current();
     for stage in Stage::ALL {
         let (mark, style) = if run.stage.is_some_and(|reached| stage <= reached) {
@@ -185,7 +204,7 @@ fn joined(parts: &[String], width: usize) -> String {
 }
 
 /// What happened beside the steps, the newest as far as there is room.
-pub(super) fn notes(page: &mut Page, notes: &[Note], width: usize, styles: Styles) {
+pub(in crate::tui::view) fn notes(page: &mut Page, notes: &[Note], width: usize, styles: Styles) {
     let most = if page.fit == Fit::Tight { 1 } else { 3 };
     let newest = &notes[notes.len().saturating_sub(most)..];
     if newest.is_empty() {

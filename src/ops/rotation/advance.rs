@@ -1,0 +1,272 @@
+//! Going on as far as nothing needs to be asked.
+
+use super::driver::Driver;
+use super::problem::Problem;
+use super::publish::{Planned, Publishing};
+use crate::domain::rotation::{
+    Blocker, ChainFacts, EnvStands, EnvUpdate, Event, Facts, KeyAnswer, Rotation, Seen, Side, Step,
+};
+use crate::domain::vaulted::GenerationNumber;
+
+/// Where it stops.
+#[derive(Debug)]
+pub enum Halt {
+    /// The operator confirms the commit.
+    Publish(Box<Publishing>),
+    /// The operator decides about the `.env`.
+    Env {
+        /// Its path, where one is named.
+        path: Option<String>,
+        /// Names of the variables that would change.
+        variables: Vec<String>,
+    },
+    /// The operator revokes the old token of this side at the provider.
+    Revoke(Side),
+    /// The operator looks at what the chain holds.
+    Accept(Seen),
+    /// The new keys are not in the vault: the console broke off before that.
+    KeysNeeded,
+    /// What became of the commit is not certain yet.
+    Unsettled(Blocker),
+    /// The grace runs, or is over.
+    Grace,
+    /// Nothing is left to do.
+    Done,
+}
+
+impl Driver {
+    /// Goes on until something is needed from outside.
+    pub async fn advance(&mut self) -> Result<Halt, Problem> {
+        self.see_reversion().await?;
+        let mut way_back_seen = false;
+        loop {
+            let Some(rotation) = self.rotation().cloned() else { return Ok(Halt::Done) };
+            match rotation.step() {
+                Step::Stage => {
+                    if !self.is_staged(&rotation).await? {
+                        return Ok(Halt::KeysNeeded);
+                    }
+                    self.note(Event::Staged)?;
+                }
+                Step::Revoke(side) => match self.old_key(&rotation, side).await {
+                    KeyAnswer::Refused { http, code } => self.note(Event::Refused { side, http, code })?,
+                    KeyAnswer::Works => return Ok(Halt::Revoke(side)),
+                    KeyAnswer::Unclear(found) => return Err(unproven(side, &found)),
+                },
+                Step::Probe => {
+                    let found = self.probe(&rotation).await?;
+                    self.note(Event::Probed { found })?;
+                }
+                Step::Publish | Step::Promote(_) if rotation.back && !way_back_seen => {
+                    self.way_back().await?;
+                    way_back_seen = true;
+                }
+                Step::Plan | Step::Publish => {
+                    if let Some(halt) = self.plan_and_ask().await? {
+                        return Ok(halt);
+                    }
+                }
+                Step::Accept => {
+                    if let Some(halt) = self.ask_about_difference(&rotation).await? {
+                        return Ok(halt);
+                    }
+                }
+                Step::Settle => {
+                    if let Some(blocker) = self.settle(&rotation).await? {
+                        return Ok(Halt::Unsettled(blocker));
+                    }
+                }
+                Step::Promote(number) => {
+                    self.opened.promote(number).await?;
+                    self.note(Event::Promoted)?;
+                }
+                Step::UpdateEnv => {
+                    if let Some(halt) = self.look_at_env().await? {
+                        return Ok(halt);
+                    }
+                }
+                Step::BeginGrace => self.begin_grace(&rotation).await?,
+                Step::Retire => return Ok(Halt::Grace),
+                Step::ForgetOld => {
+                    self.forget(rotation.from).await?;
+                    self.note(Event::Retired)?;
+                }
+                Step::ForgetNew => {
+                    if !rotation.forgetting {
+                        self.note(Event::Forgetting)?;
+                    }
+                    self.forget(rotation.to).await?;
+                    self.note(Event::Abandoned)?;
+                }
+                Step::FinishBack => self.note(Event::RolledBack)?,
+                Step::Done => return Ok(Halt::Done),
+            }
+        }
+    }
+
+    /// Turns back, and goes on from there.
+    pub async fn turn_back(&mut self) -> Result<Halt, Problem> {
+        let rotation = self.under_way()?;
+        if rotation.back {
+            return self.advance().await;
+        }
+        if !rotation.can_turn_back() {
+            let why = if rotation.retiring {
+                "The old keys are being forgotten: that was the last step."
+            } else {
+                "The store refuses the old key already, so going back to it would leave validators without any."
+            };
+            return Err(Problem::refused(
+                "no_way_back",
+                "The rotation cannot be rolled back any more",
+                why,
+                "Finish it with rotate resume and rotate retire.",
+            ));
+        }
+        self.way_back().await?;
+        self.note(Event::TurnedBack)?;
+        self.advance().await
+    }
+
+    /// The operator goes on over what the chain holds.
+    pub async fn accept(&mut self) -> Result<Halt, Problem> {
+        if let Some(seen) = self.under_way()?.difference {
+            self.note(Event::Accepted { seen })?;
+        }
+        self.advance().await
+    }
+
+    /// Forgets a generation; one that never came into the vault, or is gone already, is fine.
+    async fn forget(&mut self, number: GenerationNumber) -> Result<(), Problem> {
+        if self.opened.index.holding(number).is_none() {
+            self.opened.next_number().await?;
+        }
+        if self.opened.index.holding(number).is_some() {
+            self.opened.forget(number).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the new generation is in the vault, with the keys that the journal speaks of.
+    async fn is_staged(&mut self, rotation: &Rotation) -> Result<bool, Problem> {
+        if self.opened.index.holding(rotation.to).is_none() {
+            // What a crash left in the store without the index knowing is taken into the index by this.
+            self.opened.next_number().await?;
+        }
+        let Some(generation) = self.find(rotation.to).await? else { return Ok(false) };
+        let is = |side: Side| match rotation.change.side(side) {
+            None => true,
+            Some(keys) => {
+                let pair = if side == Side::Read { &generation.read } else { &generation.write };
+                pair.as_ref().is_some_and(|pair| pair.reference() == keys.new)
+            }
+        };
+        Ok(is(Side::Read) && is(Side::Write))
+    }
+
+    /// Plans the commit, notes what follows from what the chain holds, and asks the operator where nothing stands against it.
+    async fn plan_and_ask(&mut self) -> Result<Option<Halt>, Problem> {
+        self.working("reading the chain");
+        let Planned { chain, publishing } = self.plan().await?;
+        if let Some(stale) = stale(&chain) {
+            return Err(stale.into());
+        }
+        loop {
+            let rotation = self.under_way()?;
+            match (rotation.heard(&chain), publishing.is_some()) {
+                (Some(event), _) => self.note(event)?,
+                (None, true) if rotation.step() == Step::Publish => break,
+                // Settled by what the chain holds, or to be looked at by the operator.
+                (None, _) => return Ok(None),
+            }
+            if !matches!(self.under_way()?.step(), Step::Plan | Step::Publish | Step::Accept) {
+                return Ok(None);
+            }
+        }
+        Ok(publishing.map(Halt::Publish))
+    }
+
+    /// What the chain holds is different from what was expected: as long as it is, the operator decides.
+    async fn ask_about_difference(&mut self, rotation: &Rotation) -> Result<Option<Halt>, Problem> {
+        let chain = self.chain().await?;
+        if let Some(event) = rotation.heard(&chain) {
+            self.note(event)?;
+            return Ok(None);
+        }
+        Ok(Some(Halt::Accept(rotation.difference.unwrap_or(chain.seen))))
+    }
+
+    /// Somebody may have put another key on chain since: a GRAIL that started with an old `.env`, most often. A node that
+    /// cannot be asked, or whose word is old, changes nothing.
+    async fn see_reversion(&mut self) -> Result<(), Problem> {
+        let Some(rotation) = self.rotation().cloned().filter(|rotation| rotation.change.read.is_some()) else {
+            return Ok(());
+        };
+        if let Ok(chain) = self.chain().await
+            && let Some(event @ (Event::Reverted { .. } | Event::GraceBegan { .. })) = rotation.heard(&chain)
+            && rotation.step() != Step::BeginGrace
+        {
+            self.note(event)?;
+        }
+        Ok(())
+    }
+
+    /// Before old keys are used again each has to work at the store. One that is refused turns the rotation round.
+    async fn way_back(&mut self) -> Result<(), Problem> {
+        let rotation = self.under_way()?;
+        let facts = Facts { old: self.old_answers(&rotation).await, ..Facts::default() };
+        let blockers = rotation.back_blockers(&facts);
+        for refusal in rotation.refusals(&facts) {
+            self.note(refusal)?;
+        }
+        match blockers.into_iter().next() {
+            // It is on the way forward again.
+            Some(_) if rotation.back && !self.under_way()?.back => Ok(()),
+            Some(blocker) => Err(blocker.into()),
+            None => Ok(()),
+        }
+    }
+
+    async fn look_at_env(&mut self) -> Result<Option<Halt>, Problem> {
+        let target = self.target().await?;
+        let how = match self.env_stands(&target)? {
+            EnvStands::Target => EnvUpdate::Already,
+            EnvStands::Undefined => EnvUpdate::Undefined,
+            EnvStands::Other => {
+                let (path, variables) = self.env_question();
+                return Ok(Some(Halt::Env { path, variables }));
+            }
+            EnvStands::Unnamed => return Ok(Some(Halt::Env { path: None, variables: Vec::new() })),
+            EnvStands::Unreadable(why) => return Err(super::env::unreadable(&why)),
+        };
+        self.note(Event::EnvUpdated { how })?;
+        Ok(None)
+    }
+
+    async fn begin_grace(&mut self, rotation: &Rotation) -> Result<(), Problem> {
+        let chain = self.chain().await?;
+        match rotation.heard(&chain) {
+            Some(event) => self.note(event),
+            None => Err(stale(&chain).map_or_else(super::driver::nothing_open, Problem::from)),
+        }
+    }
+}
+
+pub(super) fn stale(chain: &ChainFacts) -> Option<Blocker> {
+    (!chain.is_fresh()).then(|| {
+        Blocker::new(
+            "stale_head",
+            "The node's newest final block is too old, so what it says is history",
+            "Use another node with --endpoint; if all say the same, check this machine's clock.",
+        )
+    })
+}
+
+fn unproven(side: Side, found: &str) -> Problem {
+    Blocker::new(
+        "old_key_unproven",
+        format!("Whether the old {} key is refused cannot be told: {found}", side.word()),
+        "Try again with rotate resume.",
+    )
+    .into()
+}

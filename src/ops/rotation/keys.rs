@@ -1,0 +1,217 @@
+//! Keys at the store: whether one works, is refused, or can do too much.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep};
+
+use super::driver::Driver;
+use super::problem::{Kind, Problem};
+use crate::domain::account::ShapeError;
+use crate::domain::canary::CanaryName;
+use crate::domain::credentials::{BucketCredentials, ReadCredentials};
+use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
+use crate::domain::provider::Provider;
+use crate::domain::rotation::{KeyAnswer, Rotation, Side};
+use crate::domain::self_test::{JudgedStep, Outcome, SelfTest};
+use crate::domain::vaulted::GenerationNumber;
+use crate::ops::self_test::{Subject, self_test};
+use crate::storage::{Owner, Target};
+use crate::vault::{Generation, KeyPair};
+
+impl Driver {
+    /// What a key of a generation can do now. Of an old key nothing but reading is asked.
+    pub(super) async fn key_of(&self, number: GenerationNumber, side: Side) -> KeyAnswer {
+        let generation = match self.find(number).await {
+            Ok(Some(generation)) => generation,
+            Ok(None) => return KeyAnswer::Unclear(format!("generation {number} is not in the vault")),
+            Err(problem) => return KeyAnswer::Unclear(problem.finding.what),
+        };
+        match self.owner_of(&generation, side) {
+            Ok(owner) => self.ask(&owner).await,
+            Err(why) => KeyAnswer::Unclear(why),
+        }
+    }
+
+    async fn ask(&self, owner: &Owner) -> KeyAnswer {
+        let canary = CanaryName::Canary(self.owner().hotkey);
+        let by = Instant::now() + self.store.options().total;
+        answer_of(&owner.get(Request::GetCanaryLocal, &canary, by).await.exchange)
+    }
+
+    /// The own bucket, opened with the key of one side.
+    fn owner_of(&self, generation: &Generation, side: Side) -> Result<Owner, String> {
+        let provider = &self.context.provider;
+        let pair = match side {
+            // In single-credential mode the write pair reads too.
+            Side::Read => generation.read.as_ref().or(generation.write.as_ref()),
+            Side::Write => generation.write.as_ref(),
+        };
+        let pair = pair.ok_or_else(|| format!("generation {} has no {} key", generation.number, side.word()))?;
+        let credentials = with_key(provider, generation, pair).map_err(|error| format!("the key {error}"))?;
+        let target = Target::own_read(provider, &credentials).map_err(|misfit| misfit.to_string())?;
+        Ok(self.store.owner(target))
+    }
+
+    /// Tests the new keys: known to the store, doing what they should, and no more. Says what was found.
+    pub(super) async fn probe(&self, rotation: &Rotation) -> Result<Vec<String>, Problem> {
+        let generation = self.opened.generation(rotation.to).await?;
+        for (side, _) in rotation.change.sides() {
+            self.wait_until_known(&generation, side).await?;
+        }
+        self.working("testing what the new keys can do");
+        match generation.write {
+            Some(_) => self.test_with_canary(&generation).await,
+            None => self.test_without_canary(&generation).await,
+        }
+    }
+
+    /// R2 needs up to a minute to know a new key (FACTS 6).
+    async fn wait_until_known(&self, generation: &Generation, side: Side) -> Result<(), Problem> {
+        let owner = self.owner_of(generation, side).map_err(|why| unusable(side, &why))?;
+        let give_up = Instant::now() + self.patience.new_key;
+        loop {
+            self.working(format!("asking the store with the new {} key", side.word()));
+            let why = match self.ask(&owner).await {
+                KeyAnswer::Works => return Ok(()),
+                KeyAnswer::Refused { http, code } => format!("the store answers {http} {code}"),
+                KeyAnswer::Unclear(found) => return Err(unusable(side, &found)),
+            };
+            if Instant::now() + self.patience.pause > give_up {
+                return Err(unknown(side, &why, self.patience.new_key.as_secs()));
+            }
+            self.working(format!(
+                "the store does not know the new {} key yet ({why}); a new token takes a minute",
+                side.word()
+            ));
+            sleep(self.patience.pause).await;
+        }
+    }
+
+    async fn test_with_canary(&self, generation: &Generation) -> Result<Vec<String>, Problem> {
+        let context = self.with(generation);
+        let credentials =
+            BucketCredentials::parse(&context.provider, &context.configuration.local).map_err(|error| {
+                Problem::refused(
+                    "credentials",
+                    error.to_string(),
+                    "Nothing is published with keys like these.",
+                    "Roll back, and begin anew with the right keys.",
+                )
+            })?;
+        let subject = Subject {
+            provider: context.provider.clone(),
+            hotkey: self.owner().hotkey,
+            credentials,
+            published: None,
+            now_ms: Arc::clone(&self.now_ms),
+        };
+        let test = Box::pin(self_test(subject, &self.store, std::future::pending::<()>())).await;
+        let test = test.map_err(|error| unusable(Side::Write, &error.to_string()))?;
+        judged(&test)
+    }
+
+    /// Without a write key nothing can be written to be read back, and nothing calibrates the scope test.
+    async fn test_without_canary(&self, generation: &Generation) -> Result<Vec<String>, Problem> {
+        let owner = self.owner_of(generation, Side::Read).map_err(|why| unusable(Side::Read, &why))?;
+        let by = || Instant::now() + self.store.options().total;
+        let never = CanaryName::Never(self.owner().hotkey);
+        let abort = owner.abort_upload(Request::AbortUpload, &never, by()).await;
+        let (buckets, _) = owner.list_buckets(Request::ListBuckets, by()).await;
+        if matches!(buckets.exchange.reply, Reply::Found(_)) {
+            return Err(too_much(&Risk::AccountWide));
+        }
+        let scope = match verdict_of(&abort.exchange.reply) {
+            Verdict::ScopeDenied => "refused to write",
+            _ => "whether it could write the store does not tell without a write key beside it",
+        };
+        Ok(vec!["reads the bucket".to_owned(), scope.to_owned(), "cannot list the account's buckets".to_owned()])
+    }
+}
+
+/// What an answer to a read says of the key.
+fn answer_of(exchange: &Exchange) -> KeyAnswer {
+    let verdict = verdict_of(&exchange.reply);
+    match (verdict, &exchange.reply) {
+        // Found, or not there: either way the store let the key look.
+        (Verdict::NoObject, Reply::Found(_) | Reply::Refused { .. }) => KeyAnswer::Works,
+        (Verdict::AuthUnknownKey | Verdict::AuthBadSecret, Reply::Refused { http: http @ (401 | 403), .. }) => {
+            KeyAnswer::Refused { http: *http, code: exchange.reply.code().unwrap_or_default() }
+        }
+        _ => {
+            let code = exchange.reply.code().map_or_else(String::new, |code| format!(" ({code})"));
+            KeyAnswer::Unclear(format!("{}{code}", verdict.word()))
+        }
+    }
+}
+
+/// Credentials of a generation's bucket that read with one key.
+fn with_key(provider: &Provider, generation: &Generation, pair: &KeyPair) -> Result<BucketCredentials, ShapeError> {
+    let locator = generation.bucket.clone().or_else(|| generation.account.clone()).unwrap_or_default();
+    let key_id = provider.key_id(&pair.id)?;
+    provider.check_secret(pair.secret.expose())?;
+    Ok(BucketCredentials { read: ReadCredentials { locator, key_id, secret: pair.secret.clone() }, write: None })
+}
+
+/// What the self-test found, or why it stands against publishing.
+fn judged(test: &SelfTest) -> Result<Vec<String>, Problem> {
+    if let Some(risk) = test.risks.first() {
+        return Err(too_much(risk));
+    }
+    if let Some(step) = test.steps.iter().find(|step| step.outcome == Outcome::Failed) {
+        return Err(failed(step));
+    }
+    let told = |step: &&JudgedStep| matches!(step.outcome, Outcome::Passed | Outcome::Inconclusive);
+    Ok(test.steps.iter().filter(told).map(|step| step.explanation.trim_end_matches('.').to_owned()).collect())
+}
+
+fn failed(step: &JudgedStep) -> Problem {
+    let answer = step
+        .http
+        .map_or_else(String::new, |http| format!(" ({http} {})", step.code.as_deref().unwrap_or("without a code")));
+    Problem::refused(
+        "new_key_fails",
+        format!("{}{answer}", step.explanation.trim_end_matches('.')),
+        "Nothing was published: the keys on chain and in the .env are as they were.",
+        step.fix.clone(),
+    )
+}
+
+fn too_much(risk: &Risk) -> Problem {
+    let (code, what, todo) = match risk {
+        Risk::AccountWide => (
+            "account_wide",
+            "The new read key lists every bucket of the account",
+            "Roll back, create an Object Read token for this bucket alone, and begin anew with it.",
+        ),
+        _ => (
+            "write_capable",
+            "The new read key can WRITE",
+            "Roll back, revoke that token, create one with Object Read only, and begin anew with it.",
+        ),
+    };
+    Problem::refused(
+        code,
+        what,
+        "What is published is readable by the whole world for ever. Nothing was published.",
+        todo,
+    )
+}
+
+fn unusable(side: Side, why: &str) -> Problem {
+    Problem::refused(
+        "new_key_fails",
+        format!("The new {} key does not open the bucket: {why}", side.word()),
+        "Nothing was published: the keys on chain and in the .env are as they were.",
+        "Check the token at the provider and run rotate resume, or roll back and begin anew with another.",
+    )
+}
+
+fn unknown(side: Side, why: &str, seconds: u64) -> Problem {
+    Problem::new(
+        Kind::Pending,
+        "new_key_unknown",
+        format!("The store does not know the new {} key after {seconds} s: {why}", side.word()),
+        "A new token takes up to a minute. Nothing was published.",
+        "Check that it is the Access Key ID and Secret of this account's token, then run rotate resume; or roll back.",
+    )
+}

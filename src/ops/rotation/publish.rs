@@ -1,0 +1,218 @@
+//! The commit of a rotation: planned, confirmed, sent, and found again after a crash.
+
+use tokio::sync::mpsc;
+
+use super::advance::Halt;
+use super::driver::{Driver, Told};
+use super::problem::{Kind, Problem};
+use crate::chain::CallLimits;
+use crate::chain::commit::{Desk, DeskOptions};
+use crate::domain::commit::{self, Ended, Plan, Progress, Record, Standing, Verdict};
+use crate::domain::rotation::{Blocker, ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
+use crate::domain::secret::Fingerprint;
+use crate::ops::commit::{Prepared, history, prepare, publish, settle};
+use crate::ops::context::Context;
+use crate::wallet::{OwnHotkey, Signer};
+
+/// A plan that waits for the operator, with what publishing it needs.
+#[derive(Debug)]
+pub struct Publishing {
+    prepared: Prepared,
+    /// In which the keys of this direction are the local ones.
+    context: Context,
+}
+
+impl Publishing {
+    /// What would be done.
+    pub fn plan(&self) -> &Plan {
+        &self.prepared.plan
+    }
+
+    /// The hotkey that signs.
+    pub fn signer(&self) -> Option<&OwnHotkey> {
+        self.context.identity.as_ref()
+    }
+}
+
+/// A plan, or none where the chain holds what is meant already.
+pub(super) struct Planned {
+    /// What the plan was made on.
+    pub(super) chain: ChainFacts,
+    /// What can be published.
+    pub(super) publishing: Option<Box<Publishing>>,
+}
+
+impl Driver {
+    /// What the chain holds, at its newest final block.
+    pub(super) async fn chain(&self) -> Result<ChainFacts, Problem> {
+        chain_facts(&self.context, &self.owner(), self.now()).await
+    }
+
+    pub(super) async fn plan(&self) -> Result<Planned, Problem> {
+        let target = self.target().await?;
+        let context = self.with(&target);
+        let prepared = prepare(&context, self.now()).await?;
+        let chain = facts_of(&prepared.plan.standing, self.now());
+        if prepared.plan.verdict == Verdict::Unchanged {
+            return Ok(Planned { chain, publishing: None });
+        }
+        match prepared.plan.ended() {
+            Some(ended) => Err(ended.into()),
+            None => Ok(Planned { chain, publishing: Some(Box::new(Publishing { prepared, context })) }),
+        }
+    }
+
+    /// Publishes what the operator confirmed, and goes on.
+    pub async fn publish(&mut self, publishing: Publishing, signer: Signer) -> Result<Halt, Problem> {
+        let Publishing { prepared, context } = publishing;
+        let before = Seen::of(prepared.plan.standing.commitment.as_ref());
+        self.note(Event::Signing { before })?;
+        let ended = Box::pin(self.followed(&context, prepared, signer)).await;
+        let dead = match &ended {
+            Ended::Committed(receipt) => {
+                let (extrinsic, block) = (Some(receipt.extrinsic), receipt.block.number);
+                self.note(Event::Finalized { extrinsic, block })?;
+                return self.advance().await;
+            }
+            // Pending, or failed in a way that says nothing of what is on chain: the chain is asked.
+            Ended::Unchanged { .. } | Ended::Pending { .. } => None,
+            Ended::Refused(_) | Ended::Failed { extrinsic: None, .. } => Some(CommitEnd::NeverSigned),
+            Ended::Failed { .. } | Ended::Expired { .. } => Some(CommitEnd::Dead { why: ended.finding().what }),
+        };
+        if let Some(end) = dead {
+            // Whether or not the chain can be asked now, the next start settles it.
+            if let Ok(chain) = self.chain().await
+                && let Some(event) = self.under_way()?.settle(&chain, &end)
+            {
+                let landed = matches!(event, Event::Finalized { .. });
+                self.note(event)?;
+                if landed {
+                    return self.advance().await;
+                }
+            }
+            return Err(ended.into());
+        }
+        self.advance().await
+    }
+
+    async fn followed(&mut self, context: &Context, prepared: Prepared, signer: Signer) -> Ended {
+        let (progress, mut heard) = mpsc::channel(64);
+        let now_ms = std::sync::Arc::clone(&self.now_ms);
+        let publishing = publish(context, prepared, signer, &progress, move || now_ms());
+        tokio::pin!(publishing);
+        loop {
+            tokio::select! {
+                biased;
+                Some(step) = heard.recv() => self.on_progress(step),
+                ended = &mut publishing => {
+                    while let Ok(step) = heard.try_recv() {
+                        self.on_progress(step);
+                    }
+                    return ended;
+                }
+            }
+        }
+    }
+
+    fn on_progress(&mut self, step: Progress) {
+        if let Progress::Signed { extrinsic, .. } = &step
+            && let Err(problem) = self.note(Event::Submitted { extrinsic: *extrinsic })
+        {
+            // The intent is in the journal of commits, so the next start finds it.
+            tracing::error!("the commit's hash was not written down: {problem}");
+        }
+        self.tell.send(Told::Commit(step)).ok();
+    }
+
+    /// What became of a commit; why nothing can be said where nothing can.
+    pub(super) async fn settle(&mut self, rotation: &Rotation) -> Result<Option<Blocker>, Problem> {
+        self.working("asking the chain what became of the commit");
+        settle(&self.context, self.now()).await;
+        let chain = self.chain().await?;
+        if let Some(stale) = super::advance::stale(&chain) {
+            return Ok(Some(stale));
+        }
+        let end = commit_end(&history(&self.context), rotation);
+        match rotation.settle(&chain, &end) {
+            Some(event) => {
+                self.note(event)?;
+                Ok(None)
+            }
+            None => Ok(Some(Blocker::new(
+                "submission_open",
+                "What became of the commit is not certain yet",
+                "Run rotate resume in a minute: it is in a final block then, or its era is over.",
+            ))),
+        }
+    }
+}
+
+/// What the journal of commits knows of the commit that a rotation confirmed.
+fn commit_end(entries: &[commit::Entry], rotation: &Rotation) -> CommitEnd {
+    let Some((submission, meant)) = rotation.submission.as_ref().zip(meant(rotation)) else {
+        return CommitEnd::NeverSigned;
+    };
+    let is_it = |entry: &&commit::Entry| match &entry.record {
+        Record::Intended(intent) => match submission.extrinsic {
+            Some(extrinsic) => intent.extrinsic == extrinsic,
+            None => entry.at_ms >= submission.at_ms && intent.target.read_secret == meant,
+        },
+        _ => false,
+    };
+    let Some(intended) = entries.iter().rev().find(is_it) else { return CommitEnd::NeverSigned };
+    let hash = intended.record.extrinsic();
+    let ends = entries.iter().filter(|entry| entry.record.extrinsic() == hash);
+    let told = ends.filter_map(|entry| match &entry.record {
+        Record::Committed { receipt } => {
+            Some(CommitEnd::Landed { extrinsic: receipt.extrinsic, block: receipt.block.number })
+        }
+        Record::Failed { failure, .. } => Some(CommitEnd::Dead { why: failure.code() }),
+        Record::Expired { .. } => Some(CommitEnd::Dead { why: "its era is over".to_owned() }),
+        _ => None,
+    });
+    told.last().unwrap_or(CommitEnd::Alive)
+}
+
+fn meant(rotation: &Rotation) -> Option<Fingerprint> {
+    let Submission { back, .. } = rotation.submission.as_ref()?;
+    let read = rotation.change.read.as_ref()?;
+    if *back { read.old.as_ref().map(|old| old.secret) } else { Some(read.new.secret) }
+}
+
+/// Reads the chain at its newest final block. It must be the owner's chain.
+pub(super) async fn chain_facts(
+    context: &Context,
+    owner: &crate::domain::owner::Owner,
+    now_ms: u64,
+) -> Result<ChainFacts, Problem> {
+    let mut network = context.network.clone();
+    network.genesis = Some(owner.genesis);
+    let options = DeskOptions {
+        network,
+        netuid: owner.netuid,
+        hotkey: owner.hotkey,
+        limits: CallLimits::default(),
+        store: context.metadata_store(),
+    };
+    let desk = Desk::open(&options).await?;
+    let standing = desk.standing(&options.network).await?;
+    if standing.uid.is_none() {
+        tracing::warn!("the hotkey has no uid on subnet {}", owner.netuid);
+    }
+    Ok(facts_of(&standing, now_ms))
+}
+
+fn facts_of(standing: &Standing, now_ms: u64) -> ChainFacts {
+    ChainFacts {
+        finalized: standing.at.number,
+        age_ms: now_ms.saturating_sub(standing.at.timestamp_ms),
+        seen: Seen::of(standing.commitment.as_ref()),
+        set_at: standing.commitment.as_ref().and_then(|commitment| commitment.block),
+    }
+}
+
+/// A chain that cannot be asked, in words for a blocker.
+pub(super) fn away(problem: &Problem) -> String {
+    debug_assert!(matches!(problem.kind, Kind::Chain | Kind::Usage));
+    problem.finding.what.clone()
+}

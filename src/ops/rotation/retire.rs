@@ -1,0 +1,88 @@
+//! The last step: everything is looked at once more, the old key must be refused, and only then it is forgotten.
+
+use super::advance::Halt;
+use super::driver::Driver;
+use super::problem::Problem;
+use super::publish::away;
+use crate::domain::rotation::{Blocker, Facts, KeyAnswer, Retirable, Rotation, Side, Step};
+
+/// How a retirement ended.
+#[derive(Debug)]
+pub enum Retirement {
+    /// The old keys are forgotten.
+    Retired,
+    /// These stand against it; nothing was changed.
+    Blocked(Vec<Blocker>),
+}
+
+impl Driver {
+    /// Looks at everything that retiring depends on.
+    pub async fn facts(&self) -> Result<Facts, Problem> {
+        let rotation = self.under_way()?;
+        let chain = self.chain().await.map_err(|problem| away(&problem));
+        let target = self.find(rotation.target()).await?;
+        let env = match &target {
+            Some(target) => Some(self.env_stands(target)?),
+            None => None,
+        };
+        let mut new = Vec::new();
+        for (side, _) in rotation.change.sides() {
+            new.push((side, self.new_key(&rotation, side).await));
+        }
+        let old = self.old_answers(&rotation).await;
+        Ok(Facts { chain: Some(chain), env, new, old })
+    }
+
+    /// What the old keys can do now.
+    pub(super) async fn old_answers(&self, rotation: &Rotation) -> Vec<(Side, KeyAnswer)> {
+        let mut old = Vec::new();
+        for (side, _) in rotation.change.old_keys() {
+            old.push((side, self.old_key(rotation, side).await));
+        }
+        old
+    }
+
+    /// Retires the old keys if every condition holds; else names each that does not, and changes nothing.
+    pub async fn retire(&mut self) -> Result<Retirement, Problem> {
+        let rotation = self.under_way()?;
+        if rotation.step() == Step::ForgetOld {
+            self.advance().await?;
+            return Ok(Retirement::Retired);
+        }
+        self.working("looking at the chain, the .env and the store");
+        let facts = self.facts().await?;
+        match rotation.retirable(&facts) {
+            Err(blockers) => Ok(Retirement::Blocked(blockers)),
+            Ok(leave) => {
+                self.forget_old(&rotation, &facts, leave).await?;
+                Ok(Retirement::Retired)
+            }
+        }
+    }
+
+    async fn forget_old(&mut self, rotation: &Rotation, facts: &Facts, leave: Retirable) -> Result<(), Problem> {
+        for refusal in rotation.refusals(facts) {
+            self.note(refusal)?;
+        }
+        self.note(leave.event())?;
+        match self.advance().await? {
+            Halt::Done => Ok(()),
+            halt => Err(Problem::refused(
+                "not_retired",
+                format!("The old keys were not forgotten: {halt:?}"),
+                "Something else came first.",
+                "Run rotate status.",
+            )),
+        }
+    }
+
+    /// What the new key of a side can do.
+    pub(super) async fn new_key(&self, rotation: &Rotation, side: Side) -> KeyAnswer {
+        self.key_of(rotation.to, side).await
+    }
+
+    /// What the old key of a side can do.
+    pub(super) async fn old_key(&self, rotation: &Rotation, side: Side) -> KeyAnswer {
+        self.key_of(rotation.from, side).await
+    }
+}

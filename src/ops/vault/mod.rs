@@ -1,0 +1,241 @@
+//! The vault of the configured hotkey: which store, whose keys, and an index that never speaks of a key that is not there.
+//!
+//! ```text
+//! put      turn ─► index read ─► secret in the store, read back ─► index written
+//! promote  turn ─► index read ─► secret read ─► index written
+//! forget   turn ─► index read ─► secret removed ─► index written
+//! ```
+//!
+//! A store is contacted only here, when keys are asked for; the index alone says what there is. Stores block, on a bus or on
+//! somebody who is to answer a question: each call runs on a thread of its own, and is waited for only so long.
+
+mod look;
+mod opened;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+pub use look::{GenerationLine, VaultLine, look};
+pub use opened::Opened;
+
+use crate::chain::{self, CallLimits, ChainError};
+use crate::config::Origin;
+use crate::domain::findings::{Finding, Severity};
+use crate::domain::network::BlockHash;
+use crate::domain::owner::Owner;
+use crate::domain::secret::SecretKey;
+use crate::domain::text::{capitalised, sentence};
+use crate::domain::untrusted::sanitize;
+use crate::domain::vaulted::{Backend, Index};
+use crate::ops::context::Context;
+use crate::state::{StateError, VaultIndexes};
+use crate::vault::file::locked_with_passphrase;
+use crate::vault::{self, FileKey, Opening, VaultError, platform_default};
+
+/// How long a store is waited for: time to see a question and to answer it.
+pub const ANSWER: Duration = Duration::from_secs(30);
+
+/// Why the keys in the vault cannot be used.
+#[derive(Debug, Error)]
+pub enum VaultProblem {
+    /// The store.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The index.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The chain, which had to be asked which one it is.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// Whose keys is not configured.
+    #[error("{0}. Name the wallet and hotkey with --wallet and --hotkey, or give the SS58 address with --hotkey")]
+    NoHotkey(String),
+    /// There is no state directory for the index.
+    #[error("the vault's index has no place: the state directory cannot be used. See doctor, and mend it")]
+    NoPlace,
+    /// Another process changes the index, for longer than that takes.
+    #[error(
+        "another console of this machine is changing the vault, or waits for an answer there. Let it end, then try again"
+    )]
+    Busy,
+}
+
+impl VaultProblem {
+    /// Stable name for scripts.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Vault(error) => error.code(),
+            Self::State(_) => "vault_index",
+            Self::Chain(_) => "chain",
+            Self::NoHotkey(_) => "no_hotkey",
+            Self::NoPlace => "no_disk",
+            Self::Busy => "vault_busy",
+        }
+    }
+
+    /// In three sentences.
+    pub fn finding(&self) -> Finding {
+        const WITHOUT: &str = "The keys in the vault cannot be used until then; nothing was lost or changed.";
+        let (what, todo) = match self {
+            Self::Chain(error) => return error.finding(),
+            Self::Vault(error) => (error.what(), error.todo()),
+            other => {
+                let text = sanitize(&other.to_string(), 600);
+                let (what, todo) = text.split_once(". ").unwrap_or((&text, "See doctor"));
+                (what.to_owned(), todo.to_owned())
+            }
+        };
+        Finding::new(self.code(), Severity::Warning, capitalised(&what), WITHOUT, sentence(&todo))
+    }
+}
+
+/// Which chain the keys are for: pinned by the network, noted when it answered last, or asked now.
+pub async fn genesis(context: &Context) -> Result<BlockHash, ChainError> {
+    if let Some(genesis) = known_genesis(context) {
+        return Ok(genesis);
+    }
+    let (endpoint, genesis) = chain::genesis(&context.network, &CallLimits::default()).await?;
+    context.disk.note_genesis_at(&endpoint.to_string(), genesis);
+    Ok(genesis)
+}
+
+/// The same without asking anybody.
+fn known_genesis(context: &Context) -> Option<BlockHash> {
+    context.network.genesis.or_else(|| context.disk.genesis_noted(&context.network))
+}
+
+/// Whose keys: the configured hotkey's on its subnet. It needs no key file.
+pub async fn owner(context: &Context) -> Result<Owner, VaultProblem> {
+    let hotkey = context.hotkey.ok_or_else(|| {
+        let known = context.findings.iter().find(|finding| finding.code == "own_hotkey");
+        VaultProblem::NoHotkey(known.map_or_else(|| "no hotkey is configured".to_owned(), |found| found.what.clone()))
+    })?;
+    Ok(Owner { genesis: genesis(context).await?, netuid: context.netuid(), hotkey })
+}
+
+/// What the vault holds, from its index alone: no store is contacted. An empty index means that nothing is in the vault.
+pub async fn index(context: &Context) -> Result<(Owner, Index), VaultProblem> {
+    let owner = owner(context).await?;
+    let index = indexes(context)?.read(&owner)?;
+    Ok((owner, index))
+}
+
+fn indexes(context: &Context) -> Result<VaultIndexes, VaultProblem> {
+    Ok(context.disk.state.as_ref().ok_or(VaultProblem::NoPlace)?.vault()?)
+}
+
+/// Which store is used, and why that one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The store.
+    pub backend: Backend,
+    /// Where it was named; `None` where nobody named one.
+    pub named: Option<Origin>,
+}
+
+/// Which store is used: the one that is named, else the one that holds the generation in use, else the desktop's. The
+/// encrypted file is never chosen by itself.
+pub fn choose(context: &Context, index: &Index) -> Choice {
+    if let Some(practice) = &context.practice_vault {
+        return Choice { backend: practice.backend(), named: None };
+    }
+    if let Some(named) = &context.configuration.settings.vault {
+        return Choice { backend: named.value, named: Some(named.source.clone()) };
+    }
+    let in_use = index.in_use().map(|holding| holding.backend).filter(|backend| *backend != Backend::Memory);
+    Choice { backend: in_use.unwrap_or_else(platform_default), named: None }
+}
+
+/// Whether somebody has to be asked for a passphrase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The passphrase of a file that is there.
+    Known,
+    /// A passphrase for a file that is not there yet: ask twice.
+    New,
+}
+
+/// Whether [`open`] needs a passphrase, `None` where it does not.
+pub async fn passphrase_wanted(context: &Context) -> Result<Option<Wanted>, VaultProblem> {
+    let (_, index) = index(context).await?;
+    let key_file = context.configuration.settings.vault_key_file.is_some();
+    if choose(context, &index).backend != Backend::File || key_file {
+        return Ok(None);
+    }
+    Ok(Some(match locked_with_passphrase(indexes(context)?.dir())? {
+        Some(_) => Wanted::Known,
+        None => Wanted::New,
+    }))
+}
+
+/// Opens the vault of the configured hotkey. The passphrase is for the encrypted file, and needed where
+/// [`passphrase_wanted`] says so.
+pub async fn open(context: &Context, passphrase: Option<SecretKey>) -> Result<Opened, VaultProblem> {
+    open_within(context, passphrase, ANSWER).await
+}
+
+/// The same with another time to wait for the store, in each call.
+pub async fn open_within(
+    context: &Context,
+    passphrase: Option<SecretKey>,
+    answer: Duration,
+) -> Result<Opened, VaultProblem> {
+    let (owner, index) = index(context).await?;
+    let indexes = indexes(context)?;
+    let vault = if let Some(practice) = &context.practice_vault {
+        practice.clone()
+    } else {
+        let opening = opening(context, choose(context, &index).backend, passphrase, &indexes)?;
+        within(opening.backend(), answer, move || Ok(vault::open(opening)?)).await?
+    };
+    Ok(Opened { vault, owner, index, indexes: Arc::new(indexes), answer })
+}
+
+fn opening(
+    context: &Context,
+    backend: Backend,
+    passphrase: Option<SecretKey>,
+    indexes: &VaultIndexes,
+) -> Result<Opening, VaultProblem> {
+    Ok(match backend {
+        Backend::SecretService => Opening::SecretService,
+        Backend::Keychain => Opening::Keychain,
+        Backend::CredentialManager => Opening::CredentialManager,
+        Backend::Keyutils => Opening::Keyutils,
+        Backend::File => {
+            let key_file = context.configuration.settings.vault_key_file.as_ref();
+            let key = match (key_file, passphrase) {
+                (Some(path), _) => FileKey::KeyFile(path.value.clone()),
+                (None, Some(passphrase)) => FileKey::Passphrase(passphrase),
+                (None, None) => return Err(VaultError::NeedsKey.into()),
+            };
+            Opening::File { dir: indexes.dir().try_clone()?, key }
+        }
+        // It is never chosen: practice has its own.
+        Backend::Memory => return Err(VaultProblem::NoPlace),
+    })
+}
+
+/// Does what may block on a thread of its own, and waits for it only so long. A call that comes back later ends what it
+/// began: it may be a question that is answered at last.
+async fn within<T: Send + 'static>(
+    backend: Backend,
+    answer: Duration,
+    work: impl FnOnce() -> Result<T, VaultProblem> + Send + 'static,
+) -> Result<T, VaultProblem> {
+    let failed = |why: String| VaultProblem::Vault(VaultError::Failed { backend, why });
+    let (done, heard) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("vault".to_owned());
+    // Not a thread of the runtime: the bus of the Secret Service has one of its own, and refuses to be called in another.
+    let begun = thread.spawn(move || drop(done.send(work())));
+    begun.map_err(|error| failed(format!("no thread could be started ({error})")))?;
+    match timeout(answer, heard).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(failed("the call broke off by a mistake of ours".to_owned())),
+        Err(_) => Err(VaultError::NoAnswer { backend, seconds: answer.as_secs() }.into()),
+    }
+}

@@ -1,0 +1,214 @@
+//! `doctor` and the vault: which store holds what, whether it can be read, and no secret in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use grail_console::config::Flags;
+use grail_console::domain::environment::Environment;
+use grail_console::domain::secret::SecretKey;
+use grail_console::domain::vaulted::Backend;
+use grail_console::ops::context::Context;
+use grail_console::ops::vault::{Opened, open};
+use grail_console::vault::{FileKey, file::FILE};
+use serde_json::{Value, json};
+
+use crate::cli_doctor::finding;
+use crate::cli_status::path;
+use crate::support::house::{House, Ran, is_plain, says};
+use crate::support::vault::{FINNEY, generation, owner, secret};
+use crate::tui_fixtures::hotkey;
+
+/// A house whose vault is an encrypted file with a key file, and holds generations 1 and 2, the second one in use.
+struct Safe {
+    house: House,
+    key: PathBuf,
+}
+
+impl Safe {
+    fn new() -> Self {
+        let house = House::new();
+        let key = house.path("home/vault.key");
+        FileKey::generate(&key).unwrap();
+        let safe = Self { house, key };
+        safe.fill(&Flags { vault_key_file: Some(safe.key.clone()), ..Flags::default() }, None);
+        safe
+    }
+
+    /// The same with a passphrase, which takes as long as it takes.
+    fn with_passphrase(passphrase: &str) -> Self {
+        let house = House::new();
+        let safe = Self { key: house.write("home/passphrase", format!("{passphrase}\n")), house };
+        safe.fill(&Flags::default(), Some(SecretKey::new(passphrase)));
+        safe
+    }
+
+    fn fill(&self, flags: &Flags, passphrase: Option<SecretKey>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut opened = self.open(flags, passphrase).await;
+            for number in [1, 2] {
+                opened.put(generation(number)).await.unwrap();
+            }
+            opened.promote(2).await.unwrap();
+        });
+    }
+
+    async fn open(&self, flags: &Flags, passphrase: Option<SecretKey>) -> Opened {
+        let flags = Flags { vault: Some(Backend::File), hotkey: Some(hotkey(42).to_string()), ..flags.clone() };
+        let environment: Environment = self.house.environment().into_iter().collect();
+        open(&Context::load(&flags, &environment).unwrap(), passphrase).await.unwrap()
+    }
+
+    fn file(&self) -> PathBuf {
+        self.house.state().join("vault").join(FILE)
+    }
+
+    fn doctor(&self, more: &[&str]) -> Ran {
+        let hotkey = hotkey(42).to_string();
+        let mut arguments = vec!["doctor", "--offline", "--hotkey", &hotkey];
+        arguments.extend(more);
+        let ran = self.house.run(arguments);
+        for hidden in [secret(1, 'c'), secret(1, 'd'), secret(2, 'c'), secret(2, 'd')] {
+            assert!(!ran.stdout.contains(&hidden) && !ran.stderr.contains(&hidden));
+        }
+        ran
+    }
+
+    fn with_key(&self, more: &[&str]) -> Ran {
+        let key = path(&self.key);
+        self.doctor(&[&["--vault-key-file", &key], more].concat())
+    }
+}
+
+fn kept(document: &Value) -> Vec<&Value> {
+    document["vault"]["generations"].as_array().unwrap().iter().map(|line| &line["kept"]).collect()
+}
+
+#[test]
+fn it_lists_the_generations_with_their_store_and_reads_each() {
+    let safe = Safe::new();
+    let text = safe.with_key(&[]).exits(0).stdout;
+    let fingerprint = generation(2).read.unwrap().secret.fingerprint().short();
+    says(&text, &["Vault", "store", "file", "✓ reachable", "generation 1", "generation 2", "● in use", "✓ kept"]);
+    says(&text, &[&path(&safe.file()), &fingerprint, "imported 2023-11-14", "index of the vault"]);
+    is_plain(&text);
+    let document = safe.with_key(&["--json"]).exits(0).json();
+    let vault = &document["vault"];
+    assert_eq!(
+        (&vault["backend"], &vault["reachable"], &vault["problem"]),
+        (&json!("file"), &json!(true), &json!(null))
+    );
+    let second = &vault["generations"][1];
+    assert_eq!((&second["generation"], &second["in_use"]), (&json!(2), &json!(true)));
+    assert_eq!((&second["backend"], &second["origin"]), (&json!("file"), &json!("imported")));
+    assert_eq!(kept(&document), [&json!(true), &json!(true)]);
+    let index = format!("{}-81-{}.json", &FINNEY[..8], owner().hotkey);
+    says(vault["index"].as_str().unwrap(), &[&index]);
+}
+
+#[test]
+fn the_file_is_the_store_because_it_holds_the_keys_in_use_and_the_flag_says_where_it_was_named() {
+    let safe = Safe::new();
+    let document = safe.with_key(&["--json"]).exits(0).json();
+    assert_eq!((&document["vault"]["backend"], &document["vault"]["source"]), (&json!("file"), &json!(null)));
+    let document = safe.with_key(&["--json", "--vault", "file"]).exits(0).json();
+    assert_eq!(document["vault"]["source"], "--vault");
+    let setting = document["settings"].as_array().unwrap().iter().find(|line| line["name"] == "vault").unwrap();
+    assert_eq!((&setting["value"], &setting["source"]), (&json!("file"), &json!("--vault")));
+}
+
+#[test]
+fn without_its_key_the_file_is_not_asked_and_that_is_no_finding() {
+    let safe = Safe::new();
+    let document = safe.doctor(&["--json"]).exits(0).json();
+    assert_eq!(document["vault"]["reachable"], json!(null));
+    says(document["vault"]["problem"].as_str().unwrap(), &["not asked", "--vault-key-file"]);
+    assert_eq!(kept(&document), [&json!(null), &json!(null)]);
+    says(&safe.doctor(&[]).exits(0).stdout, &["not asked", "not read"]);
+}
+
+#[test]
+fn a_passphrase_comes_from_its_file_and_a_wrong_one_is_a_finding() {
+    let safe = Safe::with_passphrase("correct horse");
+    let file = path(&safe.key);
+    let document = safe.doctor(&["--json", "--vault-passphrase-file", &file]).exits(0).json();
+    assert_eq!(kept(&document), [&json!(true), &json!(true)]);
+    let other = path(&safe.house.write("home/other", "wrong horse\n"));
+    let document = safe.doctor(&["--json", "--vault-passphrase-file", &other]).exits(1).json();
+    assert_eq!(document["vault"]["reachable"], json!(false));
+    let wrong = finding(&document, "vault_wrong_key");
+    says(wrong["what"].as_str().unwrap(), &["The encrypted file does not open", "the passphrase is another one"]);
+    assert!(!document.to_string().contains("horse"));
+    let missing = safe.doctor(&["--vault-passphrase-file", "/none"]).exits(6);
+    says(missing.error(), &["/none", "No such file"]);
+}
+
+#[test]
+fn a_file_that_is_away_or_damaged_is_a_finding_with_what_to_do() {
+    let safe = Safe::new();
+    let whole = fs::read(safe.file()).unwrap();
+    fs::write(safe.file(), &whole[..whole.len() / 2]).unwrap();
+    let document = safe.with_key(&["--json"]).exits(1).json();
+    let damaged = finding(&document, "vault_damaged");
+    says(damaged["todo"].as_str().unwrap(), &["Put a copy of the file back"]);
+    fs::remove_file(safe.file()).unwrap();
+    let document = safe.with_key(&["--json"]).exits(1).json();
+    assert_eq!((&document["vault"]["reachable"], kept(&document)), (&json!(true), vec![&json!(false), &json!(false)]));
+    let gone = document["findings"].as_array().unwrap();
+    assert_eq!(gone.iter().filter(|finding| finding["code"] == "vault_generation_gone").count(), 2);
+    says(&safe.with_key(&[]).exits(1).stdout, &["✗ cannot be read", "where it was put"]);
+}
+
+#[test]
+fn an_index_that_makes_no_sense_is_a_finding_and_nothing_is_opened() {
+    let safe = Safe::new();
+    let index = safe.house.state().join("vault").join(format!("{}-81-{}.json", &FINNEY[..8], owner().hotkey));
+    fs::write(&index, "{\"v\":1").unwrap();
+    let document = safe.with_key(&["--json"]).exits(1).json();
+    says(finding(&document, "vault_index")["what"].as_str().unwrap(), &["is damaged"]);
+    assert_eq!(document["vault"]["reachable"], json!(null));
+}
+
+#[test]
+fn a_machine_without_any_store_and_without_keys_has_nothing_to_complain_about() {
+    let house = House::new().with("DBUS_SESSION_BUS_ADDRESS", "unix:path=/none");
+    let ran = house.run(["doctor", "--offline", "--json", "--hotkey", &hotkey(42).to_string()]).exits(0);
+    let document = ran.json();
+    assert_eq!(
+        (&document["vault"]["reachable"], &document["vault"]["backend"]),
+        (&json!(false), &json!("secret-service"))
+    );
+    says(document["vault"]["problem"].as_str().unwrap(), &["--vault file"]);
+    let named =
+        house.run(["doctor", "--offline", "--json", "--hotkey", &hotkey(42).to_string(), "--vault", "secret-service"]);
+    finding(&named.exits(1).json(), "vault_missing");
+}
+
+#[test]
+fn without_a_hotkey_nobody_is_asked() {
+    let document = House::new().run(["doctor", "--offline", "--json"]).exits(0).json();
+    assert_eq!(document["vault"]["reachable"], json!(null));
+    says(document["vault"]["problem"].as_str().unwrap(), &["no hotkey is configured"]);
+}
+
+#[test]
+fn a_store_is_contacted_by_doctor_alone() {
+    let bus = std::os::unix::net::UnixListener::bind(tempfile::tempdir().unwrap().keep().join("bus")).unwrap();
+    bus.set_nonblocking(true).unwrap();
+    let address = bus.local_addr().unwrap();
+    let address = format!("unix:path={}", address.as_pathname().unwrap().display());
+    let house = House::new().with("DBUS_SESSION_BUS_ADDRESS", &address);
+    let hotkey = hotkey(42).to_string();
+    let away = ["--endpoint", "ws://127.0.0.1:9", "--hotkey", &hotkey];
+    for command in [&["status"][..], &["visible"], &["commit", "--dry-run"], &["show", "42"]] {
+        house.run([command, &away].concat());
+        assert!(bus.accept().is_err(), "{command:?} asked the keyring");
+    }
+    fs::remove_dir_all(Path::new(address.strip_prefix("unix:path=").unwrap()).parent().unwrap()).unwrap();
+}
+
+#[test]
+fn a_name_that_is_no_store_is_refused_with_the_names() {
+    let ran = House::new().run(["doctor", "--offline", "--vault", "plain-text"]).exits(2);
+    says(&ran.stderr, &["secret-service, keychain, credential-manager, file, keyutils"]);
+}
