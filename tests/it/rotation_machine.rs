@@ -126,7 +126,7 @@ fn in_an_emergency_the_old_keys_are_refused_before_anything_else_and_there_is_no
     let env = after(revoked, &events);
     assert_eq!(env.step(), Step::BeginGrace);
     let counted = env.heard(&chain(1_100, new_on_chain())).unwrap();
-    assert_eq!(counted, Event::GraceBegan { from: 1_103, ends_at: 1_103 });
+    assert_eq!(counted, Event::GraceBegan { from: 1_100, ends_at: 1_100 });
     assert_eq!(after(env, &[counted]).step(), Step::Retire);
 }
 

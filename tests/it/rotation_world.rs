@@ -146,6 +146,11 @@ impl World {
 
     // --- time and chance ---
 
+    /// Whether every mishap has happened.
+    pub fn is_calm(&self) -> bool {
+        self.chaos.is_empty()
+    }
+
     pub fn now(&self) -> u64 {
         self.blocks.len() as u64 - 1
     }

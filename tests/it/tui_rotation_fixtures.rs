@@ -243,5 +243,18 @@ pub fn blocker(code: &'static str, what: &str, todo: &str) -> Blocker {
 /// A past of rotations that are over: retired, rolled back, given up.
 pub fn past() -> Vec<Event> {
     let given_up = [read_key(), Event::Staged, Event::TurnedBack, Event::Forgetting, Event::Abandoned];
-    way().into_iter().chain(going_back(7)).chain(given_up).collect()
+    let rounds = [(2, 3, way()), (3, 4, going_back(7)), (3, 5, given_up.to_vec())];
+    rounds
+        .into_iter()
+        .flat_map(|(from, to, events)| events.into_iter().map(move |event| numbered(event, from, to)))
+        .collect()
+}
+
+fn numbered(event: Event, old: u64, new: u64) -> Event {
+    match event {
+        Event::Began { backend, locator, change, grace_blocks, emergency, .. } => {
+            Event::Began { from: old, to: new, backend, locator, change, grace_blocks, emergency }
+        }
+        other => other,
+    }
 }

@@ -8,7 +8,8 @@ use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::probe::{ProbeNews, Reply, Request, Trouble};
 use grail_console::domain::rotation::talk::{Question, RotateNews};
-use grail_console::domain::rotation::{Blocker, Event, Side};
+use grail_console::domain::rotation::{Blocker, Event, OnChain, Seen, Side};
+use grail_console::domain::secret::Fingerprint;
 use grail_console::domain::snapshot::SubnetChange;
 use grail_console::domain::untrusted::{Untrusted, is_visible};
 use grail_console::tui::logbook::{Level, LogLine};
@@ -211,6 +212,10 @@ proptest! {
 fn wild_rotations(bytes: &[u8]) -> Vec<State> {
     let wild = String::from_utf8_lossy(bytes).into_owned();
     let problem = || Finding::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
+    let there = |seen: Seen| match seen {
+        Seen::Holds(held) => Seen::Holds(OnChain { locator: Fingerprint::of(&wild), ..held }),
+        other => other,
+    };
     let wild_event = |event: Event| match event {
         Event::Began { from, to, backend, change, grace_blocks, emergency, .. } => {
             let mut change = change;
@@ -223,6 +228,8 @@ fn wild_rotations(bytes: &[u8]) -> Vec<State> {
         Event::Probed { .. } => Event::Probed { found: vec![wild.clone(), wild.clone()] },
         Event::Refused { side, http, .. } => Event::Refused { side, http, code: wild.clone() },
         Event::Unsent { .. } => Event::Unsent { why: wild.clone() },
+        Event::Planned { seen } => Event::Planned { seen: there(seen) },
+        Event::Signing { before } => Event::Signing { before: there(before) },
         other => other,
     };
     let events: Vec<Event> = rotations::way().into_iter().map(wild_event).collect();
