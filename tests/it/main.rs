@@ -93,6 +93,7 @@ mod sandbox_tokens;
 mod sandbox_validity;
 mod state_files;
 mod state_journal;
+mod state_rotations;
 mod storage_hostile;
 mod storage_hosts;
 mod storage_network;

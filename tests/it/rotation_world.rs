@@ -311,7 +311,10 @@ impl World {
         if self.tokens[commit.value].side == Side::Write {
             self.breaks("I4: a write key is published".to_owned());
         }
-        self.pending.push(commit);
+        // The pool refuses one whose nonce is used: it can land nowhere.
+        if commit.nonce >= self.on_chain().nonce {
+            self.pending.push(commit);
+        }
     }
 
     /// Signs with what is in the vault, written down before it is sent, and sends it.
