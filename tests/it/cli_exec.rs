@@ -57,12 +57,9 @@ fn a_process_gets_the_keys_in_its_environment_and_they_are_nowhere_else() {
 fn a_process_that_never_writes_does_not_get_the_write_key_even_where_it_is_exported() {
     let house = moved_in();
     let keys = Credentials::of(OPERATOR_UID, OLD);
-    let house = Rotating {
-        operator: house
-            .operator
-            .with("R2_WRITE_ACCESS_KEY_ID", &keys.write_key_id)
-            .with("R2_WRITE_SECRET_ACCESS_KEY", keys.write_secret.expose()),
-    };
+    let house = house
+        .with("R2_WRITE_ACCESS_KEY_ID", &keys.write_key_id)
+        .with("R2_WRITE_SECRET_ACCESS_KEY", keys.write_secret.expose());
     let ran = exec(&house, &["--read-only-keys", "--", "/bin/sh", "-c", PRINTS]).exits(0);
     let unset = hash("unset");
     let expected = [hash(&keys.read_key_id), hash(keys.read_secret.expose()), unset.clone(), unset];

@@ -69,6 +69,7 @@ mod probe_untested;
 mod pty_commit;
 mod pty_console;
 mod pty_probe;
+mod pty_rotate;
 mod readme;
 mod rotate_killed;
 mod rotate_validators;

@@ -11,10 +11,13 @@ use grail_console::ops::vault::{VaultProblem, open, open_within};
 use grail_console::vault::{self, Opening, Vault, VaultError};
 use secret_service::EncryptionType;
 use secret_service::blocking::SecretService;
+use serde_json::{Value, json};
 
 use crate::state_files::{again_under, child_dir};
 use crate::support::DEADLINE;
 use crate::support::house::says;
+use crate::support::operator::Operator;
+use crate::support::rotating::{NEW, OLD, Rotating};
 use crate::support::vault::{context, generation, owner, secret};
 
 /// Starts the keyring, open and with a default collection.
@@ -318,4 +321,64 @@ fn the_console_keeps_reads_and_forgets_through_it_off_the_event_loop() {
         again.forget(1).await.unwrap();
         assert_eq!((again.index.holdings.len(), again.index.current, again.index.next()), (0, None, 2));
     });
+}
+
+#[test]
+fn an_operator_moves_in_rotates_lists_and_removes_with_the_keyring() {
+    const TEST: &str = "vault_secret_service::an_operator_moves_in_rotates_lists_and_removes_with_the_keyring";
+    if child_dir().is_none() {
+        // Somebody asks, and is dismissed.
+        return Bus::bare().starting("org.gnome.keyring.SystemPrompter", "/bin/false").run(TEST, KEYRING);
+    }
+    started();
+    let bus = std::env::var("DBUS_SESSION_BUS_ADDRESS").unwrap();
+    let house = Rotating::in_store(Operator::new(), "secret-service").with("DBUS_SESSION_BUS_ADDRESS", bus);
+    let imported = house.run(&["keys", "import", "--from-env", "--blank", "--json"]).exits(0).json();
+    assert_eq!((&imported["backend"], &imported["action"]), (&json!("secret-service"), &json!("imported")));
+    let begun = house.begin(NEW, "2").exits(0).json();
+    assert_eq!(
+        (&begun["phase"], &begun["env"]),
+        (&json!("grace"), &json!("defines none of them")),
+        "GRAIL gets them by exec"
+    );
+    let list = || house.run(&["keys", "list", "--check", "--json"]);
+    let kept = |list: &Value| {
+        list["generations"].as_array().unwrap().iter().map(|one| one["kept"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&list().exits(0).json()), [json!(true), json!(true)]);
+    house.revoke(OLD);
+    house.operator.until("the end of the grace", |_| house.run(&["rotate", "retire", "--json"]).code == Some(0));
+    assert_eq!(house.held(), [2]);
+    // The third is rolled back, and removed by hand.
+    let third = house.token("kind=read");
+    house.begin_with(&third, &[]).exits(0);
+    house.run(&["rotate", "rollback", "--yes", "--json"]).exits(0);
+    house.run(&["keys", "remove", "3", "--yes", "--json"]).exits(0);
+    assert_eq!(kept(&list().exits(0).json()), [json!(true)]);
+    house.run(&["commit", "--yes", "--json"]).exits(0);
+    lock_everything();
+    for words in [
+        &["commit", "--yes"][..],
+        &["rotate", "start", "--new-key-file", &third, "--yes"],
+        &["keys", "list", "--check"],
+    ] {
+        let refused = house.run(words).exits(6);
+        says(&(refused.stdout + &refused.stderr), &["Secret Service", "locked"]);
+    }
+    // What needs no secret goes on.
+    house.run(&["keys", "list", "--json"]).exits(0);
+    house.run(&["rotate", "status", "--json"]).exits(0);
+    house.run(&["status", "--json"]).exits(0);
+}
+
+#[test]
+fn without_a_keyring_nothing_is_imported_and_the_env_is_left_alone() {
+    let house =
+        Rotating::in_store(Operator::new(), "secret-service").with("DBUS_SESSION_BUS_ADDRESS", "unix:path=/none");
+    let before = house.env();
+    let refused = house.run(&["keys", "import", "--from-env", "--blank"]).exits(6);
+    says(refused.error(), &["--vault file"]);
+    assert_eq!(house.env(), before);
+    house.begin(NEW, "2").exits(6);
+    assert_eq!((house.operator.submissions(), house.journal()), (0, vec![]));
 }

@@ -21,6 +21,8 @@ pub const NEW: u8 = 2;
 
 pub struct Rotating {
     pub operator: Operator,
+    /// Flags that name the vault.
+    vault: Vec<String>,
 }
 
 impl Rotating {
@@ -32,20 +34,56 @@ impl Rotating {
     pub fn of(operator: Operator) -> Self {
         operator.has_generation(OLD);
         let key = age::x25519::Identity::generate().to_string();
-        operator.house.write("vault.key", key.expose_secret());
-        Self { operator }
+        let key = operator.house.write("vault.key", key.expose_secret());
+        let vault = ["--vault", "file", "--vault-key-file", key.to_str().unwrap()].map(str::to_owned);
+        Self { operator, vault: vault.into() }
+    }
+
+    /// The same with the keys in another store.
+    pub fn in_store(operator: Operator, name: &str) -> Self {
+        Self { vault: vec!["--vault".to_owned(), name.to_owned()], ..Self::of(operator) }
+    }
+
+    /// The same in a house with one more variable.
+    pub fn with(self, name: &str, value: impl AsRef<str>) -> Self {
+        Self { operator: self.operator.with(name, value), ..self }
     }
 
     /// The flags of every command.
     pub fn flags(&self) -> Vec<String> {
-        let key = self.operator.house.path("vault.key").to_str().unwrap().to_owned();
-        let s3 = self.operator.node.sandbox().s3_url().to_owned();
-        let vault = ["--vault", "file", "--vault-key-file", &key, "--s3-endpoint", &s3].map(str::to_owned);
-        self.operator.flags().into_iter().chain(vault).collect()
+        let s3 = ["--s3-endpoint".to_owned(), self.operator.node.sandbox().s3_url().to_owned()];
+        self.operator.flags().into_iter().chain(self.vault.iter().cloned()).chain(s3).collect()
     }
 
     pub fn run(&self, words: &[&str]) -> Ran {
-        self.operator.house.run(line(words, &self.flags()))
+        let ran = self.operator.house.run(line(words, &self.flags()));
+        self.shows_no_secret(&ran, words);
+        ran
+    }
+
+    /// Whatever a command says, it says no secret, and nothing below its home holds one in the clear.
+    #[track_caller]
+    fn shows_no_secret(&self, ran: &Ran, words: &[&str]) {
+        let secrets = self.secrets();
+        for secret in &secrets {
+            assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret), "{words:?} shows a secret");
+        }
+        for (path, content) in self.operator.house.files() {
+            if path.starts_with(self.operator.house.path("home")) {
+                let held = |secret: &String| content.windows(secret.len()).any(|part| part == secret.as_bytes());
+                assert!(!secrets.iter().any(held), "{words:?} leaves a secret in {}", path.display());
+            }
+        }
+    }
+
+    /// The secrets of the keys that the practice store knows, and of those that it made.
+    fn secrets(&self) -> Vec<String> {
+        let known = [OLD, NEW].map(|generation| Credentials::of(OPERATOR_UID, generation));
+        let known = known.iter().flat_map(|keys| [&keys.read_secret, &keys.write_secret]);
+        let new = fs::read_to_string(self.operator.house.path("new-keys")).unwrap_or_default();
+        let new =
+            new.lines().filter_map(|line| line.split_once("SECRET_ACCESS_KEY=")).map(|(_, secret)| secret.to_owned());
+        known.map(|secret| secret.expose().to_owned()).chain(new).filter(|secret| secret.len() == 64).collect()
     }
 
     pub fn start(&self, words: &[&str]) -> Running {
