@@ -9,6 +9,7 @@ mod commit;
 mod console;
 mod frames;
 mod probes;
+mod rotation;
 mod status;
 mod vault;
 
@@ -47,6 +48,9 @@ fn main() {
     }
     if wanted("vault") {
         vault::measure();
+    }
+    if wanted("rotation") {
+        runtime.block_on(rotation::measure());
     }
     if wanted("console") {
         runtime.block_on(console::measure());

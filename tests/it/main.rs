@@ -71,6 +71,7 @@ mod pty_console;
 mod pty_probe;
 mod pty_rotate;
 mod readme;
+mod rotate_faults;
 mod rotate_killed;
 mod rotate_validators;
 mod rotation_driver;

@@ -151,6 +151,10 @@ impl World {
         self.chaos.is_empty()
     }
 
+    fn block(&self, number: u64) -> Block {
+        self.blocks[usize::try_from(number).unwrap()]
+    }
+
     pub fn now(&self) -> u64 {
         self.blocks.len() as u64 - 1
     }
@@ -171,7 +175,7 @@ impl World {
     /// One block: commits come in by nonce, validators whose time it is look, and everyone reads with what it has.
     fn tick(&mut self) {
         let height = self.now() + 1;
-        let mut block = self.blocks[height as usize - 1];
+        let mut block = self.block(height - 1);
         let ready = |commit: &Commit, nonce| commit.nonce == nonce && commit.due <= height && height < commit.death;
         while let Some(at) = self.pending.iter().position(|commit| ready(commit, block.nonce)) {
             let commit = self.pending.remove(at);
@@ -278,7 +282,7 @@ impl World {
         let asked = self.act(|world| {
             let Node::Behind(blocks) = world.node else { return None };
             let finalized = world.now().saturating_sub(BEHIND + blocks);
-            let block = world.blocks[finalized as usize];
+            let block = world.block(finalized);
             world.looked = finalized;
             let age_ms = (world.now() - finalized) * 12_000;
             Some(ChainFacts { finalized, age_ms, seen: world.holds(block.value), set_at: Some(block.set_at) })
@@ -288,7 +292,7 @@ impl World {
 
     /// What the chain held at the block of the last look.
     pub fn looked_at(&self) -> TokenId {
-        self.blocks[self.looked as usize].value
+        self.block(self.looked).value
     }
 
     fn commit(&mut self, value: TokenId) -> Commit {
@@ -337,7 +341,7 @@ impl World {
         match self.included.get(&commit.number).filter(|(block, _)| *block <= self.looked) {
             Some((block, true)) => CommitEnd::Landed { extrinsic: extrinsic(), block: *block },
             Some((_, false)) => dead("refused in its block"),
-            None if self.blocks[self.looked as usize].nonce > commit.nonce => dead("its nonce is used by another"),
+            None if self.block(self.looked).nonce > commit.nonce => dead("its nonce is used by another"),
             None if self.looked >= commit.death => dead("its era is over"),
             None => CommitEnd::Alive,
         }

@@ -56,7 +56,7 @@ fn cut_at_any_byte_it_tells_its_whole_lines_and_goes_on_from_there() {
     let journal = journal(dir.path());
     for cut in 0..=whole.len() {
         fs::write(file(dir.path()), &whole[..cut]).unwrap();
-        let lines = whole[..cut].iter().filter(|byte| **byte == b'\n').count();
+        let lines = whole[..cut].split(|byte| *byte == b'\n').count() - 1;
         assert_eq!(journal.entries(&owner()).unwrap(), entries[..lines], "cut at {cut}");
         if cut % 7 == 0 && lines < events.len() {
             journal.append(&owner(), events[lines].clone(), (lines as u64 + 1) * 1_000).unwrap();

@@ -132,7 +132,8 @@ fn refs(generation: &Generation) -> [Option<KeyRef>; 2] {
     [&generation.read, &generation.write].map(|pair| pair.as_ref().map(KeyPair::reference))
 }
 
-fn same<'h>(holdings: &'h [Holding], generation: &Generation) -> Option<&'h Holding> {
+/// The generation with these very keys, where one is held.
+pub(super) fn same<'h>(holdings: &'h [Holding], generation: &Generation) -> Option<&'h Holding> {
     let [read, write] = refs(generation);
     let bucket = generation.bucket.as_ref().or(generation.account.as_ref());
     holdings.iter().find(|holding| holding.read == read && holding.write == write && holding.locator.as_ref() == bucket)

@@ -8,7 +8,7 @@ use crate::domain::provider::Provider;
 use crate::domain::rotation::{Change, Event, MOST_GRACE, Replacement, Seen, Side, Step};
 use crate::domain::secret::SecretKey;
 use crate::domain::vaulted::{KeyRef, Origin};
-use crate::ops::keys::generation_of;
+use crate::ops::keys::{generation_of, same};
 use crate::vault::{Generation, KeyPair};
 
 /// New keys, as they were pasted or read.
@@ -113,8 +113,14 @@ impl Driver {
     async fn keep_old(&mut self, mut from: Generation) -> Result<Generation, Problem> {
         if from.number == 0 {
             self.working("taking the keys until now into the vault");
-            from.number = self.opened.next_number().await?;
-            self.opened.put(from.clone()).await?;
+            let number = self.opened.next_number().await?;
+            // An attempt that broke off may have kept them already.
+            if let Some(kept) = same(&self.opened.index.holdings, &from).map(|holding| holding.number) {
+                from = self.opened.generation(kept).await?;
+            } else {
+                from.number = number;
+                self.opened.put(from.clone()).await?;
+            }
             self.opened.promote(from.number).await?;
         }
         Ok(from)
