@@ -28,6 +28,7 @@ mod cli_probe;
 mod cli_probe_surroundings;
 mod cli_rotate;
 mod cli_rotate_keys;
+mod cli_rotate_node;
 mod cli_sandbox;
 mod cli_self_test;
 mod cli_show;

@@ -176,9 +176,11 @@ impl Driver {
         }
     }
 
-    /// The context in which a generation's keys are the local ones.
+    /// The context in which a generation's keys are the local ones, on the chain that they are for and no other.
     pub(super) fn with(&self, generation: &Generation) -> Context {
-        self.context.with_generation(generation)
+        let mut context = self.context.with_generation(generation);
+        context.network.genesis = Some(self.owner().genesis);
+        context
     }
 }
 

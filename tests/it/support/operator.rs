@@ -51,8 +51,12 @@ impl Operator {
     /// The same with more in its scenario.
     pub fn among(more: &str, uids: u32, block_time: BlockTime) -> Self {
         let scenario = Scenario::parse("quiet", &format!("{QUIET}{more}")).unwrap();
-        let node = Node::with(SandboxOptions { uids, block_time, ..SandboxOptions::new(scenario) });
-        let operator = Self { house: House::new(), node };
+        Self::on(SandboxOptions { uids, block_time, ..SandboxOptions::new(scenario) })
+    }
+
+    /// On a practice node of one's own.
+    pub fn on(options: SandboxOptions) -> Self {
+        let operator = Self { house: House::new(), node: Node::with(options) };
         operator.has_generation(0);
         operator
     }
