@@ -60,7 +60,8 @@ fn a_node_of_another_chain_is_not_believed() {
 #[test]
 fn a_node_whose_head_is_old_pauses_it() {
     // The chain's clock stands an hour back.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - Duration::from_secs(3_600);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = now.checked_sub(Duration::from_hours(1)).unwrap();
     let scenario = "description = \"behind\"\n[operator]\npublished = { read = { generation = 1 } }\n";
     let options = SandboxOptions {
         uids: 64,

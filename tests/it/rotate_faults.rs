@@ -76,7 +76,7 @@ impl Scene {
             halt = match halt {
                 Halt::Publish(publishing) => {
                     let signer = unlock(publishing.signer().unwrap(), None).await.unwrap();
-                    driver.publish(*publishing, signer).await?
+                    Box::pin(driver.publish(*publishing, signer)).await?
                 }
                 Halt::Env { .. } => driver.update_env(EnvAnswer::Rewrite).await?,
                 Halt::KeysNeeded => driver.begin(begin()).await?,
