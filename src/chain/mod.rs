@@ -23,6 +23,7 @@ mod live;
 mod metadata;
 mod options;
 mod progress;
+pub mod provenance;
 mod published;
 #[cfg(test)]
 mod recorded;

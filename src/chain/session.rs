@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jsonrpsee::core::client::{Client, Error as ClientError};
@@ -45,6 +46,7 @@ pub struct Session {
     rpc: RpcClient,
     legacy: LegacyRpcMethods<Wire>,
     limits: CallLimits,
+    asked: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Session {
@@ -59,7 +61,7 @@ impl Session {
         let client = Arc::new(dial(endpoint, limits).await.map_err(|fault| fault.at(endpoint))?);
         let rpc = RpcClient::new(Arc::clone(&client));
         let legacy = LegacyRpcMethods::new(rpc.clone());
-        Ok(Self { endpoint: endpoint.clone(), client, rpc, legacy, limits: limits.clone() })
+        Ok(Self { endpoint: endpoint.clone(), client, rpc, legacy, limits: limits.clone(), asked: Arc::default() })
     }
 
     /// The endpoint.
@@ -132,6 +134,41 @@ impl Session {
             let block = details.block;
             (block.header.number, block.extrinsics.into_iter().map(|bytes| bytes.0).collect())
         }))
+    }
+
+    /// A block: its header and its extrinsics, each with the length that precedes it; `None` where the node has no such
+    /// block, or no longer its body.
+    pub(super) async fn block(&self, at: BlockHash) -> Result<Option<(Header, Vec<Vec<u8>>)>, ChainError> {
+        let block = self.call("chain_getBlock", || self.legacy.chain_get_block(Some(at))).await?;
+        Ok(block.map(|details| {
+            (details.block.header, details.block.extrinsics.into_iter().map(|bytes| bytes.0).collect())
+        }))
+    }
+
+    /// Hashes of the blocks of some heights on the node's best chain, in one request, in their order; `None` where it has
+    /// none.
+    pub(super) async fn block_hashes(&self, numbers: &[u64]) -> Result<Vec<Option<BlockHash>>, ChainError> {
+        const METHOD: &str = "chain_getBlockHash";
+        let mut params = RpcParams::new();
+        params.push(numbers).map_err(|error| self.fault(fault_of(METHOD, error, &self.limits)))?;
+        let asked = || self.rpc.request::<Vec<Option<BlockHash>>>(METHOD, params.clone());
+        let hashes = self.call(METHOD, asked).await?;
+        if hashes.len() != numbers.len() {
+            return Err(self.malformed(METHOD, "another number of hashes than was asked for"));
+        }
+        Ok(hashes)
+    }
+
+    /// The nodes that prove what is, and what is not, under some keys in the state of a block.
+    pub(super) async fn read_proof(&self, keys: &[Vec<u8>], at: BlockHash) -> Result<Vec<Vec<u8>>, ChainError> {
+        let call = || self.legacy.state_get_read_proof(keys.iter().map(Vec::as_slice), Some(at));
+        let proof = self.call("state_getReadProof", call).await?;
+        Ok(proof.proof.into_iter().map(|node| node.0).collect())
+    }
+
+    /// Requests made on this connection.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// The nonce that the next transaction of an account needs, those in the pool counted.
@@ -254,6 +291,7 @@ impl Session {
         method: &'static str,
         call: impl Future<Output = Result<T, RpcError>>,
     ) -> Result<T, Fault> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         match timeout(self.limits.call, call).await {
             Ok(answer) => answer.map_err(|error| fault_of(method, error, &self.limits)),
             Err(_) => Err(Fault::Deadline { what: method, after: self.limits.call }),

@@ -33,6 +33,13 @@ pub struct Connection {
     /// A node of your own, as wss://HOST (ws:// only on this machine) [env: BT_CHAIN_ENDPOINT]
     #[arg(long, global = true, value_name = "URL")]
     pub endpoint: Option<String>,
+    /// A node of another operator, against which what the first says is held [env: BT_WITNESS_ENDPOINT] [default: one of
+    /// the network's]
+    #[arg(long, global = true, value_name = "URL")]
+    pub witness: Option<String>,
+    /// A node that keeps old blocks, asked only for these [env: BT_ARCHIVE_ENDPOINT] [default: the network's]
+    #[arg(long, global = true, value_name = "URL")]
+    pub archive: Option<String>,
     /// Subnet [env: NETUID] [default: 81]
     #[arg(long, global = true, value_name = "N")]
     pub netuid: Option<u16>,
@@ -86,6 +93,8 @@ pub enum Command {
     Doctor(DoctorArguments),
     /// Test what a validator reads with the key that somebody published, and why it cannot
     Probe(ProbeArguments),
+    /// Who really published a commitment, and can the node be believed: a second operator, a state proof, the signature
+    Verify(VerifyArguments),
     /// Would a validator see you right now, and if not, why?
     Visible,
     /// Write a canary into your bucket with the write key, read it back with the published key, remove it
@@ -142,6 +151,23 @@ pub struct ProbeArguments {
     /// Also list what the buckets hold under grail/; without it nobody else's bucket is ever listed
     #[arg(long, requires = "who")]
     pub list: bool,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// Uids, or hotkeys' SS58 addresses (ex-members too)
+    #[arg(value_name = "UID|HOTKEY")]
+    pub who: Vec<String>,
+    /// Every uid; its signatures take a request for each block in which somebody committed, about one a second
+    #[arg(long)]
+    pub all: bool,
+    /// Every uid that matches, such as 'state:readable role:miner'
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// Only as far as the state proof: a few requests for everybody
+    #[arg(long)]
+    pub no_signatures: bool,
 }
 
 /// `doctor`

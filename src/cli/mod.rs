@@ -24,6 +24,7 @@ mod rotate_document;
 mod rotate_words;
 mod serve;
 pub mod vault;
+mod verify;
 mod words;
 
 use std::ffi::OsString;
@@ -122,6 +123,9 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
             Some(Command::Probe(arguments)) => {
                 interruptible(Box::pin(probe::probe(&arguments, &flags, environment, output))).await
             }
+            Some(Command::Verify(arguments)) => {
+                interruptible(Box::pin(verify::verify(&arguments, &flags, environment, output))).await
+            }
             Some(Command::Visible) => {
                 interruptible(Box::pin(probe::visible_command(&flags, environment, output))).await
             }
@@ -156,6 +160,8 @@ fn flags(connection: &Connection) -> Flags {
     Flags {
         network: connection.network,
         endpoint: connection.endpoint,
+        witness: connection.witness,
+        archive: connection.archive,
         netuid: connection.netuid,
         wallet: connection.wallet,
         hotkey: connection.hotkey,

@@ -56,7 +56,7 @@ impl Bench {
 
 /// `probe`
 pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let choice = match Choice::of(arguments) {
+    let choice = match Choice::of(&arguments.who, arguments.all, arguments.filter.as_deref()) {
         Ok(choice) => choice,
         Err(message) => return fail(output, &message, Exit::Usage),
     };
@@ -87,28 +87,29 @@ pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Envi
 }
 
 /// Whom to test.
-enum Choice {
+pub(super) enum Choice {
     Named(Vec<Who>),
     Filtered(Filter),
 }
 
 impl Choice {
-    fn of(arguments: &ProbeArguments) -> Result<Self, String> {
-        let filter = Filter::parse(arguments.filter.as_deref().unwrap_or_default()).and_then(Filter::of_rows_only);
+    pub(super) fn of(who: &[String], all: bool, filter: Option<&str>) -> Result<Self, String> {
+        let filtered = filter.is_some();
+        let filter = Filter::parse(filter.unwrap_or_default()).and_then(Filter::of_rows_only);
         let filter = filter.map_err(|error| format!("--filter: {error}"))?;
-        match (&arguments.who[..], arguments.all || arguments.filter.is_some()) {
+        match (who, all || filtered) {
             ([], true) => Ok(Self::Filtered(filter)),
-            ([], false) => Err("name uids or hotkeys to test, or --all".to_owned()),
+            ([], false) => Err("name uids or hotkeys, or --all".to_owned()),
             (who, false) => who.iter().map(|who| parse_who(who)).collect::<Result<_, _>>().map(Self::Named),
             (_, true) => Err("name uids or hotkeys, or --all and --filter: not both".to_owned()),
         }
     }
 
-    const fn is_sweep(&self) -> bool {
+    pub(super) const fn is_sweep(&self) -> bool {
         matches!(self, Self::Filtered(_))
     }
 
-    fn hotkeys(&self, found: &Survey) -> Result<Vec<Hotkey>, String> {
+    pub(super) fn hotkeys(&self, found: &Survey) -> Result<Vec<Hotkey>, String> {
         let who = match self {
             Self::Filtered(filter) => {
                 let orphans = if filter.wants_orphans() { &found.roster.orphans[..] } else { &[] };

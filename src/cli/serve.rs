@@ -23,6 +23,7 @@ struct ServeDocument {
     schema: String,
     network: &'static str,
     node: String,
+    witness: String,
     s3: String,
     tokens: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +71,8 @@ pub fn flags(sandbox: &Sandbox, given: &Flags) -> Flags {
     let operator = sandbox.operator();
     Flags {
         endpoint: Some(sandbox.url().to_owned()),
+        witness: Some(given.witness.clone().unwrap_or_else(|| sandbox.witness_url().to_owned())),
+        archive: given.archive.clone(),
         s3_endpoint: Some(sandbox.s3_url().to_owned()),
         netuid: Some(NETUID),
         wallet: operator.map(|operator| operator.wallet.to_owned()),
@@ -140,6 +143,7 @@ fn document(
         schema: schema("sandbox"),
         network: SANDBOX,
         node: sandbox.url().to_owned(),
+        witness: sandbox.witness_url().to_owned(),
         s3: sandbox.s3_url().to_owned(),
         tokens: sandbox.tokens_url(),
         grail_restart: sandbox.grail_url(),
@@ -170,6 +174,7 @@ fn text(sandbox: &Sandbox, environment: &[(&'static str, String)]) -> String {
         lines.push(format!("--env-file {}", shown(&operator.env_file)));
         lines.extend(operator.password.map(|password| format!("password {password}")));
     }
+    lines.push(format!("witness {}", sandbox.witness_url()));
     lines.push(format!("tokens {}", sandbox.tokens_url()));
     lines.extend(sandbox.grail_url().map(|url| format!("grail-restart {url}")));
     lines.join("\n") + "\n"

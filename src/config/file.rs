@@ -21,7 +21,8 @@ use crate::domain::vaulted::Backend;
 pub const MAX_BYTES: u64 = 256 << 10;
 
 /// Every key that the file may hold; their values are not secrets.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
+    "archive",
     "default_profile",
     "endpoint",
     "env_file",
@@ -38,6 +39,7 @@ const KEYS: [&str; 17] = [
     "vault_key_file",
     "wallet",
     "wallet_path",
+    "witness",
     "name",
 ];
 
@@ -179,6 +181,10 @@ pub struct Profile {
     pub network: Option<String>,
     /// WebSocket URL of a node.
     pub endpoint: Option<String>,
+    /// WebSocket URL of another operator's node.
+    pub witness: Option<String>,
+    /// WebSocket URL of a node that keeps old blocks.
+    pub archive: Option<String>,
     /// Subnet.
     pub netuid: Option<u16>,
     /// Wallet name.

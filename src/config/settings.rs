@@ -29,6 +29,10 @@ pub struct Flags {
     pub network: Option<String>,
     /// `--endpoint`
     pub endpoint: Option<String>,
+    /// `--witness`
+    pub witness: Option<String>,
+    /// `--archive`
+    pub archive: Option<String>,
     /// `--netuid`
     pub netuid: Option<u16>,
     /// `--wallet`
@@ -89,6 +93,10 @@ pub struct Settings {
     pub endpoint: Option<Setting<String>>,
     /// An endpoint that does not count because the network was named at a stronger place.
     pub overruled: Option<Setting<String>>,
+    /// URL of another operator's node, against which what the endpoint says is held; not yet parsed.
+    pub witness: Option<Setting<String>>,
+    /// URL of a node that keeps old blocks; not yet parsed.
+    pub archive: Option<Setting<String>>,
     /// Subnet.
     pub netuid: Setting<u16>,
     /// Wallet name.
@@ -247,6 +255,10 @@ impl Settings {
             other => (other, None),
         };
         let settings = Self {
+            witness: places
+                .text(("--witness", flags.witness.as_ref()), "BT_WITNESS_ENDPOINT", |profile| profile.witness.clone()),
+            archive: places
+                .text(("--archive", flags.archive.as_ref()), "BT_ARCHIVE_ENDPOINT", |profile| profile.archive.clone()),
             netuid: places.netuid()?,
             wallet: places.text(("--wallet", flags.wallet.as_ref()), "BT_WALLET_COLD", |p| p.wallet.clone()),
             hotkey: places.text(("--hotkey", flags.hotkey.as_ref()), "BT_WALLET_HOT", |p| p.hotkey.clone()),

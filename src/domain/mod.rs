@@ -25,6 +25,7 @@ pub mod log;
 pub mod network;
 pub mod owner;
 pub mod probe;
+pub mod provenance;
 pub mod provider;
 pub mod roster;
 pub mod rotation;

@@ -162,6 +162,24 @@ impl Endpoint {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// Whether it is on this machine.
+    pub fn is_this_machine(&self) -> bool {
+        self.0.host().is_some_and(|host| is_loopback(&host))
+    }
+
+    /// Who operates it, as far as a name tells: the last two labels of the host, a whole address, and on this machine the
+    /// port as well, behind which a tunnel may lead anywhere.
+    pub fn operator(&self) -> String {
+        match self.0.host() {
+            Some(host) if is_loopback(&host) => format!("{}:{}", self.host(), self.0.port_or_known_default().unwrap_or(0)),
+            Some(Host::Domain(domain)) => {
+                let labels: Vec<&str> = domain.trim_end_matches('.').split('.').collect();
+                labels[labels.len().saturating_sub(2)..].join(".").to_ascii_lowercase()
+            }
+            _ => self.host().to_owned(),
+        }
+    }
+
     /// The first label of the host (or the whole address), short enough for the header line.
     pub fn label(&self) -> String {
         match self.0.host() {

@@ -1,11 +1,12 @@
 //! Who we are and what we talk to: flags, environment, files and wallet brought together once, at the start.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::chain::MetadataStore;
-use crate::config::{ConfigError, Configuration, Flags};
+use crate::config::{ConfigError, Configuration, Flags, Setting};
 use crate::domain::credentials::{LocalView, VaultValues};
 use crate::domain::environment::Environment;
 use crate::domain::findings::{self, Finding, Severity};
@@ -20,6 +21,7 @@ use crate::domain::untrusted::sanitize;
 use crate::domain::vaulted::Index;
 use crate::logs::{redact_all, redacted};
 use crate::ops::commit::{history, replaced_secrets};
+use crate::ops::verify::Beside;
 use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir, StateError};
 use crate::vault::{Generation, Vault};
 use crate::wallet::{self, OwnHotkey};
@@ -36,6 +38,10 @@ pub struct Context {
     pub provider: Provider,
     /// Where to connect.
     pub network: Network,
+    /// Which endpoints are asked beside those.
+    pub beside: Beside,
+    /// Disputes between sources that the operator has read, by their ids: what they are about is no longer locked.
+    pub read_disputes: BTreeSet<String>,
     /// The own hotkey, if one is configured and found.
     pub hotkey: Option<Hotkey>,
     /// The same with its files, for signing.
@@ -97,6 +103,9 @@ impl Context {
             Some(endpoint) => Network::at_endpoint(&endpoint.value, settings.network_beside_endpoint())?,
             None => Network::named(&settings.network.value)?,
         };
+        let text = |setting: &Option<Setting<String>>| setting.as_ref().map(|named| named.value.clone());
+        let (witness, archive) = (text(&settings.witness), text(&settings.archive));
+        let beside = Beside::of(&network, witness.as_deref(), archive.as_deref())?;
         let provider = settings.provider()?;
         let identity = own_hotkey(&configuration, &mut findings);
         let disk = paths.as_ref().map(|paths| Disk::open(paths, &mut findings)).unwrap_or_default();
@@ -108,6 +117,8 @@ impl Context {
             configuration,
             provider,
             network,
+            beside,
+            read_disputes: BTreeSet::new(),
             hotkey,
             identity,
             replaced,

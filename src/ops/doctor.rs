@@ -219,6 +219,8 @@ fn settings(context: &Context) -> Vec<SettingLine> {
         of("profile", settings.profile.as_ref()),
         of("network", Some(&settings.network)),
         of("endpoint", settings.endpoint.as_ref()),
+        of("witness", settings.witness.as_ref()),
+        of("archive", settings.archive.as_ref()),
         of("netuid", Some(&settings.netuid)),
         of("wallet", settings.wallet.as_ref()),
         of("hotkey", settings.hotkey.as_ref()),

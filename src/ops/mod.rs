@@ -11,4 +11,5 @@ pub mod rotation;
 pub mod self_test;
 pub mod survey;
 pub mod vault;
+pub mod verify;
 pub mod visible;

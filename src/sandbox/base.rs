@@ -1,11 +1,17 @@
 //! The state the practice subnet starts with.
 
+use std::sync::Arc;
+
 use parity_scale_codec::Encode;
 
-use super::chain::{Base, KEPT_STATES};
+use super::chain::{Base, FINALITY_LAG, HISTORY, KEPT_STATES};
 use super::commitment::CommitmentSpec;
+use super::dispatch::set_commitment;
+use super::extrinsic::sign;
 use super::metadata::{Entry, MetadataError, Runtime};
-use super::population::{NETUID, OPERATOR_UID, VALIDATORS, former_hotkey, hotkey, ordinary_commitment};
+use super::population::{
+    NETUID, OPERATOR_UID, VALIDATORS, former_hotkey, hotkey, key_pair_of, ordinary_commitment,
+};
 use super::scenario::{Scenario, ScenarioError};
 use crate::domain::hotkey::Hotkey;
 
@@ -117,7 +123,9 @@ impl Builder<'_> {
             } else {
                 self.member(&entries, uid, &hotkey);
             }
-            if let Some((block, spec)) = self.commitment(uid)? {
+            if let Some((block, spec)) = self.commitment(uid)?
+                && !self.commit_by_extrinsic(&hotkey, block, &spec)?
+            {
                 self.commit(&entries, &hotkey, block, &spec)?;
             }
         }
@@ -155,7 +163,10 @@ impl Builder<'_> {
 
     /// What a uid has committed, and at which block.
     fn commitment(&self, uid: u16) -> Result<Option<(u32, CommitmentSpec)>, ScenarioError> {
-        let ordinary_age = 700 + u32::from(uid) * 7919 % 200_000;
+        let ordinary_age = match self.scenario.subnet.recent_blocks {
+            0 => 700 + u32::from(uid) * 7919 % 200_000,
+            recent => FINALITY_LAG + u32::from(uid) % recent,
+        };
         if let Some(odd) = self.scenario.commitments.iter().find(|odd| odd.uid == uid) {
             let block = self.ago(odd.blocks_ago.unwrap_or(ordinary_age));
             return Ok(Some((block, self.scenario.spec(odd)?)));
@@ -168,6 +179,22 @@ impl Builder<'_> {
             return Ok(None);
         }
         Ok(Some((block, CommitmentSpec::raw(ordinary_commitment(uid)))))
+    }
+
+    /// Lets a commitment of a block that exists be made by its extrinsic; tells whether it is.
+    fn commit_by_extrinsic(
+        &mut self,
+        hotkey: &Hotkey,
+        block: u32,
+        spec: &CommitmentSpec,
+    ) -> Result<bool, MetadataError> {
+        let recent = self.scenario.subnet.recent_blocks > 0 && block + HISTORY > self.scenario.head + 1;
+        let (CommitmentSpec::Fields(fields), true) = (spec, recent) else { return Ok(false) };
+        let Some(pair) = key_pair_of(hotkey.as_bytes()) else { return Ok(false) };
+        let call = set_commitment(self.runtime, NETUID, fields)?;
+        let signed = Arc::new(sign(self.runtime, &pair, 0, &call));
+        self.base.signed.entry(block).or_default().push(signed);
+        Ok(true)
     }
 
     fn commit(

@@ -28,9 +28,9 @@ pub struct Header {
     pub parent: Hash,
     /// Height.
     pub number: u32,
-    /// What stands where a trie root would: see [`state_root`].
+    /// Root of the state trie; that of block 0, whose state nobody has, is made up.
     pub state_root: Hash,
-    /// What stands where the extrinsics' trie root would: the Blake2 hash of the encoding of all of them.
+    /// Root of the trie of the block's extrinsics by their indices.
     pub extrinsics_root: Hash,
     /// SCALE-encoded digest items.
     pub logs: Vec<Vec<u8>>,
@@ -100,16 +100,6 @@ impl Block {
         let extrinsics: Vec<_> = self.extrinsics.iter().map(|bytes| prefixed_hex(&bytes.encode())).collect();
         json!({ "block": { "header": self.header.to_json(), "extrinsics": extrinsics }, "justifications": null })
     }
-}
-
-/// Stands in for the trie root: Blake2 over the parent's root and the block's writes. It is deterministic and changes
-/// whenever state changes, but proves nothing; the sandbox serves no read proofs.
-pub fn state_root(parent: &Hash, writes: &[(Key, Option<super::state::Value>)]) -> Hash {
-    let mut bytes = parent.to_vec();
-    for (key, value) in writes {
-        (key.as_ref(), value.as_deref()).encode_to(&mut bytes);
-    }
-    blake2_256(&bytes)
 }
 
 /// The digest of a block: its Aura slot, and the mark of a new runtime.

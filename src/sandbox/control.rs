@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::deceit::{Deceit, DeceitBoard};
 use super::draft::Act;
 use super::faults::{Interruption, Lie, Misbehaviour, Throttle, Usurper};
 use super::gate::{GateHandle, Stall};
@@ -15,13 +16,36 @@ use super::pool::PoolAnswer;
 pub struct Faults {
     node: Arc<Node>,
     gate: GateHandle,
+    witness: GateHandle,
+    deceits: [Arc<DeceitBoard>; 2],
     /// The latency to go back to.
     latency: Duration,
 }
 
 impl Faults {
-    pub(super) const fn new(node: Arc<Node>, gate: GateHandle, latency: Duration) -> Self {
-        Self { node, gate, latency }
+    /// The endpoints' gates and boards, the second of each those of the witness.
+    pub(super) fn new(
+        node: Arc<Node>,
+        [gate, witness]: [GateHandle; 2],
+        deceits: [Arc<DeceitBoard>; 2],
+        latency: Duration,
+    ) -> Self {
+        Self { node, gate, witness, deceits, latency }
+    }
+
+    /// Lets the endpoint tell something that is not so, while the witness tells the truth.
+    pub fn deceive(&self, deceit: Option<Deceit>) {
+        self.deceits[0].tell(deceit, &self.node);
+    }
+
+    /// Lets the witness tell something that is not so, while the endpoint tells the truth.
+    pub fn deceive_by_witness(&self, deceit: Option<Deceit>) {
+        self.deceits[1].tell(deceit, &self.node);
+    }
+
+    /// Kills the witness, until everything works again.
+    pub async fn refuse_witness(&self) -> io::Result<()> {
+        self.witness.refuse().await
     }
 
     /// Closes every connection without a goodbye; new ones are accepted at once.
@@ -123,6 +147,8 @@ impl Faults {
     /// Everything works again: connections are accepted and flow, the latency is that of the start.
     pub async fn recover(&self) -> io::Result<()> {
         *self.node.faults.set() = Misbehaviour { latency: self.latency, ..Misbehaviour::default() };
+        self.deceits.iter().for_each(|board| board.tell(None, &self.node));
+        self.witness.accept().await?;
         self.gate.flow().await?;
         self.gate.accept().await
     }

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tower::Service;
 
+use super::deceit::{DeceitBoard, Deceiving};
 use super::node::Node;
 use super::rpc::Metered;
 
@@ -97,6 +98,7 @@ struct Server {
     methods: Methods,
     config: ServerConfig,
     stop: StopHandle,
+    deceit: Arc<DeceitBoard>,
 }
 
 /// The listener with its connections.
@@ -118,13 +120,14 @@ impl Gate {
         methods: Methods,
         config: ServerConfig,
         stop: StopHandle,
+        deceit: Arc<DeceitBoard>,
     ) -> io::Result<(Self, GateHandle)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let (orders, received) = mpsc::channel(1);
         let gate = Self {
             address: listener.local_addr()?,
             listener: Some(listener),
-            server: Server { node, methods, config, stop },
+            server: Server { node, methods, config, stop, deceit },
             connections: JoinSet::new(),
             accepted: 0,
             silence: watch::Sender::default(),
@@ -271,8 +274,10 @@ async fn pump(
 
 /// Serves HTTP and, after the upgrade, JSON-RPC over WebSocket.
 async fn serve(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, server: Server) {
-    let node = Arc::clone(&server.node);
-    let rpc = RpcServiceBuilder::new().layer_fn(move |service| Metered::new(service, Arc::clone(&node)));
+    let (node, again, deceit) = (Arc::clone(&server.node), Arc::clone(&server.node), server.deceit);
+    let rpc = RpcServiceBuilder::new()
+        .layer_fn(move |service| Metered::new(service, Arc::clone(&node)))
+        .layer_fn(move |service| Deceiving::new(service, Arc::clone(&again), Arc::clone(&deceit)));
     let builder =
         jsonrpsee::server::ServerBuilder::with_config(server.config).set_rpc_middleware(rpc).to_service_builder();
     let (node, methods, stop) = (server.node, server.methods, server.stop);

@@ -24,6 +24,7 @@ mod chain;
 mod commitment;
 mod control;
 mod cut;
+mod deceit;
 mod desk;
 mod dispatch;
 mod draft;
@@ -44,6 +45,7 @@ mod scale;
 mod scenario;
 mod state;
 mod timeline;
+mod trie;
 mod usurper;
 mod validator;
 mod validity;
@@ -59,6 +61,7 @@ use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
 use base::BaseError;
+use deceit::DeceitBoard;
 use desk::Desk;
 use draft::Act;
 use faults::FaultBoard;
@@ -74,6 +77,7 @@ pub use block::{Block, Hash, SANDBOX_GENESIS};
 pub use chain::{FINALITY_LAG, HISTORY, KEPT_STATES};
 pub use commitment::{CommitmentSpec, Field, HashKind};
 pub use control::Faults;
+pub use deceit::Deceit;
 pub use faults::{Interruption, Lie, Moment, Throttle, Usurper};
 pub use gate::Stall;
 pub use grail::{GrailHandle, GrailStart};
@@ -83,6 +87,7 @@ pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
 pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
 pub use s3::{BucketFault, Dialect, S3Control, Scope, SeenRequest, Standing, Token};
 pub use scenario::{Scenario, ScenarioError};
+pub use trie::StateTrie;
 pub use validator::{Gap, Sight, ValidatorHandle, ValidatorLook};
 pub use wallet::{Operator, practice_folder};
 
@@ -113,6 +118,8 @@ pub struct SandboxOptions {
     pub latency: Duration,
     /// Port of the node on 127.0.0.1, 0 for any free one.
     pub port: u16,
+    /// Port of the second endpoint on 127.0.0.1, 0 for any free one.
+    pub witness_port: u16,
     /// Port of the S3 server on 127.0.0.1, 0 for any free one.
     pub s3_port: u16,
     /// Chain time of the first best block in milliseconds since the Unix epoch; the wall clock's when `None`.
@@ -128,6 +135,7 @@ impl SandboxOptions {
             block_time: BlockTime::Every(Duration::from_secs(12)),
             latency: Duration::ZERO,
             port: 0,
+            witness_port: 0,
             s3_port: 0,
             now_ms: None,
         }
@@ -185,6 +193,7 @@ impl From<BaseError> for SandboxError {
 pub struct Sandbox {
     node: Arc<Node>,
     url: String,
+    witness_url: String,
     faults: Faults,
     operator: Option<Operator>,
     timeline: Arc<Mutex<Timeline>>,
@@ -199,7 +208,7 @@ impl Sandbox {
     /// Builds the chain, listens on loopback and starts making blocks.
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
         check(&options)?;
-        let SandboxOptions { scenario, uids, block_time, latency, port, s3_port, now_ms } = options;
+        let SandboxOptions { scenario, uids, block_time, latency, port, witness_port, s3_port, now_ms } = options;
         let operator = Operator::prepare(&scenario.operator).map_err(SandboxError::Folder)?;
         let clock = if block_time == BlockTime::Manual { Clock::Stepped } else { Clock::Wall };
         let built = scenario.clone();
@@ -207,12 +216,16 @@ impl Sandbox {
         let node = Arc::new(Node::new(chain, clock, FaultBoard::new(latency)));
         let (stop, server) = stop_channel();
         let methods = rpc::methods(Arc::clone(&node))?;
-        let (gate, handle) = Gate::bind(port, Arc::clone(&node), methods, rpc::config(), stop)
-            .await
-            .map_err(|reason| SandboxError::Listen { port, reason })?;
-        let url = format!("ws://{}", gate.address());
-        node.attach(handle.clone());
-        let faults = Faults::new(Arc::clone(&node), handle, latency);
+        let deceits = [Arc::<DeceitBoard>::default(), Arc::default()];
+        let listen = async |port, at: usize| {
+            let (methods, stop, deceit) = (methods.clone(), stop.clone(), Arc::clone(&deceits[at]));
+            let bound = Gate::bind(port, Arc::clone(&node), methods, rpc::config(), stop, deceit).await;
+            bound.map_err(|reason| SandboxError::Listen { port, reason })
+        };
+        let ((gate, handle), (witness, witness_handle)) = (listen(port, 0).await?, listen(witness_port, 1).await?);
+        let (url, witness_url) = (format!("ws://{}", gate.address()), format!("ws://{}", witness.address()));
+        node.attach([handle.clone(), witness_handle.clone()]);
+        let faults = Faults::new(Arc::clone(&node), [handle, witness_handle], deceits, latency);
         let restart_every = scenario.grail.restart_every_blocks;
         let grail = operator
             .as_ref()
@@ -228,8 +241,8 @@ impl Sandbox {
             .map_err(|reason| SandboxError::Listen { port: s3_port, reason })?;
         let timeline = Timeline::new(Arc::clone(&node), faults.clone(), control, scenario);
         let timeline = Arc::new(Mutex::new(timeline.with(grail.clone(), validators.clone())));
-        let tasks = vec![tokio::spawn(gate.run()).abort_handle()];
-        let mut sandbox = Self { node, url, faults, operator, timeline, s3, grail, validators, server, tasks };
+        let tasks = [gate, witness].map(|gate| tokio::spawn(gate.run()).abort_handle()).to_vec();
+        let mut sandbox = Self { node, url, witness_url, faults, operator, timeline, s3, grail, validators, server, tasks };
         // Events give orders to the gate, and it is there to carry them out.
         sandbox.timeline.lock().await.begin().await?;
         if let BlockTime::Every(period) = block_time {
@@ -242,6 +255,11 @@ impl Sandbox {
     /// Where the node listens: `ws://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where somebody else serves the same chain: `ws://127.0.0.1:PORT`.
+    pub fn witness_url(&self) -> &str {
+        &self.witness_url
     }
 
     /// Where the buckets are: `http://127.0.0.1:PORT`, in path style.

@@ -45,7 +45,7 @@ pub struct Node {
     usurpations: Mutex<Usurpations>,
     /// Wakes whoever follows the heads.
     heads: watch::Sender<()>,
-    gate: OnceLock<GateHandle>,
+    gates: OnceLock<[GateHandle; 2]>,
     /// Where outgoing bytes end.
     pub cut: Cut,
     /// What is wrong on purpose.
@@ -66,7 +66,7 @@ impl Node {
             pool: Mutex::default(),
             usurpations: Mutex::default(),
             heads: watch::Sender::default(),
-            gate: OnceLock::new(),
+            gates: OnceLock::new(),
             cut: Cut::default(),
             faults,
             meter: Arc::default(),
@@ -286,15 +286,15 @@ impl Node {
 
     /// Every connection is closed, without a goodbye.
     pub async fn hang_up(&self) {
-        if let Some(gate) = self.gate.get() {
+        for gate in self.gates.get().into_iter().flatten() {
             // It fails only when the gate has ended already.
             gate.drop_connections().await.ok();
         }
     }
 
     /// From now on the node can hang up.
-    pub fn attach(&self, gate: GateHandle) {
-        self.gate.get_or_init(|| gate);
+    pub fn attach(&self, gates: [GateHandle; 2]) {
+        self.gates.get_or_init(|| gates);
     }
 
     /// What is ready in the pool, with its length.

@@ -107,6 +107,8 @@ impl Timeline {
                 faults.usurp(Some(Usurper { moment, spec }));
             }
             What::Lie { lie } => faults.lie(Some(lie)),
+            What::Deceive { deceit } => faults.deceive(Some(deceit)),
+            What::DeceiveByWitness { deceit } => faults.deceive_by_witness(Some(deceit)),
             What::RegisterOperator { uid } => {
                 self.node.queue(Act::Register { uid, hotkey: hotkey(OPERATOR_UID) });
             }

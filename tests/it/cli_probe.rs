@@ -214,7 +214,7 @@ fn every_uid_of_r2_faults_has_the_verdict_that_its_row_announces() {
 fn what_makes_no_sense_is_usage() {
     let desk = Desk::new("healthy");
     for (words, message) in [
-        (&["probe"][..], "name uids or hotkeys to test, or --all"),
+        (&["probe"][..], "name uids or hotkeys, or --all"),
         (&["probe", "20", "--all"], "name uids or hotkeys, or --all and --filter: not both"),
         (&["probe", "999"], "uid 999 is not on subnet 81"),
         (&["probe", "70000"], "70000 is no uid"),

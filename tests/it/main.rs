@@ -71,6 +71,8 @@ mod pty_commit;
 mod pty_console;
 mod pty_probe;
 mod pty_rotate;
+mod provenance;
+mod provenance_proofs;
 mod readme;
 mod rotate_faults;
 mod rotate_killed;

@@ -24,24 +24,24 @@ const NO_METADATA_HASH: u8 = 0;
 
 /// What surrounds a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Envelope {
+pub(in crate::chain) struct Envelope {
     /// Height and hash of the block it is born in.
-    pub(super) birth: (u64, BlockHash),
+    pub(in crate::chain) birth: (u64, BlockHash),
     /// The nonce.
-    pub(super) nonce: u64,
+    pub(in crate::chain) nonce: u64,
     /// Version of the runtime's specification.
-    pub(super) spec: u32,
+    pub(in crate::chain) spec: u32,
     /// Version of the runtime's transactions.
-    pub(super) transactions: u32,
+    pub(in crate::chain) transactions: u32,
     /// The chain.
-    pub(super) genesis: BlockHash,
+    pub(in crate::chain) genesis: BlockHash,
     /// Whether the runtime has `CheckMetadataHash`.
-    pub(super) has_metadata_hash: bool,
+    pub(in crate::chain) has_metadata_hash: bool,
 }
 
 impl Envelope {
     /// The bytes to sign.
-    pub(super) fn payload(&self, call: &[u8]) -> Vec<u8> {
+    pub(in crate::chain) fn payload(&self, call: &[u8]) -> Vec<u8> {
         let mut payload = [call, &self.sent()].concat();
         (self.spec, self.transactions).encode_to(&mut payload);
         payload.extend(self.genesis.0);
@@ -51,7 +51,7 @@ impl Envelope {
     }
 
     /// The bytes to send, the length before them included.
-    pub(super) fn extrinsic(&self, call: &[u8], hotkey: &Hotkey, signature: &MultiSignature) -> Vec<u8> {
+    pub(in crate::chain) fn extrinsic(&self, call: &[u8], hotkey: &Hotkey, signature: &MultiSignature) -> Vec<u8> {
         let mut extrinsic = vec![SIGNED_V4, BY_ID];
         extrinsic.extend(hotkey.as_bytes());
         signature.encode_to(&mut extrinsic);

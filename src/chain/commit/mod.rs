@@ -12,12 +12,12 @@
 //! reads back equal at the newest finalized block.
 
 mod desk;
-mod envelope;
+pub(in crate::chain) mod envelope;
 mod extrinsic;
 mod judge;
 mod pool;
 mod pursuit;
-mod runtime;
+pub(in crate::chain) mod runtime;
 mod verify;
 mod wait;
 

@@ -25,17 +25,17 @@ const EVENTS_READ: [(&str, &str); 2] = [("System", "ExtrinsicFailed"), ("Commitm
 const METADATA_HASH: &str = "CheckMetadataHash";
 
 /// A runtime, decoded once for a commit.
-pub(super) struct Runtime {
+pub(in crate::chain) struct Runtime {
     /// Version of its specification.
-    pub(super) spec: u32,
+    pub(in crate::chain) spec: u32,
     /// Version of its transactions.
-    pub(super) transactions: u32,
+    pub(in crate::chain) transactions: u32,
     /// Where commitments are.
-    pub(super) schema: Schema,
+    pub(in crate::chain) schema: Schema,
     /// Where the rest is.
     pub(super) ledger: Ledger,
     /// Calls, extensions, events and errors.
-    pub(super) metadata: ArcMetadata,
+    pub(in crate::chain) metadata: ArcMetadata,
     /// Whether the events' types can be decoded without harm.
     pub(super) events_are_sound: bool,
     /// Whether extrinsics say that they do not bind the metadata's hash.
@@ -77,7 +77,7 @@ impl Runtime {
         decoded.unwrap_or_else(|error| Err(odd(&error)))
     }
 
-    pub(super) fn of(bytes: &[u8], spec: u32, transactions: u32) -> Result<Self, Fault> {
+    pub(in crate::chain) fn of(bytes: &[u8], spec: u32, transactions: u32) -> Result<Self, Fault> {
         let lookup = Lookup::of_metadata(bytes)?;
         // The library takes the types of extrinsics as they are, so it gets none that were not judged.
         lookup.can_sign()?;

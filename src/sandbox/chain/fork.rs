@@ -46,6 +46,7 @@ impl Chain {
         }
         for block in &blocks {
             self.by_hash.remove(&block.hash);
+            self.trie.give_up(block.number());
             self.blocks.pop_back();
             block.changed.iter().for_each(|key| self.store.forget_after(key, ancestor));
         }

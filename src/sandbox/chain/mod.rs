@@ -9,13 +9,14 @@ use std::sync::Arc;
 use parity_scale_codec::Encode;
 use sp_crypto_hashing::blake2_256;
 
-use super::block::{Block, Hash, Header, digest, state_root};
+use super::block::{Block, Hash, Header, digest};
 use super::commitment::CommitmentSpec;
 use super::dispatch::{self, Forgery};
 use super::draft::{Act, Draft, Writes};
 use super::extrinsic::{Signed, timestamp_inherent};
 use super::metadata::{MetadataError, Runtime, prefixed_hex};
 use super::state::{Key, Store, Value};
+use super::trie::{StateTrie, extrinsics_root};
 use super::validity::Unregistered;
 use fork::Retracted;
 pub use view::{StateAt, StateError};
@@ -35,6 +36,9 @@ pub const FINALITY_LAG: u32 = 2;
 #[derive(Debug)]
 pub struct Chain {
     store: Store,
+    trie: StateTrie,
+    /// What the state the chain starts with holds only from a later block on.
+    arriving: BTreeMap<u32, Vec<(Key, Value)>>,
     genesis: Arc<Block>,
     blocks: VecDeque<Arc<Block>>,
     by_hash: HashMap<Hash, u32>,
@@ -66,10 +70,18 @@ impl Chain {
         let oldest = head.saturating_sub(HISTORY - 1).max(1);
         let genesis = Arc::new(genesis(runtime));
         let parent = blake2_256(&(b"grail-console sandbox history", oldest).encode());
+        let mut arriving: BTreeMap<u32, Vec<(Key, Value)>> = BTreeMap::new();
+        for (since, key, value) in &base.writes {
+            arriving.entry((*since).clamp(oldest, head)).or_default().push((Arc::clone(key), Arc::clone(value)));
+        }
+        let mut trie = StateTrie::default();
+        let always = arriving.remove(&oldest).unwrap_or_default();
+        let writes = always.iter().map(|(key, value)| (key.as_ref(), Some(value.as_ref())));
+        let state_root = trie.write(oldest - 1, &StateTrie::empty_root(), writes)?;
         let store =
             Store::new(base.writes.into_iter().map(|(since, key, value)| (since.clamp(oldest, head), key, value)));
         let first = Arc::new(Block {
-            header: Header { number: oldest - 1, ..genesis.header.clone() },
+            header: Header { number: oldest - 1, state_root, ..genesis.header.clone() },
             hash: parent,
             extrinsics: Vec::new(),
             changed: Vec::new(),
@@ -78,6 +90,8 @@ impl Chain {
         });
         let mut chain = Self {
             store,
+            trie,
+            arriving,
             genesis,
             blocks: VecDeque::new(),
             by_hash: HashMap::new(),
@@ -90,7 +104,8 @@ impl Chain {
         };
         while chain.best.number() < head {
             let timestamp = chain.best.timestamp_ms + BLOCK_MS;
-            chain.produce(timestamp, Contents::default())?;
+            let extrinsics = base.signed.get(&(chain.best.number() + 1)).map_or(&[][..], Vec::as_slice);
+            chain.produce(timestamp, Contents { extrinsics, ..Contents::default() })?;
         }
         Ok(chain)
     }
@@ -166,11 +181,13 @@ impl Chain {
         let inherent = timestamp_inherent(runtime.call_index("Timestamp", "set")?, timestamp_ms);
         let submitted = contents.extrinsics.iter().map(|signed| signed.bytes.clone());
         let extrinsics: Vec<_> = std::iter::once(inherent).chain(submitted).collect();
+        let number = self.best.number() + 1;
+        let bodies: Vec<_> = extrinsics.iter().map(Encode::encode).collect();
         let header = Header {
             parent: self.best.hash,
-            number: self.best.number() + 1,
-            state_root: state_root(&self.best.header.state_root, &writes),
-            extrinsics_root: blake2_256(&extrinsics.encode()),
+            number,
+            state_root: self.state_root_after(number, &writes)?,
+            extrinsics_root: extrinsics_root(&bodies),
             logs: digest(timestamp_ms, upgrade),
         };
         self.recent_acts.insert(header.number, contents.acts.to_vec());
@@ -179,6 +196,23 @@ impl Chain {
             self.finalize();
         }
         Ok(())
+    }
+
+    /// The root of the state after a block's writes and what arrives with it.
+    fn state_root_after(&mut self, number: u32, writes: &Writes) -> Result<Hash, MetadataError> {
+        let arriving = self.arriving.remove(&number).unwrap_or_default();
+        let arriving = arriving.iter().map(|(key, value)| (key.as_ref(), Some(value.as_ref())));
+        let written = writes.iter().map(|(key, value)| (key.as_ref(), value.as_deref()));
+        let root = self.trie.write(number, &self.best.header.state_root, arriving.chain(written))?;
+        self.trie.forget_below(number.saturating_sub(KEPT_STATES));
+        Ok(root)
+    }
+
+    /// The nodes that prove what the state of a block holds under some keys, and what it does not hold.
+    pub fn proof(&self, at: Option<&Hash>, keys: &[Vec<u8>]) -> Result<(Hash, Vec<Vec<u8>>), StateError> {
+        let block = self.state(at)?.block;
+        let nodes = self.trie.proof(&block.header.state_root, keys).map_err(StateError::NoTrie)?;
+        Ok((block.hash, nodes))
     }
 
     fn draft(&self, timestamp_ms: u64, contents: Contents<'_>) -> Result<Writes, MetadataError> {
@@ -275,6 +309,8 @@ pub struct Base {
     pub writes: Vec<(u32, Key, Value)>,
     /// Where the commitments of somebody who is not on the subnet end.
     pub unregistered: Unregistered,
+    /// Extrinsics of the blocks that exist at the start.
+    pub signed: BTreeMap<u32, Vec<Arc<Signed>>>,
 }
 
 fn genesis(runtime: &Arc<Runtime>) -> Block {

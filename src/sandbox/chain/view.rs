@@ -18,6 +18,9 @@ pub enum StateError {
     /// No such block.
     #[error("UnknownBlock: Header was not found in the database: {0}")]
     NoHeader(String),
+    /// The trie lacks a node; never seen.
+    #[error("Trie lookup error: {0}")]
+    NoTrie(String),
 }
 
 /// Writes on top of a state.

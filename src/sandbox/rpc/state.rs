@@ -51,6 +51,7 @@ pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMetho
     module.register_blocking_method("state_getKeys", |params, node, _| all_keys(&params, &node))?;
     module.register_blocking_method("state_queryStorageAt", |params, node, _| query_at(&params, &node))?;
     module.register_blocking_method("state_queryStorage", |params, node, _| query_range(&params, &node))?;
+    module.register_blocking_method("state_getReadProof", |params, node, _| read_proof(&params, &node))?;
     module.register_method("state_getRuntimeVersion", |params, node, _| {
         let at = super::only::<HashHex>(&params)?;
         in_state(node, at, |state| Ok(version_json(state.runtime().version())))
@@ -100,6 +101,16 @@ fn query_at(params: &Params<'_>, node: &Node) -> Answer<Vec<ChangeSet>> {
     let keys: Vec<Bytes> = sequence.next()?;
     let at = optional(&mut sequence)?;
     in_state(node, at, |state| Ok(vec![ChangeSet::at(state, keys.into_iter().map(|key| key.0))]))
+}
+
+/// The nodes of the state trie that prove what is and what is not under these keys.
+fn read_proof(params: &Params<'_>, node: &Node) -> Answer<Json> {
+    let mut sequence = params.sequence();
+    let keys: Vec<Bytes> = sequence.next()?;
+    let at = optional::<HashHex>(&mut sequence)?.map(|hash| hash.0);
+    let keys: Vec<Vec<u8>> = keys.into_iter().map(|key| key.0).collect();
+    let (at, proof) = node.chain().proof(at.as_ref(), &keys)?;
+    Ok(json!({ "at": HashHex(at), "proof": proof.into_iter().map(Bytes).collect::<Vec<_>>() }))
 }
 
 /// All values at the first block, then what each later block changed.

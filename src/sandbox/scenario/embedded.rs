@@ -6,7 +6,8 @@ macro_rules! embedded {
     };
 }
 
-/// Name and text: first how the subnet may look, then what may become of a commit.
+/// Name and text: first how the subnet may look, then what may become of a commit, and what an endpoint may say that is
+/// not so.
 pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
     "healthy",
     "first-run",
@@ -38,4 +39,14 @@ pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
     "foreign-extension",
     "armed",
     "encrypted-wallet",
+    "provenance",
+    "stale-endpoint",
+    "other-fork",
+    "invented-finality",
+    "forged-row",
+    "truncated-proof",
+    "foreign-proof",
+    "forged-extrinsic",
+    "other-genesis",
+    "no-proofs",
 ];

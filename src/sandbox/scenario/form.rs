@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::sandbox::commitment::HashKind;
+use crate::sandbox::deceit::Deceit;
 use crate::sandbox::faults::{Interruption, Lie, Moment, Throttle};
 use crate::sandbox::gate::Stall;
 use crate::sandbox::pool::PoolAnswer;
@@ -18,6 +19,9 @@ pub(in crate::sandbox) struct Subnet {
     pub(in crate::sandbox) without_commitment: Vec<u16>,
     /// How many blocks ago some uids registered, where it matters.
     pub(in crate::sandbox) registered: Vec<Registered>,
+    /// Ordinary commitments were made by their hotkeys' extrinsics, one a block, within so many blocks before the start; 0
+    /// for long ago, in blocks that nobody has any more.
+    pub(in crate::sandbox) recent_blocks: u32,
     /// Where the commitments of somebody who is not on the subnet end.
     pub(in crate::sandbox) unregistered: Unregistered,
 }
@@ -264,6 +268,10 @@ pub(in crate::sandbox) enum What {
     Usurp { moment: Moment, fields: Vec<FieldText> },
     /// The node says what is not true.
     Lie { lie: Lie },
+    /// The endpoint says what is not so, while the node behind it tells the truth.
+    Deceive { deceit: Deceit },
+    /// The second endpoint does.
+    DeceiveByWitness { deceit: Deceit },
     /// The operator's hotkey takes a uid.
     RegisterOperator { uid: u16 },
     /// Something is wrong with a bucket.

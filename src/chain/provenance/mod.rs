@@ -1,0 +1,129 @@
+//! Where commitments come from: what one node says is held against another operator's node, against the state root of a
+//! block that both call final, and against the signature of the extrinsic that put it there.
+//!
+//! ```text
+//! greet both ─► a block that both call final ─► its header ─► values of both ─► one proof for all ─► rows
+//!                                                  bodies ─► births ─► signatures ─► rows
+//! ```
+
+mod apart;
+mod meeting;
+mod proof;
+mod runtimes;
+mod signed;
+mod sources;
+mod values;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::error::{ChainError, Fault};
+use super::metadata::{MetadataStore, Schemas};
+use super::options::CallLimits;
+use super::session::Session;
+use super::snapshot::greet;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::{Endpoint, Network};
+use crate::domain::provenance::{Examined, Limit, Provenance};
+
+pub use proof::{StateProof, Unproven};
+
+/// What is examined, and by whom.
+#[derive(Debug, Clone)]
+pub struct Examination {
+    /// The endpoints that the console reads from.
+    pub network: Network,
+    /// Endpoints that may be asked beside the one that answers; only those of another operator are.
+    pub witnesses: Vec<Endpoint>,
+    /// Endpoints that keep old blocks.
+    pub archives: Vec<Endpoint>,
+    /// The subnet.
+    pub netuid: u16,
+    /// Where metadata is kept.
+    pub store: MetadataStore,
+    /// Deadlines and bounds of each connection.
+    pub limits: CallLimits,
+    /// Least time between two requests for old blocks at one endpoint of another machine; public nodes allow about one a
+    /// second.
+    pub pace: Duration,
+    /// The present, in ms since 1970.
+    pub now_ms: u64,
+}
+
+/// How far a row is to be examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Up to the state proof: a few requests for all rows together.
+    Proof,
+    /// Up to the signature: one request for each block in which rows were set, and a few for all.
+    Signature,
+}
+
+/// The endpoint that answers, and what the chain is.
+struct Ground {
+    session: Session,
+    genesis: crate::domain::network::BlockHash,
+    head: crate::domain::network::BlockHash,
+}
+
+/// Examines the commitments of some hotkeys. Only an endpoint that cannot be asked at all is an error; whatever else is in
+/// the way is said row by row.
+pub async fn examine(
+    examination: &Examination,
+    rows: &BTreeMap<Hotkey, Depth>,
+) -> Result<Examined, ChainError> {
+    let started = Instant::now();
+    let ground = ground(examination).await?;
+    let mut schemas = Schemas::new(examination.store.clone());
+    let mut found = Examined::default();
+    let witness = meeting::witness(examination, &ground, &mut found.disputes).await;
+    let place = meeting::meet(examination, &ground, witness, &mut schemas, &mut found.disputes).await?;
+    let hotkeys: Vec<Hotkey> = rows.keys().copied().collect();
+    let read = values::read(examination, &ground.session, &place, &hotkeys).await?;
+    let judged = values::judge(&ground.session, &place, read, &mut found.disputes).await;
+    let mut raw = BTreeMap::new();
+    for (hotkey, row) in judged.rows {
+        raw.extend(row.value.map(|value| (hotkey, value)));
+        found.rows.insert(hotkey, row.provenance);
+    }
+    found.cost.bytes += judged.bytes;
+    let wanted = rows.iter().filter(|(_, depth)| **depth == Depth::Signature).map(|(hotkey, _)| *hotkey).collect();
+    found.cost.requests += signed::check(examination, &ground, &place, wanted, &raw, &mut found).await;
+    found.cost.requests += ground.session.asked() + place.witness.as_ref().map_or(0, |witness| witness.session.asked());
+    found.cost.ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(found)
+}
+
+/// Connects to the first endpoint that answers as the right chain. The error is that of the preferred one.
+async fn ground(examination: &Examination) -> Result<Ground, ChainError> {
+    let network = &examination.network;
+    let mut first = None;
+    for endpoint in &network.endpoints {
+        let attempt = async {
+            let session = Session::open(endpoint, &examination.limits).await?;
+            let greeting = greet(&session, network).await?;
+            Ok(Ground { session, genesis: greeting.genesis, head: greeting.head })
+        };
+        match attempt.await {
+            Ok(ground) => return Ok(ground),
+            Err(error) => {
+                let error: ChainError = error;
+                if error.fault.is_about_the_chain() {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "endpoint failed");
+                first.get_or_insert(error);
+            }
+        }
+    }
+    let none = || Fault::Unreachable { why: "no endpoint is configured".to_owned() }.at(&network.name);
+    Err(first.unwrap_or_else(none))
+}
+
+/// What is said of a row whose signature nobody asked about.
+fn not_asked(provenance: &mut Provenance) {
+    provenance.limit =
+        Some(if provenance.commitment.is_some() { Limit::NotAsked } else { Limit::NoCommitment });
+}

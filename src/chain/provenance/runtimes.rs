@@ -1,0 +1,160 @@
+//! Which runtime took the extrinsics of a block: the one that its parent's state holds. Versions only grow, so between two
+//! blocks of one version there is no other, and few blocks need to be asked about.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use super::meeting::{Place, why};
+use super::signed::Body;
+use super::sources::Sources;
+use super::{Examination, Ground};
+use crate::chain::commit::runtime::Runtime;
+use crate::chain::error::ChainError;
+use crate::chain::metadata;
+use crate::chain::session::Session;
+use crate::domain::network::BlockHash;
+use crate::domain::provenance::Limit;
+
+/// Versions of specification and transactions.
+type Versions = (u32, u32);
+
+/// A runtime, and whether it is known to be that of the block or only believed to be.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) is_certain: bool,
+}
+
+/// What is known of the runtimes of some blocks.
+pub(super) struct Runtimes<'e> {
+    examination: &'e Examination,
+    genesis: BlockHash,
+    near: Session,
+    /// The runtime of the block at which everything is read, by its parent.
+    present: BlockHash,
+    /// By block, what it runs on, or why nobody knows.
+    versions: BTreeMap<u64, Result<Versions, String>>,
+    runtimes: BTreeMap<u32, Result<Arc<Runtime>, String>>,
+    believed: Option<u32>,
+}
+
+impl<'e> Runtimes<'e> {
+    pub(super) fn new(examination: &'e Examination, ground: &Ground, place: &Place) -> Self {
+        Self {
+            examination,
+            genesis: ground.genesis,
+            near: ground.session.clone(),
+            present: BlockHash(place.header.parent_hash.0),
+            versions: BTreeMap::new(),
+            runtimes: BTreeMap::new(),
+            believed: None,
+        }
+    }
+
+    /// Learns what the blocks run on. Where nobody tells, the present runtime is believed to be that of the block: a
+    /// signature that holds under it proves that it was.
+    pub(super) async fn learn(&mut self, sources: &mut Sources<'_>, bodies: impl Iterator<Item = &Body>) {
+        let near = self.near.clone();
+        if let Ok(versions) = near.versions(Some(self.present)).await {
+            self.load(&near, versions, self.present).await;
+            self.believed = Some(versions.0);
+        }
+        let blocks: Vec<(u64, BlockHash)> = bodies.map(|body| (body.id.number, body.parent)).collect();
+        let Some(last) = blocks.len().checked_sub(1) else { return };
+        for index in [0, last] {
+            self.ask(sources, blocks[index]).await;
+        }
+        let mut stretches = vec![(0, last)];
+        while let Some((from, to)) = stretches.pop() {
+            if to <= from + 1 {
+                continue;
+            }
+            let (low, high) = (self.versions[&blocks[from].0].clone(), self.versions[&blocks[to].0].clone());
+            let same = match (&low, &high) {
+                (Ok(low), Ok(high)) => low == high,
+                // What nobody tells of either end nobody tells of what lies between.
+                (Err(_), Err(_)) => true,
+                _ => false,
+            };
+            if same {
+                for (number, _) in &blocks[from + 1..to] {
+                    self.versions.insert(*number, low.clone());
+                }
+                continue;
+            }
+            let middle = usize::midpoint(from, to);
+            self.ask(sources, blocks[middle]).await;
+            stretches.extend([(from, middle), (middle, to)]);
+        }
+    }
+
+    async fn ask(&mut self, sources: &mut Sources<'_>, (number, parent): (u64, BlockHash)) {
+        if self.versions.contains_key(&number) {
+            return;
+        }
+        let mut said = "nobody was asked".to_owned();
+        let mut index = 0;
+        while let Some(session) = sources.turn(index).await {
+            index += 1;
+            match session.versions(Some(parent)).await {
+                Ok(versions) => {
+                    self.load(&session, versions, parent).await;
+                    self.versions.insert(number, Ok(versions));
+                    return;
+                }
+                Err(error) => said = format!("{}: {}", error.endpoint, why(&error)),
+            }
+        }
+        self.versions.insert(number, Err(said));
+    }
+
+    async fn load(&mut self, session: &Session, (spec, transactions): Versions, at: BlockHash) {
+        if self.runtimes.contains_key(&spec) {
+            return;
+        }
+        let loaded = self.fetched(session, (spec, transactions), at).await;
+        let loaded = loaded.map(Arc::new).map_err(|error| format!("{}: {}", error.endpoint, why(&error)));
+        self.runtimes.insert(spec, loaded);
+    }
+
+    async fn fetched(
+        &self,
+        session: &Session,
+        (spec, transactions): Versions,
+        at: BlockHash,
+    ) -> Result<Runtime, ChainError> {
+        let bytes = match metadata::kept(&self.examination.store, self.genesis, spec).await {
+            Some(bytes) => bytes,
+            None => metadata::fetch(session, at).await?,
+        };
+        let decoded = spawn_blocking(move || Runtime::of(&bytes, spec, transactions)).await;
+        let decoded = decoded.unwrap_or_else(|error| {
+            Err(crate::chain::error::Fault::Metadata { why: error.to_string().as_str().into() })
+        });
+        decoded.map_err(|fault| session.fault(fault))
+    }
+
+    /// The runtime of a block, or the present one where nobody tells.
+    pub(super) fn of(&self, block: u64) -> Result<Known, Limit> {
+        let (spec, is_certain) = match self.versions.get(&block) {
+            Some(Ok((spec, _))) => (*spec, true),
+            _ => (self.believed.ok_or_else(|| self.unknown(block))?, false),
+        };
+        match self.runtimes.get(&spec) {
+            Some(Ok(runtime)) => Ok(Known { runtime: Arc::clone(runtime), is_certain }),
+            Some(Err(why)) => Err(Limit::NoRuntime { block, why: why.clone() }),
+            None => Err(self.unknown(block)),
+        }
+    }
+
+    /// That nobody says which runtime a block ran on.
+    pub(super) fn unknown(&self, block: u64) -> Limit {
+        let why = match self.versions.get(&block) {
+            Some(Err(why)) => why.clone(),
+            _ => "nobody was asked".to_owned(),
+        };
+        Limit::NoRuntime { block, why }
+    }
+}

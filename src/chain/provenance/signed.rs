@@ -1,0 +1,272 @@
+//! Who signed the extrinsic that set a commitment: its block's body, the runtime that took it, the births of its era.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use parity_scale_codec::Encode as _;
+use sp_crypto_hashing::blake2_256;
+use subxt::Metadata;
+
+use super::apart::{Apart, Bound, apart, call_name};
+use super::meeting::{Place, claim};
+use super::proof::are_of_root;
+use super::runtimes::{Known, Runtimes};
+use super::sources::Sources;
+use super::{Examination, Ground};
+use crate::chain::decode;
+use crate::domain::commit::progress::BlockId;
+use crate::domain::commitment::{Payload, Stored};
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::BlockHash;
+use crate::domain::provenance::{Case, Dispute, Examined, Level, Limit, Side, Signature};
+use crate::domain::text::grouped;
+
+/// Bytes of a registration before what was published: deposit and block.
+const BEFORE_INFO: usize = 12;
+/// Bytes of a call before what is published: pallet, index, netuid.
+const BEFORE_FIELDS: usize = 4;
+
+/// A row whose signature is looked for.
+struct Wanted {
+    hotkey: Hotkey,
+    block: u64,
+    /// The value as it is stored.
+    value: Vec<u8>,
+}
+
+/// A block with its body.
+pub(super) struct Body {
+    pub(super) id: BlockId,
+    pub(super) parent: BlockHash,
+    pub(super) extrinsics: Vec<Vec<u8>>,
+    /// Who served it.
+    pub(super) from: (String, Side),
+}
+
+/// The extrinsic of a row, still to be verified.
+struct Candidate<'b> {
+    wanted: &'b Wanted,
+    body: &'b Body,
+    index: usize,
+    apart: Apart<'b>,
+    known: Known,
+    born: Option<u64>,
+}
+
+/// Checks the signatures of rows that are proven, each as far as it goes. Returns the requests that archives were asked.
+pub(super) async fn check(
+    examination: &Examination,
+    ground: &Ground,
+    place: &Place,
+    hotkeys: Vec<Hotkey>,
+    raw: &BTreeMap<Hotkey, Vec<u8>>,
+    found: &mut Examined,
+) -> u64 {
+    let wanted = wanted(hotkeys, raw, found);
+    if wanted.is_empty() {
+        return 0;
+    }
+    let mut sources = Sources::new(examination, ground, place);
+    let numbers: BTreeSet<u64> = wanted.iter().map(|wanted| wanted.block).collect();
+    let hashes = sources.hashes(&numbers, &mut found.disputes).await;
+    let mut bodies = BTreeMap::new();
+    for number in &numbers {
+        let body = match hashes.get(number) {
+            Some(Ok(hash)) => sources.body(BlockId { number: *number, hash: *hash }, &mut found.disputes).await,
+            Some(Err(limit)) => Err(limit.clone()),
+            None => Err(Limit::NoBlock { block: *number }),
+        };
+        if let Ok(body) = &body {
+            found.cost.bytes += body.extrinsics.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+        }
+        bodies.insert(*number, body);
+    }
+    let mut runtimes = Runtimes::new(examination, ground, place);
+    runtimes.learn(&mut sources, bodies.values().filter_map(|body| body.as_ref().ok())).await;
+    let mut candidates = Vec::new();
+    for wanted in &wanted {
+        match bodies.get(&wanted.block) {
+            Some(Ok(body)) => match candidate(examination, place, &runtimes, wanted, body) {
+                Ok(candidate) => candidates.push(candidate),
+                Err(limit) => limited(found, &wanted.hotkey, limit),
+            },
+            Some(Err(limit)) => limited(found, &wanted.hotkey, limit.clone()),
+            None => {}
+        }
+    }
+    let births: BTreeSet<u64> = candidates.iter().filter_map(|candidate| candidate.born).collect();
+    let births = sources.hashes(&births, &mut found.disputes).await;
+    for candidate in candidates {
+        conclude(ground, &candidate, &births, found);
+    }
+    sources.archives_asked()
+}
+
+fn wanted(hotkeys: Vec<Hotkey>, raw: &BTreeMap<Hotkey, Vec<u8>>, found: &mut Examined) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    for hotkey in hotkeys {
+        let Some(row) = found.rows.get_mut(&hotkey).filter(|row| row.level == Level::Proven) else { continue };
+        let Some(commitment) = &row.commitment else { continue };
+        match (commitment.block, raw.get(&hotkey)) {
+            (Some(block), Some(value)) => wanted.push(Wanted { hotkey, block, value: value.clone() }),
+            _ => row.limit = Some(Limit::Undated),
+        }
+    }
+    wanted
+}
+
+fn limited(found: &mut Examined, hotkey: &Hotkey, limit: Limit) {
+    if let Some(row) = found.rows.get_mut(hotkey) {
+        row.limit = Some(limit);
+    }
+}
+
+/// The extrinsic of a block that publishes exactly what is stored, for this netuid and by this hotkey.
+fn candidate<'b>(
+    examination: &Examination,
+    place: &Place,
+    runtimes: &Runtimes,
+    wanted: &'b Wanted,
+    body: &'b Body,
+) -> Result<Candidate<'b>, Limit> {
+    let known = runtimes.of(body.id.number)?;
+    let metadata = &known.runtime.metadata;
+    let netuid = examination.netuid.to_le_bytes();
+    let stored = fields(decode::stored(&place.schema, &wanted.value));
+    let call = set_commitment(metadata);
+    let publishes = |call_bytes: &[u8]| {
+        let Some((head, info)) = call_bytes.split_at_checked(BEFORE_FIELDS) else { return false };
+        let is_it = call.is_some_and(|index| head == [index, netuid].concat());
+        let same = || {
+            let value = [&wanted.value[..BEFORE_INFO.min(wanted.value.len())], info].concat();
+            let published = fields(decode::stored(&known.runtime.schema, &value));
+            published.is_some() && published == stored
+        };
+        is_it && same()
+    };
+    let mut taken: Option<(usize, Apart<'b>)> = None;
+    let mut carried = None;
+    let needle = [&netuid[..], wanted.value.get(BEFORE_INFO..).unwrap_or_default()].concat();
+    for (index, bytes) in body.extrinsics.iter().enumerate() {
+        let Some(apart) = apart(metadata, bytes) else {
+            if contains(bytes, &needle) {
+                carried = Some(Limit::Wrapped { call: "an extrinsic without a signature".into() });
+            }
+            continue;
+        };
+        if publishes(apart.call) {
+            if apart.signer == Some(wanted.hotkey) {
+                // The last one counts.
+                taken = Some((index, apart));
+            }
+        } else if contains(apart.call, &needle) {
+            carried = Some(Limit::Wrapped { call: call_name(metadata, apart.call) });
+        }
+    }
+    match taken {
+        Some((index, apart)) => {
+            let born = apart.born(body.id.number);
+            Ok(Candidate { wanted, body, index, apart, known, born })
+        }
+        None => Err(match carried {
+            Some(wrapped) => wrapped,
+            None if known.is_certain => Limit::NotInBlock { block: body.id.number },
+            None => runtimes.unknown(body.id.number),
+        }),
+    }
+}
+
+fn fields(stored: Stored) -> Option<Vec<Payload>> {
+    match stored {
+        Stored::Registration { fields, .. } => Some(fields),
+        Stored::Undecodable { .. } => None,
+    }
+}
+
+/// Pallet and call of `Commitments.set_commitment`.
+fn set_commitment(metadata: &Metadata) -> Option<[u8; 2]> {
+    let pallet = metadata.pallet_by_name("Commitments")?;
+    Some([pallet.call_index(), pallet.call_variant_by_name("set_commitment")?.index])
+}
+
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    needle.len() > 2 && bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+/// Verifies a signature, and writes down what came of it.
+fn conclude(
+    ground: &Ground,
+    candidate: &Candidate<'_>,
+    births: &BTreeMap<u64, Result<BlockHash, Limit>>,
+    found: &mut Examined,
+) {
+    let Candidate { wanted, body, index, apart, known, born } = candidate;
+    let birth = match born.map(|born| births.get(&born).cloned().unwrap_or(Err(Limit::NoBlock { block: born }))) {
+        None => ground.genesis,
+        Some(Ok(hash)) => hash,
+        Some(Err(limit)) => return limited(found, &wanted.hotkey, limit),
+    };
+    let runtime = Arc::clone(&known.runtime);
+    let bound =
+        Bound { spec: runtime.spec, transactions: runtime.transactions, genesis: ground.genesis, birth };
+    match apart.verified(&runtime.metadata, &bound) {
+        Err(limit) => limited(found, &wanted.hotkey, limit),
+        Ok(Some(scheme)) => {
+            let Some(row) = found.rows.get_mut(&wanted.hotkey) else { return };
+            row.level = Level::Signed;
+            row.limit = None;
+            row.signature = Some(Signature {
+                block: body.id,
+                index: u32::try_from(*index).unwrap_or(u32::MAX),
+                extrinsic: BlockHash(blake2_256(&body.extrinsics[*index])),
+                scheme,
+                nonce: apart.nonce,
+                born: *born,
+                spec_version: runtime.spec,
+            });
+        }
+        Ok(None) if known.is_certain => {
+            let says = format!(
+                "extrinsic {index} of #{} is signed by {}",
+                grouped(body.id.number),
+                wanted.hotkey.short()
+            );
+            found.disputes.push(Dispute {
+                case: Case::ForgedExtrinsic,
+                hotkey: Some(wanted.hotkey),
+                endpoint: claim_of(&body.from.0, body.id, says),
+                witness: claim(&ground.session, Some(body.id), "the signature is not that of this key over these bytes"),
+                proven_wrong: None,
+            });
+            limited(found, &wanted.hotkey, Limit::Disputed { case: Case::ForgedExtrinsic });
+        }
+        Ok(None) => {
+            let why = "its state is no longer kept".to_owned();
+            limited(found, &wanted.hotkey, Limit::NoRuntime { block: body.id.number, why });
+        }
+    }
+}
+
+fn claim_of(endpoint: &str, block: BlockId, says: String) -> crate::domain::provenance::Claim {
+    crate::domain::provenance::Claim {
+        endpoint: endpoint.to_owned(),
+        block: Some(block),
+        says: crate::domain::untrusted::Untrusted::from_text(says),
+        proof: None,
+    }
+}
+
+impl Body {
+    /// A body that is that of its block: header and extrinsics hash to what is known of it.
+    pub(super) fn checked(
+        id: BlockId,
+        header: &crate::chain::session::Header,
+        extrinsics: Vec<Vec<u8>>,
+        from: (String, Side),
+    ) -> Option<Self> {
+        let is_its = BlockHash(blake2_256(&header.encode())) == id.hash && header.number == id.number;
+        let parent = BlockHash(header.parent_hash.0);
+        (is_its && are_of_root(&extrinsics, BlockHash(header.extrinsics_root.0)))
+            .then_some(Self { id, parent, extrinsics, from })
+    }
+}

@@ -1,0 +1,170 @@
+//! Where old blocks are asked for: the endpoint, the witness, then archives; each no faster than it bears.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::meeting::{Place, claim, why};
+use super::signed::Body;
+use super::{Examination, Ground};
+use crate::chain::error::ChainError;
+use crate::chain::session::Session;
+use crate::domain::commit::progress::BlockId;
+use crate::domain::network::BlockHash;
+use crate::domain::provenance::{Case, Dispute, Limit, Side};
+
+/// Heights in one request.
+const HEIGHTS: usize = 1_000;
+
+struct Source {
+    session: Session,
+    side: Side,
+    /// Not before this.
+    next: Instant,
+}
+
+/// The sources.
+pub(super) struct Sources<'e> {
+    examination: &'e Examination,
+    genesis: BlockHash,
+    sources: Vec<Source>,
+    /// How many of them are no archives.
+    near: usize,
+    /// Whether archives have been dialled.
+    is_wide: bool,
+    /// The archive that did not answer, and why.
+    away: Option<Limit>,
+}
+
+impl<'e> Sources<'e> {
+    pub(super) fn new(examination: &'e Examination, ground: &Ground, place: &Place) -> Self {
+        let source = |session: &Session, side| Source { session: session.clone(), side, next: Instant::now() };
+        let witness = place.witness.as_ref().map(|witness| source(&witness.session, Side::Witness));
+        let sources: Vec<Source> = [source(&ground.session, Side::Endpoint)].into_iter().chain(witness).collect();
+        let near = sources.len();
+        Self { examination, genesis: ground.genesis, sources, near, is_wide: false, away: None }
+    }
+
+    /// Requests that archives were asked.
+    pub(super) fn archives_asked(&self) -> u64 {
+        self.sources.iter().skip(self.near).map(|source| source.session.asked()).sum()
+    }
+
+    /// Dials the archives, once, when nobody near has what is wanted.
+    pub(super) async fn widen(&mut self) {
+        if std::mem::replace(&mut self.is_wide, true) {
+            return;
+        }
+        for endpoint in &self.examination.archives {
+            let attempt = async {
+                let session = Session::open(endpoint, &self.examination.limits).await?;
+                let genesis = session.genesis_hash().await?;
+                Ok::<_, ChainError>((session, genesis))
+            };
+            match attempt.await {
+                Ok((session, genesis)) if genesis == self.genesis => {
+                    self.sources.push(Source { session, side: Side::Witness, next: Instant::now() });
+                    return;
+                }
+                Ok(_) => {
+                    let endpoint = endpoint.to_string();
+                    self.away = Some(Limit::ArchiveAway { endpoint, why: "it is of another chain".to_owned() });
+                }
+                Err(error) => {
+                    self.away = Some(Limit::ArchiveAway { endpoint: endpoint.to_string(), why: why(&error) });
+                }
+            }
+        }
+    }
+
+    /// What is in the way: an archive that does not answer, or this.
+    pub(super) fn or_away(&self, limit: Limit) -> Limit {
+        self.away.clone().unwrap_or(limit)
+    }
+
+    /// The connection of a source, as soon as it may be asked again; `None` past the last.
+    pub(super) async fn turn(&mut self, index: usize) -> Option<Session> {
+        if index >= self.sources.len() {
+            self.widen().await;
+        }
+        let pace = self.examination.pace;
+        let source = self.sources.get_mut(index)?;
+        sleep_until(source.next).await;
+        let is_near = source.session.endpoint().is_this_machine();
+        source.next = Instant::now() + if is_near { Duration::ZERO } else { pace };
+        Some(source.session.clone())
+    }
+
+    /// The hashes of some heights. The endpoint and the witness must say the same; an archive is asked for what neither
+    /// has.
+    pub(super) async fn hashes(
+        &mut self,
+        numbers: &BTreeSet<u64>,
+        disputes: &mut Vec<Dispute>,
+    ) -> BTreeMap<u64, Result<BlockHash, Limit>> {
+        let mut hashes: BTreeMap<u64, (BlockHash, Session)> = BTreeMap::new();
+        let mut split: BTreeSet<u64> = BTreeSet::new();
+        let mut index = 0;
+        while index < self.near || hashes.len() < numbers.len() {
+            let Some(session) = self.turn(index).await else { break };
+            index += 1;
+            let all: Vec<u64> = numbers.iter().copied().collect();
+            for heights in all.chunks(HEIGHTS) {
+                let Ok(told) = session.block_hashes(heights).await else { continue };
+                for (number, hash) in heights.iter().zip(told) {
+                    let Some(hash) = hash else { continue };
+                    match hashes.get(number) {
+                        None => drop(hashes.insert(*number, (hash, session.clone()))),
+                        Some((known, _)) if *known == hash => {}
+                        Some((known, first)) => {
+                            let block = |hash| Some(BlockId { number: *number, hash });
+                            split.insert(*number);
+                            disputes.push(Dispute {
+                                case: Case::OtherFork,
+                                hotkey: None,
+                                endpoint: claim(first, block(*known), format!("that {known} is on the chain")),
+                                witness: claim(&session, block(hash), format!("that {hash} is on the chain")),
+                                proven_wrong: None,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        let limit = |number: u64| self.or_away(Limit::NoBlock { block: number });
+        let of = |number: &u64| match hashes.get(number) {
+            _ if split.contains(number) => Err(Limit::Disputed { case: Case::OtherFork }),
+            Some((hash, _)) => Ok(*hash),
+            None => Err(limit(*number)),
+        };
+        numbers.iter().map(|number| (*number, of(number))).collect()
+    }
+
+    /// The body of a block, from the first that has it. One that is not that of the block is a dispute, and the next is
+    /// asked.
+    pub(super) async fn body(&mut self, id: BlockId, disputes: &mut Vec<Dispute>) -> Result<Body, Limit> {
+        let mut limit = None;
+        let mut index = 0;
+        while let Some(session) = self.turn(index).await {
+            let side = self.sources.get(index).map_or(Side::Witness, |source| source.side);
+            index += 1;
+            let Ok(Some((header, extrinsics))) = session.block(id.hash).await else { continue };
+            let from = (session.endpoint().to_string(), side);
+            if let Some(body) = Body::checked(id, &header, extrinsics, from) {
+                return Ok(body);
+            }
+            let other = self.sources.iter().find(|source| source.side != side).unwrap_or(&self.sources[0]);
+            let bad = claim(&session, Some(id), "a body whose extrinsics are not those of the block's header");
+            let known = claim(&other.session, Some(id), format!("that the block's hash is {}", id.hash));
+            let (endpoint, witness) = if side == Side::Endpoint { (bad, known) } else { (known, bad) };
+            let case = Case::ForgedExtrinsic;
+            let seen = disputes.iter().any(|dispute| dispute.case == case && dispute.proven_wrong == Some(side));
+            if !seen {
+                disputes.push(Dispute { case, hotkey: None, endpoint, witness, proven_wrong: Some(side) });
+            }
+            limit = Some(Limit::Disputed { case });
+        }
+        Err(limit.unwrap_or_else(|| self.or_away(Limit::NoBody { block: id.number })))
+    }
+}

@@ -1,0 +1,219 @@
+//! `verify`: where commitments come from, and whether the node that tells of them can be believed.
+
+use std::collections::BTreeMap;
+
+use anstyle::Style;
+use serde::Serialize;
+
+use crate::cli::args::VerifyArguments;
+use crate::cli::commands::{chain_failure, context, fail, now_ms, printed_or, remark, warnings};
+use crate::cli::document::{BlockDocument, NetworkDocument, schema};
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::probe::Choice;
+use crate::cli::report::{Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, table};
+use crate::cli::words::heading;
+use crate::config::Flags;
+use crate::domain::environment::Environment;
+use crate::domain::findings::Finding;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::BlockHash;
+use crate::domain::provenance::{
+    Cost, Dispute, Examined, Level, Limit, ProofSize, Provenance, Signature, value_words,
+};
+use crate::domain::text::{capitalised, grouped};
+use crate::ops::survey::{Survey, survey};
+use crate::ops::verify::{Depth, verify as examined};
+
+/// `verify`
+pub async fn verify(arguments: &VerifyArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+    let choice = match Choice::of(&arguments.who, arguments.all, arguments.filter.as_deref()) {
+        Ok(choice) => choice,
+        Err(message) => return fail(output, &message, Exit::Usage),
+    };
+    let context = match context(flags, environment, output) {
+        Ok(context) => context,
+        Err(exit) => return exit,
+    };
+    let found = match survey(&context, now_ms()).await {
+        Ok(found) => found,
+        Err(error) => return chain_failure(output, &error),
+    };
+    let hotkeys = match choice.hotkeys(&found) {
+        Ok(hotkeys) => hotkeys,
+        Err(message) => return fail(output, &message, Exit::Usage),
+    };
+    let depth = if arguments.no_signatures { Depth::Proof } else { Depth::Signature };
+    let rows: BTreeMap<Hotkey, Depth> = hotkeys.iter().map(|hotkey| (*hotkey, depth)).collect();
+    let examined = match examined(&context, &rows, now_ms()).await {
+        Ok(examined) => examined,
+        Err(error) => return chain_failure(output, &error),
+    };
+    let exit = if examined.disputes.is_empty() { Exit::Healthy } else { Exit::Finding };
+    let findings = warnings(&context, &found, Vec::new());
+    let printed = if output.is_json() {
+        Output::document(&VerifyDocument::of(&found, &hotkeys, &examined, findings))
+    } else {
+        remark(output, &findings);
+        output.text(&words(&found, &hotkeys, &examined, choice.is_sweep()))
+    };
+    printed_or(output, printed, exit)
+}
+
+/// `verify --json`. Field names are a contract with scripts: add, never rename.
+#[derive(Debug, Serialize)]
+struct VerifyDocument<'d> {
+    schema: String,
+    network: NetworkDocument,
+    netuid: u16,
+    block: BlockDocument,
+    results: Vec<ResultDocument<'d>>,
+    disputes: Vec<DisputeDocument<'d>>,
+    cost: Cost,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct ResultDocument<'d> {
+    uid: Option<u16>,
+    hotkey: Hotkey,
+    level: Level,
+    reason: Option<&'static str>,
+    explanation: Option<String>,
+    committed: bool,
+    block: u64,
+    block_hash: BlockHash,
+    endpoints: &'d [String],
+    proof: Option<ProofSize>,
+    proof_from: Option<&'d str>,
+    extrinsic_hash: Option<BlockHash>,
+    signature: Option<&'d Signature>,
+}
+
+#[derive(Debug, Serialize)]
+struct DisputeDocument<'d> {
+    id: String,
+    #[serde(flatten)]
+    dispute: &'d Dispute,
+    what: String,
+    why: String,
+    todo: String,
+}
+
+impl<'d> VerifyDocument<'d> {
+    fn of(found: &Survey, hotkeys: &[Hotkey], examined: &'d Examined, findings: Vec<Finding>) -> Self {
+        let result = |hotkey: &Hotkey| Some(ResultDocument::of(found, *hotkey, examined.rows.get(hotkey)?));
+        let dispute = |dispute: &'d Dispute| {
+            let Finding { what, why, todo, .. } = dispute.finding();
+            DisputeDocument { id: dispute.id(), dispute, what, why, todo }
+        };
+        Self {
+            schema: schema("verify"),
+            network: NetworkDocument::of(&found.snapshot),
+            netuid: found.snapshot.netuid,
+            block: BlockDocument::of(&found.snapshot),
+            results: hotkeys.iter().filter_map(result).collect(),
+            disputes: examined.disputes.iter().map(dispute).collect(),
+            cost: examined.cost,
+            findings,
+        }
+    }
+}
+
+impl<'d> ResultDocument<'d> {
+    fn of(found: &Survey, hotkey: Hotkey, row: &'d Provenance) -> Self {
+        Self {
+            uid: found.roster.by_hotkey(&hotkey).and_then(|row| row.uid),
+            hotkey,
+            level: row.level,
+            reason: row.limit.as_ref().map(Limit::code),
+            explanation: row.limit.as_ref().map(Limit::words),
+            committed: row.commitment.is_some(),
+            block: row.at.number,
+            block_hash: row.at.hash,
+            endpoints: &row.endpoints,
+            proof: row.proof,
+            proof_from: row.proof_from.as_deref(),
+            extrinsic_hash: row.signature.as_ref().map(|signature| signature.extrinsic),
+            signature: row.signature.as_ref(),
+        }
+    }
+}
+
+fn words(found: &Survey, hotkeys: &[Hotkey], examined: &Examined, is_sweep: bool) -> String {
+    let mut out = heading(&found.snapshot, examined.rows.values().next().map_or(0, |row| row.at.timestamp_ms));
+    for dispute in &examined.disputes {
+        out += &crate::cli::report::finding(&dispute.finding());
+    }
+    let rows = hotkeys.iter().filter_map(|hotkey| Some((hotkey, examined.rows.get(hotkey)?)));
+    if is_sweep {
+        out += &(summary(examined) + "\n\n");
+        let lines = rows.map(|(hotkey, row)| line(found, hotkey, row));
+        out += &table(&std::iter::once(titles()).chain(lines).collect::<Vec<_>>());
+    } else {
+        for (hotkey, row) in rows {
+            out += &in_full(found, hotkey, row);
+        }
+    }
+    let Cost { requests, bytes, ms } = examined.cost;
+    out += &paint(DIM, &format!("\n{requests} requests, {} bytes of evidence, {} ms\n", grouped(bytes), grouped(ms)));
+    out
+}
+
+fn summary(examined: &Examined) -> String {
+    let mut counts: BTreeMap<Level, usize> = BTreeMap::new();
+    for row in examined.rows.values() {
+        *counts.entry(row.level).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return "nobody matches, nothing was verified".to_owned();
+    }
+    let parts = counts.into_iter().rev().map(|(level, count)| {
+        let (glyph, style) = (level.glyph(), level_style(level));
+        paint(style, &format!("{glyph} {count} {}", level.word()))
+    });
+    parts.collect::<Vec<_>>().join("   ")
+}
+
+const fn level_style(level: Level) -> Style {
+    match level {
+        Level::Signed | Level::Proven => GOOD,
+        Level::Agreed => Style::new(),
+        Level::Reported => WARN,
+    }
+}
+
+fn titles() -> Vec<Cell> {
+    ["UID", "HOTKEY", "PROVENANCE", "SET IN", "WHY NO FURTHER"].map(|title| cell(title, STRONG)).to_vec()
+}
+
+fn uid(found: &Survey, hotkey: &Hotkey) -> String {
+    let uid = found.roster.by_hotkey(hotkey).and_then(|row| row.uid);
+    uid.map_or_else(|| "+".to_owned(), |uid| uid.to_string())
+}
+
+fn line(found: &Survey, hotkey: &Hotkey, row: &Provenance) -> Vec<Cell> {
+    let set = row.commitment.as_ref().and_then(|commitment| commitment.block);
+    let limit = row.limit.as_ref().filter(|limit| !matches!(limit, Limit::NoCommitment));
+    vec![
+        plain(uid(found, hotkey)),
+        plain(hotkey.short()),
+        cell(format!("{} {}", row.level.glyph(), row.words()), level_style(row.level)),
+        plain(set.map_or_else(|| "—".to_owned(), |block| format!("#{}", grouped(block)))),
+        cell(limit.map_or_else(String::new, Limit::words), DIM),
+    ]
+}
+
+fn in_full(found: &Survey, hotkey: &Hotkey, row: &Provenance) -> String {
+    let level = paint(level_style(row.level), &format!("{} {}", row.level.glyph(), row.words()));
+    let mut out = format!("uid {}  {hotkey}\n  {level}: {}\n", uid(found, hotkey), row.level.meaning());
+    let mut lines = vec![("value", value_words(row.commitment.as_ref()).shown())];
+    lines.extend(row.evidence());
+    for (name, text) in lines {
+        out += &format!("  {} {text}\n", paint(DIM, &format!("{name:<12}")));
+    }
+    if let Some(limit) = &row.limit {
+        out += &format!("  {} {}\n", paint(DIM, "no further  "), capitalised(&limit.words()));
+    }
+    out
+}

@@ -1,0 +1,242 @@
+//! Who really published a commitment, and whether the node that tells of it can be believed.
+//!
+//! ```text
+//! reported   one node says so
+//! agreed     an endpoint of another operator has the same finalized block and says the same of it
+//! proven     the state root in that block's header admits no other value
+//! signed     the extrinsic that put it there carries the hotkey's signature
+//! ```
+//!
+//! Each level includes those before it. Where the next one is not reached, a [`Limit`] says why.
+
+mod dispute;
+mod limit;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use dispute::{Case, Claim, Dispute, Side};
+pub use limit::Limit;
+
+use crate::domain::commit::progress::BlockId;
+use crate::domain::commitment::Commitment;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::BlockHash;
+use crate::domain::snapshot::BlockRef;
+use crate::domain::text::grouped;
+use crate::domain::untrusted::Untrusted;
+
+/// How much is known of where a row comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// One node says so.
+    Reported,
+    /// So does an endpoint of another operator, of the same finalized block.
+    Agreed,
+    /// The block's state root admits nothing else.
+    Proven,
+    /// The hotkey signed it.
+    Signed,
+}
+
+impl Level {
+    /// In order.
+    pub const ALL: [Self; 4] = [Self::Reported, Self::Agreed, Self::Proven, Self::Signed];
+
+    /// Its word, as in the JSON and in the filter.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Reported => "reported",
+            Self::Agreed => "agreed",
+            Self::Proven => "proven",
+            Self::Signed => "signed",
+        }
+    }
+
+    /// Its glyph in the table: as many strokes as there are reasons to believe it.
+    pub const fn glyph(self) -> &'static str {
+        match self {
+            Self::Reported => "·",
+            Self::Agreed => "=",
+            Self::Proven => "≡",
+            Self::Signed => "✓",
+        }
+    }
+
+    /// What it means, in a sentence without an end.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Reported => "one node says so",
+            Self::Agreed => "two operators say the same of the same finalized block",
+            Self::Proven => "the block's state root admits nothing else",
+            Self::Signed => "the hotkey signed exactly these bytes",
+        }
+    }
+
+    /// The level of a word.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.word() == word)
+    }
+}
+
+/// How a signature was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// Schnorr over Ristretto: Bittensor's default.
+    Sr25519,
+    /// Edwards.
+    Ed25519,
+}
+
+impl Scheme {
+    /// Its name.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sr25519 => "sr25519",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+}
+
+/// The extrinsic whose signature was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// The block that holds it; its hash is that of its header, whose extrinsics root includes it.
+    pub block: BlockId,
+    /// Its index there.
+    pub index: u32,
+    /// Blake2-256 over it, as explorers name it.
+    pub extrinsic: BlockHash,
+    /// How it is signed.
+    pub scheme: Scheme,
+    /// The account's nonce.
+    pub nonce: u64,
+    /// Block in which its era was born; `None` for one that never dies.
+    pub born: Option<u64>,
+    /// Spec version of the runtime that took it.
+    pub spec_version: u32,
+}
+
+/// What a proof weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofSize {
+    /// Trie nodes.
+    pub nodes: usize,
+    /// Bytes of them.
+    pub bytes: usize,
+    /// Keys that it answers for.
+    pub keys: usize,
+}
+
+/// Where a row comes from, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// How far it got.
+    pub level: Level,
+    /// Why it got no further; `None` for what is signed.
+    pub limit: Option<Limit>,
+    /// The block whose state was looked at.
+    pub at: BlockRef,
+    /// What stands there, at this level; `None` for no commitment.
+    pub commitment: Option<Commitment>,
+    /// Who said so: the endpoint, then the witness where there was one.
+    pub endpoints: Vec<String>,
+    /// The proof, where there is one.
+    pub proof: Option<ProofSize>,
+    /// Who served it.
+    pub proof_from: Option<String>,
+    /// The signature, where it was checked.
+    pub signature: Option<Signature>,
+}
+
+impl Provenance {
+    /// What one node said, and nothing else.
+    pub fn reported(at: BlockRef, commitment: Option<Commitment>, endpoint: &str, limit: Limit) -> Self {
+        Self {
+            level: Level::Reported,
+            limit: Some(limit),
+            at,
+            commitment,
+            endpoints: vec![endpoint.to_owned()],
+            proof: None,
+            proof_from: None,
+            signature: None,
+        }
+    }
+
+    /// Whether it is about what is shown: a commitment that changed since is another one.
+    pub fn is_of(&self, commitment: Option<&Commitment>) -> bool {
+        self.commitment.as_ref() == commitment
+    }
+
+    /// The level in a few words, absence included.
+    pub fn words(&self) -> String {
+        match (self.level, &self.commitment) {
+            (Level::Agreed, None) => "none, agreed".to_owned(),
+            (Level::Proven | Level::Signed, None) => "none, proven".to_owned(),
+            (level, _) => level.word().to_owned(),
+        }
+    }
+
+    /// The chain of evidence, a line each: what was shown, and by what.
+    pub fn evidence(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![
+            ("block", format!("#{} {}", grouped(self.at.number), self.at.hash)),
+            ("endpoints", self.endpoints.join(", ")),
+        ];
+        if let Some(proof) = self.proof {
+            let from = self.proof_from.as_deref().unwrap_or("?");
+            let (nodes, bytes) = (grouped(proof.nodes as u64), grouped(proof.bytes as u64));
+            lines.push(("state proof", format!("{nodes} nodes, {bytes} bytes for {} keys, from {from}", proof.keys)));
+        }
+        if let Some(signature) = &self.signature {
+            lines.push(("extrinsic", format!("#{}-{}", grouped(signature.block.number), signature.index)));
+            lines.push(("hash", signature.extrinsic.to_string()));
+            let era = signature.born.map_or_else(
+                || "immortal".to_owned(),
+                |born| format!("born at #{}", grouped(born)),
+            );
+            let (scheme, nonce, spec) = (signature.scheme.word(), signature.nonce, signature.spec_version);
+            lines.push(("signature", format!("{scheme}, nonce {nonce}, {era}, spec {spec}")));
+        }
+        lines
+    }
+}
+
+/// What an examination found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// Row by row.
+    pub rows: BTreeMap<Hotkey, Provenance>,
+    /// Where sources contradict each other.
+    pub disputes: Vec<Dispute>,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// What an examination cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Requests to all endpoints.
+    pub requests: u64,
+    /// Bytes of proofs and block bodies.
+    pub bytes: u64,
+    /// Time, in ms.
+    pub ms: u64,
+}
+
+/// A commitment's value in a few words that hold no secret.
+pub fn value_words(commitment: Option<&Commitment>) -> Untrusted {
+    let Some(commitment) = commitment else { return Untrusted::from_text("no commitment") };
+    let set = commitment.block.map_or_else(String::new, |block| format!(", set at #{}", grouped(block)));
+    Untrusted::from_text(match commitment.published() {
+        Some(published) => {
+            let (key, secret) = (published.read_key_id.shown(), published.read_secret.short());
+            format!("read key {key}, secret {secret}{set}")
+        }
+        None => format!("an unreadable {}{set}", commitment.variant),
+    })
+}

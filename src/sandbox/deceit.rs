@@ -1,0 +1,327 @@
+//! What an endpoint says that is not so, while the node behind it tells the truth: a proxy in other hands, a cache that
+//! stopped, a provider on another fork. Each endpoint of the sandbox has its own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jsonrpsee::core::middleware::{Batch, Notification, Request, RpcServiceT};
+use jsonrpsee::server::{MethodResponse, ResponsePayload};
+use jsonrpsee::types::ErrorObjectOwned;
+use parity_scale_codec::Encode;
+use serde_json::value::to_raw_value;
+use serde_json::{Value as Json, json};
+use sp_crypto_hashing::blake2_256;
+
+use super::block::{Hash, Header};
+use super::metadata::prefixed_hex;
+use super::node::Node;
+use super::population::NETUID;
+use crate::domain::hotkey::Hotkey;
+
+/// JSON-RPC's "method not found".
+const NO_METHOD: i32 = -32_601;
+/// First byte of a digest item that means nothing.
+const OTHER_DIGEST: u8 = 0;
+/// Bytes before the signature in a signed extrinsic of two length bytes: those, the version, the address, the scheme.
+const BEFORE_SIGNATURE: usize = 2 + 1 + 33 + 1;
+/// First byte of a signed extrinsic of version 4, after its length.
+const SIGNED_V4: u8 = 0x84;
+/// Blocks by which the proof of a foreign state is older.
+const FOREIGN_BY: u32 = 5;
+
+/// One thing that is not so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deceit {
+    /// Its finalized head stands still, so many blocks behind.
+    StaleHead(u32),
+    /// Its finalized blocks are others than everybody else's.
+    OtherFork,
+    /// A block is called final that is so many blocks above the finalized one, and that nobody has.
+    InventedFinality(u32),
+    /// The value of a uid's commitment is another.
+    ForgedValue(u16),
+    /// It serves no proofs.
+    NoProofs,
+    /// A proof lacks a node.
+    TruncatedProof,
+    /// A proof is of an older state.
+    ForeignProof,
+    /// A proof has a wrong byte.
+    ForgedProof,
+    /// Signatures in block bodies have a wrong bit.
+    ForgedExtrinsic,
+    /// It has no block bodies.
+    NoBodies,
+    /// Block 0 is another chain's.
+    OtherGenesis,
+}
+
+/// What an endpoint says at present.
+#[derive(Debug, Default)]
+pub struct DeceitBoard {
+    now: Mutex<Present>,
+}
+
+#[derive(Debug, Default)]
+struct Present {
+    deceit: Option<Deceit>,
+    /// The finalized height when it began.
+    since: u32,
+    /// Blocks that do not exist: what their headers are, and which block's state stands behind them.
+    invented: HashMap<Hash, (Header, Hash)>,
+}
+
+impl DeceitBoard {
+    /// Tells this from now on, or the truth.
+    pub fn tell(&self, deceit: Option<Deceit>, node: &Node) {
+        *self.lock() = Present { deceit, since: node.chain().finalized().number(), invented: HashMap::new() };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Present> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Present {
+    /// A block that does not exist: like a real one, with another mark in its header.
+    fn invent(&mut self, real: Hash, mut header: Header) -> Hash {
+        header.logs.push((OTHER_DIGEST, b"elsewhere".to_vec()).encode());
+        let hash = header.hash();
+        self.invented.insert(hash, (header, real));
+        hash
+    }
+
+    /// The finalized head as this endpoint has it.
+    fn head(&mut self, node: &Node) -> Option<Hash> {
+        let chain = node.chain();
+        let finalized = chain.finalized();
+        match self.deceit? {
+            Deceit::StaleHead(behind) => Some(chain.block(self.since.saturating_sub(behind))?.hash),
+            Deceit::OtherFork => Some(self.invent(finalized.hash, finalized.header.clone())),
+            Deceit::InventedFinality(ahead) => {
+                let number = finalized.number() + ahead;
+                Some(self.invent(finalized.hash, Header { number, parent: finalized.hash, ..finalized.header.clone() }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The hash of a height as this endpoint has it; `Some(None)` where it has none.
+    fn at_height(&mut self, number: u32, node: &Node) -> Option<Option<Hash>> {
+        match self.deceit? {
+            Deceit::OtherGenesis if number == 0 => Some(Some(blake2_256(b"grail-console sandbox: another chain"))),
+            Deceit::StaleHead(behind) if number > self.since.saturating_sub(behind) => Some(None),
+            Deceit::OtherFork if number >= self.since => {
+                let block = Arc::clone(node.chain().block(number)?);
+                Some(Some(self.invent(block.hash, block.header.clone())))
+            }
+            Deceit::InventedFinality(ahead) => {
+                let finalized = node.chain().finalized().number();
+                (number == finalized + ahead).then(|| self.head(node))
+            }
+            _ => None,
+        }
+    }
+
+    /// The question as the node behind understands it.
+    fn translate(&self, method: &str, mut params: Json, node: &Node) -> Json {
+        let Json::Array(items) = &mut params else { return params };
+        for item in items.iter_mut() {
+            let Some(hash) = item.as_str().and_then(hash_of) else { continue };
+            if let Some((_, real)) = self.invented.get(&hash) {
+                *item = json!(prefixed_hex(real));
+            } else if self.deceit == Some(Deceit::ForeignProof) && method == "state_getReadProof" {
+                let chain = node.chain();
+                let older = chain.by_hash(&hash).and_then(|block| chain.block(block.number().saturating_sub(FOREIGN_BY)));
+                if let Some(older) = older {
+                    *item = json!(prefixed_hex(&older.hash));
+                }
+            }
+        }
+        params
+    }
+
+    /// The answer as this endpoint gives it; `None` where it gives that of the node behind it.
+    fn answer(&mut self, method: &str, asked: &Json, truth: Json, node: &Node) -> Json {
+        let first = asked.get(0);
+        match method {
+            "chain_getFinalizedHead" => self.head(node).map_or(truth, |hash| json!(prefixed_hex(&hash))),
+            "chain_getBlockHash" => match (first, truth) {
+                (Some(Json::Array(heights)), Json::Array(truths)) => {
+                    let each = heights.iter().zip(truths).map(|(height, truth)| self.height(height, truth, node));
+                    each.collect()
+                }
+                (Some(height), truth) => self.height(height, truth, node),
+                (None, truth) => truth,
+            },
+            "chain_getHeader" => {
+                let invented = first.and_then(Json::as_str).and_then(hash_of).and_then(|hash| self.invented.get(&hash));
+                invented.map_or(truth, |(header, _)| header.to_json())
+            }
+            "chain_getBlock" => self.body(truth),
+            "state_queryStorageAt" | "state_getStorage" => self.values(truth, node),
+            "state_getReadProof" => self.proof(truth),
+            _ => truth,
+        }
+    }
+
+    fn height(&mut self, height: &Json, truth: Json, node: &Node) -> Json {
+        let number = height.as_u64().and_then(|number| u32::try_from(number).ok());
+        match number.and_then(|number| self.at_height(number, node)) {
+            Some(hash) => hash.map_or(Json::Null, |hash| json!(prefixed_hex(&hash))),
+            None => truth,
+        }
+    }
+
+    fn body(&self, mut truth: Json) -> Json {
+        match self.deceit {
+            Some(Deceit::NoBodies) => Json::Null,
+            Some(Deceit::ForgedExtrinsic) => {
+                let extrinsics = truth.pointer_mut("/block/extrinsics").and_then(Json::as_array_mut);
+                for extrinsic in extrinsics.into_iter().flatten() {
+                    change_bytes(extrinsic, |bytes| {
+                        if bytes.get(2) == Some(&SIGNED_V4)
+                            && let Some(byte) = bytes.get_mut(BEFORE_SIGNATURE)
+                        {
+                            *byte ^= 1;
+                        }
+                    });
+                }
+                truth
+            }
+            _ => truth,
+        }
+    }
+
+    fn values(&self, mut truth: Json, node: &Node) -> Json {
+        let Some(Deceit::ForgedValue(uid)) = self.deceit else { return truth };
+        let key = commitment_key(node, &super::population::hotkey(uid)).map(|key| json!(prefixed_hex(&key)));
+        let sets = truth.as_array_mut().into_iter().flatten();
+        for change in sets.filter_map(|set| set.get_mut("changes")?.as_array_mut()).flatten() {
+            if change.get(0) == key.as_ref()
+                && let Some(value) = change.get_mut(1)
+            {
+                change_bytes(value, |bytes| {
+                    if let Some(last) = bytes.last_mut() {
+                        *last = if *last == b'0' { b'1' } else { b'0' };
+                    }
+                });
+            }
+        }
+        truth
+    }
+
+    fn proof(&self, mut truth: Json) -> Json {
+        let nodes = truth.get_mut("proof").and_then(Json::as_array_mut);
+        match (self.deceit, nodes) {
+            (Some(Deceit::TruncatedProof), Some(nodes)) => {
+                nodes.pop();
+            }
+            (Some(Deceit::ForgedProof), Some(nodes)) => {
+                for node in nodes.iter_mut() {
+                    change_bytes(node, |bytes| {
+                        if let Some(last) = bytes.last_mut() {
+                            *last ^= 1;
+                        }
+                    });
+                }
+            }
+            _ => {}
+        }
+        truth
+    }
+}
+
+fn hash_of(text: &str) -> Option<Hash> {
+    let mut hash = [0; 32];
+    hex::decode_to_slice(text.strip_prefix("0x")?, &mut hash).ok()?;
+    Some(hash)
+}
+
+fn change_bytes(text: &mut Json, change: impl FnOnce(&mut Vec<u8>)) {
+    let bytes = text.as_str().and_then(|text| text.strip_prefix("0x")).and_then(|text| hex::decode(text).ok());
+    if let Some(mut bytes) = bytes {
+        change(&mut bytes);
+        *text = json!(prefixed_hex(&bytes));
+    }
+}
+
+fn commitment_key(node: &Node, hotkey: &Hotkey) -> Option<Vec<u8>> {
+    let chain = node.chain();
+    let entry = chain.best().runtime.entry("Commitments", "CommitmentOf").ok()?;
+    Some(entry.key(&[&NETUID.encode(), hotkey.as_bytes()]))
+}
+
+/// Stands between the meter and the methods.
+#[derive(Clone)]
+pub struct Deceiving<S> {
+    inner: S,
+    node: Arc<Node>,
+    board: Arc<DeceitBoard>,
+}
+
+impl<S> Deceiving<S> {
+    /// Around a service.
+    pub const fn new(inner: S, node: Arc<Node>, board: Arc<DeceitBoard>) -> Self {
+        Self { inner, node, board }
+    }
+}
+
+impl<S> RpcServiceT for Deceiving<S>
+where
+    S: RpcServiceT<
+            MethodResponse = MethodResponse,
+            BatchResponse = MethodResponse,
+            NotificationResponse = MethodResponse,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    type MethodResponse = MethodResponse;
+    type NotificationResponse = MethodResponse;
+    type BatchResponse = MethodResponse;
+
+    fn call<'a>(&self, mut request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let Self { inner, node, board } = self.clone();
+        async move {
+            let Some(deceit) = board.lock().deceit else { return inner.call(request).await };
+            let method = request.method_name().to_owned();
+            let id = request.id.clone();
+            if deceit == Deceit::NoProofs && method == "state_getReadProof" {
+                return MethodResponse::error(id, ErrorObjectOwned::owned(NO_METHOD, "Method not found", None::<()>));
+            }
+            let asked: Json =
+                request.params.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+            let translated = board.lock().translate(&method, asked.clone(), &node);
+            if translated != asked
+                && let Ok(raw) = to_raw_value(&translated)
+            {
+                request.params = Some(std::borrow::Cow::Owned(raw));
+            }
+            let id = id.into_owned();
+            let response = inner.call(request).await;
+            if response.is_subscription() || response.is_error() {
+                return response;
+            }
+            let told = serde_json::from_str::<Json>(response.as_json().get()).ok();
+            let Some(truth) = told.and_then(|mut told| told.get_mut("result").map(Json::take)) else { return response };
+            let answer = board.lock().answer(&method, &asked, truth.clone(), &node);
+            if answer == truth {
+                return response;
+            }
+            MethodResponse::response(id, ResponsePayload::success(answer), usize::MAX)
+        }
+    }
+
+    fn batch<'a>(&self, requests: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let inner = self.inner.clone();
+        async move { inner.batch(requests).await }
+    }
+
+    fn notification<'a>(&self, notification: Notification<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let inner = self.inner.clone();
+        async move { inner.notification(notification).await }
+    }
+}
