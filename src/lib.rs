@@ -17,15 +17,15 @@
 //!
 //! | layer | what it is | where to start |
 //! |---|---|---|
-//! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::guard`], [`domain::commit`], [`domain::probe`], [`domain::rotation`] |
-//! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed, commits | `chain::feed`, [`chain::commit`] |
+//! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::guard`], [`domain::commit`], [`domain::probe`], [`domain::rotation`], [`domain::provenance`] |
+//! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed, commits, proofs and signatures | `chain::feed`, [`chain::commit`], [`chain::provenance`] |
 //! | [`wallet`] | Bittensor wallet files: which hotkey is ours, and the unlocked one that signs | [`wallet`] |
 //! | [`storage`] | S3 with everything bounded: readers of anybody's bucket, owners of the own one | [`storage::Store`] |
 //! | [`vault`] | generations of credentials in a credential store of the system, or an encrypted file | [`vault::Vault`] |
 //! | [`config`] | flags, GRAIL's `.env` (read, and rewritten in place), environment and profiles, each value with its source | [`config`] |
 //! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache, the journals of commits and rotations, the vault's index | [`state`] |
 //! | [`logs`] | a log file and a ring buffer behind one redacting, sanitising formatter | [`logs`] |
-//! | [`ops`] | use cases, the only orchestration: survey, doctor, commit, read tests, rotations, keys in and out of the vault, live console feed | [`ops::commit`], [`ops::probe`], [`ops::vault`], [`ops::rotation`] |
+//! | [`ops`] | use cases, the only orchestration: survey, doctor, commit, read tests, rotations, keys in and out of the vault, provenance, live console feed | [`ops::commit`], [`ops::probe`], [`ops::vault`], [`ops::rotation`], [`ops::verify`] |
 //! | [`cli`] | subcommands: text for people, JSON for scripts, exit codes | `cli::run` |
 //! | [`tui`] | the console: a pure half (state, messages, update, key map, views) and a shell (runner, terminal) | [`tui`] |
 //! | [`sandbox`] | an embedded practice subnet: a real JSON-RPC node that takes real extrinsics and a real S3 server, on loopback, with scenarios and faults | [`sandbox`] |

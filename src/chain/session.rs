@@ -140,9 +140,8 @@ impl Session {
     /// block, or no longer its body.
     pub(super) async fn block(&self, at: BlockHash) -> Result<Option<(Header, Vec<Vec<u8>>)>, ChainError> {
         let block = self.call("chain_getBlock", || self.legacy.chain_get_block(Some(at))).await?;
-        Ok(block.map(|details| {
-            (details.block.header, details.block.extrinsics.into_iter().map(|bytes| bytes.0).collect())
-        }))
+        Ok(block
+            .map(|details| (details.block.header, details.block.extrinsics.into_iter().map(|bytes| bytes.0).collect())))
     }
 
     /// Hashes of the blocks of some heights on the node's best chain, in one request, in their order; `None` where it has

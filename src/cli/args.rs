@@ -40,6 +40,9 @@ pub struct Connection {
     /// A node that keeps old blocks, asked only for these [env: BT_ARCHIVE_ENDPOINT] [default: the network's]
     #[arg(long, global = true, value_name = "URL")]
     pub archive: Option<String>,
+    /// A contradiction between sources that you have read, by its id: what it is about is not locked any more
+    #[arg(long, global = true, value_name = "ID")]
+    pub read_dispute: Vec<String>,
     /// Subnet [env: NETUID] [default: 81]
     #[arg(long, global = true, value_name = "N")]
     pub netuid: Option<u16>,

@@ -9,6 +9,7 @@ use crate::domain::drift::DriftFields;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
+use crate::domain::provenance::Confirmed;
 use crate::domain::secret::Fingerprint;
 use crate::ops::context::Context;
 
@@ -43,6 +44,8 @@ pub(super) struct CommitDocument {
     first_seen_in: Option<u64>,
     finalized: bool,
     read_back: bool,
+    /// How well what the chain is said to hold is confirmed.
+    confirmed: Option<Confirmed>,
     what: Option<String>,
     explanation: Option<String>,
     fix: Option<String>,
@@ -103,6 +106,10 @@ impl CommitDocument {
             first_seen_in: receipt.and_then(|receipt| receipt.first_seen_in).map(|block| block.number),
             finalized: receipt.is_some(),
             read_back: receipt.is_some(),
+            confirmed: match receipt {
+                Some(receipt) => receipt.confirmed.clone(),
+                None => plan.and_then(|plan| plan.confirmed.clone()),
+            },
             what: finding.as_ref().map(|finding| finding.what.clone()),
             explanation: finding.as_ref().map(|finding| finding.why.clone()),
             fix: finding.map(|finding| finding.todo),

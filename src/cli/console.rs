@@ -28,6 +28,7 @@ use crate::ops::current::keep_current;
 use crate::ops::live;
 use crate::ops::probe::{self, Ground, TesterSetup};
 use crate::ops::rotation::{self, JOURNAL, Patience, RotorSetup};
+use crate::ops::verify::{self, VerifierSetup};
 use crate::sandbox::practice_folder;
 use crate::state::Paths;
 use crate::state::atomic::PrivateDir;
@@ -177,6 +178,7 @@ fn setup(
         patience: Patience::default(),
         keys_changed: Arc::new(move || current.keys_changed()),
     });
+    let (proofs, verify_news) = verify::serve(VerifierSetup { context: Arc::clone(&now), now_ms: Arc::new(now_ms) });
     let (tests, probe_news) = probe::serve(TesterSetup { context: now, ground, now_ms: Arc::new(now_ms) });
     Setup {
         options,
@@ -191,6 +193,8 @@ fn setup(
         desk_news,
         tester: Box::new(move |order| drop(tests.send(order))),
         probe_news,
+        verifier: Box::new(move |order| drop(proofs.send(order))),
+        verify_news,
         rotor: Box::new(move |order, typed| drop(rotor.send((order, typed)))),
         rotate_news,
         known,

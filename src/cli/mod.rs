@@ -162,6 +162,7 @@ fn flags(connection: &Connection) -> Flags {
         endpoint: connection.endpoint,
         witness: connection.witness,
         archive: connection.archive,
+        read_disputes: connection.read_dispute,
         netuid: connection.netuid,
         wallet: connection.wallet,
         hotkey: connection.hotkey,

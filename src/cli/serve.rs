@@ -73,6 +73,7 @@ pub fn flags(sandbox: &Sandbox, given: &Flags) -> Flags {
         endpoint: Some(sandbox.url().to_owned()),
         witness: Some(given.witness.clone().unwrap_or_else(|| sandbox.witness_url().to_owned())),
         archive: given.archive.clone(),
+        read_disputes: given.read_disputes.clone(),
         s3_endpoint: Some(sandbox.s3_url().to_owned()),
         netuid: Some(NETUID),
         wallet: operator.map(|operator| operator.wallet.to_owned()),
@@ -131,6 +132,7 @@ fn environment(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
         variables.push(("BT_WALLET_COLD", operator.wallet.to_owned()));
         variables.push(("BT_WALLET_HOT", operator.hotkey_name.to_owned()));
     }
+    variables.push(("BT_WITNESS_ENDPOINT", sandbox.witness_url().to_owned()));
     variables
 }
 
@@ -174,7 +176,6 @@ fn text(sandbox: &Sandbox, environment: &[(&'static str, String)]) -> String {
         lines.push(format!("--env-file {}", shown(&operator.env_file)));
         lines.extend(operator.password.map(|password| format!("password {password}")));
     }
-    lines.push(format!("witness {}", sandbox.witness_url()));
     lines.push(format!("tokens {}", sandbox.tokens_url()));
     lines.extend(sandbox.grail_url().map(|url| format!("grail-restart {url}")));
     lines.join("\n") + "\n"

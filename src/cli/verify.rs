@@ -18,9 +18,7 @@ use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
-use crate::domain::provenance::{
-    Cost, Dispute, Examined, Level, Limit, ProofSize, Provenance, Signature, value_words,
-};
+use crate::domain::provenance::{Cost, Dispute, Examined, Level, Limit, ProofSize, Provenance, Signature, value_words};
 use crate::domain::text::{capitalised, grouped};
 use crate::ops::survey::{Survey, survey};
 use crate::ops::verify::{Depth, verify as examined};
@@ -210,10 +208,10 @@ fn in_full(found: &Survey, hotkey: &Hotkey, row: &Provenance) -> String {
     let mut lines = vec![("value", value_words(row.commitment.as_ref()).shown())];
     lines.extend(row.evidence());
     for (name, text) in lines {
-        out += &format!("  {} {text}\n", paint(DIM, &format!("{name:<12}")));
+        out += &["  ", &paint(DIM, &format!("{name:<12}")), " ", &text, "\n"].concat();
     }
     if let Some(limit) = &row.limit {
-        out += &format!("  {} {}\n", paint(DIM, "no further  "), capitalised(&limit.words()));
+        out += &["  ", &paint(DIM, "no further  "), " ", &capitalised(&limit.words()), "\n"].concat();
     }
     out
 }

@@ -33,6 +33,8 @@ pub struct Flags {
     pub witness: Option<String>,
     /// `--archive`
     pub archive: Option<String>,
+    /// `--read-dispute`
+    pub read_disputes: Vec<String>,
     /// `--netuid`
     pub netuid: Option<u16>,
     /// `--wallet`

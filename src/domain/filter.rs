@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::domain::commitment::{Commitment, Reason};
 use crate::domain::probe::Verdict;
+use crate::domain::provenance::Level;
 use crate::domain::roster::{Role, Row, State};
 use crate::domain::tested::Tested;
 use crate::domain::untrusted::sanitize;
@@ -25,6 +26,7 @@ enum Term {
     Own(bool),
     Reason(String),
     Test(TestTerm),
+    Proof(Level),
     Mark(bool),
 }
 
@@ -51,7 +53,7 @@ enum TestTerm {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FilterError {
     /// The key is unknown.
-    #[error("there is no filter {0}: — try state: role: own: reason: test: mark:")]
+    #[error("there is no filter {0}: — try state: role: own: reason: test: proof: mark:")]
     Key(String),
     /// The value is unknown for its key.
     #[error("{key}:{value} is unknown — try {known}")]
@@ -78,6 +80,9 @@ const REASONS: &str = "no_field no_bytes hash timelock wrong_length not_utf8 bla
 /// Every verdict's name, behind the words that stand for several.
 const TESTS: &str = "ok failed denied untested risky late bad_size no_object no_bucket scope_denied auth_bad_secret \
                      auth_unknown_key clock_skew throttled provider_error slow tls tcp dns malformed no_commitment";
+
+/// Levels of provenance.
+const PROOFS: &str = "reported agreed proven signed";
 
 /// Characters of a mistyped word that an error repeats.
 const TYPED_SHOWN: usize = 20;
@@ -126,6 +131,7 @@ fn parse_term(word: &str) -> Result<Term, FilterError> {
         "own" => parse_yes_no("own", value).map(Term::Own),
         "mark" => parse_yes_no("mark", value).map(Term::Mark),
         "test" => parse_test(value).map(Term::Test),
+        "proof" => Level::named(value).map(Term::Proof).ok_or_else(|| unknown("proof", value, PROOFS)),
         "reason" if Reason::ALL.iter().any(|reason| reason.name().contains(value)) => {
             Ok(Term::Reason(value.to_owned()))
         }
@@ -202,6 +208,8 @@ impl Term {
                 .and_then(Commitment::unreadable)
                 .is_some_and(|unreadable| unreadable.reason.name().contains(reason.as_str())),
             Self::Test(test) => test.accepts(tested),
+            // What was not looked at is what one node says.
+            Self::Proof(level) => tested.proof.unwrap_or(Level::Reported) == *level,
             Self::Mark(mark) => tested.marked == *mark,
         }
     }
@@ -210,6 +218,7 @@ impl Term {
     const fn only_in_console(&self) -> Option<&'static str> {
         match self {
             Self::Test(_) => Some("test"),
+            Self::Proof(_) => Some("proof"),
             Self::Mark(_) => Some("mark"),
             _ => None,
         }

@@ -26,6 +26,11 @@ pub const SANDBOX_GENESIS: BlockHash = BlockHash([
 pub struct BlockHash(pub [u8; 32]);
 
 impl BlockHash {
+    /// As much of it as tells two apart at a glance.
+    pub fn glance(&self) -> String {
+        format!("0x{}…{}", hex::encode(&self.0[..4]), hex::encode(&self.0[30..]))
+    }
+
     /// First eight hex characters, as file names and dialogs use them.
     pub fn short(&self) -> String {
         hex::encode(&self.0[..4])
@@ -171,7 +176,9 @@ impl Endpoint {
     /// port as well, behind which a tunnel may lead anywhere.
     pub fn operator(&self) -> String {
         match self.0.host() {
-            Some(host) if is_loopback(&host) => format!("{}:{}", self.host(), self.0.port_or_known_default().unwrap_or(0)),
+            Some(host) if is_loopback(&host) => {
+                format!("{}:{}", self.host(), self.0.port_or_known_default().unwrap_or(0))
+            }
             Some(Host::Domain(domain)) => {
                 let labels: Vec<&str> = domain.trim_end_matches('.').split('.').collect();
                 labels[labels.len().saturating_sub(2)..].join(".").to_ascii_lowercase()

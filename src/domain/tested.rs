@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::domain::probe::Verdict;
+use crate::domain::provenance::Level;
 
 /// The last read test of a row in what filter and order ask of it, and its mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +14,8 @@ pub struct Tested {
     pub elapsed_ms: u64,
     /// Whether there is a risk in its key.
     pub risky: bool,
+    /// How much is known of where the row comes from.
+    pub proof: Option<Level>,
     /// Whether the operator marked the row.
     pub marked: bool,
 }

@@ -1,6 +1,5 @@
 //! Who we are and what we talk to: flags, environment, files and wallet brought together once, at the start.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -21,7 +20,7 @@ use crate::domain::untrusted::sanitize;
 use crate::domain::vaulted::Index;
 use crate::logs::{redact_all, redacted};
 use crate::ops::commit::{history, replaced_secrets};
-use crate::ops::verify::Beside;
+use crate::ops::verify::{Beside, ReadDisputes};
 use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir, StateError};
 use crate::vault::{Generation, Vault};
 use crate::wallet::{self, OwnHotkey};
@@ -40,8 +39,8 @@ pub struct Context {
     pub network: Network,
     /// Which endpoints are asked beside those.
     pub beside: Beside,
-    /// Disputes between sources that the operator has read, by their ids: what they are about is no longer locked.
-    pub read_disputes: BTreeSet<String>,
+    /// Disputes between sources that the operator has read: what they are about is no longer locked.
+    pub read_disputes: ReadDisputes,
     /// The own hotkey, if one is configured and found.
     pub hotkey: Option<Hotkey>,
     /// The same with its files, for signing.
@@ -118,7 +117,7 @@ impl Context {
             provider,
             network,
             beside,
-            read_disputes: BTreeSet::new(),
+            read_disputes: ReadDisputes::of(&flags.read_disputes),
             hotkey,
             identity,
             replaced,

@@ -153,6 +153,7 @@ pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment)
         return received;
     };
     let subject = (context.network.endpoints.clone(), context.netuid());
+    let read_disputes = context.read_disputes.clone();
     tokio::spawn(async move {
         let mut last = stamp(&file);
         loop {
@@ -168,6 +169,7 @@ pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment)
             let (flags, environment) = (flags.clone(), environment.clone());
             match spawn_blocking(move || Context::load(&flags, &environment)).await {
                 Ok(Ok(context)) => {
+                    let context = Context { read_disputes: read_disputes.clone(), ..context };
                     tracing::info!("the .env changed and was read again");
                     if (&context.network.endpoints, context.netuid()) != (&subject.0, subject.1) {
                         tracing::warn!(

@@ -1,14 +1,17 @@
 //! Where commitments come from, for a command line, for a screen, and before anything rests on the chain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::chain::provenance::{Examination, examine};
 use crate::chain::{CallLimits, ChainError};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
+use crate::domain::provenance::talk::{VerifyNews, VerifyOrder};
 use crate::domain::provenance::{Dispute, Examined, Provenance};
 use crate::ops::context::Context;
 
@@ -16,6 +19,8 @@ pub use crate::chain::provenance::Depth;
 
 /// Least time between two requests for old blocks at one public endpoint.
 const PACE: Duration = Duration::from_secs(1);
+/// How long everybody's rows wait after the subnet was read from a public node.
+const AFTER_THE_FEED: Duration = Duration::from_secs(10);
 /// How long another operator's endpoint may take to see a block that the own one calls final, and how often it is asked.
 const CATCHING_UP: (Duration, Duration) = (Duration::from_secs(40), Duration::from_secs(4));
 
@@ -48,6 +53,67 @@ impl Beside {
     }
 }
 
+/// Disputes that the operator has read, by their ids. All clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct ReadDisputes(Arc<RwLock<BTreeSet<String>>>);
+
+impl ReadDisputes {
+    /// Those that were named.
+    pub fn of(ids: &[String]) -> Self {
+        Self(Arc::new(RwLock::new(ids.iter().cloned().collect())))
+    }
+
+    /// Takes note of one more.
+    pub fn add(&self, id: String) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
+
+    /// Whether one was read.
+    pub fn contains(&self, id: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+}
+
+/// What a screen's orders are performed with.
+pub struct VerifierSetup {
+    /// Everything configured, as it is now.
+    pub context: Arc<dyn Fn() -> Arc<Context> + Send + Sync>,
+    /// The time since 1970, in ms.
+    pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// Performs orders one after the other until nobody gives any.
+pub fn serve(setup: VerifierSetup) -> (mpsc::UnboundedSender<VerifyOrder>, mpsc::Receiver<VerifyNews>) {
+    let (orders, mut asked) = mpsc::unbounded_channel();
+    let (news, told) = mpsc::channel(16);
+    tokio::spawn(async move {
+        while let Some(order) = asked.recv().await {
+            let context = (setup.context)();
+            let (rows, everybody) = match order {
+                VerifyOrder::Read(id) => {
+                    context.read_disputes.add(id);
+                    continue;
+                }
+                VerifyOrder::Look { rows, everybody } => (rows, everybody),
+            };
+            // The feed has just read the subnet, and a public node bears about one request a second.
+            if everybody && !context.network.endpoints.iter().all(Endpoint::is_this_machine) {
+                sleep(AFTER_THE_FEED).await;
+            }
+            let depth = |signature| if signature { Depth::Signature } else { Depth::Proof };
+            let rows = rows.into_iter().map(|(hotkey, signature)| (hotkey, depth(signature))).collect();
+            let heard = match verify(&context, &rows, (setup.now_ms)()).await {
+                Ok(found) => VerifyNews::Examined { found: Box::new(found), everybody },
+                Err(error) => VerifyNews::Failed(error.to_string()),
+            };
+            if news.send(heard).await.is_err() {
+                return;
+            }
+        }
+    });
+    (orders, told)
+}
+
 /// Examines the commitments of some hotkeys. `now_ms` is the time since 1970. An error only where no endpoint of the
 /// network answers; whatever else is in the way is said row by row.
 pub async fn verify(context: &Context, rows: &BTreeMap<Hotkey, Depth>, now_ms: u64) -> Result<Examined, ChainError> {
@@ -68,6 +134,7 @@ async fn verify_on(
         store: context.metadata_store(),
         limits: CallLimits::default(),
         pace: PACE,
+        paces_this_machine: false,
         now_ms,
     };
     let found = Box::pin(examine(&examination, rows)).await?;

@@ -9,9 +9,7 @@ use super::commitment::CommitmentSpec;
 use super::dispatch::set_commitment;
 use super::extrinsic::sign;
 use super::metadata::{Entry, MetadataError, Runtime};
-use super::population::{
-    NETUID, OPERATOR_UID, VALIDATORS, former_hotkey, hotkey, key_pair_of, ordinary_commitment,
-};
+use super::population::{NETUID, OPERATOR_UID, VALIDATORS, former_hotkey, hotkey, key_pair_of, ordinary_commitment};
 use super::scenario::{Scenario, ScenarioError};
 use crate::domain::hotkey::Hotkey;
 

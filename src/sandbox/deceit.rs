@@ -78,9 +78,25 @@ impl DeceitBoard {
         *self.lock() = Present { deceit, since: node.chain().finalized().number(), invented: HashMap::new() };
     }
 
+    /// A set of storage changes as this endpoint tells it.
+    pub fn told(&self, change_set: &Json, node: &Node) -> Json {
+        let mut told = self.lock().values(json!([change_set]), node);
+        told.get_mut(0).map(Json::take).unwrap_or_default()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Present> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an endpoint says of a height.
+enum AtHeight {
+    /// This hash.
+    Told(Hash),
+    /// That it has no such block.
+    Nothing,
+    /// What is so.
+    TheTruth,
 }
 
 impl Present {
@@ -107,20 +123,22 @@ impl Present {
         }
     }
 
-    /// The hash of a height as this endpoint has it; `Some(None)` where it has none.
-    fn at_height(&mut self, number: u32, node: &Node) -> Option<Option<Hash>> {
-        match self.deceit? {
-            Deceit::OtherGenesis if number == 0 => Some(Some(blake2_256(b"grail-console sandbox: another chain"))),
-            Deceit::StaleHead(behind) if number > self.since.saturating_sub(behind) => Some(None),
-            Deceit::OtherFork if number >= self.since => {
-                let block = Arc::clone(node.chain().block(number)?);
-                Some(Some(self.invent(block.hash, block.header.clone())))
+    /// The hash of a height as this endpoint has it.
+    fn at_height(&mut self, number: u32, node: &Node) -> AtHeight {
+        let told = |hash: Option<Hash>| hash.map_or(AtHeight::Nothing, AtHeight::Told);
+        match self.deceit {
+            Some(Deceit::OtherGenesis) if number == 0 => {
+                AtHeight::Told(blake2_256(b"grail-console sandbox: another chain"))
             }
-            Deceit::InventedFinality(ahead) => {
-                let finalized = node.chain().finalized().number();
-                (number == finalized + ahead).then(|| self.head(node))
+            Some(Deceit::StaleHead(behind)) if number > self.since.saturating_sub(behind) => AtHeight::Nothing,
+            Some(Deceit::OtherFork) if number >= self.since => {
+                let block = node.chain().block(number).cloned();
+                told(block.map(|block| self.invent(block.hash, block.header.clone())))
             }
-            _ => None,
+            Some(Deceit::InventedFinality(ahead)) if number == node.chain().finalized().number() + ahead => {
+                told(self.head(node))
+            }
+            _ => AtHeight::TheTruth,
         }
     }
 
@@ -133,7 +151,8 @@ impl Present {
                 *item = json!(prefixed_hex(real));
             } else if self.deceit == Some(Deceit::ForeignProof) && method == "state_getReadProof" {
                 let chain = node.chain();
-                let older = chain.by_hash(&hash).and_then(|block| chain.block(block.number().saturating_sub(FOREIGN_BY)));
+                let older =
+                    chain.by_hash(&hash).and_then(|block| chain.block(block.number().saturating_sub(FOREIGN_BY)));
                 if let Some(older) = older {
                     *item = json!(prefixed_hex(&older.hash));
                 }
@@ -160,7 +179,14 @@ impl Present {
                 invented.map_or(truth, |(header, _)| header.to_json())
             }
             "chain_getBlock" => self.body(truth),
-            "state_queryStorageAt" | "state_getStorage" => self.values(truth, node),
+            "state_queryStorageAt" => {
+                let mut told = self.values(truth, node);
+                // A block that does not exist is named as it was asked for.
+                if let (Some(set), Some(at)) = (told.pointer_mut("/0/block"), asked.get(1)) {
+                    *set = at.clone();
+                }
+                told
+            }
             "state_getReadProof" => self.proof(truth),
             _ => truth,
         }
@@ -168,9 +194,10 @@ impl Present {
 
     fn height(&mut self, height: &Json, truth: Json, node: &Node) -> Json {
         let number = height.as_u64().and_then(|number| u32::try_from(number).ok());
-        match number.and_then(|number| self.at_height(number, node)) {
-            Some(hash) => hash.map_or(Json::Null, |hash| json!(prefixed_hex(&hash))),
-            None => truth,
+        match number.map_or(AtHeight::TheTruth, |number| self.at_height(number, node)) {
+            AtHeight::Told(hash) => json!(prefixed_hex(&hash)),
+            AtHeight::Nothing => Json::Null,
+            AtHeight::TheTruth => truth,
         }
     }
 
@@ -286,6 +313,7 @@ where
     fn call<'a>(&self, mut request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let Self { inner, node, board } = self.clone();
         async move {
+            request.extensions_mut().insert(Arc::clone(&board));
             let Some(deceit) = board.lock().deceit else { return inner.call(request).await };
             let method = request.method_name().to_owned();
             let id = request.id.clone();

@@ -242,7 +242,8 @@ impl Sandbox {
         let timeline = Timeline::new(Arc::clone(&node), faults.clone(), control, scenario);
         let timeline = Arc::new(Mutex::new(timeline.with(grail.clone(), validators.clone())));
         let tasks = [gate, witness].map(|gate| tokio::spawn(gate.run()).abort_handle()).to_vec();
-        let mut sandbox = Self { node, url, witness_url, faults, operator, timeline, s3, grail, validators, server, tasks };
+        let mut sandbox =
+            Self { node, url, witness_url, faults, operator, timeline, s3, grail, validators, server, tasks };
         // Events give orders to the gate, and it is there to carry them out.
         sandbox.timeline.lock().await.begin().await?;
         if let BlockTime::Every(period) = block_time {

@@ -8,6 +8,7 @@ use crate::domain::snapshot::{SubnetChange, SubnetSnapshot};
 use crate::domain::text::{BLOCK_SECONDS, grouped};
 use crate::tui::commit::watch;
 use crate::tui::msg::Effect;
+use crate::tui::proofs;
 use crate::tui::state::{Connection, Loss, State};
 use crate::tui::table::Origin;
 
@@ -27,11 +28,15 @@ pub(super) fn on(state: &mut State, event: FeedEvent) -> Vec<Effect> {
             let mut effects = watch::read(state, &snapshot);
             take_snapshot(state, snapshot, Origin::Chain);
             effects.extend(keep(state));
+            effects.extend(proofs::look_at_all(state));
             return effects;
         }
         FeedEvent::Changed(change) => return take_change(state, *change),
         FeedEvent::BestHead { number } => heard_best(state, number),
-        FeedEvent::FinalizedHead { number, .. } => heard_finalized(state, number),
+        FeedEvent::FinalizedHead { number, .. } => {
+            heard_finalized(state, number);
+            return proofs::finalized(state, number);
+        }
         FeedEvent::Upgraded { spec_version } => upgraded(state, spec_version),
         FeedEvent::Latency { ms } => {
             if let Connection::Live { latency_ms, .. } = &mut state.connection {
@@ -56,6 +61,7 @@ pub(super) fn take_snapshot(state: &mut State, snapshot: Box<SubnetSnapshot>, or
 
 fn take_change(state: &mut State, change: SubnetChange) -> Vec<Effect> {
     let mut effects = watch::changed(state, &change);
+    proofs::changed(state, &change);
     if state.table.change(change, state.own.own().as_ref()) {
         state.rows_changed();
         effects.extend(keep(state));

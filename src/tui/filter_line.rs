@@ -3,7 +3,7 @@
 use crate::domain::filter::{Filter, FilterError};
 
 /// Keys of the filter's `key:value` terms.
-const KEYS: [&str; 6] = ["state:", "role:", "own:", "reason:", "test:", "mark:"];
+const KEYS: [&str; 7] = ["state:", "role:", "own:", "reason:", "test:", "proof:", "mark:"];
 
 /// A line that means something.
 #[derive(Debug, Clone, PartialEq, Eq)]

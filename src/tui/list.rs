@@ -192,7 +192,7 @@ impl List {
 
     fn sorted(&self, rows: &[Row], probes: &Probes) -> Vec<u32> {
         let asks = self.asks_for_tests();
-        let tested = |row: &Row| if asks { probes.of(&row.hotkey) } else { Tested::default() };
+        let tested = |row: &Row| if asks { probes.of(row) } else { Tested::default() };
         let all = (0u32..).zip(rows).map(|(index, row)| (index, row, tested(row)));
         let mut order: Vec<_> = all.filter(|(_, row, tested)| self.filter.accepts(row, *tested)).collect();
         order.sort_by(|(_, a, of_a), (_, b, of_b)| self.order((a, of_a), (b, of_b)));

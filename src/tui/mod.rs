@@ -18,6 +18,7 @@ pub mod msg;
 pub mod own;
 mod palette;
 pub mod probes;
+pub mod proofs;
 pub mod rotate;
 pub mod runner;
 mod secret_entry;

@@ -6,6 +6,7 @@ use crate::domain::commit::{News, Order};
 use crate::domain::feed::FeedEvent;
 use crate::domain::log::Level;
 use crate::domain::probe::{ProbeNews, ProbeOrder};
+use crate::domain::provenance::talk::{VerifyNews, VerifyOrder};
 use crate::domain::rotation::talk::{RotateNews, RotateOrder};
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::tui::keymap::Action;
@@ -48,6 +49,8 @@ pub enum Msg {
     Commit(News),
     /// Something was heard of read tests.
     Probe(ProbeNews),
+    /// Something was heard of where rows come from.
+    Verify(VerifyNews),
     /// Something was heard of a rotation.
     Rotate(RotateNews),
     /// The password that is being typed has so many characters now. The characters themselves stay in the event loop.
@@ -78,6 +81,8 @@ pub enum Effect {
     Desk(Order),
     /// Test rows, end a sweep, or find out whether a validator would see the own uid.
     Probe(ProbeOrder),
+    /// Look at where rows come from, or note that a dispute was read.
+    Verify(VerifyOrder),
     /// Look at a rotation, begin one, go on, answer it, turn it back or let go of it. The runner adds what was typed, and
     /// refuses all but looking and letting go where changing anything is forbidden.
     Rotate(RotateOrder),

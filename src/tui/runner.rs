@@ -22,6 +22,7 @@ use crate::domain::commit::{News, Order};
 use crate::domain::commitment::Published;
 use crate::domain::feed::FeedEvent;
 use crate::domain::probe::{ProbeNews, ProbeOrder};
+use crate::domain::provenance::talk::{VerifyNews, VerifyOrder};
 use crate::domain::rotation::talk::{RotateNews, RotateOrder, Typed};
 use crate::domain::secret::SecretKey;
 use crate::domain::snapshot::SubnetSnapshot;
@@ -81,6 +82,10 @@ pub struct Setup {
     pub tester: Box<dyn Fn(ProbeOrder) + Send>,
     /// What is heard of read tests.
     pub probe_news: mpsc::Receiver<ProbeNews>,
+    /// Performs an order about where rows come from; must not block.
+    pub verifier: Box<dyn Fn(VerifyOrder) + Send>,
+    /// What is heard of that.
+    pub verify_news: mpsc::Receiver<VerifyNews>,
     /// Performs an order about rotations; must not block. What was typed for it comes beside it. While the console is
     /// read-only or frozen only [`RotateOrder::Look`] and [`RotateOrder::Leave`] get here. One look is ordered at the start.
     pub rotor: Box<dyn Fn(RotateOrder, Typed) + Send>,
@@ -169,12 +174,13 @@ where
     I: Stream<Item = io::Result<Event>> + Unpin,
 {
     let Setup { options, own, keymap, saved, mut feed, mut own_news, desk, mut desk_news, known, .. } = setup;
+    let Setup { verifier, mut verify_news, .. } = setup;
     let Setup { tester, mut probe_news, rotor, mut rotate_news, logs, reconnect, keep, now_ms, .. } = setup;
     let title = format!("grail-console · {} · subnet {}", options.network, options.netuid);
     let mut state = State::new(options, own, keymap);
     state.commits.watch = Watch::knowing(known);
     let (keeper, password, entry) = (Keeper::new(keep), SecretLine::new(), SecretEntry::new());
-    let mut shell = Shell { state, desk, tester, rotor, password, entry, reconnect, now_ms, keeper, aside };
+    let mut shell = Shell { state, desk, tester, verifier, rotor, password, entry, reconnect, now_ms, keeper, aside };
     let size = terminal.size().map_err(|error| RunError::Draw(error.into()))?;
     shell.take(Msg::Resize { width: size.width, height: size.height });
     if let Some((snapshot, saved_at_ms)) = saved {
@@ -197,6 +203,7 @@ where
             Some(event) = feed.recv(), if undrawn < UNDRAWN => shell.take(Msg::Feed(event)),
             Some(news) = desk_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Commit(news)),
             Some(news) = probe_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Probe(news)),
+            Some(news) = verify_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Verify(news)),
             Some(news) = rotate_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Rotate(news)),
             Some(own) = own_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Own(Box::new(own))),
             () = logs.news.notified(), if undrawn < UNDRAWN => {

@@ -10,6 +10,7 @@ use crate::domain::commit::talk::Request;
 use crate::domain::commit::{Ended, News, Order};
 use crate::domain::log::Level;
 use crate::domain::probe::ProbeOrder;
+use crate::domain::provenance::talk::VerifyOrder;
 use crate::domain::rotation::talk::{RotateNews, RotateOrder, Typed};
 use crate::domain::secret::SecretKey;
 use crate::tui::commit::forbidden;
@@ -27,6 +28,7 @@ pub(super) struct Shell<A> {
     pub(super) state: State,
     pub(super) desk: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
     pub(super) tester: Box<dyn Fn(ProbeOrder) + Send>,
+    pub(super) verifier: Box<dyn Fn(VerifyOrder) + Send>,
     pub(super) rotor: Box<dyn Fn(RotateOrder, Typed) + Send>,
     /// The password while it is typed, which the state must not hold.
     pub(super) password: SecretLine,
@@ -174,6 +176,7 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
             Effect::Desk(order) => return self.order(order),
             Effect::Probe(order) => (self.tester)(order),
             Effect::Rotate(order) => return self.rotate(order),
+            Effect::Verify(order) => (self.verifier)(order),
             Effect::Log { level, text } => log(level, &text),
             Effect::Keep(snapshot) => self.keeper.pending = Some(snapshot),
             Effect::Copy(text) => {

@@ -12,7 +12,7 @@ use crate::tui::msg::{Effect, Msg};
 use crate::tui::palette::found;
 use crate::tui::state::{Chooser, Mode, Palette, State, View};
 use crate::tui::table::Origin;
-use crate::tui::{feed, fleet, probes, rotate, view};
+use crate::tui::{feed, fleet, probes, proofs, rotate, view};
 
 /// Characters of a pasted text that are taken into a line.
 const PASTE_LIMIT: usize = 200;
@@ -61,6 +61,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Commit(news) => commit::hear(state, news),
         Msg::Probe(news) => probes::hear(state, news),
+        Msg::Verify(news) => proofs::hear(state, news),
         Msg::Rotate(news) => rotate::hear(state, news),
         Msg::Typed { chars } => {
             match state.mode {
@@ -147,6 +148,8 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
         C::PreviousView => go(state, state.view.further(View::ALL.len() - 1)),
         C::Probe => return probes::probe(state),
         C::Sweep => return probes::sweep(state),
+        C::Verify => return proofs::asked(state),
+        C::ReadDispute => return proofs::read(state),
         C::Mark => mark(state),
         C::SelfTest => probes::ask(state),
         C::List => return probes::list(state),

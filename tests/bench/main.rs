@@ -9,6 +9,7 @@ mod commit;
 mod console;
 mod frames;
 mod probes;
+mod provenance;
 mod rotation;
 mod status;
 mod vault;
@@ -45,6 +46,9 @@ fn main() {
     }
     if wanted("probes") {
         runtime.block_on(probes::measure());
+    }
+    if wanted("provenance") {
+        runtime.block_on(provenance::measure());
     }
     if wanted("vault") {
         vault::measure();

@@ -195,13 +195,15 @@ fn the_search_finds_what_is_planted_in_every_form() {
 fn no_command_shows_or_keeps_a_secret() {
     let aviary = Aviary::new();
     let own = hotkey(OPERATOR_UID).to_string();
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 14] = [
         &["status"],
         &["status", "--filter", "own:yes"],
         &["show", "42"],
         &["show", "7"],
         &["show", &own],
         &["show", "999"],
+        &["verify", "42", "7"],
+        &["verify", "--all"],
         &["doctor"],
         &["doctor", "--offline"],
         &["status", "--netuid", "7"],

@@ -70,21 +70,22 @@ fn the_first_lines_are_the_urls_and_the_rest_is_what_to_use_with_them() {
     assert!(url.starts_with("ws://127.0.0.1:"), "{url}");
     let buckets = served.line();
     assert!(buckets.starts_with("http://127.0.0.1:"), "{buckets}");
-    let lines: Vec<String> = (0..9).map(|_| served.line()).collect();
+    let lines: Vec<String> = (0..10).map(|_| served.line()).collect();
     assert_eq!(lines[0], format!("export BT_CHAIN_ENDPOINT={url}"));
     assert_eq!(lines[1], format!("export R2_ENDPOINT_URL={buckets}"));
     assert_eq!(lines[2], "export NETUID=81");
     assert_eq!(lines[3], "export BT_WALLET_COLD=practice");
     assert_eq!(lines[4], "export BT_WALLET_HOT=operator");
+    assert!(lines[5].starts_with("export BT_WITNESS_ENDPOINT=ws://127.0.0.1:"), "{}", lines[5]);
     // As printed, they make the console the operator.
     let mut visitor = House::new();
     for line in lines.iter().filter_map(|line| line.strip_prefix("export ")) {
         let (name, value) = line.split_once('=').unwrap();
         visitor = visitor.with(name, value);
     }
-    assert_eq!(lines[7], format!("tokens {buckets}/-/tokens"));
-    assert_eq!(lines[8], format!("grail-restart {buckets}/-/grail/restart"));
-    let flags = lines[5..7].iter().flat_map(|line| line.split(' '));
+    assert_eq!(lines[8], format!("tokens {buckets}/-/tokens"));
+    assert_eq!(lines[9], format!("grail-restart {buckets}/-/grail/restart"));
+    let flags = lines[6..8].iter().flat_map(|line| line.split(' '));
     let ran = visitor.run(["status"].into_iter().chain(flags)).exits(1);
     says(&ran.stdout, &["SANDBOX · subnet 81", "64 uids", "you: uid 42, validators still read your old key"]);
     let over = served.end(Signal::TERM).exits(0);
@@ -121,7 +122,7 @@ fn first_run_has_neither_wallet_nor_env_file() {
     assert_eq!(document["hotkey"], Value::Null);
     assert_eq!(document["grail_restart"], Value::Null);
     let names: BTreeMap<String, String> = serde_json::from_value(document["environment"].clone()).unwrap();
-    assert_eq!(names.len(), 3);
+    assert_eq!(names.len(), 4);
 }
 
 #[test]

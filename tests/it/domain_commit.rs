@@ -43,7 +43,14 @@ fn intent(n: u8) -> Intent {
 }
 
 fn receipt(n: u8) -> Receipt {
-    Receipt { extrinsic: hash(n), block: block(HEAD + 3), index: Some(1), first_seen_in: None, read_back_at: HEAD + 5 }
+    Receipt {
+        extrinsic: hash(n),
+        block: block(HEAD + 3),
+        index: Some(1),
+        first_seen_in: None,
+        read_back_at: HEAD + 5,
+        confirmed: None,
+    }
 }
 
 fn entry(record: Record) -> Entry {
@@ -84,7 +91,7 @@ fn ends() -> Vec<Ended> {
     let mut ends: Vec<Ended> =
         failures.into_iter().map(|failure| Ended::Failed { failure, extrinsic: Some(hash(1)) }).collect();
     ends.extend([
-        Ended::Unchanged { set_at: Some(HEAD) },
+        Ended::Unchanged { set_at: Some(HEAD), confirmed: None },
         Ended::Committed(receipt(1)),
         Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::WriteSecret))),
         Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::Other("\u{1b}[2J_TOKEN".into())))),

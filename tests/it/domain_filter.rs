@@ -84,7 +84,7 @@ fn a_word_finds_address_locator_and_key_id_in_any_case() {
 }
 
 #[rstest]
-#[case("colour:red", "there is no filter colour: — try state: role: own: reason: test: mark:")]
+#[case("colour:red", "there is no filter colour: — try state: role: own: reason: test: proof: mark:")]
 #[case("state:fine", "state:fine is unknown — try readable unreadable none drift foreign orphan predates several")]
 #[case("state:", "state: is unknown — try readable unreadable none drift foreign orphan predates several")]
 #[case("role:boss", "role:boss is unknown — try trainer validator miner")]

@@ -12,6 +12,9 @@ use grail_console::sandbox::{
 };
 use rstest::rstest;
 
+use crate::support::encoder::{Offer, Signer, set_commitment};
+use crate::support::pool::{CONTENT, client, submit};
+
 /// Rows that are looked at: the operator, somebody without a commitment, and a few more.
 const UIDS: [u16; 6] = [OPERATOR_UID, 11, 0, 5, 17, 40];
 
@@ -38,6 +41,7 @@ fn examination(sandbox: &Sandbox) -> Examination {
         store: MetadataStore::none(),
         limits: CallLimits { call: Duration::from_secs(30), ..CallLimits::default() },
         pace: Duration::ZERO,
+        paces_this_machine: false,
         now_ms: now_ms(),
     }
 }
@@ -246,4 +250,53 @@ async fn all_rows_are_proven_with_one_proof_and_few_requests() {
     assert_eq!(meter.requests["state_getReadProof"], 1);
     assert!(meter.requests.values().sum::<u64>() <= 20, "{:?}", meter.requests);
     assert_eq!(found.cost.requests, meter.requests.values().sum::<u64>());
+}
+
+/// Hands an extrinsic of a uid to the pool; it is included in the next block, and that is final two later.
+async fn include(sandbox: &Sandbox, uid: u16, nonce: u32, call: Vec<u8>) {
+    let client = client(sandbox).await;
+    submit(&client, &Offer::by(sandbox, Signer::uid(uid), nonce, call).extrinsic()).await.unwrap();
+}
+
+async fn blocks(sandbox: &Sandbox) {
+    for _ in 0..4 {
+        sandbox.produce_block().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_mortal_extrinsic_is_verified_with_the_block_in_which_its_era_was_born() {
+    let sandbox = sandbox(64).await;
+    let born = u64::from(sandbox.best().number());
+    include(&sandbox, 5, 1, set_commitment(NETUID, CONTENT)).await;
+    blocks(&sandbox).await;
+    let found = found(&examination(&sandbox), &[5]).await;
+    let signature = found.rows[&hotkey(5)].signature.clone().unwrap();
+    assert_eq!((level(&found, 5), signature.born, signature.nonce), (Level::Signed, Some(born), 1));
+}
+
+#[tokio::test]
+async fn a_commitment_from_within_another_call_is_named_by_it_and_not_called_signed() {
+    let sandbox = sandbox(64).await;
+    // The runtime's own way from the call to the storage is not what the practice chain has; the value is the same.
+    for (uid, wrap, name) in [(5, &[11_u8, 0, 4][..], "Utility.batch"), (6, &[0, 0, 0x19, 2], "System.remark")] {
+        include(&sandbox, uid, 1, [wrap, &set_commitment(NETUID, CONTENT)].concat()).await;
+        sandbox.commit(uid, CommitmentSpec::raw(CONTENT.to_vec()));
+        blocks(&sandbox).await;
+        let found = found(&examination(&sandbox), &[uid]).await;
+        assert_eq!((level(&found, uid), code(&found, uid)), (Level::Proven, Some("wrapped")), "{name}");
+        let words = found.rows[&hotkey(uid)].limit.as_ref().unwrap().words();
+        assert!(words.contains(name), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_else_signed_or_for_another_subnet_is_not_the_hotkeys_signature() {
+    let sandbox = sandbox(64).await;
+    include(&sandbox, 6, 1, set_commitment(NETUID, CONTENT)).await;
+    include(&sandbox, 5, 1, set_commitment(1, CONTENT)).await;
+    sandbox.commit(5, CommitmentSpec::raw(CONTENT.to_vec()));
+    blocks(&sandbox).await;
+    let found = found(&examination(&sandbox), &[5, 6]).await;
+    assert_eq!((level(&found, 5), code(&found, 5)), (Level::Proven, Some("not_in_block")));
 }

@@ -129,6 +129,7 @@ pub fn receipt() -> Receipt {
         index: Some(3),
         first_seen_in: Some(block(HEAD + 3)),
         read_back_at: HEAD + 5,
+        confirmed: None,
     }
 }
 

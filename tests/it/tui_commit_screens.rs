@@ -195,7 +195,7 @@ fn ends() -> Vec<(&'static str, Ended)> {
     let pool = |answer| Ended::Failed { failure: Failure::Pool(answer), extrinsic: None };
     vec![
         ("committed", Ended::Committed(receipt())),
-        ("unchanged", Ended::Unchanged { set_at: Some(HEAD - 8_400) }),
+        ("unchanged", Ended::Unchanged { set_at: Some(HEAD - 8_400), confirmed: None }),
         ("refused", Ended::Refused(Rule::Guard(Refusal::RolledInPlace))),
         ("pool_stale", pool(PoolAnswer::Stale)),
         ("pool_future", pool(PoolAnswer::Future)),

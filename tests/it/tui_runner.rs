@@ -134,6 +134,7 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
     let (results, probe_news) = mpsc::channel(8);
     let (turn, rotations) = mpsc::unbounded_channel();
     let (rotate, rotate_news) = mpsc::channel(8);
+    let (_verified, verify_news) = mpsc::channel(8);
     let (clock, reconnects) = (Arc::new(AtomicU64::new(NOW_MS)), Arc::new(AtomicUsize::new(0)));
     let log = (Arc::new(std::sync::Mutex::new(Vec::<LogLine>::new())), Arc::new(Notify::new()));
     let (lines, news) = (Arc::clone(&log.0), Arc::clone(&log.1));
@@ -154,6 +155,8 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
             let _ = test.send(order);
         }),
         probe_news,
+        verifier: Box::new(|_| {}),
+        verify_news,
         rotor: Box::new(move |order, typed| {
             let _ = turn.send((order, laid_bare(&typed)));
         }),

@@ -136,6 +136,7 @@ impl Chase<'_> {
             index,
             first_seen_in: self.first_seen.filter(|first| *first != block),
             read_back_at: head.number,
+            confirmed: None,
         })
     }
 

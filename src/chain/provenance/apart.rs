@@ -282,7 +282,8 @@ mod tests {
         let runtime = runtime();
         let (bytes, _) = sent(81);
         for length in 0..bytes.len() {
-            let cut = [Compact(u32::try_from(length).unwrap()).encode(), bytes[2..2 + length.min(bytes.len() - 2)].to_vec()];
+            let cut =
+                [Compact(u32::try_from(length).unwrap()).encode(), bytes[2..2 + length.min(bytes.len() - 2)].to_vec()];
             let _ = apart(&runtime.metadata, &cut.concat());
         }
         // Calls within calls, a hundred thousand deep, are not followed.

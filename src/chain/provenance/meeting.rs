@@ -70,7 +70,7 @@ pub(super) async fn witness(
         match attempt.await {
             Ok((session, genesis, head)) if genesis == ground.genesis => return Ok(Witness { session, head }),
             Ok((session, genesis, _)) => {
-                let of = |hash: BlockHash| format!("genesis {hash}");
+                let of = |hash: BlockHash| format!("genesis {}", hash.glance());
                 disputes.push(Dispute {
                     case: Case::OtherGenesis,
                     hotkey: None,
@@ -121,8 +121,8 @@ pub(super) async fn meet(
         disputes.push(Dispute {
             case: Case::ForgedHeader,
             hotkey: None,
-            endpoint: claim(&ground.session, block, format!("a header that hashes to {hashed}")),
-            witness: claim(&ground.session, block, format!("that the block's hash is {at}")),
+            endpoint: claim(&ground.session, block, format!("a header that hashes to {}", hashed.glance())),
+            witness: claim(&ground.session, block, format!("the block's hash is {}", at.glance())),
             proven_wrong: Some(Side::Endpoint),
         });
         place.witness = None;
@@ -144,11 +144,13 @@ async fn common(
     let block = |number, hash| Some(BlockId { number, hash });
     let said = |number: u64| format!("its finalized head is #{}", grouped(number));
     if own.abs_diff(theirs) > FAR {
-        let (behind, head) = if own < theirs { (&ground.session, ground.head) } else { (&witness.session, witness.head) };
+        let (behind, head) =
+            if own < theirs { (&ground.session, ground.head) } else { (&witness.session, witness.head) };
         let age = age_of(behind, head, examination.now_ms).await;
         let stands_still = age.is_some_and(|age| age > STANDS_STILL_MS);
         let old = age.filter(|_| stands_still).map(|age| format!(", {} old", age_seconds(age / 1_000)));
-        let words = |number: u64| said(number) + old.as_deref().filter(|_| number == own.min(theirs)).unwrap_or_default();
+        let words =
+            |number: u64| said(number) + old.as_deref().filter(|_| number == own.min(theirs)).unwrap_or_default();
         let case = if stands_still { Case::StaleHead } else { Case::NotFinal };
         disputes.push(Dispute {
             case,
@@ -159,22 +161,15 @@ async fn common(
         });
         return Err(Limit::Disputed { case });
     }
-    let (number, behind, ahead) = if own <= theirs {
-        (own, ground.head, &witness.session)
-    } else {
-        (theirs, witness.head, &ground.session)
-    };
-    let found = if own == theirs {
-        Some(witness.head)
-    } else {
-        ahead.block_hash(number).await.map_err(away)?
-    };
+    let (number, behind, ahead) =
+        if own <= theirs { (own, ground.head, &witness.session) } else { (theirs, witness.head, &ground.session) };
+    let found = if own == theirs { Some(witness.head) } else { ahead.block_hash(number).await.map_err(away)? };
     let other = if own == theirs { ground.head } else { behind };
     match found {
         Some(hash) if hash == other => Ok(hash),
         Some(hash) => {
             let (mine, other) = if own <= theirs { (ground.head, hash) } else { (hash, witness.head) };
-            let says = |hash: BlockHash| format!("that {hash} is final");
+            let says = |hash: BlockHash| format!("{} is final", hash.glance());
             disputes.push(Dispute {
                 case: Case::OtherFork,
                 hotkey: None,

@@ -48,6 +48,8 @@ pub struct Examination {
     /// Least time between two requests for old blocks at one endpoint of another machine; public nodes allow about one a
     /// second.
     pub pace: Duration,
+    /// Whether endpoints of this machine are asked no faster either.
+    pub paces_this_machine: bool,
     /// The present, in ms since 1970.
     pub now_ms: u64,
 }
@@ -70,10 +72,7 @@ struct Ground {
 
 /// Examines the commitments of some hotkeys. Only an endpoint that cannot be asked at all is an error; whatever else is in
 /// the way is said row by row.
-pub async fn examine(
-    examination: &Examination,
-    rows: &BTreeMap<Hotkey, Depth>,
-) -> Result<Examined, ChainError> {
+pub async fn examine(examination: &Examination, rows: &BTreeMap<Hotkey, Depth>) -> Result<Examined, ChainError> {
     let started = Instant::now();
     let ground = ground(examination).await?;
     let mut schemas = Schemas::new(examination.store.clone());
@@ -124,6 +123,5 @@ async fn ground(examination: &Examination) -> Result<Ground, ChainError> {
 
 /// What is said of a row whose signature nobody asked about.
 fn not_asked(provenance: &mut Provenance) {
-    provenance.limit =
-        Some(if provenance.commitment.is_some() { Limit::NotAsked } else { Limit::NoCommitment });
+    provenance.limit = Some(if provenance.commitment.is_some() { Limit::NotAsked } else { Limit::NoCommitment });
 }

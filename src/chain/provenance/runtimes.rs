@@ -36,7 +36,7 @@ pub(super) struct Runtimes<'e> {
     present: BlockHash,
     /// By block, what it runs on, or why nobody knows.
     versions: BTreeMap<u64, Result<Versions, String>>,
-    runtimes: BTreeMap<u32, Result<Arc<Runtime>, String>>,
+    loaded: BTreeMap<u32, Result<Arc<Runtime>, String>>,
     believed: Option<u32>,
 }
 
@@ -48,7 +48,7 @@ impl<'e> Runtimes<'e> {
             near: ground.session.clone(),
             present: BlockHash(place.header.parent_hash.0),
             versions: BTreeMap::new(),
-            runtimes: BTreeMap::new(),
+            loaded: BTreeMap::new(),
             believed: None,
         }
     }
@@ -111,12 +111,12 @@ impl<'e> Runtimes<'e> {
     }
 
     async fn load(&mut self, session: &Session, (spec, transactions): Versions, at: BlockHash) {
-        if self.runtimes.contains_key(&spec) {
+        if self.loaded.contains_key(&spec) {
             return;
         }
         let loaded = self.fetched(session, (spec, transactions), at).await;
         let loaded = loaded.map(Arc::new).map_err(|error| format!("{}: {}", error.endpoint, why(&error)));
-        self.runtimes.insert(spec, loaded);
+        self.loaded.insert(spec, loaded);
     }
 
     async fn fetched(
@@ -142,7 +142,7 @@ impl<'e> Runtimes<'e> {
             Some(Ok((spec, _))) => (*spec, true),
             _ => (self.believed.ok_or_else(|| self.unknown(block))?, false),
         };
-        match self.runtimes.get(&spec) {
+        match self.loaded.get(&spec) {
             Some(Ok(runtime)) => Ok(Known { runtime: Arc::clone(runtime), is_certain }),
             Some(Err(why)) => Err(Limit::NoRuntime { block, why: why.clone() }),
             None => Err(self.unknown(block)),

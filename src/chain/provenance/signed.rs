@@ -207,8 +207,7 @@ fn conclude(
         Some(Err(limit)) => return limited(found, &wanted.hotkey, limit),
     };
     let runtime = Arc::clone(&known.runtime);
-    let bound =
-        Bound { spec: runtime.spec, transactions: runtime.transactions, genesis: ground.genesis, birth };
+    let bound = Bound { spec: runtime.spec, transactions: runtime.transactions, genesis: ground.genesis, birth };
     match apart.verified(&runtime.metadata, &bound) {
         Err(limit) => limited(found, &wanted.hotkey, limit),
         Ok(Some(scheme)) => {
@@ -226,16 +225,17 @@ fn conclude(
             });
         }
         Ok(None) if known.is_certain => {
-            let says = format!(
-                "extrinsic {index} of #{} is signed by {}",
-                grouped(body.id.number),
-                wanted.hotkey.short()
-            );
+            let says =
+                format!("extrinsic {index} of #{} is signed by {}", grouped(body.id.number), wanted.hotkey.short());
             found.disputes.push(Dispute {
                 case: Case::ForgedExtrinsic,
                 hotkey: Some(wanted.hotkey),
                 endpoint: claim_of(&body.from.0, body.id, says),
-                witness: claim(&ground.session, Some(body.id), "the signature is not that of this key over these bytes"),
+                witness: claim(
+                    &ground.session,
+                    Some(body.id),
+                    "the signature is not that of this key over these bytes",
+                ),
                 proven_wrong: None,
             });
             limited(found, &wanted.hotkey, Limit::Disputed { case: Case::ForgedExtrinsic });
@@ -266,7 +266,11 @@ impl Body {
     ) -> Option<Self> {
         let is_its = BlockHash(blake2_256(&header.encode())) == id.hash && header.number == id.number;
         let parent = BlockHash(header.parent_hash.0);
-        (is_its && are_of_root(&extrinsics, BlockHash(header.extrinsics_root.0)))
-            .then_some(Self { id, parent, extrinsics, from })
+        (is_its && are_of_root(&extrinsics, BlockHash(header.extrinsics_root.0))).then_some(Self {
+            id,
+            parent,
+            extrinsics,
+            from,
+        })
     }
 }

@@ -28,7 +28,7 @@ struct Source {
 pub(super) struct Sources<'e> {
     examination: &'e Examination,
     genesis: BlockHash,
-    sources: Vec<Source>,
+    all: Vec<Source>,
     /// How many of them are no archives.
     near: usize,
     /// Whether archives have been dialled.
@@ -43,12 +43,12 @@ impl<'e> Sources<'e> {
         let witness = place.witness.as_ref().map(|witness| source(&witness.session, Side::Witness));
         let sources: Vec<Source> = [source(&ground.session, Side::Endpoint)].into_iter().chain(witness).collect();
         let near = sources.len();
-        Self { examination, genesis: ground.genesis, sources, near, is_wide: false, away: None }
+        Self { examination, genesis: ground.genesis, all: sources, near, is_wide: false, away: None }
     }
 
     /// Requests that archives were asked.
     pub(super) fn archives_asked(&self) -> u64 {
-        self.sources.iter().skip(self.near).map(|source| source.session.asked()).sum()
+        self.all.iter().skip(self.near).map(|source| source.session.asked()).sum()
     }
 
     /// Dials the archives, once, when nobody near has what is wanted.
@@ -64,7 +64,7 @@ impl<'e> Sources<'e> {
             };
             match attempt.await {
                 Ok((session, genesis)) if genesis == self.genesis => {
-                    self.sources.push(Source { session, side: Side::Witness, next: Instant::now() });
+                    self.all.push(Source { session, side: Side::Witness, next: Instant::now() });
                     return;
                 }
                 Ok(_) => {
@@ -85,13 +85,13 @@ impl<'e> Sources<'e> {
 
     /// The connection of a source, as soon as it may be asked again; `None` past the last.
     pub(super) async fn turn(&mut self, index: usize) -> Option<Session> {
-        if index >= self.sources.len() {
+        if index >= self.all.len() {
             self.widen().await;
         }
         let pace = self.examination.pace;
-        let source = self.sources.get_mut(index)?;
+        let source = self.all.get_mut(index)?;
         sleep_until(source.next).await;
-        let is_near = source.session.endpoint().is_this_machine();
+        let is_near = source.session.endpoint().is_this_machine() && !self.examination.paces_this_machine;
         source.next = Instant::now() + if is_near { Duration::ZERO } else { pace };
         Some(source.session.clone())
     }
@@ -123,8 +123,8 @@ impl<'e> Sources<'e> {
                             disputes.push(Dispute {
                                 case: Case::OtherFork,
                                 hotkey: None,
-                                endpoint: claim(first, block(*known), format!("that {known} is on the chain")),
-                                witness: claim(&session, block(hash), format!("that {hash} is on the chain")),
+                                endpoint: claim(first, block(*known), format!("{} is on the chain", known.glance())),
+                                witness: claim(&session, block(hash), format!("{} is on the chain", hash.glance())),
                                 proven_wrong: None,
                             });
                         }
@@ -147,16 +147,16 @@ impl<'e> Sources<'e> {
         let mut limit = None;
         let mut index = 0;
         while let Some(session) = self.turn(index).await {
-            let side = self.sources.get(index).map_or(Side::Witness, |source| source.side);
+            let side = self.all.get(index).map_or(Side::Witness, |source| source.side);
             index += 1;
             let Ok(Some((header, extrinsics))) = session.block(id.hash).await else { continue };
             let from = (session.endpoint().to_string(), side);
             if let Some(body) = Body::checked(id, &header, extrinsics, from) {
                 return Ok(body);
             }
-            let other = self.sources.iter().find(|source| source.side != side).unwrap_or(&self.sources[0]);
+            let other = self.all.iter().find(|source| source.side != side).unwrap_or(&self.all[0]);
             let bad = claim(&session, Some(id), "a body whose extrinsics are not those of the block's header");
-            let known = claim(&other.session, Some(id), format!("that the block's hash is {}", id.hash));
+            let known = claim(&other.session, Some(id), format!("the block's hash is {}", id.hash.glance()));
             let (endpoint, witness) = if side == Side::Endpoint { (bad, known) } else { (known, bad) };
             let case = Case::ForgedExtrinsic;
             let seen = disputes.iter().any(|dispute| dispute.case == case && dispute.proven_wrong == Some(side));

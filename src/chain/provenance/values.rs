@@ -11,6 +11,7 @@ use crate::chain::session::Session;
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
+use crate::domain::network::BlockHash;
 use crate::domain::provenance::{Case, Claim, Dispute, Level, Limit, Provenance, Side, value_words};
 
 /// Values by key; a key that an endpoint passes over has none.
@@ -109,7 +110,7 @@ async fn prove(
             proof: Some(proof.size()),
             ..claim(session, block, format!("a proof that says nothing of {short} of {} keys", asked.len()))
         };
-        let header = claim(own, block, format!("state root 0x{}", hex::encode(root)));
+        let header = claim(own, block, format!("the state root is {}", BlockHash(*root).glance()));
         let (endpoint, witness) = if side == Side::Endpoint { (bad, header) } else { (header, bad) };
         disputes.push(Dispute { case: Case::BadProof, hotkey: None, endpoint, witness, proven_wrong: Some(side) });
         limit = Limit::Disputed { case: Case::BadProof };
@@ -197,4 +198,3 @@ fn judge_row(
     }
     Row { provenance, value: said.cloned() }
 }
-

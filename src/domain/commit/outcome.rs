@@ -7,6 +7,7 @@ use crate::domain::commit::progress::BlockId;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::guard::Refusal;
 use crate::domain::network::BlockHash;
+use crate::domain::provenance::Confirmed;
 use crate::domain::text::{grouped, sentence};
 
 /// What proves that it is published.
@@ -22,6 +23,9 @@ pub struct Receipt {
     pub first_seen_in: Option<BlockId>,
     /// Number of the finalized block at which the chain was last read and held the bytes.
     pub read_back_at: u64,
+    /// How well that is confirmed; `None` where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Confirmed>,
 }
 
 /// How a commit ended.
@@ -31,6 +35,8 @@ pub enum Ended {
     Unchanged {
         /// The block that set what is there.
         set_at: Option<u64>,
+        /// How well that is confirmed; `None` where nobody looked.
+        confirmed: Option<Confirmed>,
     },
     /// Published, final, its event seen, and read back equal.
     Committed(Receipt),
@@ -150,13 +156,16 @@ impl Ended {
     /// What happened, why, and what to do: one wording for screens, text and JSON.
     pub fn finding(&self) -> Finding {
         match self {
-            Self::Unchanged { set_at } => {
+            Self::Unchanged { set_at, confirmed } => {
                 let since = set_at.map_or_else(String::new, |block| format!(" since #{}", grouped(block)));
                 Finding::new(
                     "unchanged",
                     Severity::Note,
                     format!("The chain holds exactly this{since}"),
-                    "Nothing was sent, and nothing of the epoch's budget was used.",
+                    format!(
+                        "Nothing was sent, and nothing of the epoch's budget was used.{}",
+                        told(confirmed.as_ref())
+                    ),
                     "Nothing.",
                 )
             }
@@ -200,9 +209,17 @@ fn committed(receipt: &Receipt) -> Finding {
         "committed",
         Severity::Note,
         format!("Published in block #{block}, final, and read back equal"),
-        format!("Validators follow within about 10 minutes; what they read then counts from the next window.{moved}"),
+        format!(
+            "Validators follow within about 10 minutes; what they read then counts from the next window.{moved}{}",
+            told(receipt.confirmed.as_ref())
+        ),
         "Restart GRAIL with the same .env, or its next start puts the old key back.",
     )
+}
+
+/// How well it is confirmed, as one more sentence.
+fn told(confirmed: Option<&Confirmed>) -> String {
+    confirmed.map_or_else(String::new, |confirmed| format!(" Confirmed as {}.", confirmed.words()))
 }
 
 fn refused(rule: &Rule) -> Finding {

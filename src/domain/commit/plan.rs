@@ -8,6 +8,7 @@ use crate::domain::drift::{DriftFields, FieldDrift};
 use crate::domain::findings::Severity;
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
+use crate::domain::provenance::{Confirmed, Level};
 use crate::domain::snapshot::{BlockRef, ChainIdentity};
 use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::domain::untrusted::Untrusted;
@@ -158,6 +159,8 @@ pub struct Plan {
     pub checks: Vec<Check>,
     /// What it comes to.
     pub verdict: Verdict,
+    /// How well what the chain is said to hold is confirmed; `None` where nobody looked.
+    pub confirmed: Option<Confirmed>,
 }
 
 impl Plan {
@@ -174,7 +177,19 @@ impl Plan {
             standing,
             new,
             verdict,
+            confirmed: None,
         }
+    }
+
+    /// The same with what is known of the own row's provenance among what was checked.
+    #[must_use]
+    pub fn confirmed(mut self, confirmed: Confirmed) -> Self {
+        let words = format!("your row on chain is {}", confirmed.words());
+        let is_more = confirmed.level > Level::Reported;
+        let check = if is_more { Check::passed } else { Check::odd };
+        self.checks.push(check("provenance", words));
+        self.confirmed = Some(confirmed);
+        self
     }
 
     /// What is on chain now, as far as it can be read.
@@ -203,7 +218,7 @@ impl Plan {
             Verdict::Ready => return None,
             Verdict::Unchanged => {
                 let set_at = self.standing.commitment.as_ref().and_then(|commitment| commitment.block);
-                return Some(Ended::Unchanged { set_at });
+                return Some(Ended::Unchanged { set_at, confirmed: self.confirmed.clone() });
             }
             Verdict::NotRegistered => (
                 "not_registered",

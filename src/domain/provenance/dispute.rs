@@ -93,7 +93,8 @@ impl Dispute {
         let (other, told) = (&self.witness.endpoint, &self.witness.says);
         // Heights move on while a dispute stays the same one.
         let block = matches!(self.case, Case::ForgedValue | Case::ForgedExtrinsic).then_some((says, told));
-        let text = format!("{:?} {:?} {endpoint} {other} {block:?}", self.case, self.hotkey.map(|hotkey| hotkey.to_string()));
+        let text =
+            format!("{:?} {:?} {endpoint} {other} {block:?}", self.case, self.hotkey.map(|hotkey| hotkey.to_string()));
         Fingerprint::of(&text).short().chars().filter(char::is_ascii_hexdigit).take(8).collect()
     }
 
@@ -116,8 +117,12 @@ impl Dispute {
         };
         let todo = match self.proven_wrong {
             Some(Side::Witness) => "Name another witness with --witness.".to_owned(),
-            Some(Side::Endpoint) => format!("Use another node with --endpoint. Writing waits until you have read this ({}).", self.id()),
-            None => format!("Ask a third node with --endpoint. Writing waits until you have read this ({}).", self.id()),
+            Some(Side::Endpoint) => {
+                format!("Use another node with --endpoint. Writing waits until you have read this ({}).", self.id())
+            }
+            None => {
+                format!("Ask a third node with --endpoint. Writing waits until you have read this ({}).", self.id())
+            }
         };
         Finding::new(
             "disputed",

@@ -120,9 +120,7 @@ impl Limit {
     /// What is in the way, and what to do about it where something can be done.
     pub fn words(&self) -> String {
         match self {
-            Self::NoWitness => {
-                "no endpoint of another operator is known: name one with --witness".to_owned()
-            }
+            Self::NoWitness => "no endpoint of another operator is known: name one with --witness".to_owned(),
             Self::WitnessAway { endpoint, why } => format!("the witness {endpoint} does not answer: {why}"),
             Self::WitnessBehind { endpoint, block } => {
                 format!("the witness {endpoint} does not have #{} as a finalized block yet", grouped(*block))
@@ -130,10 +128,14 @@ impl Limit {
             Self::Disputed { case } => format!("sources contradict each other: {}", case.words()),
             Self::Changed => "it changed while it was looked at: look again".to_owned(),
             Self::NoProofs { why } => format!("no endpoint serves a proof of it: {why}"),
-            Self::NoCommitment => "there is no commitment, so there is nothing that anybody could have signed".to_owned(),
+            Self::NoCommitment => {
+                "there is no commitment, so there is nothing that anybody could have signed".to_owned()
+            }
             Self::Undated => "the value does not say in which block it was set".to_owned(),
             Self::NotAsked => "its signature has not been looked at".to_owned(),
-            Self::NoBlock { block } => format!("no endpoint has block #{}: an archive may, with --archive", grouped(*block)),
+            Self::NoBlock { block } => {
+                format!("no endpoint has block #{}: an archive may, with --archive", grouped(*block))
+            }
             Self::NoBody { block } => {
                 format!("no endpoint keeps the body of block #{}: an archive may, with --archive", grouped(*block))
             }

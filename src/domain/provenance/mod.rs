@@ -11,6 +11,7 @@
 
 mod dispute;
 mod limit;
+pub mod talk;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
 use crate::domain::snapshot::BlockRef;
-use crate::domain::text::grouped;
+use crate::domain::text::{grouped, middle_cut};
 use crate::domain::untrusted::Untrusted;
 
 /// How much is known of where a row comes from.
@@ -190,19 +191,47 @@ impl Provenance {
         if let Some(proof) = self.proof {
             let from = self.proof_from.as_deref().unwrap_or("?");
             let (nodes, bytes) = (grouped(proof.nodes as u64), grouped(proof.bytes as u64));
-            lines.push(("state proof", format!("{nodes} nodes, {bytes} bytes for {} keys, from {from}", proof.keys)));
+            let keys =
+                if proof.keys == 1 { "1 key".to_owned() } else { format!("{} keys", grouped(proof.keys as u64)) };
+            lines.push(("state proof", format!("{nodes} nodes, {bytes} bytes for {keys}, from {from}")));
         }
         if let Some(signature) = &self.signature {
             lines.push(("extrinsic", format!("#{}-{}", grouped(signature.block.number), signature.index)));
             lines.push(("hash", signature.extrinsic.to_string()));
-            let era = signature.born.map_or_else(
-                || "immortal".to_owned(),
-                |born| format!("born at #{}", grouped(born)),
-            );
+            let era =
+                signature.born.map_or_else(|| "immortal".to_owned(), |born| format!("born at #{}", grouped(born)));
             let (scheme, nonce, spec) = (signature.scheme.word(), signature.nonce, signature.spec_version);
             lines.push(("signature", format!("{scheme}, nonce {nonce}, {era}, spec {spec}")));
         }
         lines
+    }
+}
+
+/// How well the chain's word on the own row is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// How far it got.
+    pub level: Level,
+    /// Why it got no further.
+    pub why: Option<String>,
+}
+
+impl Confirmed {
+    /// Of a row that was examined, or that could not be.
+    pub fn of(provenance: Option<&Provenance>) -> Self {
+        match provenance {
+            Some(row) => Self { level: row.level, why: row.limit.as_ref().map(Limit::words) },
+            None => Self { level: Level::Reported, why: Some("nothing else could be asked".to_owned()) },
+        }
+    }
+
+    /// In a sentence without an end.
+    pub fn words(&self) -> String {
+        let (level, meaning) = (self.level.word(), self.level.meaning());
+        match &self.why {
+            None => format!("{level}: {meaning}"),
+            Some(why) => format!("{level}: {meaning}; {why}"),
+        }
     }
 }
 
@@ -234,8 +263,8 @@ pub fn value_words(commitment: Option<&Commitment>) -> Untrusted {
     let set = commitment.block.map_or_else(String::new, |block| format!(", set at #{}", grouped(block)));
     Untrusted::from_text(match commitment.published() {
         Some(published) => {
-            let (key, secret) = (published.read_key_id.shown(), published.read_secret.short());
-            format!("read key {key}, secret {secret}{set}")
+            let key = middle_cut(&published.read_key_id.shown(), 4, 4);
+            format!("key {key}, secret fp {}{set}", published.read_secret.short())
         }
         None => format!("an unreadable {}{set}", commitment.variant),
     })

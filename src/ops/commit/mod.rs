@@ -26,9 +26,11 @@ use crate::domain::findings::{Finding, Severity};
 use crate::domain::guard::{self, Forbidden, SecretKind};
 use crate::domain::network::Network;
 use crate::domain::owner::Owner;
-use crate::domain::text::{age_seconds, capitalised, sentence};
+use crate::domain::provenance::{Confirmed, Dispute};
+use crate::domain::text::{age_seconds, capitalised, sentence, uncapitalised};
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::ops::context::Context;
+use crate::ops::verify::vouch;
 use crate::wallet::{self, OwnHotkey, WalletError};
 
 /// A plan with everything that publishing it needs.
@@ -161,9 +163,28 @@ async fn planned(
     let values = &context.configuration.local;
     let cleared = guard::clear(&context.provider, values, standing.commitment.as_ref(), forbidden);
     let cleared = cleared.map_err(|refusal| refused(refusal.into()))?;
+    let vouched = vouch(context, own.hotkey, now_ms).await;
+    if let Some(dispute) = vouched.lock() {
+        return Err(refused(disputed(dispute)));
+    }
     let plan = Plan::of(subject(context, own), standing, &cleared, now_ms);
+    let plan = plan.confirmed(Confirmed::of(vouched.provenance.as_ref()));
     let draft = desk.draft(&plan.standing, &cleared);
     Ok((plan, draft))
+}
+
+/// Sources contradict each other, and the operator has not read it yet.
+pub(super) fn disputed(dispute: &Dispute) -> Rule {
+    let Finding { what, why, .. } = dispute.finding();
+    let id = dispute.id();
+    Rule::Other {
+        code: "disputed",
+        what: format!("Not sent: {}. {}", uncapitalised(&what), why.trim_end_matches('.')),
+        why: "What the chain holds is not certain while its sources contradict each other.",
+        todo: format!(
+            "Ask another node with --endpoint. If you have read this and want to go on: --read-dispute {id}."
+        ),
+    }
 }
 
 fn subject(context: &Context, own: &OwnHotkey) -> Subject {

@@ -37,6 +37,7 @@ pub enum Halt {
 impl Driver {
     /// Goes on until something is needed from outside.
     pub async fn advance(&mut self) -> Result<Halt, Problem> {
+        self.undisputed().await?;
         self.see_reversion().await?;
         let mut way_back_seen = false;
         loop {

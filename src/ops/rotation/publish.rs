@@ -10,8 +10,9 @@ use crate::chain::commit::{Desk, DeskOptions};
 use crate::domain::commit::{self, Ended, Plan, Progress, Record, Standing, Verdict};
 use crate::domain::rotation::{Blocker, ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
 use crate::domain::secret::Fingerprint;
-use crate::ops::commit::{Prepared, history, prepare_in_rotation, publish, settle};
+use crate::ops::commit::{Prepared, disputed, history, prepare_in_rotation, publish, settle};
 use crate::ops::context::Context;
+use crate::ops::verify::vouch;
 use crate::wallet::{OwnHotkey, Signer};
 
 /// A plan that waits for the operator, with what publishing it needs.
@@ -46,6 +47,16 @@ impl Driver {
     /// What the chain holds, at its newest final block.
     pub(super) async fn chain(&self) -> Result<ChainFacts, Problem> {
         chain_facts(&self.context, &self.owner(), self.now()).await
+    }
+
+    /// Nothing rests on the chain while its sources contradict each other and the operator has not read it.
+    pub(super) async fn undisputed(&self) -> Result<(), Problem> {
+        let trusts_chain = self.rotation().is_some_and(|rotation| rotation.change.read.is_some());
+        if !trusts_chain {
+            return Ok(());
+        }
+        let vouched = vouch(&self.context, self.owner().hotkey, self.now()).await;
+        vouched.lock().map_or(Ok(()), |dispute| Err(disputed(dispute).into()))
     }
 
     pub(super) async fn plan(&self) -> Result<Planned, Problem> {

@@ -49,6 +49,7 @@ impl Driver {
             self.advance().await?;
             return Ok(Retirement::Retired);
         }
+        self.undisputed().await?;
         self.working("looking at the chain, the .env and the store");
         let facts = self.facts().await?;
         match rotation.retirable(&facts) {

@@ -9,12 +9,14 @@ use jsonrpsee::server::{PendingSubscriptionSink, RegisterMethodError, Subscripti
 use jsonrpsee::types::Params;
 use jsonrpsee::{Extensions, RpcModule};
 use serde::Serialize;
+use serde_json::json;
 use serde_json::value::to_raw_value;
 
 use super::state::{ChangeSet, version_json};
 use super::{Bytes, only};
 use crate::sandbox::block::Block;
 use crate::sandbox::chain::Chain;
+use crate::sandbox::deceit::DeceitBoard;
 use crate::sandbox::node::Node;
 
 type Module = RpcModule<Node>;
@@ -116,8 +118,9 @@ async fn storage(
     params: Params<'static>,
     pending: PendingSubscriptionSink,
     node: Arc<Node>,
-    _: Extensions,
+    extensions: Extensions,
 ) -> SubscriptionResult {
+    let board = extensions.get::<Arc<DeceitBoard>>().cloned().unwrap_or_default();
     let keys = match only::<Vec<Bytes>>(&params) {
         Ok(keys) => keys.unwrap_or_default().into_iter().map(|key| key.0).collect::<BTreeSet<_>>(),
         Err(error) => {
@@ -131,11 +134,11 @@ async fn storage(
         let chain = node.chain();
         (Arc::clone(chain.best()), ChangeSet::at(chain.state(None)?, keys.iter().cloned()))
     };
-    send(&sink, &first).await?;
+    send(&sink, &board.told(&json!(first), &node)).await?;
     loop {
         changes.borrow_and_update();
         for set in changes_since(&node, &mut seen, &keys) {
-            send(&sink, &set).await?;
+            send(&sink, &board.told(&json!(set), &node)).await?;
         }
         tokio::select! {
             woken = changes.changed() => woken?,

@@ -9,6 +9,7 @@ use crate::domain::findings::{Finding, Severity};
 use crate::tui::commit::{Choice, Deciding, End, PasswordLine, Run, Session, Step, forbidden, frozen, question};
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
+use crate::tui::proofs;
 use crate::tui::state::{Mode, State};
 use crate::tui::view;
 
@@ -37,7 +38,7 @@ pub fn asked(state: &mut State) -> Vec<Effect> {
 
 /// Why there is nothing to plan. A read-only console may well look at the plan; it only never publishes it.
 fn barred(state: &State) -> Option<Rule> {
-    nobody(state).or_else(|| frozen(state, Command::Commit))
+    nobody(state).or_else(|| frozen(state, Command::Commit)).or_else(|| proofs::locked(state))
 }
 
 /// Why nothing can be done for a hotkey: there is none.

@@ -21,6 +21,7 @@ use crate::domain::findings::Finding;
 use crate::domain::network::BlockHash;
 use crate::domain::untrusted::Untrusted;
 use crate::tui::keymap::{Command, KeyMode};
+use crate::tui::proofs;
 use crate::tui::state::State;
 
 pub(super) use act::{asked, disarm, dismiss, nobody, obey, typed};
@@ -216,7 +217,11 @@ pub struct Question<'a> {
 
 /// What forbids publishing at this moment. The runner asks it too, where orders leave.
 pub fn forbidden(state: &State) -> Option<Rule> {
-    if state.options.read_only { Some(Rule::read_only()) } else { frozen(state, Command::Commit) }
+    if state.options.read_only {
+        Some(Rule::read_only())
+    } else {
+        frozen(state, Command::Commit).or_else(|| proofs::locked(state))
+    }
 }
 
 /// What forbids it while the table stands still; `again` is the command to press again then.

@@ -49,6 +49,10 @@ pub enum Command {
     List,
     /// Puts the own keys to the test, if the operator says so.
     SelfTest,
+    /// Verifies the marked rows or the selected one, signatures included.
+    Verify,
+    /// The operator has read what sources contradict each other about.
+    ReadDispute,
     /// Marks the selected row, or takes its mark away.
     Mark,
     /// Shows only the rows whose test failed, or all of them again.
@@ -131,7 +135,7 @@ const fn spec(
 const TESTABLE: &[View] = &[V::Subnet, V::Fleet, V::Detail, V::You];
 
 /// Every command, in the order of footer and help.
-pub const SPECS: [Spec; 40] = [
+pub const SPECS: [Spec; 42] = [
     spec(C::Open, "open", "detail", "Show everything known about the selected row", ROWS, 8),
     spec(C::Back, "back", "back", "Go back; on the subnet: clear the filter, then the marks", ANYWHERE, 8),
     spec(
@@ -176,6 +180,22 @@ pub const SPECS: [Spec; 40] = [
         "List what the row's bucket holds under grail/; nothing else ever lists a bucket",
         DETAIL,
         3,
+    ),
+    spec(
+        C::Verify,
+        "verify",
+        "verify",
+        "Verify the marked rows, else the selected one: second operator, state proof, signature",
+        WITH_ROW,
+        3,
+    ),
+    spec(
+        C::ReadDispute,
+        "read_dispute",
+        "read it",
+        "Sources contradict each other, and you have read how: writing is your decision from then on",
+        ANYWHERE,
+        9,
     ),
     spec(C::Mark, "mark", "mark", "Mark the row for the next test of many, or unmark it", ROWS, 3),
     spec(C::Filter, "filter", "filter", "Filter the table by words and state:… role:… own:… test:…", ROWS, 7),

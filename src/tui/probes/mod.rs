@@ -26,6 +26,7 @@ use crate::domain::roster::{Roster, Row};
 use crate::domain::self_test::SelfTest;
 use crate::domain::tested::Tested;
 use crate::domain::visible::Visibility;
+use crate::tui::proofs::Proofs;
 
 pub use act::{Scope, scope};
 pub(super) use act::{clear_marks, list, mark, probe, sweep};
@@ -183,6 +184,8 @@ pub struct Probes {
     pub own_keys: OwnKeys,
     /// The listing that was asked for last: whose, and what came of it once it came.
     pub listing: Option<(Hotkey, Option<Listing>)>,
+    /// What is known of where rows come from.
+    pub proofs: Proofs,
     results: HashMap<Hotkey, Record>,
     /// What is being tested, with what was on chain when that began.
     running: HashMap<Hotkey, Option<Commitment>>,
@@ -229,6 +232,11 @@ impl Probes {
         self.refused.as_ref().filter(|(hotkeys, _)| hotkeys.contains(hotkey)).map(|(_, problem)| problem)
     }
 
+    /// The marked rows.
+    pub fn marked(&self) -> impl Iterator<Item = &Hotkey> {
+        self.marked.iter()
+    }
+
     /// How many rows are marked.
     pub fn marks(&self) -> usize {
         self.marked.len()
@@ -259,17 +267,19 @@ impl Probes {
         self.newest_ms
     }
 
-    /// What filter and order ask about a hotkey.
-    pub fn of(&self, hotkey: &Hotkey) -> Tested {
+    /// What filter and order ask about a row.
+    pub fn of(&self, row: &Row) -> Tested {
+        let (hotkey, proof) = (&row.hotkey, self.proofs.level(row));
         let marked = self.is_marked(hotkey);
         match self.record(hotkey).map(|record| &record.probe) {
             Some(probe) => Tested {
                 verdict: Some(probe.verdict),
                 elapsed_ms: probe.elapsed_ms,
                 risky: !probe.risks.is_empty(),
+                proof,
                 marked,
             },
-            None => Tested { marked, ..Tested::default() },
+            None => Tested { proof, marked, ..Tested::default() },
         }
     }
 

@@ -22,6 +22,7 @@ use crate::domain::rotation::talk::Sides;
 use crate::domain::rotation::{Entry, Event, Phase, Report, Rotation, Seen, Side, Step};
 use crate::tui::commit::{self, Choice, Deciding, PasswordLine, Run};
 use crate::tui::keymap::{Command, KeyMode};
+use crate::tui::proofs;
 use crate::tui::state::{Mode, State};
 
 pub(super) use act::{ask_to_turn_back, asked, dismiss, obey, typed};
@@ -284,7 +285,11 @@ pub fn question(state: &State) -> Option<&Plan> {
 
 /// What forbids changing anything at this moment. The runner asks it too, where orders leave.
 pub fn forbidden(state: &State) -> Option<Rule> {
-    if state.options.read_only { Some(Rule::read_only()) } else { commit::frozen(state, Command::Rotate) }
+    if state.options.read_only {
+        Some(Rule::read_only())
+    } else {
+        commit::frozen(state, Command::Rotate).or_else(|| proofs::locked(state))
+    }
 }
 
 /// Why no rotation can be begun here.

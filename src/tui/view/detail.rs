@@ -12,6 +12,9 @@
 //! CHAIN AND LOCAL            (own row)
 //! ON CHAIN
 //!   set at        #9,160,112 28 h ago
+//! PROVENANCE
+//! ✓ Signed: the hotkey signed exactly these bytes.
+//!   state proof   9 nodes, 1,898 bytes for 2 keys, from ws://…
 //! RAW BYTES   128 bytes, secret masked
 //!   000  33 66 39 61 …  3f9a
 //! ```
@@ -19,17 +22,21 @@
 use ratatui::text::Line;
 
 use super::facts::{self, fact, paragraph, remark, section, todo};
-use super::ink::{columns, ink};
+use super::ink::{columns, ink, wrap};
 use super::listing;
 use super::places;
 use super::read_test;
 use super::style::Styles;
 use crate::domain::commitment::{Commitment, MaskedBytes, Published, Reason, Shape};
 use crate::domain::credentials::Mode;
+use crate::domain::provenance::{Level, Limit};
 use crate::domain::roster::{Row, State as RowState};
-use crate::domain::text::{age_blocks, grouped};
+use crate::domain::text::{age_blocks, capitalised, grouped};
 use crate::tui::keymap::Command;
 use crate::tui::state::State;
+
+/// Columns that label and margins of a fact take.
+const EVIDENCE: usize = 16;
 
 /// The lines of the selected row's detail.
 pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
@@ -54,6 +61,7 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
         facts::consequence(&mut lines, drift, &state.own.local, width, styles);
         facts::publishes(&mut lines, state, drift, width, styles);
     }
+    on_chain(&mut lines, state, row, width, styles);
     provenance(&mut lines, state, row, width, styles);
     if let Some(commitment) = row.commitment.as_ref().filter(|commitment| !commitment.dump.is_empty()) {
         dump(&mut lines, &commitment.dump, width, styles);
@@ -171,7 +179,7 @@ fn fields(lines: &mut Vec<Line<'static>>, published: &Published, width: usize, s
 }
 
 /// Where and when it was written.
-fn provenance(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usize, styles: Styles) {
+fn on_chain(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usize, styles: Styles) {
     section(lines, "ON CHAIN", styles);
     let age = |block: u64| {
         let passed = state.newest_block().unwrap_or(block).checked_sub(block);
@@ -204,6 +212,41 @@ fn provenance(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: u
     if let Some(snapshot) = state.table.snapshot() {
         let read = format!("read with everything else at this block, {}", snapshot.at.hash.short());
         fact(lines, "as of", block(snapshot.at.number), &read, width, styles);
+    }
+}
+
+/// Who says so, and what proves it: the level, why it is no higher, and the evidence.
+fn provenance(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usize, styles: Styles) {
+    section(lines, "PROVENANCE", styles);
+    let key = state.key(Command::Verify);
+    let Some(found) = state.probes.proofs.of(row) else {
+        let text = match (&state.probes.proofs.failed, state.probes.proofs.is_busy()) {
+            (_, true) => "Reported by one node; being verified now.".to_owned(),
+            (Some(why), false) => {
+                format!("Reported by one node; nobody else could be asked: {why}. {key} tries again.")
+            }
+            (None, false) => format!("Reported by one node; nothing else was looked at. {key} verifies it."),
+        };
+        remark(lines, Level::Reported.glyph(), &text, width, styles.dim());
+        return;
+    };
+    let disputed = matches!(found.limit, Some(Limit::Disputed { .. }));
+    let style = match found.level {
+        _ if disputed => styles.danger(),
+        Level::Signed | Level::Proven => styles.readable(),
+        Level::Agreed | Level::Reported => styles.plain(),
+    };
+    let glyph = if disputed { "≠" } else { found.level.glyph() };
+    let words = capitalised(&format!("{}: {}.", found.words(), found.level.meaning()));
+    remark(lines, glyph, &words, width, style);
+    if let Some(limit) = found.limit.as_ref().filter(|limit| !matches!(limit, Limit::NoCommitment)) {
+        let again = if matches!(limit, Limit::NotAsked) { format!("; {key} looks at it") } else { String::new() };
+        paragraph(lines, &format!("{}{again}.", capitalised(&limit.words())), 2, width, styles.dim());
+    }
+    for (name, text) in found.evidence() {
+        for (index, part) in wrap(&text, width.saturating_sub(EVIDENCE)).into_iter().enumerate() {
+            fact(lines, if index == 0 { name } else { "" }, ink(part, styles.plain()), "", width, styles);
+        }
     }
 }
 

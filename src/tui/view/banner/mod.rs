@@ -22,6 +22,7 @@ use super::header::host_label;
 use super::ink::{columns, cut, ink, wrap};
 use super::style::{Styles, glyph};
 use crate::domain::findings::{Finding, Severity};
+use crate::domain::provenance::Dispute;
 use crate::domain::text::{age_seconds, grouped};
 use crate::tui::keymap::Command;
 use crate::tui::rotate::Urgency;
@@ -137,6 +138,7 @@ fn found(state: &State, what: &str, finding: &Finding, end: &str, rank: u8) -> V
 
 fn all(state: &State) -> Vec<Notice> {
     let mut notices = connection(state);
+    notices.extend(disputes(state));
     // What is wrong on chain comes before what is told of commits, what goes its way after it.
     if rotation::shown(state) == Some(Urgency::Wrong) {
         notices.extend(rotation::notices(state));
@@ -160,6 +162,21 @@ fn all(state: &State) -> Vec<Notice> {
         });
     }
     notices
+}
+
+/// Sources contradict each other: each in full, until it was read.
+fn disputes(state: &State) -> Vec<Notice> {
+    let reads = format!("{} when you have read it", state.key(Command::ReadDispute));
+    let told = state.probes.proofs.unread().map(Dispute::finding);
+    told.flat_map(|told| {
+        let mut notices = found(state, &told.what, &told, &reads, URGENT);
+        // Whatever a small screen leaves out: what is to be done stays.
+        if let Some(first) = notices.first_mut() {
+            first.parts.push(reads.clone());
+        }
+        notices
+    })
+    .collect()
 }
 
 fn connection(state: &State) -> Vec<Notice> {

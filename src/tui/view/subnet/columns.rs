@@ -12,22 +12,25 @@ use crate::tui::state::State;
 pub(super) enum Cell {
     Sorted(Column),
     Note,
+    /// How much is known of where the row comes from.
+    Proof,
 }
 
 /// Columns between two columns of the table.
 pub(super) const GAP: usize = 2;
 
 /// Head, columns it takes, and the rank at which it goes when there is no room: the lowest first.
-const ALL: [(Cell, &str, usize, u8); 9] = [
-    (Cell::Sorted(Column::Uid), "UID", 6, 9),
-    (Cell::Sorted(Column::Hotkey), "HOTKEY", 11, 8),
-    (Cell::Sorted(Column::Role), "ROLE", 9, 5),
-    (Cell::Sorted(Column::Commitment), "COMMITMENT", 14, 9),
-    (Cell::Sorted(Column::Locator), "ACCOUNT = BUCKET", 20, 2),
-    (Cell::Sorted(Column::ReadKey), "READ KEY", 11, 4),
-    (Cell::Sorted(Column::SetAt), "SET AT", 16, 3),
+const ALL: [(Cell, &str, usize, u8); 10] = [
+    (Cell::Sorted(Column::Uid), "UID", 6, 10),
+    (Cell::Sorted(Column::Hotkey), "HOTKEY", 11, 9),
+    (Cell::Sorted(Column::Role), "ROLE", 9, 6),
+    (Cell::Sorted(Column::Commitment), "COMMITMENT", 14, 10),
+    (Cell::Sorted(Column::Locator), "ACCOUNT = BUCKET", 20, 3),
+    (Cell::Sorted(Column::ReadKey), "READ KEY", 11, 5),
+    (Cell::Sorted(Column::SetAt), "SET AT", 16, 4),
+    (Cell::Proof, "PROOF", 10, 2),
     (Cell::Note, "NOTE", 17, 1),
-    (Cell::Sorted(Column::ReadTest), "READ TEST", 18, 7),
+    (Cell::Sorted(Column::ReadTest), "READ TEST", 18, 8),
 ];
 
 /// The columns of a width, in order, each with the columns it takes.
@@ -47,6 +50,10 @@ impl Columns {
             columns[index].2 += spare;
         }
         Self(columns)
+    }
+
+    pub(super) fn has_proofs(&self) -> bool {
+        self.0.iter().any(|(cell, ..)| *cell == Cell::Proof)
     }
 
     pub(super) fn has_notes(&self) -> bool {

@@ -10,6 +10,7 @@ use super::columns::{Cell, Columns, GAP};
 use crate::domain::commitment::Commitment;
 use crate::domain::drift::FieldDrift;
 use crate::domain::findings::Severity;
+use crate::domain::provenance::{Level, Limit, Provenance};
 use crate::domain::roster::{Column, Row, State as RowState};
 use crate::domain::text::{age_blocks, grouped, middle_cut};
 use crate::tui::state::State;
@@ -25,10 +26,14 @@ pub(super) fn drawn(state: &State, row: &Row, columns: &Columns, selected: bool,
     for (cell, _, width) in &columns.0 {
         let spans = match cell {
             Cell::Note => vec![(note(row, *width), styles.drift())],
+            Cell::Proof => vec![proof(state, row, styles)],
             Cell::Sorted(Column::Uid) => vec![uid(row, *width, styles)],
             Cell::Sorted(Column::Hotkey) => vec![(row.hotkey.short(), who_style(row, styles))],
             Cell::Sorted(Column::Role) => vec![role(row, styles)],
-            Cell::Sorted(Column::Commitment) => vec![commitment(row, columns.has_notes(), styles)],
+            Cell::Sorted(Column::Commitment) => {
+                let glyph = (!columns.has_proofs()).then(|| proof_glyph(state, row, styles)).flatten();
+                [commitment(row, columns.has_notes(), styles)].into_iter().chain(glyph).collect()
+            }
             Cell::Sorted(Column::Locator) => locator(row, *width, styles),
             Cell::Sorted(Column::ReadKey) => read_key(row, styles),
             Cell::Sorted(Column::SetAt) => set_at(state, row, styles),
@@ -116,6 +121,31 @@ fn notes(row: &Row, words: &Words) -> Vec<String> {
         notes.push(words.foreign.to_owned());
     }
     notes
+}
+
+/// Glyph and word of the row's provenance.
+fn proof(state: &State, row: &Row, styles: Styles) -> (String, Style) {
+    match state.probes.proofs.of(row) {
+        Some(found) => (format!("{} {}", found.level.glyph(), found.level.word()), proof_style(found, styles)),
+        None => ("·".to_owned(), styles.dim()),
+    }
+}
+
+/// The glyph alone, where there is no column for it; what one node says needs none.
+fn proof_glyph(state: &State, row: &Row, styles: Styles) -> Option<(String, Style)> {
+    let found = state.probes.proofs.of(row)?;
+    let disputed = matches!(found.limit, Some(Limit::Disputed { .. }));
+    let glyph = if disputed { "≠" } else { found.level.glyph() };
+    (disputed || found.level > Level::Reported).then(|| (format!(" {glyph}"), proof_style(found, styles)))
+}
+
+fn proof_style(found: &Provenance, styles: Styles) -> Style {
+    match found.level {
+        _ if matches!(found.limit, Some(Limit::Disputed { .. })) => styles.danger(),
+        Level::Signed | Level::Proven => styles.readable(),
+        Level::Agreed => styles.plain(),
+        Level::Reported => styles.dim(),
+    }
 }
 
 fn locator(row: &Row, width: usize, styles: Styles) -> Vec<(String, Style)> {

@@ -1,0 +1,208 @@
+//! Where rows come from, as the screen knows it: what was examined, what is disputed, and what the operator has read of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::domain::commit::outcome::Rule;
+use crate::domain::findings::Finding;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::log::Level as Grave;
+use crate::domain::provenance::talk::{VerifyNews, VerifyOrder};
+use crate::domain::provenance::{Dispute, Examined, Level, Limit, Provenance};
+use crate::domain::roster::Row;
+use crate::domain::snapshot::SubnetChange;
+use crate::tui::keymap::Command;
+use crate::tui::msg::Effect;
+use crate::tui::state::State;
+
+/// Rows up to which everybody is examined unasked; of a larger subnet only the own row is.
+const MOST_ROWS: usize = 1_024;
+/// How often everybody is, in ms.
+const EVERY_MS: u64 = 600_000;
+
+/// What is known of where rows come from.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Proofs {
+    rows: BTreeMap<Hotkey, Provenance>,
+    /// Contradictions, those that were read included.
+    disputes: Vec<Dispute>,
+    read: BTreeSet<String>,
+    /// Orders under way.
+    under_way: usize,
+    /// Why nobody could be asked the last time.
+    pub failed: Option<String>,
+    /// Rows that changed, and the block that changed them: they are looked at when it is final.
+    waiting: BTreeMap<Hotkey, u64>,
+    /// When everybody was looked at last, in ms since 1970.
+    looked_ms: u64,
+}
+
+impl Proofs {
+    /// What is known of a row, as long as it holds what was looked at.
+    pub fn of(&self, row: &Row) -> Option<&Provenance> {
+        self.rows.get(&row.hotkey).filter(|found| found.is_of(row.commitment.as_ref()))
+    }
+
+    /// Its level, for filter and table.
+    pub fn level(&self, row: &Row) -> Option<Level> {
+        self.of(row).map(|found| found.level)
+    }
+
+    /// Contradictions that the operator has not read, the worst first.
+    pub fn unread(&self) -> impl Iterator<Item = &Dispute> {
+        self.disputes.iter().filter(|dispute| !self.read.contains(&dispute.id()))
+    }
+
+    /// The one that locks writing.
+    pub fn lock(&self) -> Option<&Dispute> {
+        self.unread().find(|dispute| dispute.locks())
+    }
+
+    /// Whether something is being looked at.
+    pub const fn is_busy(&self) -> bool {
+        self.under_way > 0
+    }
+}
+
+/// Why nothing is written while sources contradict each other.
+pub fn locked(state: &State) -> Option<Rule> {
+    let dispute = state.probes.proofs.lock()?;
+    let Finding { what, why, .. } = dispute.finding();
+    Some(Rule::Other {
+        code: "disputed",
+        what: format!("{what}. {}", why.trim_end_matches('.')),
+        why: "What the chain holds is not certain while its sources contradict each other.",
+        todo: format!("Read it, then press {}: from then on it is your decision.", state.key(Command::ReadDispute)),
+    })
+}
+
+/// Looks at everybody whom the table shows.
+pub fn look_at_all(state: &mut State) -> Vec<Effect> {
+    let roster = state.table.roster();
+    let all = roster.rows.iter().chain(&roster.orphans);
+    let few = roster.rows.len() + roster.orphans.len() <= MOST_ROWS;
+    let rows: Vec<(Hotkey, bool)> = all.filter(|row| few || row.own).map(|row| (row.hotkey, row.own)).collect();
+    state.probes.proofs.looked_ms = state.now_ms;
+    order(state, rows, few)
+}
+
+fn order(state: &mut State, rows: Vec<(Hotkey, bool)>, everybody: bool) -> Vec<Effect> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    state.probes.proofs.under_way += 1;
+    vec![Effect::Verify(VerifyOrder::Look { rows, everybody })]
+}
+
+/// Everybody, once that is some time ago.
+fn again(state: &mut State) -> Vec<Effect> {
+    let proofs = &state.probes.proofs;
+    let due = proofs.looked_ms > 0 && proofs.looked_ms + EVERY_MS <= state.now_ms && !proofs.is_busy();
+    if due && state.connection.loss().is_none() { look_at_all(state) } else { Vec::new() }
+}
+
+/// Rows changed: they are looked at once the block is final, which a proof is about.
+pub fn changed(state: &mut State, change: &SubnetChange) {
+    if state.probes.proofs.looked_ms == 0 {
+        return;
+    }
+    for (hotkey, _) in &change.commitments {
+        state.probes.proofs.waiting.insert(*hotkey, change.block);
+    }
+}
+
+/// A block is final.
+pub fn finalized(state: &mut State, number: u64) -> Vec<Effect> {
+    let proofs = &mut state.probes.proofs;
+    let ripe: Vec<Hotkey> =
+        proofs.waiting.iter().filter(|(_, block)| **block <= number).map(|(hotkey, _)| *hotkey).collect();
+    if ripe.is_empty() || proofs.is_busy() {
+        return again(state);
+    }
+    proofs.waiting.retain(|hotkey, _| !ripe.contains(hotkey));
+    let own = state.own.hotkey;
+    order(state, ripe.into_iter().map(|hotkey| (hotkey, Some(hotkey) == own)).collect(), false)
+}
+
+/// `V`: the marked rows, else the selected one, as far as their signatures.
+pub fn asked(state: &mut State) -> Vec<Effect> {
+    let marked: Vec<Hotkey> = state.probes.marked().copied().collect();
+    let chosen = if marked.is_empty() { state.selected().map(|row| row.hotkey).into_iter().collect() } else { marked };
+    let rows: Vec<(Hotkey, bool)> = chosen.into_iter().map(|hotkey| (hotkey, true)).collect();
+    state.say(match rows.len() {
+        0 => "no row is selected".to_owned(),
+        1 => "verifying the row and its signature".to_owned(),
+        n => format!("verifying {n} rows and their signatures"),
+    });
+    order(state, rows, false)
+}
+
+/// The operator has read what the banner says.
+pub fn read(state: &mut State) -> Vec<Effect> {
+    let ids: Vec<String> = state.probes.proofs.unread().map(Dispute::id).collect();
+    if ids.is_empty() {
+        state.say("no source contradicts another");
+        return Vec::new();
+    }
+    state.say("noted: writing is your decision now");
+    state.probes.proofs.read.extend(ids.iter().cloned());
+    ids.into_iter().map(|id| Effect::Verify(VerifyOrder::Read(id))).collect()
+}
+
+/// Takes in what came of an order.
+pub fn hear(state: &mut State, news: VerifyNews) -> Vec<Effect> {
+    let proofs = &mut state.probes.proofs;
+    proofs.under_way = proofs.under_way.saturating_sub(1);
+    match news {
+        VerifyNews::Failed(why) => {
+            proofs.failed = Some(why);
+            Vec::new()
+        }
+        VerifyNews::Examined { found, everybody } => {
+            proofs.failed = None;
+            let told = proofs.take(*found, everybody);
+            state.probes.out_of_order = true;
+            told.into_iter().map(|text| Effect::Log { level: Grave::Error, text }).collect()
+        }
+    }
+}
+
+impl Proofs {
+    /// Takes in rows and disputes, and says which of these are new.
+    fn take(&mut self, found: Examined, everybody: bool) -> Vec<String> {
+        let Examined { rows, disputes, .. } = found;
+        if everybody {
+            self.rows.retain(|hotkey, _| rows.contains_key(hotkey));
+        }
+        for (hotkey, row) in rows {
+            let row = match self.rows.remove(&hotkey) {
+                Some(before) => with_signature(row, before),
+                None => row,
+            };
+            self.rows.insert(hotkey, row);
+        }
+        let known: BTreeSet<String> = self.disputes.iter().map(Dispute::id).collect();
+        let new = disputes.iter().filter(|dispute| !known.contains(&dispute.id()));
+        let told = new.map(|dispute| format!("{}: {}", dispute.finding().what, dispute.finding().why)).collect();
+        if everybody {
+            // What nobody contradicts any more is over; should it come again, it is read again.
+            let present: BTreeSet<String> = disputes.iter().map(Dispute::id).collect();
+            self.read.retain(|id| present.contains(id));
+            self.disputes = disputes;
+        } else {
+            self.disputes.extend(disputes.into_iter().filter(|dispute| !known.contains(&dispute.id())));
+        }
+        self.disputes.sort_by_key(|dispute| !dispute.locks());
+        told
+    }
+}
+
+/// A signature that was verified stays verified as long as its value is proven again.
+fn with_signature(row: Provenance, before: Provenance) -> Provenance {
+    let same = before.level == Level::Signed && row.commitment == before.commitment;
+    if same && row.level == Level::Proven && row.limit == Some(Limit::NotAsked) {
+        return Provenance { level: Level::Signed, limit: None, signature: before.signature, ..row };
+    }
+    row
+}

@@ -1,0 +1,181 @@
+//! `verify` as a process, and what rests on it: a commit and a rotation wait while sources contradict each other.
+
+use grail_console::sandbox::{Credentials, Deceit, OPERATOR_UID};
+use serde_json::{Value, json};
+
+use crate::canary::Canaries;
+use crate::cli_rotate::document;
+use crate::support::house::{House, Ran, is_plain, says};
+use crate::support::node::{Node, line};
+use crate::support::operator::Operator;
+use crate::support::rotating::{NEW, Rotating};
+
+/// Somebody who only looks, at a practice node whose commitments were made lately.
+struct Desk {
+    house: House,
+    node: Node,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { house: House::new(), node: Node::with_uids("provenance", 64) }
+    }
+
+    fn run(&self, words: &[&str]) -> Ran {
+        let witness = vec!["--witness".to_owned(), self.node.sandbox().witness_url().to_owned()];
+        self.house.run(line(words, &[self.node.flags(), witness].concat()))
+    }
+
+    fn alone(&self, words: &[&str]) -> Ran {
+        self.house.run(line(words, &self.node.flags()))
+    }
+}
+
+fn result(document: &Value, uid: u16) -> Value {
+    let results = document["results"].as_array().unwrap();
+    results.iter().find(|result| result["uid"] == uid).unwrap().clone()
+}
+
+#[test]
+fn a_result_has_every_field_of_the_contract_and_no_secret() {
+    let desk = Desk::new();
+    let ran = desk.run(&["verify", "5", "11", "--json"]).exits(0);
+    let document = ran.json();
+    assert_eq!((&document["schema"], &document["netuid"]), (&json!("grail-console/verify/1"), &json!(81)));
+    let signed = result(&document, 5);
+    for field in ["uid", "hotkey", "level", "reason", "block", "extrinsic_hash", "endpoints", "proof", "signature"] {
+        assert!(signed.get(field).is_some(), "{field}");
+    }
+    assert_eq!((&signed["level"], &signed["reason"]), (&json!("signed"), &Value::Null));
+    assert!(signed["extrinsic_hash"].as_str().unwrap().starts_with("0x"));
+    let none = result(&document, 11);
+    assert_eq!(
+        (&none["level"], &none["reason"], &none["committed"]),
+        (&json!("proven"), &json!("no_commitment"), &json!(false))
+    );
+    let mut canaries = Canaries::default();
+    canaries.add("the published secret", Credentials::of(5, 0).read_secret.expose());
+    let text = desk.run(&["verify", "5"]).exits(0);
+    for (place, bytes) in [("the document", &ran.stdout), ("the text", &text.stdout)] {
+        canaries.absent(place, bytes.as_bytes());
+    }
+}
+
+#[test]
+fn people_read_the_level_why_it_is_no_higher_and_the_evidence() {
+    let desk = Desk::new();
+    let text = desk.run(&["verify", "5", "11"]).exits(0).stdout;
+    is_plain(&text);
+    says(
+        &text,
+        &[
+            "✓ signed: the hotkey signed exactly these bytes",
+            "sr25519, nonce 0",
+            "≡ none, proven",
+            "There is no commitment",
+        ],
+    );
+    let alone = desk.alone(&["verify", "5"]).exits(0).stdout;
+    says(
+        &alone,
+        &["· reported: one node says so", "No endpoint of another operator is known: name one with --witness"],
+    );
+    let all = desk.run(&["verify", "--all"]).exits(0).stdout;
+    says(&all, &["✓ 62 signed   ≡ 2 proven", "PROVENANCE", "requests"]);
+    let quick = desk.run(&["verify", "--all", "--no-signatures"]).exits(0).stdout;
+    says(&quick, &["≡ 64 proven", "Its signature has not been looked at".to_lowercase().as_str()]);
+    desk.run(&["verify"]).exits(2);
+    desk.run(&["verify", "5", "--all"]).exits(2);
+}
+
+#[test]
+fn a_contradiction_is_a_finding_with_both_sides_and_a_name() {
+    let desk = Desk::new();
+    desk.node.sandbox().faults().deceive(Some(Deceit::ForgedValue(5)));
+    let document = desk.run(&["verify", "5", "17", "--json"]).exits(1).json();
+    let [dispute] = &document["disputes"].as_array().unwrap()[..] else { panic!("one dispute: {document}") };
+    assert_eq!((&dispute["case"], &dispute["proven_wrong"]), (&json!("forged_value"), &json!("endpoint")));
+    assert_eq!(dispute["id"].as_str().unwrap().len(), 8);
+    assert_ne!(dispute["endpoint"]["says"], dispute["witness"]["says"]);
+    assert_eq!(
+        (&result(&document, 5)["level"], &result(&document, 17)["level"]),
+        (&json!("reported"), &json!("signed"))
+    );
+}
+
+#[test]
+fn a_node_that_is_away_is_no_provenance() {
+    let desk = Desk::new();
+    desk.node.wait(desk.node.sandbox().faults().refuse_witness()).unwrap();
+    let document = desk.run(&["verify", "5", "--json"]).exits(0).json();
+    assert_eq!(result(&document, 5)["reason"], "witness_away");
+    desk.node.wait(desk.node.sandbox().faults().refuse_connections()).unwrap();
+    desk.run(&["verify", "5", "--json"]).exits(4);
+}
+
+fn witnessed(operator: &Operator) -> Vec<String> {
+    let witness = operator.node.sandbox().witness_url().to_owned();
+    [operator.flags(), vec!["--witness".to_owned(), witness]].concat()
+}
+
+fn commit(operator: &Operator, words: &[&str]) -> Ran {
+    let words = [&["commit", "--yes", "--json"], words].concat();
+    operator.house.run(line(&words, &witnessed(operator)))
+}
+
+#[test]
+fn a_commit_says_at_which_level_it_was_confirmed() {
+    let operator = Operator::new();
+    let done = commit(&operator, &[]).exits(0).json();
+    assert_eq!((&done["outcome"], &done["confirmed"]["level"]), (&json!("committed"), &json!("signed")));
+    says(done["explanation"].as_str().unwrap(), &["Confirmed as signed: the hotkey signed exactly these bytes."]);
+    let again = commit(&operator, &[]).exits(0).json();
+    assert_eq!((&again["outcome"], &again["confirmed"]["level"]), (&json!("unchanged"), &json!("signed")));
+    // With one endpoint alone it is said that nobody else was asked.
+    let alone = operator.run(&["commit", "--yes", "--json"]).exits(0).json();
+    assert_eq!((&alone["outcome"], &alone["confirmed"]["level"]), (&json!("unchanged"), &json!("reported")));
+    says(alone["explanation"].as_str().unwrap(), &["no endpoint of another operator is known"]);
+}
+
+#[test]
+fn a_commit_waits_until_a_contradiction_was_read() {
+    let operator = Operator::new();
+    operator.node.sandbox().faults().deceive(Some(Deceit::TruncatedProof));
+    let refused = commit(&operator, &[]).exits(3).json();
+    assert_eq!((&refused["outcome"], &refused["reason"]), (&json!("refused"), &json!("disputed")));
+    assert_eq!(operator.submissions(), 0);
+    let fix = refused["fix"].as_str().unwrap();
+    let id = fix.split("--read-dispute ").nth(1).unwrap().trim_end_matches('.').to_owned();
+    assert_eq!(commit(&operator, &["--read-dispute", "00000000"]).exits(3).json()["reason"], "disputed");
+    operator.node.sandbox().faults().deceive(Some(Deceit::OtherFork));
+    assert_eq!(commit(&operator, &["--read-dispute", &id]).exits(3).json()["reason"], "disputed", "another one");
+    operator.node.sandbox().faults().deceive(Some(Deceit::TruncatedProof));
+    assert_eq!(commit(&operator, &["--read-dispute", &id]).exits(0).json()["outcome"], "committed");
+}
+
+#[test]
+fn a_witness_that_is_proven_wrong_keeps_nobody_waiting() {
+    let operator = Operator::new();
+    operator.node.sandbox().faults().deceive_by_witness(Some(Deceit::ForgedValue(OPERATOR_UID)));
+    assert_eq!(commit(&operator, &[]).exits(0).json()["outcome"], "committed");
+}
+
+#[test]
+fn a_rotation_waits_until_a_contradiction_was_read() {
+    let house = Rotating::new();
+    let keys = house.read_keys(NEW);
+    let witness = house.operator.node.sandbox().witness_url().to_owned();
+    let run = |words: &[&str]| house.run(&[words, &["--witness", &witness, "--json"]].concat());
+    assert_eq!(document(&run(&["rotate", "start", "--new-key-file", &keys]).exits(7))["phase"], "planned");
+    let faults = house.operator.node.sandbox().faults();
+    faults.deceive(Some(Deceit::OtherFork));
+    let before = house.journal();
+    let waits = run(&["rotate", "resume", "--yes"]).exits(3);
+    says(&waits.stdout, &["two different finalized blocks of one height", "--read-dispute"]);
+    assert_eq!((house.journal(), house.operator.submissions()), (before, 0));
+    faults.deceive(None);
+    assert_eq!(document(&run(&["rotate", "resume", "--yes"]).exits(0))["phase"], "grace");
+    faults.deceive(Some(Deceit::OtherFork));
+    run(&["rotate", "retire"]).exits(3);
+    assert_eq!(house.held(), [1, 2], "nothing was forgotten");
+}

@@ -1,0 +1,217 @@
+//! Where rows come from, on the screen, told as sentences.
+
+use std::collections::BTreeMap;
+
+use grail_console::domain::commit::progress::BlockId;
+use grail_console::domain::feed::FeedEvent;
+use grail_console::domain::hotkey::Hotkey;
+use grail_console::domain::provenance::talk::{VerifyNews, VerifyOrder};
+use grail_console::domain::provenance::{
+    Case, Claim, Dispute, Examined, Level, Limit, ProofSize, Provenance, Scheme, Side, Signature,
+};
+use grail_console::domain::snapshot::SubnetChange;
+use grail_console::domain::untrusted::Untrusted;
+use grail_console::tui::msg::{Effect, Msg};
+use grail_console::tui::state::State;
+use grail_console::tui::update::update;
+
+use crate::tui_fixtures::*;
+
+fn console() -> State {
+    let mut state = live(own(&values(42, false)), healthy());
+    update(&mut state, Msg::Resize { width: 120, height: 32 });
+    state
+}
+
+/// A row as it was examined, at a level.
+fn row(state: &State, uid: u64, level: Level) -> (Hotkey, Provenance) {
+    let hotkey = hotkey(uid);
+    let snapshot = state.table.snapshot().unwrap();
+    let block = BlockId { number: HEAD - 40, hash: snapshot.at.hash };
+    let signature = Signature {
+        block,
+        index: 2,
+        extrinsic: snapshot.at.hash,
+        scheme: Scheme::Sr25519,
+        nonce: 7,
+        born: Some(HEAD - 45),
+        spec_version: 365,
+    };
+    let limit = match level {
+        Level::Reported => Some(Limit::NoWitness),
+        Level::Agreed => Some(Limit::NoProofs { why: "the node does not know the method".to_owned() }),
+        Level::Proven => Some(Limit::NotAsked),
+        Level::Signed => None,
+    };
+    let provenance = Provenance {
+        level,
+        limit,
+        at: snapshot.at,
+        commitment: snapshot.commitments.get(&hotkey).cloned(),
+        endpoints: vec!["wss://one.example".to_owned(), "wss://two.example".to_owned()],
+        proof: Some(ProofSize { nodes: 9, bytes: 1_898, keys: 2 }),
+        proof_from: Some("wss://one.example".to_owned()),
+        signature: (level == Level::Signed).then_some(signature),
+    };
+    (hotkey, provenance)
+}
+
+fn examined(state: &mut State, rows: &[(u64, Level)], disputes: Vec<Dispute>) -> Vec<Effect> {
+    let rows: BTreeMap<_, _> = rows.iter().map(|(uid, level)| row(state, *uid, *level)).collect();
+    let found = Box::new(Examined { rows, disputes, ..Examined::default() });
+    update(state, Msg::Verify(VerifyNews::Examined { found, everybody: true }))
+}
+
+fn dispute(proven_wrong: Option<Side>) -> Dispute {
+    let claim = |endpoint: &str, says: &str| Claim {
+        endpoint: endpoint.to_owned(),
+        block: None,
+        says: Untrusted::from_text(says),
+        proof: None,
+    };
+    Dispute {
+        case: Case::OtherFork,
+        hotkey: None,
+        endpoint: claim("wss://one.example", "0x11…11 is final"),
+        witness: claim("wss://two.example", "0x22…22 is final"),
+        proven_wrong,
+    }
+}
+
+fn line_of(state: &State, needle: &str, width: u16) -> String {
+    let screen = screen(state, width, 32);
+    screen.lines().find(|line| line.contains(needle)).unwrap_or_else(|| panic!("no {needle} in {screen}")).to_owned()
+}
+
+#[test]
+fn a_subnet_that_was_read_is_verified_by_itself_the_own_row_as_far_as_its_signature() {
+    let mut state = opened(own(&values(42, false)));
+    let effects = feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())));
+    let looks: Vec<_> = effects.iter().filter(|effect| matches!(effect, Effect::Verify(_))).collect();
+    let [Effect::Verify(VerifyOrder::Look { rows, everybody: true })] = looks[..] else { panic!("{effects:?}") };
+    let signatures: Vec<_> = rows.iter().filter(|(_, signature)| *signature).map(|(hotkey, _)| *hotkey).collect();
+    assert_eq!(signatures, [hotkey(42)]);
+}
+
+#[test]
+fn a_row_shows_its_level_as_glyph_and_where_there_is_room_as_word() {
+    let mut state = console();
+    examined(
+        &mut state,
+        &[(42, Level::Signed), (17, Level::Proven), (18, Level::Agreed), (19, Level::Reported)],
+        vec![],
+    );
+    assert!(line_of(&state, "● you", 120).contains("✓ readable ✓"));
+    assert!(line_of(&state, &hotkey(17).short(), 120).contains("✓ readable ≡"));
+    assert!(line_of(&state, &hotkey(18).short(), 120).contains("✓ readable ="));
+    assert!(line_of(&state, &hotkey(17).short(), 80).contains("✓ readable ≡"));
+    update(&mut state, Msg::Resize { width: 148, height: 32 });
+    let wide = screen(&state, 148, 32);
+    for words in ["PROOF", "✓ signed", "≡ proven", "= agreed", "· reported"] {
+        assert!(wide.contains(words), "{words} in {wide}");
+    }
+}
+
+#[test]
+fn a_commitment_that_changed_since_is_not_what_was_verified() {
+    let mut state = console();
+    examined(&mut state, &[(17, Level::Signed)], vec![]);
+    let commitments = vec![(hotkey(17), Some(good(99, HEAD + 1)))];
+    let change = SubnetChange { block: HEAD + 1, commitments, members: Vec::new() };
+    feed(&mut state, FeedEvent::Changed(Box::new(change)));
+    assert!(!line_of(&state, &hotkey(17).short(), 120).contains("readable ✓"));
+}
+
+#[test]
+fn a_signature_that_was_verified_stays_verified_while_its_value_is_proven_again() {
+    let mut state = console();
+    examined(&mut state, &[(17, Level::Signed)], vec![]);
+    examined(&mut state, &[(17, Level::Proven)], vec![]);
+    assert!(line_of(&state, &hotkey(17).short(), 120).contains("readable ✓"));
+    examined(&mut state, &[(17, Level::Agreed)], vec![]);
+    assert!(
+        line_of(&state, &hotkey(17).short(), 120).contains("readable ="),
+        "what nobody proves any more is not carried on"
+    );
+}
+
+#[test]
+fn the_filter_asks_for_levels() {
+    let mut state = console();
+    examined(&mut state, &[(42, Level::Signed), (17, Level::Proven), (18, Level::Signed)], vec![]);
+    press(&mut state, "/");
+    update(&mut state, Msg::Paste("proof:signed".to_owned()));
+    press(&mut state, "enter");
+    let roster = state.table.roster();
+    let listed: Vec<_> =
+        state.list.slots().iter().filter_map(|slot| state.list.row(roster, *slot)).filter_map(|row| row.uid).collect();
+    assert_eq!(listed, [42, 18]);
+}
+
+#[test]
+fn the_detail_shows_the_whole_chain_of_evidence() {
+    let mut state = console();
+    examined(&mut state, &[(42, Level::Signed)], vec![]);
+    press(&mut state, "enter");
+    update(&mut state, Msg::Resize { width: 120, height: 70 });
+    let detail = screen(&state, 120, 70);
+    for words in [
+        "PROVENANCE",
+        "Signed: the hotkey signed exactly these bytes.",
+        "wss://one.example, wss://two.example",
+        "9 nodes, 1,898 bytes for 2 keys, from wss://one.example",
+        "sr25519, nonce 7, born at #",
+    ] {
+        assert!(detail.contains(words), "{words} in {detail}");
+    }
+}
+
+#[test]
+fn v_verifies_the_selected_row_or_the_marked_ones_as_far_as_their_signatures() {
+    let mut state = console();
+    let [Effect::Verify(VerifyOrder::Look { rows, everybody: false })] = &press(&mut state, "V")[..] else {
+        panic!("no order")
+    };
+    assert_eq!(rows, &[(hotkey(42), true)]);
+    press(&mut state, "v v");
+    let [Effect::Verify(VerifyOrder::Look { rows, .. })] = &press(&mut state, "V")[..] else { panic!("no order") };
+    assert_eq!(rows.len(), 2);
+}
+
+#[test]
+fn a_contradiction_is_red_locks_writing_and_is_the_operators_decision_once_read() {
+    let mut state = console();
+    state.options.read_only = false;
+    let logged = examined(&mut state, &[], vec![dispute(None)]);
+    assert!(matches!(&logged[..], [Effect::Log { .. }]), "{logged:?}");
+    for (width, height) in [(120, 32), (80, 24)] {
+        update(&mut state, Msg::Resize { width, height });
+        let shown = screen(&state, width, height);
+        for words in ["✗ Sources disagree", "0x11…11 is final", "0x22…22 is final", "A when you have read it"] {
+            assert!(shown.contains(words), "{words} in {shown}");
+        }
+    }
+    assert_eq!(press(&mut state, "C"), [], "nothing is planned");
+    assert!(screen(&state, 120, 32).contains("Read it, then press A"));
+    press(&mut state, "enter");
+    let read = press(&mut state, "A");
+    assert!(matches!(&read[..], [Effect::Verify(VerifyOrder::Read(_))]), "{read:?}");
+    assert!(!screen(&state, 120, 32).contains("Sources disagree"));
+    assert!(matches!(&press(&mut state, "C")[..], [Effect::Desk(_)]));
+    // The same dispute found once more stays read; over and back again it is read again.
+    press(&mut state, "esc");
+    examined(&mut state, &[], vec![dispute(None)]);
+    assert!(!screen(&state, 120, 32).contains("Sources disagree"));
+    examined(&mut state, &[], vec![]);
+    examined(&mut state, &[], vec![dispute(None)]);
+    assert!(screen(&state, 120, 32).contains("Sources disagree"));
+}
+
+#[test]
+fn a_witness_that_is_proven_wrong_is_told_and_locks_nothing() {
+    let mut state = console();
+    state.options.read_only = false;
+    examined(&mut state, &[], vec![dispute(Some(Side::Witness))]);
+    assert!(screen(&state, 120, 32).contains("The second is proven wrong"));
+    assert!(matches!(&press(&mut state, "C")[..], [Effect::Desk(_)]));
+}
