@@ -206,7 +206,7 @@ fn in_full(found: &Survey, hotkey: &Hotkey, row: &Provenance) -> String {
     let level = paint(level_style(row.level), &format!("{} {}", row.level.glyph(), row.words()));
     let mut out = format!("uid {}  {hotkey}\n  {level}: {}\n", uid(found, hotkey), row.level.meaning());
     let mut lines = vec![("value", value_words(row.commitment.as_ref()).shown())];
-    lines.extend(row.evidence());
+    lines.extend(row.evidence(true));
     for (name, text) in lines {
         out += &["  ", &paint(DIM, &format!("{name:<12}")), " ", &text, "\n"].concat();
     }

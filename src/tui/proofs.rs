@@ -79,6 +79,11 @@ pub fn locked(state: &State) -> Option<Rule> {
 
 /// Looks at everybody whom the table shows.
 pub fn look_at_all(state: &mut State) -> Vec<Effect> {
+    if state.probes.proofs.is_busy() {
+        // Due as soon as that is done: a connection that comes and goes must not pile up orders.
+        state.probes.proofs.looked_ms = state.now_ms.saturating_sub(EVERY_MS).max(1);
+        return Vec::new();
+    }
     let roster = state.table.roster();
     let all = roster.rows.iter().chain(&roster.orphans);
     let few = roster.rows.len() + roster.orphans.len() <= MOST_ROWS;

@@ -68,7 +68,8 @@ fn a_pasted_token_is_rotated_in_to_the_end_on_the_screen() {
     assert_eq!(ask(&store, "DELETE", &format!("/-/tokens/{old}")).status, 200);
     let over = console.keys(ENTER).shows("refused by the store and forgotten here");
     assert!(!over.contains(&secret));
-    console.keys(ESC).shows("chain and local agree");
+    console.keys(ESC).hides("╭ Rotation");
+    console.shows("chain and local agree");
     let log = console.keys("L").shows("the old keys are forgotten");
     says(&log, &["rotation", "the store refuses the old read key"]);
     console.keys("q");
@@ -93,7 +94,8 @@ fn a_rotation_that_is_left_is_a_banner_and_is_rolled_back_from_there() {
     publish(&mut console);
     let over = console.shows("rolled back");
     assert!(!over.contains(&secret));
-    console.keys(ESC).shows("chain and local agree");
+    console.keys(ESC).hides("╭ Rotation");
+    console.shows("chain and local agree");
     console.keys("q");
     console.left().restored_with(0);
     is_nowhere(&house, &secret);

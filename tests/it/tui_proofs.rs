@@ -215,3 +215,17 @@ fn a_witness_that_is_proven_wrong_is_told_and_locks_nothing() {
     assert!(screen(&state, 120, 32).contains("The second is proven wrong"));
     assert!(matches!(&press(&mut state, "C")[..], [Effect::Desk(_)]));
 }
+
+#[test]
+fn a_connection_that_comes_and_goes_piles_up_no_orders() {
+    let mut state = console();
+    let orders = |effects: Vec<Effect>| effects.iter().filter(|effect| matches!(effect, Effect::Verify(_))).count();
+    examined(&mut state, &[(42, Level::Proven)], vec![]);
+    assert_eq!(orders(feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())))), 1);
+    for _ in 0..3 {
+        assert_eq!(orders(feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())))), 0);
+    }
+    examined(&mut state, &[(42, Level::Proven)], vec![]);
+    let finalized = FeedEvent::FinalizedHead { number: HEAD + 2, hash: state.table.snapshot().unwrap().at.hash };
+    assert_eq!(orders(feed(&mut state, finalized)), 1, "what came meanwhile is looked at afterwards");
+}

@@ -92,7 +92,7 @@ async fn prove(
     let theirs = place.witness.as_ref().map(|witness| &witness.session);
     for (side, session) in [(Side::Endpoint, Some(own)), (Side::Witness, theirs)] {
         let Some(session) = session else { continue };
-        let nodes = match session.read_proof(&asked, place.at.hash).await {
+        let nodes = match proof_nodes(session, &asked, place).await {
             Ok(nodes) => nodes,
             Err(error) => {
                 limit = Limit::NoProofs { why: format!("{}: {}", error.endpoint, why(&error)) };
@@ -116,6 +116,15 @@ async fn prove(
         limit = Limit::Disputed { case: Case::BadProof };
     }
     Err(limit)
+}
+
+/// The nodes for all keys: one request, or a few where there are thousands.
+async fn proof_nodes(session: &Session, keys: &[Vec<u8>], place: &Place) -> Result<Vec<Vec<u8>>, ChainError> {
+    let mut nodes = Vec::new();
+    for chunk in keys.chunks(session.limits().chunk) {
+        nodes.extend(session.read_proof(chunk, place.at.hash).await?);
+    }
+    Ok(nodes)
 }
 
 fn judge_row(

@@ -182,10 +182,12 @@ impl Provenance {
         }
     }
 
-    /// The chain of evidence, a line each: what was shown, and by what.
-    pub fn evidence(&self) -> Vec<(&'static str, String)> {
+    /// The chain of evidence, a line each: what was shown, and by what; hashes in full where there is room for 66 characters.
+    pub fn evidence(&self, in_full: bool) -> Vec<(&'static str, String)> {
+        let hash = |hash: BlockHash| if in_full { hash.to_string() } else { hash.glance() };
         let mut lines = vec![
-            ("block", format!("#{} {}", grouped(self.at.number), self.at.hash)),
+            ("block", format!("#{}", grouped(self.at.number))),
+            ("block hash", hash(self.at.hash)),
             ("endpoints", self.endpoints.join(", ")),
         ];
         if let Some(proof) = self.proof {
@@ -197,7 +199,7 @@ impl Provenance {
         }
         if let Some(signature) = &self.signature {
             lines.push(("extrinsic", format!("#{}-{}", grouped(signature.block.number), signature.index)));
-            lines.push(("hash", signature.extrinsic.to_string()));
+            lines.push(("its hash", hash(signature.extrinsic)));
             let era =
                 signature.born.map_or_else(|| "immortal".to_owned(), |born| format!("born at #{}", grouped(born)));
             let (scheme, nonce, spec) = (signature.scheme.word(), signature.nonce, signature.spec_version);

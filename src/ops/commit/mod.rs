@@ -110,7 +110,7 @@ async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Re
         let owner = Owner { genesis: desk.genesis(), netuid: options.netuid, hotkey: options.hotkey };
         owned::check(context, &owner).map_err(refused)?;
     }
-    prepared(context, own, desk, options, &forbidden, now_ms).await
+    prepared(context, own, desk, options, &forbidden, None, now_ms).await
 }
 
 fn refused(rule: Rule) -> Unprepared {
@@ -128,15 +128,21 @@ fn stale_head(standing: &Standing, now_ms: u64) -> Option<Rule> {
     })
 }
 
-/// The plan at a desk that is open. What the metadata of an earlier run spoils is tried once more with the node's own.
+/// The plan at a desk that is open. What the metadata of an earlier run spoils is tried once more with the node's own. How
+/// well the chain's word is confirmed is found out unless that was done a moment ago.
 async fn prepared(
     context: &Context,
     own: &OwnHotkey,
     mut desk: Desk,
     mut options: DeskOptions,
     forbidden: &Forbidden,
+    confirmed: Option<Confirmed>,
     now_ms: u64,
 ) -> Result<Prepared, Unprepared> {
+    let confirmed = match confirmed {
+        Some(confirmed) => confirmed,
+        None => confirm(context, own, now_ms).await?,
+    };
     let (mut plan, mut draft) = planned(context, own, &desk, &options, forbidden, now_ms).await?;
     if draft.as_ref().is_err_and(DraftError::is_of_the_metadata) && desk.fetched_anew().await? {
         tracing::warn!("the cached metadata would have something else signed; that of the node is taken instead");
@@ -144,6 +150,7 @@ async fn prepared(
         options.store = MetadataStore::none();
         (plan, draft) = planned(context, own, &desk, &options, forbidden, now_ms).await?;
     }
+    let plan = plan.confirmed(confirmed);
     let draft = draft.map_err(|error| refused(draft_rule(&error)))?;
     Ok(Prepared { plan, desk, draft, options })
 }
@@ -163,14 +170,18 @@ async fn planned(
     let values = &context.configuration.local;
     let cleared = guard::clear(&context.provider, values, standing.commitment.as_ref(), forbidden);
     let cleared = cleared.map_err(|refusal| refused(refusal.into()))?;
-    let vouched = vouch(context, own.hotkey, now_ms).await;
-    if let Some(dispute) = vouched.lock() {
-        return Err(refused(disputed(dispute)));
-    }
     let plan = Plan::of(subject(context, own), standing, &cleared, now_ms);
-    let plan = plan.confirmed(Confirmed::of(vouched.provenance.as_ref()));
     let draft = desk.draft(&plan.standing, &cleared);
     Ok((plan, draft))
+}
+
+/// How well what the chain is said to hold is confirmed; refused while its sources contradict each other.
+async fn confirm(context: &Context, own: &OwnHotkey, now_ms: u64) -> Result<Confirmed, Unprepared> {
+    let vouched = vouch(context, own.hotkey, now_ms).await;
+    match vouched.lock() {
+        Some(dispute) => Err(refused(disputed(dispute))),
+        None => Ok(Confirmed::of(vouched.provenance.as_ref())),
+    }
 }
 
 /// Sources contradict each other, and the operator has not read it yet.

@@ -108,12 +108,12 @@ async fn again(context: &Context, confirmed: Prepared, signer: &Signer, now_ms: 
     let own = identity(context).map_err(|error| unprepared(&error))?;
     // An encrypted key file could not be read until now: what was in it must not be published either.
     let forbidden = forbidden(context).await.and(SecretKind::Wallet, signer.secrets());
-    let fresh = match prepared(context, own, desk, options.clone(), &forbidden, now_ms).await {
+    let fresh = match prepared(context, own, desk, options.clone(), &forbidden, plan.confirmed.clone(), now_ms).await {
         // The connection may have been dropped while the operator was reading.
         Err(Unprepared::Chain(error)) => {
             tracing::info!("the chain is asked anew: {error}");
             match Desk::open(&options).await {
-                Ok(desk) => prepared(context, own, desk, options, &forbidden, now_ms).await,
+                Ok(desk) => prepared(context, own, desk, options, &forbidden, plan.confirmed.clone(), now_ms).await,
                 Err(error) => Err(error.into()),
             }
         }
@@ -274,7 +274,7 @@ pub async fn wait_until_registered(
     options.network.genesis = Some(confirmed.standing.chain.genesis);
     let desk = registered(&options).await;
     let forbidden = forbidden(context).await;
-    let prepared = prepared(context, own, desk, options, &forbidden, now_ms()).await?;
+    let prepared = prepared(context, own, desk, options, &forbidden, None, now_ms()).await?;
     match moved(confirmed, &prepared.plan) {
         None => Ok(prepared),
         Some(rule) => Err(refused(rule)),

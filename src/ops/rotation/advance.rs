@@ -37,7 +37,10 @@ pub enum Halt {
 impl Driver {
     /// Goes on until something is needed from outside.
     pub async fn advance(&mut self) -> Result<Halt, Problem> {
-        self.undisputed().await?;
+        // The plan of a commit finds that out itself.
+        if !self.rotation().is_some_and(|rotation| matches!(rotation.step(), Step::Plan | Step::Publish)) {
+            self.undisputed().await?;
+        }
         self.see_reversion().await?;
         let mut way_back_seen = false;
         loop {

@@ -49,4 +49,5 @@ pub(super) const EMBEDDED: &[(&str, &str)] = embedded![
     "forged-extrinsic",
     "other-genesis",
     "no-proofs",
+    "no-bodies",
 ];

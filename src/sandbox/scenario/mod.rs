@@ -230,7 +230,7 @@ mod tests {
             error.starts_with("no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage, r2-faults, rotation, pool-stale, "),
             "{error}"
         );
-        assert!(error.ends_with(", forged-extrinsic, other-genesis, no-proofs"), "{error}");
+        assert!(error.ends_with(", other-genesis, no-proofs, no-bodies"), "{error}");
     }
 
     #[test]

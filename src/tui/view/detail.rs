@@ -243,7 +243,7 @@ fn provenance(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: u
         let again = if matches!(limit, Limit::NotAsked) { format!("; {key} looks at it") } else { String::new() };
         paragraph(lines, &format!("{}{again}.", capitalised(&limit.words())), 2, width, styles.dim());
     }
-    for (name, text) in found.evidence() {
+    for (name, text) in found.evidence(width >= EVIDENCE + 66) {
         for (index, part) in wrap(&text, width.saturating_sub(EVIDENCE)).into_iter().enumerate() {
             fact(lines, if index == 0 { name } else { "" }, ink(part, styles.plain()), "", width, styles);
         }

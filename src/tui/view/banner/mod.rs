@@ -169,12 +169,13 @@ fn disputes(state: &State) -> Vec<Notice> {
     let reads = format!("{} when you have read it", state.key(Command::ReadDispute));
     let told = state.probes.proofs.unread().map(Dispute::finding);
     told.flat_map(|told| {
-        let mut notices = found(state, &told.what, &told, &reads, URGENT);
-        // Whatever a small screen leaves out: what is to be done stays.
-        if let Some(first) = notices.first_mut() {
-            first.parts.push(reads.clone());
-        }
-        notices
+        let (glyph, look) = match told.severity {
+            Severity::Danger => (glyph(Severity::Danger), Look::Bad),
+            Severity::Note | Severity::Warning => (glyph(Severity::Warning), Look::Odd),
+        };
+        let first = Notice { glyph, parts: vec![told.what], look, rank: URGENT };
+        let more = format!("{} → {reads}. {}", told.why, told.todo);
+        std::iter::once(first).chain(wrapped(state, " ", &more, Look::Quiet, WHY))
     })
     .collect()
 }
