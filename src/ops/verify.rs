@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::chain::provenance::{Examination, examine};
 use crate::chain::{CallLimits, ChainError};
@@ -19,6 +19,8 @@ pub use crate::chain::provenance::Depth;
 
 /// Least time between two requests for old blocks at one public endpoint.
 const PACE: Duration = Duration::from_secs(1);
+/// How long the own row may take: a second source that says nothing must not keep a commit waiting for ever.
+const MOST: Duration = Duration::from_secs(40);
 /// How long everybody's rows wait after the subnet was read from a public node.
 const AFTER_THE_FEED: Duration = Duration::from_secs(10);
 /// How long another operator's endpoint may take to see a block that the own one calls final, and how often it is asked.
@@ -163,7 +165,11 @@ impl Vouched {
 /// Takes the own row as far as it goes. Where it cannot be looked at it stays what it is: nothing fails for that.
 pub async fn vouch(context: &Context, hotkey: Hotkey, now_ms: u64) -> Vouched {
     let rows = BTreeMap::from([(hotkey, Depth::Signature)]);
-    match verify(context, &rows, now_ms).await {
+    let Ok(verified) = timeout(MOST, verify(context, &rows, now_ms)).await else {
+        tracing::info!("the own row was not verified within {} s", MOST.as_secs());
+        return Vouched { provenance: None, disputes: Vec::new() };
+    };
+    match verified {
         Ok(mut found) => {
             let disputes = found.disputes.into_iter();
             let disputes = disputes.filter(|dispute| dispute.locks() && !context.read_disputes.contains(&dispute.id()));
