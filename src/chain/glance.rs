@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::decode;
 use super::error::{ChainError, Fault};
+use super::failover::Failures;
 use super::metadata::{MetadataStore, Schemas};
 use super::options::CallLimits;
 use super::schema::Schema;
@@ -44,19 +45,14 @@ impl Glance {
     /// Connects to the first endpoint that answers as the right chain. The error is that of the preferred one.
     pub async fn open(network: &Network, store: MetadataStore, limits: &CallLimits) -> Result<Self, ChainError> {
         let mut schemas = Schemas::new(store);
-        let mut first = None;
+        let mut failures = Failures::default();
         for endpoint in &network.endpoints {
             match Self::at(endpoint, network, &mut schemas, limits).await {
-                Ok(glance) => return Ok(glance),
-                Err(error) if error.fault.is_about_the_chain() => return Err(error),
-                Err(error) => {
-                    tracing::warn!(%error, "endpoint failed");
-                    first.get_or_insert(error);
-                }
+                Ok(answer) => return Ok(answer),
+                Err(error) => failures.note(error)?,
             }
         }
-        let none = || Fault::Unreachable { why: "no endpoint is configured".to_owned() }.at(&network.name);
-        Err(first.unwrap_or_else(none))
+        Err(failures.of_all(network))
     }
 
     async fn at(

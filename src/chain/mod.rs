@@ -16,6 +16,7 @@ pub mod commit;
 mod decode;
 mod dial;
 pub mod error;
+mod failover;
 mod feed;
 mod genesis;
 mod glance;

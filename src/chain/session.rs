@@ -126,16 +126,6 @@ impl Session {
         hash.ok_or_else(|| self.malformed(METHOD, "there is no best block"))
     }
 
-    /// Number and extrinsics of a block, each with the length that precedes it; `None` where the node does not have the
-    /// block.
-    pub(super) async fn body(&self, at: BlockHash) -> Result<Option<(u64, Vec<Vec<u8>>)>, ChainError> {
-        let block = self.call("chain_getBlock", || self.legacy.chain_get_block(Some(at))).await?;
-        Ok(block.map(|details| {
-            let block = details.block;
-            (block.header.number, block.extrinsics.into_iter().map(|bytes| bytes.0).collect())
-        }))
-    }
-
     /// A block: its header and its extrinsics, each with the length that precedes it; `None` where the node has no such
     /// block, or no longer its body.
     pub(super) async fn block(&self, at: BlockHash) -> Result<Option<(Header, Vec<Vec<u8>>)>, ChainError> {

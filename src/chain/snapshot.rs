@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::allowance::Allowance;
 use super::error::{ChainError, Fault};
+use super::failover::Failures;
 use super::metadata::{MetadataStore, Schemas};
 use super::options::FeedOptions;
 use super::published::PublishedKeys;
@@ -247,7 +248,7 @@ pub async fn survey(
 ) -> Result<SubnetSnapshot, ChainError> {
     let mut schemas = Schemas::new(store);
     let allowance = Allowance::new(options.survey, options.limits.values);
-    let mut first = None;
+    let mut failures = Failures::default();
     for endpoint in &network.endpoints {
         let attempt = async {
             let session = Session::open(endpoint, &options.limits).await?;
@@ -263,12 +264,8 @@ pub async fn survey(
         };
         match allowance.keep(attempt).await.unwrap_or_else(|fault| Err(fault.at(endpoint))) {
             Ok(reading) => return Ok(reading.snapshot),
-            Err(error) if error.fault.is_about_the_chain() => return Err(error),
-            Err(error) => {
-                tracing::warn!(%error, "endpoint failed");
-                first.get_or_insert(error);
-            }
+            Err(error) => failures.note(error)?,
         }
     }
-    Err(first.unwrap_or_else(|| Fault::Unreachable { why: "no endpoint is configured".to_owned() }.at(&network.name)))
+    Err(failures.of_all(network))
 }

@@ -139,9 +139,9 @@ pub struct ShowArguments {
     pub who: String,
 }
 
-/// `probe`
+/// Of whom a command is to tell.
 #[derive(Debug, Args)]
-pub struct ProbeArguments {
+pub struct Whom {
     /// Uids, or hotkeys' SS58 addresses (ex-members too)
     #[arg(value_name = "UID|HOTKEY")]
     pub who: Vec<String>,
@@ -151,6 +151,14 @@ pub struct ProbeArguments {
     /// Every uid that matches, such as 'state:readable role:miner'
     #[arg(long, value_name = "FILTER")]
     pub filter: Option<String>,
+}
+
+/// `probe`
+#[derive(Debug, Args)]
+pub struct ProbeArguments {
+    /// Whose buckets are tested.
+    #[command(flatten)]
+    pub whom: Whom,
     /// Also list what the buckets hold under grail/; without it nobody else's bucket is ever listed
     #[arg(long, requires = "who")]
     pub list: bool,
@@ -159,16 +167,11 @@ pub struct ProbeArguments {
 /// `verify`
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
-    /// Uids, or hotkeys' SS58 addresses (ex-members too)
-    #[arg(value_name = "UID|HOTKEY")]
-    pub who: Vec<String>,
-    /// Every uid; its signatures take a request for each block in which somebody committed, about one a second
-    #[arg(long)]
-    pub all: bool,
-    /// Every uid that matches, such as 'state:readable role:miner'
-    #[arg(long, value_name = "FILTER")]
-    pub filter: Option<String>,
-    /// Only as far as the state proof: a few requests for everybody
+    /// Whose commitments are verified.
+    #[command(flatten)]
+    pub whom: Whom,
+    /// Only as far as the state proof: a few requests for everybody. Signatures take a request for each block in which
+    /// somebody committed, about one a second
     #[arg(long)]
     pub no_signatures: bool,
 }

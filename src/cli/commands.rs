@@ -9,12 +9,12 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::report;
 use crate::cli::vault;
+use crate::cli::whom::parse_who;
 use crate::cli::words;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
 use crate::domain::findings::{Finding, Severity};
-use crate::domain::hotkey::Hotkey;
 use crate::domain::roster::{Roster, Row, State};
 use crate::domain::tested::Tested;
 use crate::domain::untrusted::sanitize;
@@ -69,11 +69,7 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let row = match wanted {
-        Who::Uid(uid) => found.roster.by_uid(uid),
-        Who::Hotkey(hotkey) => found.roster.by_hotkey(&hotkey),
-    };
-    let Some(row) = row else {
+    let Some(row) = wanted.row(&found) else {
         let message = format!(
             "{} is not on subnet {} (uids 0 to {}), neither as a member nor as an ex-member with a commitment",
             sanitize(&arguments.who, 60),
@@ -174,22 +170,4 @@ fn own_exit(context: &Context, roster: &Roster) -> Exit {
 fn is_finding(row: &Row) -> bool {
     let grave = row.drift.as_ref().is_some_and(|drift| drift.consequence.severity == Severity::Danger);
     row.state() == State::Unreadable || row.drifts() || grave
-}
-
-/// Somebody, as named on the command line.
-pub(super) enum Who {
-    /// By uid.
-    Uid(u16),
-    /// By address.
-    Hotkey(Hotkey),
-}
-
-pub(super) fn parse_who(text: &str) -> Result<Who, String> {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        return text
-            .parse()
-            .map(Who::Uid)
-            .map_err(|_| format!("{} is no uid: they go from 0 to 65535", sanitize(text, 20)));
-    }
-    text.parse().map(Who::Hotkey).map_err(|error| format!("{}: {error}", sanitize(text, 60)))
 }

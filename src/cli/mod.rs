@@ -25,6 +25,7 @@ mod rotate_words;
 mod serve;
 pub mod vault;
 mod verify;
+mod whom;
 mod words;
 
 use std::ffi::OsString;

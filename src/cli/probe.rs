@@ -4,21 +4,19 @@ use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::args::ProbeArguments;
-use crate::cli::commands::{Who, chain_failure, context, fail, now_ms, parse_who, printed_or, remark, warnings};
+use crate::cli::commands::{chain_failure, context, fail, now_ms, printed_or, remark, warnings};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::probe_document::{ProbeDocument, SelfTestDocument, VisibleDocument};
 use crate::cli::probe_words as words;
 use crate::cli::vault::with_vault;
+use crate::cli::whom::Choice;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
-use crate::domain::filter::Filter;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Probe, ProbeNews};
-use crate::domain::roster::Row;
-use crate::domain::tested::Tested;
-use crate::domain::text::{capitalised, grouped, uncapitalised};
+use crate::domain::text::{capitalised, uncapitalised};
 use crate::ops::context::Context;
 use crate::ops::probe::{Ground, Tester, View, listing, store, sweep};
 use crate::ops::self_test::{Subject, self_test};
@@ -56,7 +54,7 @@ impl Bench {
 
 /// `probe`
 pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let choice = match Choice::of(&arguments.who, arguments.all, arguments.filter.as_deref()) {
+    let choice = match Choice::of(&arguments.whom) {
         Ok(choice) => choice,
         Err(message) => return fail(output, &message, Exit::Usage),
     };
@@ -84,61 +82,6 @@ pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Envi
         output.text(&words::probes(&bench.found, &results, &listings, now_ms(), choice.is_sweep()))
     };
     printed_or(output, printed, exit)
-}
-
-/// Whom to test.
-pub(super) enum Choice {
-    Named(Vec<Who>),
-    Filtered(Filter),
-}
-
-impl Choice {
-    pub(super) fn of(who: &[String], all: bool, filter: Option<&str>) -> Result<Self, String> {
-        let filtered = filter.is_some();
-        let filter = Filter::parse(filter.unwrap_or_default()).and_then(Filter::of_rows_only);
-        let filter = filter.map_err(|error| format!("--filter: {error}"))?;
-        match (who, all || filtered) {
-            ([], true) => Ok(Self::Filtered(filter)),
-            ([], false) => Err("name uids or hotkeys, or --all".to_owned()),
-            (who, false) => who.iter().map(|who| parse_who(who)).collect::<Result<_, _>>().map(Self::Named),
-            (_, true) => Err("name uids or hotkeys, or --all and --filter: not both".to_owned()),
-        }
-    }
-
-    pub(super) const fn is_sweep(&self) -> bool {
-        matches!(self, Self::Filtered(_))
-    }
-
-    pub(super) fn hotkeys(&self, found: &Survey) -> Result<Vec<Hotkey>, String> {
-        let who = match self {
-            Self::Filtered(filter) => {
-                let orphans = if filter.wants_orphans() { &found.roster.orphans[..] } else { &[] };
-                let rows = found.roster.rows.iter().chain(orphans);
-                return Ok(rows.filter(|row| filter.accepts(row, Tested::default())).map(|row| row.hotkey).collect());
-            }
-            Self::Named(who) => who,
-        };
-        let row = |who: &Who| -> Result<&Row, String> {
-            let row = match who {
-                Who::Uid(uid) => found.roster.by_uid(*uid),
-                Who::Hotkey(hotkey) => found.roster.by_hotkey(hotkey),
-            };
-            row.ok_or_else(|| {
-                format!(
-                    "{who} is not on subnet {}, neither as a member nor as an ex-member with a commitment",
-                    found.snapshot.netuid
-                )
-            })
-        };
-        let mut hotkeys = Vec::new();
-        for who in who {
-            let hotkey = row(who)?.hotkey;
-            if !hotkeys.contains(&hotkey) {
-                hotkeys.push(hotkey);
-            }
-        }
-        Ok(hotkeys)
-    }
 }
 
 /// Tests them, in the order in which they were asked for; somebody who watches sees how far it has come.
@@ -245,13 +188,4 @@ fn refuse_read_only(output: Output) -> Exit {
     let message = "--read-only refuses everything that writes outside this machine, and a self-test writes a canary into \
                    your bucket: run it without --read-only";
     fail(output, message, Exit::Refused)
-}
-
-impl std::fmt::Display for Who {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Uid(uid) => write!(f, "uid {}", grouped(u64::from(*uid))),
-            Self::Hotkey(hotkey) => hotkey.fmt(f),
-        }
-    }
 }

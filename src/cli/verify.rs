@@ -10,8 +10,8 @@ use crate::cli::commands::{chain_failure, context, fail, now_ms, printed_or, rem
 use crate::cli::document::{BlockDocument, NetworkDocument, schema};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::cli::probe::Choice;
-use crate::cli::report::{Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, table};
+use crate::cli::report::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, table};
+use crate::cli::whom::Choice;
 use crate::cli::words::heading;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
@@ -25,7 +25,7 @@ use crate::ops::verify::{Depth, verify as examined};
 
 /// `verify`
 pub async fn verify(arguments: &VerifyArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let choice = match Choice::of(&arguments.who, arguments.all, arguments.filter.as_deref()) {
+    let choice = match Choice::of(&arguments.whom) {
         Ok(choice) => choice,
         Err(message) => return fail(output, &message, Exit::Usage),
     };
@@ -139,7 +139,7 @@ impl<'d> ResultDocument<'d> {
 }
 
 fn words(found: &Survey, hotkeys: &[Hotkey], examined: &Examined, is_sweep: bool) -> String {
-    let mut out = heading(&found.snapshot, examined.rows.values().next().map_or(0, |row| row.at.timestamp_ms));
+    let mut out = heading(&found.snapshot, now_ms());
     for dispute in &examined.disputes {
         out += &crate::cli::report::finding(&dispute.finding());
     }
@@ -181,6 +181,10 @@ const fn level_style(level: Level) -> Style {
     }
 }
 
+const fn row_style(row: &Provenance) -> Style {
+    if row.is_disputed() { BAD } else { level_style(row.level) }
+}
+
 fn titles() -> Vec<Cell> {
     ["UID", "HOTKEY", "PROVENANCE", "SET IN", "WHY NO FURTHER"].map(|title| cell(title, STRONG)).to_vec()
 }
@@ -192,18 +196,17 @@ fn uid(found: &Survey, hotkey: &Hotkey) -> String {
 
 fn line(found: &Survey, hotkey: &Hotkey, row: &Provenance) -> Vec<Cell> {
     let set = row.commitment.as_ref().and_then(|commitment| commitment.block);
-    let limit = row.limit.as_ref().filter(|limit| !matches!(limit, Limit::NoCommitment));
     vec![
         plain(uid(found, hotkey)),
         plain(hotkey.short()),
-        cell(format!("{} {}", row.level.glyph(), row.words()), level_style(row.level)),
+        cell(format!("{} {}", row.glyph(), row.words()), row_style(row)),
         plain(set.map_or_else(|| "—".to_owned(), |block| format!("#{}", grouped(block)))),
-        cell(limit.map_or_else(String::new, Limit::words), DIM),
+        cell(row.limit_told().map_or_else(String::new, Limit::words), DIM),
     ]
 }
 
 fn in_full(found: &Survey, hotkey: &Hotkey, row: &Provenance) -> String {
-    let level = paint(level_style(row.level), &format!("{} {}", row.level.glyph(), row.words()));
+    let level = paint(row_style(row), &format!("{} {}", row.glyph(), row.words()));
     let mut out = format!("uid {}  {hotkey}\n  {level}: {}\n", uid(found, hotkey), row.level.meaning());
     let mut lines = vec![("value", value_words(row.commitment.as_ref()).shown())];
     lines.extend(row.evidence(true));

@@ -7,18 +7,17 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::chain::provenance::{Examination, examine};
+use crate::chain::provenance::{Examination, Pace, examine};
 use crate::chain::{CallLimits, ChainError};
+use crate::domain::commitment::{Commitment, Published};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
 use crate::domain::provenance::talk::{VerifyNews, VerifyOrder};
-use crate::domain::provenance::{Dispute, Examined, Provenance};
+use crate::domain::provenance::{Confirmed, Dispute, Examined, Provenance};
 use crate::ops::context::Context;
 
 pub use crate::chain::provenance::Depth;
 
-/// Least time between two requests for old blocks at one public endpoint.
-const PACE: Duration = Duration::from_secs(1);
 /// How long the own row may take: a second source that says nothing must not keep a commit waiting for ever.
 const MOST: Duration = Duration::from_secs(40);
 /// How long everybody's rows wait after the subnet was read from a public node.
@@ -119,78 +118,62 @@ pub fn serve(setup: VerifierSetup) -> (mpsc::UnboundedSender<VerifyOrder>, mpsc:
 /// Examines the commitments of some hotkeys. `now_ms` is the time since 1970. An error only where no endpoint of the
 /// network answers; whatever else is in the way is said row by row.
 pub async fn verify(context: &Context, rows: &BTreeMap<Hotkey, Depth>, now_ms: u64) -> Result<Examined, ChainError> {
-    verify_on(context, &context.network, rows, now_ms).await
-}
-
-async fn verify_on(
-    context: &Context,
-    network: &Network,
-    rows: &BTreeMap<Hotkey, Depth>,
-    now_ms: u64,
-) -> Result<Examined, ChainError> {
     let examination = Examination {
-        network: network.clone(),
+        network: context.network.clone(),
         witnesses: context.beside.witnesses.clone(),
         archives: context.beside.archives.clone(),
         netuid: context.netuid(),
         store: context.metadata_store(),
         limits: CallLimits::default(),
-        pace: PACE,
-        paces_this_machine: false,
+        pace: Pace::default(),
         now_ms,
     };
     let found = Box::pin(examine(&examination, rows)).await?;
-    for dispute in &found.disputes {
-        tracing::warn!("{}: {}", dispute.finding().what, dispute.finding().why);
+    for finding in found.disputes.iter().map(Dispute::finding) {
+        tracing::warn!("{}: {}", finding.what, finding.why);
     }
     Ok(found)
 }
 
-/// What is known of the own row, and what stands against it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vouched {
-    /// Where the own row comes from; `None` where it could not be looked at.
-    pub provenance: Option<Provenance>,
-    /// Contradictions that nobody has read yet and that lock writing.
-    pub disputes: Vec<Dispute>,
-}
-
-impl Vouched {
-    /// The first dispute that locks.
-    pub fn lock(&self) -> Option<&Dispute> {
-        self.disputes.first()
-    }
-}
-
-/// Takes the own row as far as it goes. Where it cannot be looked at it stays what it is: nothing fails for that.
-pub async fn vouch(context: &Context, hotkey: Hotkey, now_ms: u64) -> Vouched {
+/// Takes the own row as far as it goes. Nothing comes back where it cannot be looked at: it stays what one node says, and
+/// nothing fails for that. Errors: a contradiction that locks writing and that nobody has read yet.
+pub async fn vouch(context: &Context, hotkey: Hotkey, now_ms: u64) -> Result<Option<Provenance>, Box<Dispute>> {
     let rows = BTreeMap::from([(hotkey, Depth::Signature)]);
-    let Ok(verified) = timeout(MOST, verify(context, &rows, now_ms)).await else {
-        tracing::info!("the own row was not verified within {} s", MOST.as_secs());
-        return Vouched { provenance: None, disputes: Vec::new() };
-    };
-    match verified {
-        Ok(mut found) => {
-            let disputes = found.disputes.into_iter();
-            let disputes = disputes.filter(|dispute| dispute.locks() && !context.read_disputes.contains(&dispute.id()));
-            Vouched { provenance: found.rows.remove(&hotkey), disputes: disputes.collect() }
-        }
-        Err(error) => {
+    let mut found = match timeout(MOST, verify(context, &rows, now_ms)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => {
             tracing::info!("the own row was not verified: {error}");
-            Vouched { provenance: None, disputes: Vec::new() }
+            return Ok(None);
         }
+        Err(_) => {
+            tracing::info!("the own row was not verified within {} s", MOST.as_secs());
+            return Ok(None);
+        }
+    };
+    let is_unread = |dispute: &Dispute| dispute.locks() && !context.read_disputes.contains(&dispute.id());
+    match found.disputes.into_iter().find(is_unread) {
+        Some(dispute) => Err(Box::new(dispute)),
+        None => Ok(found.rows.remove(&hotkey)),
     }
 }
 
-/// The same once the second source has come as far as a block.
-pub async fn vouch_from(context: &Context, hotkey: Hotkey, block: u64, now_ms: &(impl Fn() -> u64 + Sync)) -> Vouched {
+/// How well it is confirmed that a hotkey published this. A second source may take a while to come as far as the block.
+pub async fn confirm(
+    context: &Context,
+    hotkey: Hotkey,
+    (published, block): (&Published, u64),
+    now_ms: &(impl Fn() -> u64 + Sync),
+) -> Confirmed {
     let (most, pause) = CATCHING_UP;
     let started = Instant::now();
     loop {
-        let vouched = vouch(context, hotkey, now_ms()).await;
-        let is_there = vouched.provenance.as_ref().is_none_or(|provenance| provenance.at.number >= block);
-        if is_there || vouched.lock().is_some() || started.elapsed() + pause > most {
-            return vouched;
+        let row = match vouch(context, hotkey, now_ms()).await {
+            Ok(row) => row,
+            Err(dispute) => return Confirmed::disputed(&dispute),
+        };
+        let is_there = row.as_ref().is_none_or(|row| row.at.number >= block);
+        if is_there || started.elapsed() + pause > most {
+            return Confirmed::of(row.as_ref(), |there| there.and_then(Commitment::published) == Some(published));
         }
         sleep(pause).await;
     }

@@ -102,6 +102,11 @@ impl Block {
     }
 }
 
+/// What stands for block 0 where another chain is pretended.
+pub fn other_genesis() -> Hash {
+    blake2_256(b"grail-console sandbox: another chain")
+}
+
 /// The digest of a block: its Aura slot, and the mark of a new runtime.
 pub fn digest(timestamp_ms: u64, runtime_updated: bool) -> Vec<Vec<u8>> {
     let slot = timestamp_ms / 12_000;

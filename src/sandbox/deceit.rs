@@ -1,22 +1,21 @@
 //! What an endpoint says that is not so, while the node behind it tells the truth: a proxy in other hands, a cache that
 //! stopped, a provider on another fork. Each endpoint of the sandbox has its own.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jsonrpsee::core::middleware::{Batch, Notification, Request, RpcServiceT};
+use jsonrpsee::core::middleware::{Request, RpcServiceT};
 use jsonrpsee::server::{MethodResponse, ResponsePayload};
 use jsonrpsee::types::ErrorObjectOwned;
 use parity_scale_codec::Encode;
 use serde_json::value::to_raw_value;
 use serde_json::{Value as Json, json};
-use sp_crypto_hashing::blake2_256;
 
-use super::block::{Hash, Header};
+use super::block::{Hash, Header, other_genesis};
 use super::metadata::prefixed_hex;
 use super::node::Node;
-use super::population::NETUID;
-use crate::domain::hotkey::Hotkey;
+use super::population::hotkey;
 
 /// JSON-RPC's "method not found".
 const NO_METHOD: i32 = -32_601;
@@ -127,9 +126,7 @@ impl Present {
     fn at_height(&mut self, number: u32, node: &Node) -> AtHeight {
         let told = |hash: Option<Hash>| hash.map_or(AtHeight::Nothing, AtHeight::Told);
         match self.deceit {
-            Some(Deceit::OtherGenesis) if number == 0 => {
-                AtHeight::Told(blake2_256(b"grail-console sandbox: another chain"))
-            }
+            Some(Deceit::OtherGenesis) if number == 0 => AtHeight::Told(other_genesis()),
             Some(Deceit::StaleHead(behind)) if number > self.since.saturating_sub(behind) => AtHeight::Nothing,
             Some(Deceit::OtherFork) if number >= self.since => {
                 let block = node.chain().block(number).cloned();
@@ -161,7 +158,7 @@ impl Present {
         params
     }
 
-    /// The answer as this endpoint gives it; `None` where it gives that of the node behind it.
+    /// The answer as this endpoint gives it, which may be the truth.
     fn answer(&mut self, method: &str, asked: &Json, truth: Json, node: &Node) -> Json {
         let first = asked.get(0);
         match method {
@@ -223,7 +220,7 @@ impl Present {
 
     fn values(&self, mut truth: Json, node: &Node) -> Json {
         let Some(Deceit::ForgedValue(uid)) = self.deceit else { return truth };
-        let key = commitment_key(node, &super::population::hotkey(uid)).map(|key| json!(prefixed_hex(&key)));
+        let key = node.chain().top().commitment_key(&hotkey(uid)).map(|key| json!(prefixed_hex(&key)));
         let sets = truth.as_array_mut().into_iter().flatten();
         for change in sets.filter_map(|set| set.get_mut("changes")?.as_array_mut()).flatten() {
             if change.get(0) == key.as_ref()
@@ -274,82 +271,30 @@ fn change_bytes(text: &mut Json, change: impl FnOnce(&mut Vec<u8>)) {
     }
 }
 
-fn commitment_key(node: &Node, hotkey: &Hotkey) -> Option<Vec<u8>> {
-    let chain = node.chain();
-    let entry = chain.best().runtime.entry("Commitments", "CommitmentOf").ok()?;
-    Some(entry.key(&[&NETUID.encode(), hotkey.as_bytes()]))
-}
-
-/// Stands between the meter and the methods.
-#[derive(Clone)]
-pub struct Deceiving<S> {
-    inner: S,
-    node: Arc<Node>,
-    board: Arc<DeceitBoard>,
-}
-
-impl<S> Deceiving<S> {
-    /// Around a service.
-    pub const fn new(inner: S, node: Arc<Node>, board: Arc<DeceitBoard>) -> Self {
-        Self { inner, node, board }
-    }
-}
-
-impl<S> RpcServiceT for Deceiving<S>
+/// Asks the methods behind an endpoint, and answers as the endpoint does.
+pub async fn through<S>(inner: &S, node: &Node, board: &Arc<DeceitBoard>, mut request: Request<'_>) -> MethodResponse
 where
-    S: RpcServiceT<
-            MethodResponse = MethodResponse,
-            BatchResponse = MethodResponse,
-            NotificationResponse = MethodResponse,
-        > + Clone
-        + Send
-        + Sync
-        + 'static,
+    S: RpcServiceT<MethodResponse = MethodResponse>,
 {
-    type MethodResponse = MethodResponse;
-    type NotificationResponse = MethodResponse;
-    type BatchResponse = MethodResponse;
-
-    fn call<'a>(&self, mut request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let Self { inner, node, board } = self.clone();
-        async move {
-            request.extensions_mut().insert(Arc::clone(&board));
-            let Some(deceit) = board.lock().deceit else { return inner.call(request).await };
-            let method = request.method_name().to_owned();
-            let id = request.id.clone();
-            if deceit == Deceit::NoProofs && method == "state_getReadProof" {
-                return MethodResponse::error(id, ErrorObjectOwned::owned(NO_METHOD, "Method not found", None::<()>));
-            }
-            let asked: Json =
-                request.params.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-            let translated = board.lock().translate(&method, asked.clone(), &node);
-            if translated != asked
-                && let Ok(raw) = to_raw_value(&translated)
-            {
-                request.params = Some(std::borrow::Cow::Owned(raw));
-            }
-            let id = id.into_owned();
-            let response = inner.call(request).await;
-            if response.is_subscription() || response.is_error() {
-                return response;
-            }
-            let told = serde_json::from_str::<Json>(response.as_json().get()).ok();
-            let Some(truth) = told.and_then(|mut told| told.get_mut("result").map(Json::take)) else { return response };
-            let answer = board.lock().answer(&method, &asked, truth.clone(), &node);
-            if answer == truth {
-                return response;
-            }
-            MethodResponse::response(id, ResponsePayload::success(answer), usize::MAX)
-        }
+    request.extensions_mut().insert(Arc::clone(board));
+    let Some(deceit) = board.lock().deceit else { return inner.call(request).await };
+    let (method, id) = (request.method_name().to_owned(), request.id.clone().into_owned());
+    if deceit == Deceit::NoProofs && method == "state_getReadProof" {
+        return MethodResponse::error(id, ErrorObjectOwned::owned(NO_METHOD, "Method not found", None::<()>));
     }
-
-    fn batch<'a>(&self, requests: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let inner = self.inner.clone();
-        async move { inner.batch(requests).await }
+    let asked: Json = request.params.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let translated = board.lock().translate(&method, asked.clone(), node);
+    if translated != asked
+        && let Ok(raw) = to_raw_value(&translated)
+    {
+        request.params = Some(Cow::Owned(raw));
     }
-
-    fn notification<'a>(&self, notification: Notification<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let inner = self.inner.clone();
-        async move { inner.notification(notification).await }
+    let response = inner.call(request).await;
+    if response.is_subscription() || response.is_error() {
+        return response;
     }
+    let told = serde_json::from_str::<Json>(response.as_json().get()).ok();
+    let Some(truth) = told.and_then(|mut told| told.get_mut("result").map(Json::take)) else { return response };
+    let answer = board.lock().answer(&method, &asked, truth.clone(), node);
+    if answer == truth { response } else { MethodResponse::response(id, ResponsePayload::success(answer), usize::MAX) }
 }

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tower::Service;
 
-use super::deceit::{DeceitBoard, Deceiving};
+use super::deceit::DeceitBoard;
 use super::node::Node;
 use super::rpc::Metered;
 
@@ -274,10 +274,9 @@ async fn pump(
 
 /// Serves HTTP and, after the upgrade, JSON-RPC over WebSocket.
 async fn serve(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, server: Server) {
-    let (node, again, deceit) = (Arc::clone(&server.node), Arc::clone(&server.node), server.deceit);
-    let rpc = RpcServiceBuilder::new()
-        .layer_fn(move |service| Metered::new(service, Arc::clone(&node)))
-        .layer_fn(move |service| Deceiving::new(service, Arc::clone(&again), Arc::clone(&deceit)));
+    let (node, deceit) = (Arc::clone(&server.node), server.deceit);
+    let rpc =
+        RpcServiceBuilder::new().layer_fn(move |service| Metered::new(service, Arc::clone(&node), Arc::clone(&deceit)));
     let builder =
         jsonrpsee::server::ServerBuilder::with_config(server.config).set_rpc_middleware(rpc).to_service_builder();
     let (node, methods, stop) = (server.node, server.methods, server.stop);

@@ -264,8 +264,7 @@ impl Node {
     pub fn published(&self, hotkey: &Hotkey) -> Option<Vec<u8>> {
         let chain = self.chain();
         let runtime = &chain.best().runtime;
-        let key = runtime.entry("Commitments", "CommitmentOf").ok()?.key(&[&NETUID.encode(), hotkey.as_bytes()]);
-        let (_, spec) = CommitmentSpec::decode(runtime, chain.top().get(&key)?)?;
+        let (_, spec) = CommitmentSpec::decode(runtime, chain.top().get(&chain.top().commitment_key(hotkey)?)?)?;
         match spec {
             CommitmentSpec::Fields(fields) => match fields.into_iter().next()? {
                 Field::Raw(content) | Field::BigRaw(content) => Some(content),

@@ -14,6 +14,7 @@ use crate::domain::roster::{Column, Roster, Row};
 use crate::domain::tested::Tested;
 use crate::tui::filter_line;
 use crate::tui::probes::Probes;
+use crate::tui::proofs::Proofs;
 use crate::tui::state::line_text;
 use crate::tui::table::Table;
 
@@ -33,12 +34,18 @@ pub enum Slot {
 pub struct Ground<'a> {
     roster: &'a Roster,
     probes: &'a Probes,
+    proofs: &'a Proofs,
 }
 
 impl<'a> Ground<'a> {
-    /// The table's rows with their read tests and marks.
-    pub fn of(table: &'a Table, probes: &'a Probes) -> Self {
-        Self { roster: table.roster(), probes }
+    /// The table's rows with their read tests, marks and levels.
+    pub fn of(table: &'a Table, probes: &'a Probes, proofs: &'a Proofs) -> Self {
+        Self { roster: table.roster(), probes, proofs }
+    }
+
+    /// What filter and order ask about a row.
+    pub fn tested(self, row: &Row) -> Tested {
+        Tested { proof: self.proofs.level(row), ..self.probes.of(&row.hotkey) }
     }
 }
 
@@ -172,10 +179,10 @@ impl List {
     pub fn arrange(&mut self, ground: Ground<'_>) {
         self.slots.clear();
         let roster = ground.roster;
-        let members = self.sorted(&roster.rows, ground.probes);
+        let members = self.sorted(&roster.rows, ground);
         self.rows = members.len();
         self.slots.extend(members.into_iter().map(Slot::Member));
-        let orphans = if self.shows_orphans() { self.sorted(&roster.orphans, ground.probes) } else { Vec::new() };
+        let orphans = if self.shows_orphans() { self.sorted(&roster.orphans, ground) } else { Vec::new() };
         self.rows += orphans.len();
         if !orphans.is_empty() {
             self.slots.push(Slot::Heading);
@@ -190,9 +197,9 @@ impl List {
         }
     }
 
-    fn sorted(&self, rows: &[Row], probes: &Probes) -> Vec<u32> {
+    fn sorted(&self, rows: &[Row], ground: Ground<'_>) -> Vec<u32> {
         let asks = self.asks_for_tests();
-        let tested = |row: &Row| if asks { probes.of(row) } else { Tested::default() };
+        let tested = |row: &Row| if asks { ground.tested(row) } else { Tested::default() };
         let all = (0u32..).zip(rows).map(|(index, row)| (index, row, tested(row)));
         let mut order: Vec<_> = all.filter(|(_, row, tested)| self.filter.accepts(row, *tested)).collect();
         order.sort_by(|(_, a, of_a), (_, b, of_b)| self.order((a, of_a), (b, of_b)));

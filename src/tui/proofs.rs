@@ -20,6 +20,8 @@ use crate::tui::state::State;
 const MOST_ROWS: usize = 1_024;
 /// How often everybody is, in ms.
 const EVERY_MS: u64 = 600_000;
+/// How often while sources contradict each other, in ms: one that only lagged must not lock for long.
+const WHILE_DISPUTED_MS: u64 = 60_000;
 
 /// What is known of where rows come from.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -34,8 +36,8 @@ pub struct Proofs {
     pub failed: Option<String>,
     /// Rows that changed, and the block that changed them: they are looked at when it is final.
     waiting: BTreeMap<Hotkey, u64>,
-    /// When everybody was looked at last, in ms since 1970.
-    looked_ms: u64,
+    /// When everybody is to be looked at again, in ms since 1970; `None` before the first time.
+    due_ms: Option<u64>,
 }
 
 impl Proofs {
@@ -67,7 +69,7 @@ impl Proofs {
 
 /// Why nothing is written while sources contradict each other.
 pub fn locked(state: &State) -> Option<Rule> {
-    let dispute = state.probes.proofs.lock()?;
+    let dispute = state.proofs.lock()?;
     let Finding { what, why, .. } = dispute.finding();
     Some(Rule::Other {
         code: "disputed",
@@ -79,16 +81,16 @@ pub fn locked(state: &State) -> Option<Rule> {
 
 /// Looks at everybody whom the table shows.
 pub fn look_at_all(state: &mut State) -> Vec<Effect> {
-    if state.probes.proofs.is_busy() {
+    if state.proofs.is_busy() {
         // Due as soon as that is done: a connection that comes and goes must not pile up orders.
-        state.probes.proofs.looked_ms = state.now_ms.saturating_sub(EVERY_MS).max(1);
+        state.proofs.due_ms = Some(state.now_ms);
         return Vec::new();
     }
     let roster = state.table.roster();
     let all = roster.rows.iter().chain(&roster.orphans);
     let few = roster.rows.len() + roster.orphans.len() <= MOST_ROWS;
     let rows: Vec<(Hotkey, bool)> = all.filter(|row| few || row.own).map(|row| (row.hotkey, row.own)).collect();
-    state.probes.proofs.looked_ms = state.now_ms;
+    state.proofs.due_ms = Some(state.now_ms + EVERY_MS);
     order(state, rows, few)
 }
 
@@ -96,30 +98,30 @@ fn order(state: &mut State, rows: Vec<(Hotkey, bool)>, everybody: bool) -> Vec<E
     if rows.is_empty() {
         return Vec::new();
     }
-    state.probes.proofs.under_way += 1;
+    state.proofs.under_way += 1;
     vec![Effect::Verify(VerifyOrder::Look { rows, everybody })]
 }
 
 /// Everybody, once that is some time ago.
 fn again(state: &mut State) -> Vec<Effect> {
-    let proofs = &state.probes.proofs;
-    let due = proofs.looked_ms > 0 && proofs.looked_ms + EVERY_MS <= state.now_ms && !proofs.is_busy();
-    if due && state.connection.loss().is_none() { look_at_all(state) } else { Vec::new() }
+    let proofs = &state.proofs;
+    let is_due = proofs.due_ms.is_some_and(|due| due <= state.now_ms) && !proofs.is_busy();
+    if is_due && state.connection.loss().is_none() { look_at_all(state) } else { Vec::new() }
 }
 
 /// Rows changed: they are looked at once the block is final, which a proof is about.
 pub fn changed(state: &mut State, change: &SubnetChange) {
-    if state.probes.proofs.looked_ms == 0 {
+    if state.proofs.due_ms.is_none() {
         return;
     }
     for (hotkey, _) in &change.commitments {
-        state.probes.proofs.waiting.insert(*hotkey, change.block);
+        state.proofs.waiting.insert(*hotkey, change.block);
     }
 }
 
 /// A block is final.
 pub fn finalized(state: &mut State, number: u64) -> Vec<Effect> {
-    let proofs = &mut state.probes.proofs;
+    let proofs = &mut state.proofs;
     let ripe: Vec<Hotkey> =
         proofs.waiting.iter().filter(|(_, block)| **block <= number).map(|(hotkey, _)| *hotkey).collect();
     if ripe.is_empty() || proofs.is_busy() {
@@ -145,19 +147,19 @@ pub fn asked(state: &mut State) -> Vec<Effect> {
 
 /// The operator has read what the banner says.
 pub fn read(state: &mut State) -> Vec<Effect> {
-    let ids: Vec<String> = state.probes.proofs.unread().map(Dispute::id).collect();
+    let ids: Vec<String> = state.proofs.unread().map(Dispute::id).collect();
     if ids.is_empty() {
         state.say("no source contradicts another");
         return Vec::new();
     }
     state.say("noted: writing is your decision now");
-    state.probes.proofs.read.extend(ids.iter().cloned());
+    state.proofs.read.extend(ids.iter().cloned());
     ids.into_iter().map(|id| Effect::Verify(VerifyOrder::Read(id))).collect()
 }
 
 /// Takes in what came of an order.
 pub fn hear(state: &mut State, news: VerifyNews) -> Vec<Effect> {
-    let proofs = &mut state.probes.proofs;
+    let proofs = &mut state.proofs;
     proofs.under_way = proofs.under_way.saturating_sub(1);
     match news {
         VerifyNews::Failed(why) => {
@@ -167,6 +169,9 @@ pub fn hear(state: &mut State, news: VerifyNews) -> Vec<Effect> {
         VerifyNews::Examined { found, everybody } => {
             proofs.failed = None;
             let told = proofs.take(*found, everybody);
+            if !proofs.disputes.is_empty() {
+                proofs.due_ms = proofs.due_ms.map(|due| due.min(state.now_ms + WHILE_DISPUTED_MS));
+            }
             state.probes.out_of_order = true;
             told.into_iter().map(|text| Effect::Log { level: Grave::Error, text }).collect()
         }

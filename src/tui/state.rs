@@ -15,6 +15,7 @@ use crate::tui::list::{Ground, List};
 use crate::tui::logbook::Logbook;
 use crate::tui::own::OwnInfo;
 use crate::tui::probes::Probes;
+use crate::tui::proofs::Proofs;
 use crate::tui::rotate::{self, Rotations};
 use crate::tui::table::Table;
 
@@ -256,6 +257,8 @@ pub struct State {
     pub own: OwnInfo,
     /// Read tests.
     pub probes: Probes,
+    /// Where rows come from.
+    pub proofs: Proofs,
     /// Commits, and the watch over the own commitment.
     pub commits: Commits,
     /// Rotations.
@@ -291,6 +294,7 @@ impl State {
             list: List::default(),
             own,
             probes: Probes::default(),
+            proofs: Proofs::default(),
             commits: Commits::default(),
             rotations: Rotations::default(),
             logs: Logbook::default(),
@@ -340,7 +344,12 @@ impl State {
     /// Computes the order of the table anew.
     pub fn rearrange(&mut self) {
         self.probes.out_of_order = false;
-        self.list.arrange(Ground::of(&self.table, &self.probes));
+        self.list.arrange(Ground::of(&self.table, &self.probes, &self.proofs));
+    }
+
+    /// The rows with what is known of them besides.
+    pub fn ground(&self) -> Ground<'_> {
+        Ground::of(&self.table, &self.probes, &self.proofs)
     }
 
     /// The operator's own row, if there is one.

@@ -159,7 +159,7 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
         C::Logs => go(state, View::Logs),
         C::Help => go(state, View::Help),
         C::Filter => state.mode = Mode::Filter,
-        C::Sort => state.list.sort_by_next(Ground::of(&state.table, &state.probes)),
+        C::Sort => state.list.sort_by_next(Ground::of(&state.table, &state.probes, &state.proofs)),
         C::Reverse => {
             state.list.reverse = !state.list.reverse;
             state.rearrange();
@@ -285,7 +285,7 @@ fn freeze(state: &mut State) {
 fn filtering(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Accept => {
-            state.list.accept(Ground::of(&state.table, &state.probes));
+            state.list.accept(Ground::of(&state.table, &state.probes, &state.proofs));
             state.mode = Mode::Normal;
         }
         Command::Cancel => {
@@ -300,7 +300,7 @@ fn filtering(state: &mut State, command: Command) -> Vec<Effect> {
 }
 
 fn clear_filter(state: &mut State) {
-    state.list.clear_filter(Ground::of(&state.table, &state.probes));
+    state.list.clear_filter(Ground::of(&state.table, &state.probes, &state.proofs));
 }
 
 /// Marks the row and goes on to the next one, so that several are marked by the same key.
@@ -313,7 +313,7 @@ fn mark(state: &mut State) {
 }
 
 fn only_failed(state: &mut State) {
-    let only = state.list.toggle_word("test:failed", Ground::of(&state.table, &state.probes));
+    let only = state.list.toggle_word("test:failed", Ground::of(&state.table, &state.probes, &state.proofs));
     state.say(if only { "only rows whose test failed" } else { "failed and other rows" });
 }
 
@@ -371,7 +371,7 @@ fn in_palette(state: &mut State, command: Command) -> Vec<Effect> {
 
 fn edit(state: &mut State, request: InputRequest) -> Vec<Effect> {
     match &mut state.mode {
-        Mode::Filter => state.list.edit(request, Ground::of(&state.table, &state.probes)),
+        Mode::Filter => state.list.edit(request, Ground::of(&state.table, &state.probes, &state.proofs)),
         Mode::Palette(palette) => {
             let mut edited = std::mem::take(palette);
             edited.line.handle(request);

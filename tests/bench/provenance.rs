@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use grail_console::chain::provenance::{Depth, Examination, StateProof, examine};
+use grail_console::chain::provenance::{Depth, Examination, Pace, StateProof, examine};
 use grail_console::chain::{CallLimits, MetadataStore};
 use grail_console::domain::network::Network;
 use grail_console::domain::provenance::Level;
@@ -37,7 +37,7 @@ pub async fn measure() {
     let (took, (requests, bytes)) = examined(&examination(&sandbox), Depth::Signature).await;
     let measured = format!("{:.0} ms, {requests} requests, {bytes} bytes", took * 1e3);
     report("256 rows of 256 blocks signed, on loopback", "", &measured);
-    let paced = Examination { pace: PACE, paces_this_machine: true, ..examination(&sandbox) };
+    let paced = Examination { pace: Pace { elsewhere: PACE, here: PACE }, ..examination(&sandbox) };
     let (took, (requests, _)) = examined(&paced, Depth::Signature).await;
     let measured = format!("{:.0} s, {requests} requests to two endpoints", took * f64::from(TIMES));
     report("  within one request a second (measured ten times as fast)", "", &measured);
@@ -58,8 +58,7 @@ fn examination(sandbox: &Sandbox) -> Examination {
         netuid: NETUID,
         store: MetadataStore::none(),
         limits: CallLimits::default(),
-        pace: Duration::ZERO,
-        paces_this_machine: false,
+        pace: Pace::default(),
         now_ms: u64::try_from(now.as_millis()).unwrap(),
     }
 }

@@ -1,6 +1,6 @@
 //! `verify` as a process, and what rests on it: a commit and a rotation wait while sources contradict each other.
 
-use grail_console::sandbox::{Credentials, Deceit, OPERATOR_UID};
+use grail_console::sandbox::{CommitmentSpec, Credentials, Deceit, OPERATOR_UID};
 use serde_json::{Value, json};
 
 use crate::canary::Canaries;
@@ -135,6 +135,20 @@ fn a_commit_says_at_which_level_it_was_confirmed() {
     let alone = operator.run(&["commit", "--yes", "--json"]).exits(0).json();
     assert_eq!((&alone["outcome"], &alone["confirmed"]["level"]), (&json!("unchanged"), &json!("reported")));
     says(alone["explanation"].as_str().unwrap(), &["no endpoint of another operator is known"]);
+}
+
+#[test]
+fn what_was_verified_before_it_changed_confirms_nothing() {
+    let operator = Operator::by_hand();
+    let node = &operator.node;
+    // The second source stands at a block before the commitment, near enough to be no contradiction.
+    node.sandbox().faults().deceive_by_witness(Some(Deceit::StaleHead(0)));
+    node.commit([(OPERATOR_UID, CommitmentSpec::raw(Credentials::of(OPERATOR_UID, 0).read_commitment()))]);
+    let same = commit(&operator, &[]).exits(0).json();
+    assert_eq!((&same["outcome"], &same["confirmed"]["level"]), (&json!("unchanged"), &json!("reported")));
+    says(same["confirmed"]["why"].as_str().unwrap(), &["still another value"]);
+    node.sandbox().faults().deceive_by_witness(None);
+    assert_eq!(commit(&operator, &[]).exits(0).json()["confirmed"]["level"], "proven");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use grail_console::chain::provenance::{Depth, Examination, examine};
+use grail_console::chain::provenance::{Depth, Examination, Pace, examine};
 use grail_console::chain::{CallLimits, MetadataStore};
 use grail_console::domain::network::Network;
 use grail_console::domain::provenance::{Case, Examined, Level, Limit, Side};
@@ -40,8 +40,7 @@ fn examination(sandbox: &Sandbox) -> Examination {
         netuid: NETUID,
         store: MetadataStore::none(),
         limits: CallLimits { call: Duration::from_secs(30), ..CallLimits::default() },
-        pace: Duration::ZERO,
-        paces_this_machine: false,
+        pace: Pace::default(),
         now_ms: now_ms(),
     }
 }

@@ -229,3 +229,23 @@ fn a_connection_that_comes_and_goes_piles_up_no_orders() {
     let finalized = FeedEvent::FinalizedHead { number: HEAD + 2, hash: state.table.snapshot().unwrap().at.hash };
     assert_eq!(orders(feed(&mut state, finalized)), 1, "what came meanwhile is looked at afterwards");
 }
+
+#[test]
+fn a_contradiction_that_is_over_locks_no_longer_than_a_minute() {
+    let mut state = console();
+    state.options.read_only = false;
+    let finalized = |state: &mut State, number: u64| {
+        let hash = state.table.snapshot().unwrap().at.hash;
+        let effects = feed(state, FeedEvent::FinalizedHead { number, hash });
+        effects.into_iter().any(|effect| matches!(effect, Effect::Verify(VerifyOrder::Look { everybody: true, .. })))
+    };
+    examined(&mut state, &[], vec![dispute(None)]);
+    pass(&mut state, 59);
+    assert!(!finalized(&mut state, HEAD + 4));
+    pass(&mut state, 2);
+    assert!(finalized(&mut state, HEAD + 5), "looked at again");
+    examined(&mut state, &[], vec![]);
+    assert!(matches!(&press(&mut state, "C")[..], [Effect::Desk(_)]));
+    pass(&mut state, 61);
+    assert!(!finalized(&mut state, HEAD + 10), "without one there is time");
+}

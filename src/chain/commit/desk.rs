@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::decode;
 use super::super::error::{ChainError, Fault};
+use super::super::failover::Failures;
 use super::super::metadata::MetadataStore;
 use super::super::options::CallLimits;
 use super::super::session::Session;
@@ -53,19 +54,14 @@ impl std::fmt::Debug for Desk {
 impl Desk {
     /// Connects to the first endpoint that answers as the right chain. The error is that of the preferred one.
     pub async fn open(options: &DeskOptions) -> Result<Self, ChainError> {
-        let mut first = None;
+        let mut failures = Failures::default();
         for endpoint in &options.network.endpoints {
             match Self::at(endpoint, options).await {
-                Ok(desk) => return Ok(desk),
-                Err(error) if error.fault.is_about_the_chain() => return Err(error),
-                Err(error) => {
-                    tracing::warn!(%error, "endpoint failed");
-                    first.get_or_insert(error);
-                }
+                Ok(answer) => return Ok(answer),
+                Err(error) => failures.note(error)?,
             }
         }
-        let none = || Fault::Unreachable { why: "no endpoint is configured".to_owned() }.at(&options.network.name);
-        Err(first.unwrap_or_else(none))
+        Err(failures.of_all(&options.network))
     }
 
     async fn at(endpoint: &Endpoint, options: &DeskOptions) -> Result<Self, ChainError> {

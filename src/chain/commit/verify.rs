@@ -73,10 +73,10 @@ pub(super) enum Seen {
 
 /// Looks for an extrinsic in a block's body, and for another one that publishes the same.
 pub(super) async fn seen_in(desk: &Desk, block: BlockHash, intent: &Intent) -> Result<Seen, ChainError> {
-    let Some((number, body)) = desk.session.body(block).await? else { return Ok(Seen::NoBlock) };
+    let Some((header, body)) = desk.session.block(block).await? else { return Ok(Seen::NoBlock) };
     let found = (0_u32..).zip(&body).find(|(_, bytes)| blake2_256(bytes) == intent.extrinsic.0);
     Ok(match found {
-        Some((index, _)) => Seen::In { number, index },
+        Some((index, _)) => Seen::In { number: header.number, index },
         None => Seen::NotIn { the_same: body.iter().any(|bytes| publishes(bytes, intent)) },
     })
 }

@@ -1,5 +1,6 @@
 //! A second source, and a block that both sources call final.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use parity_scale_codec::Encode as _;
@@ -43,6 +44,13 @@ pub(super) struct Place {
     pub(super) alone: Option<Limit>,
 }
 
+impl Place {
+    /// The block by number and hash.
+    pub(super) const fn id(&self) -> BlockId {
+        BlockId { number: self.at.number, hash: self.at.hash }
+    }
+}
+
 /// A claim without a proof.
 pub(super) fn claim(session: &Session, block: Option<BlockId>, says: impl Into<String>) -> Claim {
     Claim { endpoint: session.endpoint().to_string(), block, says: Untrusted::from_text(says), proof: None }
@@ -51,6 +59,11 @@ pub(super) fn claim(session: &Session, block: Option<BlockId>, says: impl Into<S
 /// An error in the words of a limit.
 pub(super) fn why(error: &ChainError) -> String {
     error.fault.to_string()
+}
+
+/// The same with the endpoint.
+pub(super) fn said(error: &ChainError) -> String {
+    format!("{}: {}", error.endpoint, why(error))
 }
 
 /// The first endpoint of another operator that answers as the same chain.
@@ -98,31 +111,32 @@ pub(super) async fn meet(
     disputes: &mut Vec<Dispute>,
 ) -> Result<Place, ChainError> {
     let own = ground.session.header(ground.head).await?;
+    let schema = schema_at(ground, schemas, &own, ground.head).await?;
     let (at, witness, alone) = match witness {
         Err(limit) => (ground.head, None, Some(limit)),
-        Ok(witness) => match common(examination, ground, own.number, &witness, disputes).await {
+        Ok(witness) => match common(examination, ground, own.number, &witness, &schema, disputes).await {
             Ok(at) => (at, Some(witness), None),
             Err(limit) => (ground.head, None, Some(limit)),
         },
     };
-    let header = if at == ground.head { own } else { ground.session.header(at).await? };
-    let number = header.number;
-    let mut place = Place {
-        at: BlockRef { number, hash: at, timestamp_ms: 0 },
-        schema: schema_at(ground, schemas, &header, at).await?,
-        header,
-        witness,
-        alone,
+    let (header, schema) = if at == ground.head {
+        (own, schema)
+    } else {
+        let header = ground.session.header(at).await?;
+        let schema = schema_at(ground, schemas, &header, at).await?;
+        (header, schema)
     };
-    place.at.timestamp_ms = time_at(&ground.session, &place.schema, at).await?;
+    let timestamp_ms = time_at(&ground.session, &schema, at).await?.unwrap_or(0);
+    let at = BlockRef { number: header.number, hash: at, timestamp_ms };
+    let mut place = Place { at, header, schema, witness, alone };
     let hashed = BlockHash(blake2_256(&place.header.encode()));
-    if hashed != at {
-        let block = Some(BlockId { number, hash: at });
+    if hashed != at.hash {
+        let block = Some(place.id());
         disputes.push(Dispute {
             case: Case::ForgedHeader,
             hotkey: None,
             endpoint: claim(&ground.session, block, format!("a header that hashes to {}", hashed.glance())),
-            witness: claim(&ground.session, block, format!("the block's hash is {}", at.glance())),
+            witness: claim(&ground.session, block, format!("the block's hash is {}", at.hash.glance())),
             proven_wrong: Some(Side::Endpoint),
         });
         place.witness = None;
@@ -137,52 +151,46 @@ async fn common(
     ground: &Ground,
     own: u64,
     witness: &Witness,
+    schema: &Schema,
     disputes: &mut Vec<Dispute>,
 ) -> Result<BlockHash, Limit> {
     let away = |error: ChainError| Limit::WitnessAway { endpoint: error.endpoint.clone(), why: why(&error) };
     let theirs = witness.session.header(witness.head).await.map_err(away)?.number;
-    let block = |number, hash| Some(BlockId { number, hash });
-    let said = |number: u64| format!("its finalized head is #{}", grouped(number));
+    let mut contradict = |case: Case, mine: (u64, BlockHash, String), other: (u64, BlockHash, String)| {
+        let of = |session, (number, hash, says)| claim(session, Some(BlockId { number, hash }), says);
+        let (endpoint, witness) = (of(&ground.session, mine), of(&witness.session, other));
+        disputes.push(Dispute { case, hotkey: None, endpoint, witness, proven_wrong: None });
+        Err(Limit::Disputed { case })
+    };
+    let is_behind = own < theirs;
     if own.abs_diff(theirs) > FAR {
-        let (behind, head) =
-            if own < theirs { (&ground.session, ground.head) } else { (&witness.session, witness.head) };
-        let age = age_of(behind, head, examination.now_ms).await;
-        let stands_still = age.is_some_and(|age| age > STANDS_STILL_MS);
-        let old = age.filter(|_| stands_still).map(|age| format!(", {} old", age_seconds(age / 1_000)));
-        let words =
-            |number: u64| said(number) + old.as_deref().filter(|_| number == own.min(theirs)).unwrap_or_default();
-        let case = if stands_still { Case::StaleHead } else { Case::NotFinal };
-        disputes.push(Dispute {
+        let (behind, head) = if is_behind { (&ground.session, ground.head) } else { (&witness.session, witness.head) };
+        let made_ms = time_at(behind, schema, head).await.ok().flatten();
+        let age_ms = made_ms.map(|made| examination.now_ms.saturating_sub(made)).filter(|age| *age > STANDS_STILL_MS);
+        let old = age_ms.map_or_else(String::new, |age| format!(", {} old", age_seconds(age / 1_000)));
+        let said = |number: u64, old: &str| format!("its finalized head is #{}{old}", grouped(number));
+        let (my_age, their_age) = if is_behind { (old.as_str(), "") } else { ("", old.as_str()) };
+        let case = if age_ms.is_some() { Case::StaleHead } else { Case::NotFinal };
+        return contradict(
             case,
-            hotkey: None,
-            endpoint: claim(&ground.session, block(own, ground.head), words(own)),
-            witness: claim(&witness.session, block(theirs, witness.head), words(theirs)),
-            proven_wrong: None,
-        });
-        return Err(Limit::Disputed { case });
+            (own, ground.head, said(own, my_age)),
+            (theirs, witness.head, said(theirs, their_age)),
+        );
     }
-    let (number, behind, ahead) =
-        if own <= theirs { (own, ground.head, &witness.session) } else { (theirs, witness.head, &ground.session) };
-    let found = if own == theirs { Some(witness.head) } else { ahead.block_hash(number).await.map_err(away)? };
-    let other = if own == theirs { ground.head } else { behind };
-    match found {
-        Some(hash) if hash == other => Ok(hash),
-        Some(hash) => {
-            let (mine, other) = if own <= theirs { (ground.head, hash) } else { (hash, witness.head) };
+    // The one that is ahead must have the other's finalized head at its height.
+    let number = own.min(theirs);
+    let (mine, other) = match own.cmp(&theirs) {
+        Ordering::Equal => (Some(ground.head), Some(witness.head)),
+        Ordering::Less => (Some(ground.head), witness.session.block_hash(number).await.map_err(away)?),
+        Ordering::Greater => (ground.session.block_hash(number).await.map_err(away)?, Some(witness.head)),
+    };
+    match (mine, other) {
+        (Some(mine), Some(other)) if mine == other => Ok(mine),
+        (Some(mine), Some(other)) => {
             let says = |hash: BlockHash| format!("{} is final", hash.glance());
-            disputes.push(Dispute {
-                case: Case::OtherFork,
-                hotkey: None,
-                endpoint: claim(&ground.session, block(number, mine), says(mine)),
-                witness: claim(&witness.session, block(number, other), says(other)),
-                proven_wrong: None,
-            });
-            Err(Limit::Disputed { case: Case::OtherFork })
+            contradict(Case::OtherFork, (number, mine, says(mine)), (number, other, says(other)))
         }
-        None => {
-            let endpoint = ahead.endpoint().to_string();
-            Err(Limit::WitnessBehind { endpoint, block: number })
-        }
+        _ => Err(Limit::WitnessBehind { endpoint: witness.session.endpoint().to_string(), block: number }),
     }
 }
 
@@ -199,17 +207,9 @@ async fn schema_at(
     Ok(schema)
 }
 
-/// `Timestamp.Now` of a block, in ms since 1970; 0 where it is not told.
-async fn time_at(session: &Session, schema: &Schema, at: BlockHash) -> Result<u64, ChainError> {
+/// `Timestamp.Now` of a block, in ms since 1970; `None` where it is not told.
+async fn time_at(session: &Session, schema: &Schema, at: BlockHash) -> Result<Option<u64>, ChainError> {
     let sets = session.query(&[schema.now.key(&[])], at).await?;
     let value = sets.into_iter().flat_map(|set| set.changes).find_map(|(_, value)| value);
-    Ok(value.and_then(|value| decode::scalar(schema, schema.now.value, &value.0)).unwrap_or(0))
-}
-
-/// How old a head is; `None` where its endpoint does not tell. `Timestamp.Now` is where every runtime has it (FACTS 3).
-async fn age_of(session: &Session, head: BlockHash, now_ms: u64) -> Option<u64> {
-    const NOW: &str = "f0c365c3cf59d671eb72da0e7a4113c49f1f0515f462cdcf84e0f1d6045dfcbb";
-    let sets = session.query(&[hex::decode(NOW).ok()?], head).await.ok()?;
-    let value = sets.into_iter().flat_map(|set| set.changes).find_map(|(_, value)| value)?;
-    Some(now_ms.saturating_sub(u64::from_le_bytes(value.0.try_into().ok()?)))
+    Ok(value.and_then(|value| decode::scalar(schema, schema.now.value, &value.0)))
 }

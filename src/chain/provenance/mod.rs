@@ -19,14 +19,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::error::{ChainError, Fault};
+use super::error::ChainError;
+use super::failover::Failures;
 use super::metadata::{MetadataStore, Schemas};
 use super::options::CallLimits;
 use super::session::Session;
 use super::snapshot::greet;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::{Endpoint, Network};
-use crate::domain::provenance::{Examined, Limit, Provenance};
+use crate::domain::network::{BlockHash, Endpoint, Network};
+use crate::domain::provenance::Examined;
 
 pub use proof::{StateProof, Unproven};
 
@@ -45,13 +46,25 @@ pub struct Examination {
     pub store: MetadataStore,
     /// Deadlines and bounds of each connection.
     pub limits: CallLimits,
-    /// Least time between two requests for old blocks at one endpoint of another machine; public nodes allow about one a
-    /// second.
-    pub pace: Duration,
-    /// Whether endpoints of this machine are asked no faster either.
-    pub paces_this_machine: bool,
+    /// Least time between two requests for old blocks at one endpoint.
+    pub pace: Pace,
     /// The present, in ms since 1970.
     pub now_ms: u64,
+}
+
+/// Least time between two requests to one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Of another machine: public nodes allow about one request a second (FACTS 3).
+    pub elsewhere: Duration,
+    /// Of this machine.
+    pub here: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { elsewhere: Duration::from_secs(1), here: Duration::ZERO }
+    }
 }
 
 /// How far a row is to be examined.
@@ -66,8 +79,8 @@ pub enum Depth {
 /// The endpoint that answers, and what the chain is.
 struct Ground {
     session: Session,
-    genesis: crate::domain::network::BlockHash,
-    head: crate::domain::network::BlockHash,
+    genesis: BlockHash,
+    head: BlockHash,
 }
 
 /// Examines the commitments of some hotkeys. Only an endpoint that cannot be asked at all is an error; whatever else is in
@@ -82,23 +95,19 @@ pub async fn examine(examination: &Examination, rows: &BTreeMap<Hotkey, Depth>) 
     let hotkeys: Vec<Hotkey> = rows.keys().copied().collect();
     let read = values::read(examination, &ground.session, &place, &hotkeys).await?;
     let judged = values::judge(&ground.session, &place, read, &mut found.disputes).await;
-    let mut raw = BTreeMap::new();
-    for (hotkey, row) in judged.rows {
-        raw.extend(row.value.map(|value| (hotkey, value)));
-        found.rows.insert(hotkey, row.provenance);
-    }
-    found.cost.bytes += judged.bytes;
+    found.rows = judged.rows;
+    found.cost.bytes += judged.proof_bytes;
     let wanted = rows.iter().filter(|(_, depth)| **depth == Depth::Signature).map(|(hotkey, _)| *hotkey).collect();
-    found.cost.requests += signed::check(examination, &ground, &place, wanted, &raw, &mut found).await;
+    found.cost.requests += signed::check(examination, &ground, &place, wanted, &judged.stored, &mut found).await;
     found.cost.requests += ground.session.asked() + place.witness.as_ref().map_or(0, |witness| witness.session.asked());
     found.cost.ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(found)
 }
 
-/// Connects to the first endpoint that answers as the right chain. The error is that of the preferred one.
+/// Connects to the first endpoint that answers as the right chain.
 async fn ground(examination: &Examination) -> Result<Ground, ChainError> {
     let network = &examination.network;
-    let mut first = None;
+    let mut failures = Failures::default();
     for endpoint in &network.endpoints {
         let attempt = async {
             let session = Session::open(endpoint, &examination.limits).await?;
@@ -107,21 +116,8 @@ async fn ground(examination: &Examination) -> Result<Ground, ChainError> {
         };
         match attempt.await {
             Ok(ground) => return Ok(ground),
-            Err(error) => {
-                let error: ChainError = error;
-                if error.fault.is_about_the_chain() {
-                    return Err(error);
-                }
-                tracing::warn!(%error, "endpoint failed");
-                first.get_or_insert(error);
-            }
+            Err(error) => failures.note(error)?,
         }
     }
-    let none = || Fault::Unreachable { why: "no endpoint is configured".to_owned() }.at(&network.name);
-    Err(first.unwrap_or_else(none))
-}
-
-/// What is said of a row whose signature nobody asked about.
-fn not_asked(provenance: &mut Provenance) {
-    provenance.limit = Some(if provenance.commitment.is_some() { Limit::NotAsked } else { Limit::NoCommitment });
+    Err(failures.of_all(network))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::meeting::{Place, why};
+use super::meeting::{Place, said};
 use super::signed::Body;
 use super::sources::Sources;
 use super::{Examination, Ground};
@@ -94,7 +94,7 @@ impl<'e> Runtimes<'e> {
         if self.versions.contains_key(&number) {
             return;
         }
-        let mut said = "nobody was asked".to_owned();
+        let mut failed = "nobody was asked".to_owned();
         let mut index = 0;
         while let Some(session) = sources.turn(index).await {
             index += 1;
@@ -104,10 +104,10 @@ impl<'e> Runtimes<'e> {
                     self.versions.insert(number, Ok(versions));
                     return;
                 }
-                Err(error) => said = format!("{}: {}", error.endpoint, why(&error)),
+                Err(error) => failed = said(&error),
             }
         }
-        self.versions.insert(number, Err(said));
+        self.versions.insert(number, Err(failed));
     }
 
     async fn load(&mut self, session: &Session, (spec, transactions): Versions, at: BlockHash) {
@@ -115,7 +115,7 @@ impl<'e> Runtimes<'e> {
             return;
         }
         let loaded = self.fetched(session, (spec, transactions), at).await;
-        let loaded = loaded.map(Arc::new).map_err(|error| format!("{}: {}", error.endpoint, why(&error)));
+        let loaded = loaded.map(Arc::new).map_err(|error| said(&error));
         self.loaded.insert(spec, loaded);
     }
 

@@ -1,7 +1,6 @@
 //! Who signed the extrinsic that set a commitment: its block's body, the runtime that took it, the births of its era.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use parity_scale_codec::Encode as _;
 use sp_crypto_hashing::blake2_256;
@@ -14,11 +13,12 @@ use super::runtimes::{Known, Runtimes};
 use super::sources::Sources;
 use super::{Examination, Ground};
 use crate::chain::decode;
+use crate::chain::session::{Header, Session};
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::{Payload, Stored};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
-use crate::domain::provenance::{Case, Dispute, Examined, Level, Limit, Side, Signature};
+use crate::domain::provenance::{Case, Dispute, Examined, Level, Limit, Signature};
 use crate::domain::text::grouped;
 
 /// Bytes of a registration before what was published: deposit and block.
@@ -40,7 +40,7 @@ pub(super) struct Body {
     pub(super) parent: BlockHash,
     pub(super) extrinsics: Vec<Vec<u8>>,
     /// Who served it.
-    pub(super) from: (String, Side),
+    pub(super) from: Session,
 }
 
 /// The extrinsic of a row, still to be verified.
@@ -59,10 +59,10 @@ pub(super) async fn check(
     ground: &Ground,
     place: &Place,
     hotkeys: Vec<Hotkey>,
-    raw: &BTreeMap<Hotkey, Vec<u8>>,
+    stored: &BTreeMap<Hotkey, Vec<u8>>,
     found: &mut Examined,
 ) -> u64 {
-    let wanted = wanted(hotkeys, raw, found);
+    let wanted = wanted(hotkeys, stored, found);
     if wanted.is_empty() {
         return 0;
     }
@@ -70,28 +70,24 @@ pub(super) async fn check(
     let numbers: BTreeSet<u64> = wanted.iter().map(|wanted| wanted.block).collect();
     let hashes = sources.hashes(&numbers, &mut found.disputes).await;
     let mut bodies = BTreeMap::new();
-    for number in &numbers {
-        let body = match hashes.get(number) {
-            Some(Ok(hash)) => sources.body(BlockId { number: *number, hash: *hash }, &mut found.disputes).await,
-            Some(Err(limit)) => Err(limit.clone()),
-            None => Err(Limit::NoBlock { block: *number }),
+    for (number, hash) in hashes {
+        let body = match hash {
+            Ok(hash) => sources.body(BlockId { number, hash }, &mut found.disputes).await,
+            Err(limit) => Err(limit),
         };
-        if let Ok(body) = &body {
-            found.cost.bytes += body.extrinsics.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
-        }
-        bodies.insert(*number, body);
+        let bytes = body.iter().flat_map(|body| &body.extrinsics).map(|bytes| bytes.len() as u64);
+        found.cost.bytes += bytes.sum::<u64>();
+        bodies.insert(number, body);
     }
     let mut runtimes = Runtimes::new(examination, ground, place);
     runtimes.learn(&mut sources, bodies.values().filter_map(|body| body.as_ref().ok())).await;
     let mut candidates = Vec::new();
     for wanted in &wanted {
-        match bodies.get(&wanted.block) {
-            Some(Ok(body)) => match candidate(examination, place, &runtimes, wanted, body) {
-                Ok(candidate) => candidates.push(candidate),
-                Err(limit) => limited(found, &wanted.hotkey, limit),
-            },
-            Some(Err(limit)) => limited(found, &wanted.hotkey, limit.clone()),
-            None => {}
+        let Some(body) = bodies.get(&wanted.block) else { continue };
+        let body = body.as_ref().map_err(Limit::clone);
+        match body.and_then(|body| candidate(examination, place, &runtimes, wanted, body)) {
+            Ok(candidate) => candidates.push(candidate),
+            Err(limit) => limited(found, &wanted.hotkey, limit),
         }
     }
     let births: BTreeSet<u64> = candidates.iter().filter_map(|candidate| candidate.born).collect();
@@ -102,12 +98,12 @@ pub(super) async fn check(
     sources.archives_asked()
 }
 
-fn wanted(hotkeys: Vec<Hotkey>, raw: &BTreeMap<Hotkey, Vec<u8>>, found: &mut Examined) -> Vec<Wanted> {
+fn wanted(hotkeys: Vec<Hotkey>, stored: &BTreeMap<Hotkey, Vec<u8>>, found: &mut Examined) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for hotkey in hotkeys {
         let Some(row) = found.rows.get_mut(&hotkey).filter(|row| row.level == Level::Proven) else { continue };
         let Some(commitment) = &row.commitment else { continue };
-        match (commitment.block, raw.get(&hotkey)) {
+        match (commitment.block, stored.get(&hotkey)) {
             (Some(block), Some(value)) => wanted.push(Wanted { hotkey, block, value: value.clone() }),
             _ => row.limit = Some(Limit::Undated),
         }
@@ -201,12 +197,14 @@ fn conclude(
     found: &mut Examined,
 ) {
     let Candidate { wanted, body, index, apart, known, born } = candidate;
-    let birth = match born.map(|born| births.get(&born).cloned().unwrap_or(Err(Limit::NoBlock { block: born }))) {
+    let birth = match born.map(|born| births.get(&born)) {
         None => ground.genesis,
-        Some(Ok(hash)) => hash,
-        Some(Err(limit)) => return limited(found, &wanted.hotkey, limit),
+        Some(Some(Ok(hash))) => *hash,
+        Some(Some(Err(limit))) => return limited(found, &wanted.hotkey, limit.clone()),
+        // Every birth was asked for.
+        Some(None) => return,
     };
-    let runtime = Arc::clone(&known.runtime);
+    let runtime = &known.runtime;
     let bound = Bound { spec: runtime.spec, transactions: runtime.transactions, genesis: ground.genesis, birth };
     match apart.verified(&runtime.metadata, &bound) {
         Err(limit) => limited(found, &wanted.hotkey, limit),
@@ -230,7 +228,7 @@ fn conclude(
             found.disputes.push(Dispute {
                 case: Case::ForgedExtrinsic,
                 hotkey: Some(wanted.hotkey),
-                endpoint: claim_of(&body.from.0, body.id, says),
+                endpoint: claim(&body.from, Some(body.id), says),
                 witness: claim(
                     &ground.session,
                     Some(body.id),
@@ -247,23 +245,9 @@ fn conclude(
     }
 }
 
-fn claim_of(endpoint: &str, block: BlockId, says: String) -> crate::domain::provenance::Claim {
-    crate::domain::provenance::Claim {
-        endpoint: endpoint.to_owned(),
-        block: Some(block),
-        says: crate::domain::untrusted::Untrusted::from_text(says),
-        proof: None,
-    }
-}
-
 impl Body {
     /// A body that is that of its block: header and extrinsics hash to what is known of it.
-    pub(super) fn checked(
-        id: BlockId,
-        header: &crate::chain::session::Header,
-        extrinsics: Vec<Vec<u8>>,
-        from: (String, Side),
-    ) -> Option<Self> {
+    pub(super) fn checked(id: BlockId, header: &Header, extrinsics: Vec<Vec<u8>>, from: Session) -> Option<Self> {
         let is_its = BlockHash(blake2_256(&header.encode())) == id.hash && header.number == id.number;
         let parent = BlockHash(header.parent_hash.0);
         (is_its && are_of_root(&extrinsics, BlockHash(header.extrinsics_root.0))).then_some(Self {

@@ -1,13 +1,12 @@
 //! Where old blocks are asked for: the endpoint, the witness, then archives; each no faster than it bears.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::meeting::{Place, claim, why};
+use super::meeting::{Place, claim, said, why};
 use super::signed::Body;
-use super::{Examination, Ground};
+use super::{Examination, Ground, Pace};
 use crate::chain::error::ChainError;
 use crate::chain::session::Session;
 use crate::domain::commit::progress::BlockId;
@@ -88,11 +87,10 @@ impl<'e> Sources<'e> {
         if index >= self.all.len() {
             self.widen().await;
         }
-        let pace = self.examination.pace;
+        let Pace { elsewhere, here } = self.examination.pace;
         let source = self.all.get_mut(index)?;
         sleep_until(source.next).await;
-        let is_near = source.session.endpoint().is_this_machine() && !self.examination.paces_this_machine;
-        source.next = Instant::now() + if is_near { Duration::ZERO } else { pace };
+        source.next = Instant::now() + if source.session.endpoint().is_this_machine() { here } else { elsewhere };
         Some(source.session.clone())
     }
 
@@ -104,54 +102,53 @@ impl<'e> Sources<'e> {
         disputes: &mut Vec<Dispute>,
     ) -> BTreeMap<u64, Result<BlockHash, Limit>> {
         let mut hashes: BTreeMap<u64, (BlockHash, Session)> = BTreeMap::new();
-        let mut split: BTreeSet<u64> = BTreeSet::new();
+        let (mut split, mut failed) = (BTreeSet::new(), None);
+        let all: Vec<u64> = numbers.iter().copied().collect();
         let mut index = 0;
-        while index < self.near || hashes.len() < numbers.len() {
+        while !numbers.is_empty() && (index < self.near || hashes.len() < numbers.len()) {
             let Some(session) = self.turn(index).await else { break };
             index += 1;
-            let all: Vec<u64> = numbers.iter().copied().collect();
             for heights in all.chunks(HEIGHTS) {
-                let Ok(told) = session.block_hashes(heights).await else { continue };
-                for (number, hash) in heights.iter().zip(told) {
-                    let Some(hash) = hash else { continue };
-                    match hashes.get(number) {
-                        None => drop(hashes.insert(*number, (hash, session.clone()))),
-                        Some((known, _)) if *known == hash => {}
-                        Some((known, first)) => {
-                            let block = |hash| Some(BlockId { number: *number, hash });
-                            split.insert(*number);
-                            disputes.push(Dispute {
-                                case: Case::OtherFork,
-                                hotkey: None,
-                                endpoint: claim(first, block(*known), format!("{} is on the chain", known.glance())),
-                                witness: claim(&session, block(hash), format!("{} is on the chain", hash.glance())),
-                                proven_wrong: None,
-                            });
-                        }
+                let told = match session.block_hashes(heights).await {
+                    Ok(told) => told,
+                    Err(error) => {
+                        failed = Some(said(&error));
+                        continue;
+                    }
+                };
+                for (number, hash) in heights.iter().zip(told).filter_map(|(number, hash)| Some((*number, hash?))) {
+                    let (known, first) = hashes.entry(number).or_insert_with(|| (hash, session.clone()));
+                    if *known != hash && split.insert(number) {
+                        disputes.push(other_hash(number, (*known, first), (hash, &session)));
                     }
                 }
             }
         }
-        let limit = |number: u64| self.or_away(Limit::NoBlock { block: number });
-        let of = |number: &u64| match hashes.get(number) {
-            _ if split.contains(number) => Err(Limit::Disputed { case: Case::OtherFork }),
+        let of = |number: u64| match hashes.get(&number) {
+            _ if split.contains(&number) => Err(Limit::Disputed { case: Case::OtherFork }),
             Some((hash, _)) => Ok(*hash),
-            None => Err(limit(*number)),
+            None => Err(self.or_away(Limit::NoBlock { block: number, why: failed.clone() })),
         };
-        numbers.iter().map(|number| (*number, of(number))).collect()
+        all.into_iter().map(|number| (number, of(number))).collect()
     }
 
     /// The body of a block, from the first that has it. One that is not that of the block is a dispute, and the next is
     /// asked.
     pub(super) async fn body(&mut self, id: BlockId, disputes: &mut Vec<Dispute>) -> Result<Body, Limit> {
-        let mut limit = None;
+        let (mut forged, mut failed) = (None, None);
         let mut index = 0;
         while let Some(session) = self.turn(index).await {
             let side = self.all.get(index).map_or(Side::Witness, |source| source.side);
             index += 1;
-            let Ok(Some((header, extrinsics))) = session.block(id.hash).await else { continue };
-            let from = (session.endpoint().to_string(), side);
-            if let Some(body) = Body::checked(id, &header, extrinsics, from) {
+            let (header, extrinsics) = match session.block(id.hash).await {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(error) => {
+                    failed = Some(said(&error));
+                    continue;
+                }
+            };
+            if let Some(body) = Body::checked(id, &header, extrinsics, session.clone()) {
                 return Ok(body);
             }
             let other = self.all.iter().find(|source| source.side != side).unwrap_or(&self.all[0]);
@@ -163,8 +160,16 @@ impl<'e> Sources<'e> {
             if !seen {
                 disputes.push(Dispute { case, hotkey: None, endpoint, witness, proven_wrong: Some(side) });
             }
-            limit = Some(Limit::Disputed { case });
+            forged = Some(Limit::Disputed { case });
         }
-        Err(limit.unwrap_or_else(|| self.or_away(Limit::NoBody { block: id.number })))
+        Err(forged.unwrap_or_else(|| self.or_away(Limit::NoBody { block: id.number, why: failed })))
     }
+}
+
+/// Two endpoints have different blocks at one height.
+fn other_hash(number: u64, mine: (BlockHash, &Session), other: (BlockHash, &Session)) -> Dispute {
+    let of = |(hash, session): (BlockHash, &Session)| {
+        claim(session, Some(BlockId { number, hash }), format!("{} is on the chain", hash.glance()))
+    };
+    Dispute { case: Case::OtherFork, hotkey: None, endpoint: of(mine), witness: of(other), proven_wrong: None }
 }

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::meeting::{Place, claim, why};
+use super::Examination;
+use super::meeting::{Place, claim, said, why};
 use super::proof::StateProof;
-use super::{Examination, not_asked};
 use crate::chain::decode;
 use crate::chain::error::ChainError;
 use crate::chain::session::Session;
-use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
@@ -25,18 +24,14 @@ pub(super) struct Read {
     theirs: Option<Result<Values, Limit>>,
 }
 
-/// A row, and the value that stands behind it.
-pub(super) struct Row {
-    pub(super) provenance: Provenance,
-    /// The bytes as they are stored, where there are any.
-    pub(super) value: Option<Vec<u8>>,
-}
-
 /// All rows.
+#[derive(Default)]
 pub(super) struct Judged {
-    pub(super) rows: BTreeMap<Hotkey, Row>,
-    /// Bytes of proofs.
-    pub(super) bytes: u64,
+    pub(super) rows: BTreeMap<Hotkey, Provenance>,
+    /// The values as they are stored, where there are any.
+    pub(super) stored: BTreeMap<Hotkey, Vec<u8>>,
+    /// Bytes of the proof.
+    pub(super) proof_bytes: u64,
 }
 
 /// Reads the values from both.
@@ -71,13 +66,21 @@ async fn values(session: &Session, keys: &[(Hotkey, Vec<u8>)], place: &Place) ->
 /// Judges every row by what both said and by the proof.
 pub(super) async fn judge(own: &Session, place: &Place, read: Read, disputes: &mut Vec<Dispute>) -> Judged {
     let proof = prove(own, place, &read.keys, disputes).await;
-    let bytes = proof.as_ref().map_or(0, |(proof, _)| proof.size().bytes as u64);
-    let mut rows = BTreeMap::new();
+    let proof_bytes = proof.as_ref().map_or(0, |proven| proven.proof.size().bytes as u64);
+    let mut judged = Judged { proof_bytes, ..Judged::default() };
+    let case = Courtroom { own, place, theirs: &read.theirs, proof: &proof };
     for (hotkey, key) in &read.keys {
-        let row = judge_row(own, place, &read, (hotkey, key), &proof, disputes);
-        rows.insert(*hotkey, row);
+        let said = read.own.get(key);
+        judged.rows.insert(*hotkey, case.row(*hotkey, key, said, disputes));
+        judged.stored.extend(said.map(|value| (*hotkey, value.clone())));
     }
-    Judged { rows, bytes }
+    judged
+}
+
+/// A proof that answers for every key, and who served it.
+struct Proven {
+    proof: StateProof,
+    from: String,
 }
 
 /// A proof that answers for every key, and whose it is; or why there is none.
@@ -86,7 +89,7 @@ async fn prove(
     place: &Place,
     keys: &[(Hotkey, Vec<u8>)],
     disputes: &mut Vec<Dispute>,
-) -> Result<(StateProof, String), Limit> {
+) -> Result<Proven, Limit> {
     let asked: Vec<Vec<u8>> = keys.iter().map(|(_, key)| key.clone()).collect();
     let mut limit = Limit::NoProofs { why: "nobody was asked".to_owned() };
     let theirs = place.witness.as_ref().map(|witness| &witness.session);
@@ -95,7 +98,7 @@ async fn prove(
         let nodes = match proof_nodes(session, &asked, place).await {
             Ok(nodes) => nodes,
             Err(error) => {
-                limit = Limit::NoProofs { why: format!("{}: {}", error.endpoint, why(&error)) };
+                limit = Limit::NoProofs { why: said(&error) };
                 continue;
             }
         };
@@ -103,9 +106,9 @@ async fn prove(
         let root = &place.header.state_root.0;
         let short = asked.iter().filter(|key| proof.value(root, key).is_err()).count();
         if short == 0 {
-            return Ok((proof, session.endpoint().to_string()));
+            return Ok(Proven { proof, from: session.endpoint().to_string() });
         }
-        let block = Some(BlockId { number: place.at.number, hash: place.at.hash });
+        let block = Some(place.id());
         let bad = Claim {
             proof: Some(proof.size()),
             ..claim(session, block, format!("a proof that says nothing of {short} of {} keys", asked.len()))
@@ -127,83 +130,66 @@ async fn proof_nodes(session: &Session, keys: &[Vec<u8>], place: &Place) -> Resu
     Ok(nodes)
 }
 
-fn judge_row(
-    own: &Session,
-    place: &Place,
-    read: &Read,
-    (hotkey, key): (&Hotkey, &Vec<u8>),
-    proof: &Result<(StateProof, String), Limit>,
-    disputes: &mut Vec<Dispute>,
-) -> Row {
-    let said = read.own.get(key);
-    let commitment = |value: Option<&Vec<u8>>| value.map(|value| Commitment::of(&decode::stored(&place.schema, value)));
-    let mut provenance = Provenance::reported(
-        place.at,
-        commitment(said),
-        &own.endpoint().to_string(),
-        place.alone.clone().unwrap_or(Limit::NoWitness),
-    );
-    let proven = proof.as_ref().ok().and_then(|(proof, from)| {
-        let value = proof.value(&place.header.state_root.0, key).ok()?;
-        provenance.proof = Some(proof.size());
-        provenance.proof_from = Some(from.clone());
-        Some(value)
-    });
-    let mut dispute = |theirs: Claim, told: Option<&Vec<u8>>, wrong: Option<Side>| {
-        let block = Some(BlockId { number: place.at.number, hash: place.at.hash });
-        let mine = claim(own, block, value_words(commitment(told).as_ref()).shown());
-        disputes.push(Dispute {
-            case: Case::ForgedValue,
-            hotkey: Some(*hotkey),
-            endpoint: mine,
-            witness: theirs,
-            proven_wrong: wrong,
-        });
-    };
-    let block = Some(BlockId { number: place.at.number, hash: place.at.hash });
-    let mut is_disputed = false;
-    if let Some(proven) = &proven
-        && proven.as_ref() != said
-    {
-        let words = value_words(commitment(proven.as_ref()).as_ref()).shown();
-        let truth = Claim {
-            endpoint: provenance.proof_from.clone().unwrap_or_default(),
-            proof: provenance.proof,
-            ..claim(own, block, format!("a proof of {words}"))
+/// What a row is judged by.
+#[derive(Clone, Copy)]
+struct Courtroom<'c> {
+    own: &'c Session,
+    place: &'c Place,
+    theirs: &'c Option<Result<Values, Limit>>,
+    proof: &'c Result<Proven, Limit>,
+}
+
+impl Courtroom<'_> {
+    /// A row whose value the endpoint says to be `said`.
+    fn row(self, hotkey: Hotkey, key: &[u8], said: Option<&Vec<u8>>, disputes: &mut Vec<Dispute>) -> Provenance {
+        let endpoint = self.own.endpoint().to_string();
+        let alone = self.place.alone.clone().unwrap_or(Limit::NoWitness);
+        let mut row = Provenance::reported(self.place.at, self.commitment(said), &endpoint, alone);
+        let proven = self.proof.as_ref().ok();
+        row.proof = proven.map(|proven| proven.proof.size());
+        row.proof_from = proven.map(|proven| proven.from.clone());
+        if let (Some(Ok(_)), Some(witness)) = (self.theirs, &self.place.witness) {
+            row.endpoints.push(witness.session.endpoint().to_string());
+        }
+        let dispute = self.contradiction(hotkey, key, said);
+        let is_doubted = dispute.as_ref().is_some_and(Dispute::locks);
+        disputes.extend(dispute);
+        (row.level, row.limit) = match (self.theirs, self.proof) {
+            _ if is_doubted => (Level::Reported, Some(Limit::Disputed { case: Case::ForgedValue })),
+            (None, _) => (Level::Reported, row.limit),
+            (Some(Err(limit)), _) => (Level::Reported, Some(limit.clone())),
+            (Some(Ok(_)), Err(limit)) => (Level::Agreed, Some(limit.clone())),
+            (Some(Ok(_)), Ok(_)) if row.commitment.is_none() => (Level::Proven, Some(Limit::NoCommitment)),
+            (Some(Ok(_)), Ok(_)) => (Level::Proven, Some(Limit::NotAsked)),
         };
-        dispute(truth, said, Some(Side::Endpoint));
-        is_disputed = true;
+        row
     }
-    let agreed = match (&read.theirs, &place.witness) {
-        (Some(Ok(theirs)), Some(witness)) => {
-            provenance.endpoints.push(witness.session.endpoint().to_string());
-            let told = theirs.get(key);
-            if told != said && !is_disputed {
-                let wrong = proven.as_ref().map(|_| Side::Witness);
-                dispute(claim(&witness.session, block, value_words(commitment(told).as_ref()).shown()), said, wrong);
-                is_disputed = wrong.is_none();
+
+    /// Where what the endpoint says is not what is proven, or not what the witness says.
+    fn contradiction(self, hotkey: Hotkey, key: &[u8], said: Option<&Vec<u8>>) -> Option<Dispute> {
+        let block = Some(self.place.id());
+        let words = |value: Option<&Vec<u8>>| value_words(self.commitment(value).as_ref()).shown();
+        let proven = self.proof.as_ref().ok().and_then(|Proven { proof, from }| {
+            Some((proof.value(&self.place.header.state_root.0, key).ok()?, proof.size(), from.clone()))
+        });
+        let witness = self.place.witness.as_ref().map(|witness| &witness.session);
+        let told = self.theirs.as_ref().and_then(|theirs| theirs.as_ref().ok()).map(|theirs| theirs.get(key));
+        let (other, proven_wrong) = match (&proven, told.zip(witness)) {
+            (Some((value, size, from)), _) if value.as_ref() != said => {
+                let says = format!("a proof of {}", words(value.as_ref()));
+                let claim = Claim { endpoint: from.clone(), proof: Some(*size), ..claim(self.own, block, says) };
+                (claim, Some(Side::Endpoint))
             }
-            !is_disputed
-        }
-        (Some(Err(limit)), _) => {
-            provenance.limit = Some(limit.clone());
-            false
-        }
-        _ => false,
-    };
-    if is_disputed {
-        provenance.limit = Some(Limit::Disputed { case: Case::ForgedValue });
-    } else if agreed {
-        match proof {
-            Ok(_) => {
-                provenance.level = Level::Proven;
-                not_asked(&mut provenance);
+            (_, Some((told, witness))) if told != said => {
+                (claim(witness, block, words(told)), proven.is_some().then_some(Side::Witness))
             }
-            Err(limit) => {
-                provenance.level = Level::Agreed;
-                provenance.limit = Some(limit.clone());
-            }
-        }
+            _ => return None,
+        };
+        let endpoint = claim(self.own, block, words(said));
+        Some(Dispute { case: Case::ForgedValue, hotkey: Some(hotkey), endpoint, witness: other, proven_wrong })
     }
-    Row { provenance, value: said.cloned() }
+
+    fn commitment(self, value: Option<&Vec<u8>>) -> Option<Commitment> {
+        value.map(|value| Commitment::of(&decode::stored(&self.place.schema, value)))
+    }
 }

@@ -31,7 +31,7 @@ pub enum Limit {
         /// In which way.
         case: Case,
     },
-    /// The value changed while it was looked at.
+    /// What was looked at is another value: it changed meanwhile, or the second source has not come as far.
     Changed,
     /// No endpoint serves proofs.
     NoProofs {
@@ -48,11 +48,15 @@ pub enum Limit {
     NoBlock {
         /// Its number.
         block: u64,
+        /// What was said by one that could not be asked.
+        why: Option<String>,
     },
     /// Nobody has the body of that block any more.
     NoBody {
         /// Its number.
         block: u64,
+        /// What was said by one that could not be asked.
+        why: Option<String>,
     },
     /// Nobody says which runtime wrote that block.
     NoRuntime {
@@ -126,18 +130,23 @@ impl Limit {
                 format!("the witness {endpoint} does not have #{} as a finalized block yet", grouped(*block))
             }
             Self::Disputed { case } => format!("sources contradict each other: {}", case.words()),
-            Self::Changed => "it changed while it was looked at: look again".to_owned(),
+            Self::Changed => "what could be verified is still another value: look again".to_owned(),
             Self::NoProofs { why } => format!("no endpoint serves a proof of it: {why}"),
             Self::NoCommitment => {
                 "there is no commitment, so there is nothing that anybody could have signed".to_owned()
             }
             Self::Undated => "the value does not say in which block it was set".to_owned(),
             Self::NotAsked => "its signature has not been looked at".to_owned(),
-            Self::NoBlock { block } => {
-                format!("no endpoint has block #{}: an archive may, with --archive", grouped(*block))
+            Self::NoBlock { block, why } => {
+                format!(
+                    "no endpoint has block #{}{}: an archive may, with --archive",
+                    grouped(*block),
+                    because(why.as_ref())
+                )
             }
-            Self::NoBody { block } => {
-                format!("no endpoint keeps the body of block #{}: an archive may, with --archive", grouped(*block))
+            Self::NoBody { block, why } => {
+                let why = because(why.as_ref());
+                format!("no endpoint keeps the body of block #{}{why}: an archive may, with --archive", grouped(*block))
             }
             Self::NoRuntime { block, why } => format!(
                 "no endpoint says which runtime wrote block #{} ({why}): an archive may, with --archive",
@@ -155,4 +164,8 @@ impl Limit {
             }
         }
     }
+}
+
+fn because(why: Option<&String>) -> String {
+    why.map_or_else(String::new, |why| format!(" ({why})"))
 }

@@ -173,6 +173,21 @@ impl Provenance {
         self.commitment.as_ref() == commitment
     }
 
+    /// Whether sources contradict each other about it.
+    pub const fn is_disputed(&self) -> bool {
+        matches!(self.limit, Some(Limit::Disputed { .. }))
+    }
+
+    /// The glyph of its level, or that of a contradiction.
+    pub const fn glyph(&self) -> &'static str {
+        if self.is_disputed() { "≠" } else { self.level.glyph() }
+    }
+
+    /// Why it got no further, where that says more than the level: that nobody signed what is not there goes without saying.
+    pub fn limit_told(&self) -> Option<&Limit> {
+        self.limit.as_ref().filter(|limit| !matches!(limit, Limit::NoCommitment))
+    }
+
     /// The level in a few words, absence included.
     pub fn words(&self) -> String {
         match (self.level, &self.commitment) {
@@ -219,12 +234,24 @@ pub struct Confirmed {
 }
 
 impl Confirmed {
-    /// Of a row that was examined, or that could not be.
-    pub fn of(provenance: Option<&Provenance>) -> Self {
+    /// Of a row that was examined, or that could not be; what was examined must be what it is about.
+    pub fn of(provenance: Option<&Provenance>, is_it: impl FnOnce(Option<&Commitment>) -> bool) -> Self {
         match provenance {
-            Some(row) => Self { level: row.level, why: row.limit.as_ref().map(Limit::words) },
-            None => Self { level: Level::Reported, why: Some("nothing else could be asked".to_owned()) },
+            Some(row) if is_it(row.commitment.as_ref()) => {
+                Self { level: row.level, why: row.limit.as_ref().map(Limit::words) }
+            }
+            Some(_) => Self::no_further(Limit::Changed.words()),
+            None => Self::no_further("nothing else could be asked".to_owned()),
         }
+    }
+
+    /// Sources contradict each other.
+    pub fn disputed(dispute: &Dispute) -> Self {
+        Self::no_further(Limit::Disputed { case: dispute.case }.words())
+    }
+
+    const fn no_further(why: String) -> Self {
+        Self { level: Level::Reported, why: Some(why) }
     }
 
     /// In a sentence without an end.

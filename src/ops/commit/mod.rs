@@ -22,6 +22,7 @@ use crate::chain::{CallLimits, ChainError, MetadataStore};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::plan::HEAD_TOO_OLD_MS;
 use crate::domain::commit::{Ended, Plan, Standing, Subject};
+use crate::domain::commitment::Commitment;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::guard::{self, Forbidden, SecretKind};
 use crate::domain::network::Network;
@@ -139,9 +140,9 @@ async fn prepared(
     confirmed: Option<Confirmed>,
     now_ms: u64,
 ) -> Result<Prepared, Unprepared> {
-    let confirmed = match confirmed {
-        Some(confirmed) => confirmed,
-        None => confirm(context, own, now_ms).await?,
+    let vouched = match &confirmed {
+        Some(_) => None,
+        None => vouch(context, own.hotkey, now_ms).await.map_err(|dispute| refused(disputed(&dispute)))?,
     };
     let (mut plan, mut draft) = planned(context, own, &desk, &options, forbidden, now_ms).await?;
     if draft.as_ref().is_err_and(DraftError::is_of_the_metadata) && desk.fetched_anew().await? {
@@ -150,7 +151,9 @@ async fn prepared(
         options.store = MetadataStore::none();
         (plan, draft) = planned(context, own, &desk, &options, forbidden, now_ms).await?;
     }
-    let plan = plan.confirmed(confirmed);
+    let there = plan.standing.commitment.clone();
+    let is_it = |row: Option<&Commitment>| row == there.as_ref();
+    let plan = plan.confirmed(confirmed.unwrap_or_else(|| Confirmed::of(vouched.as_ref(), is_it)));
     let draft = draft.map_err(|error| refused(draft_rule(&error)))?;
     Ok(Prepared { plan, desk, draft, options })
 }
@@ -173,15 +176,6 @@ async fn planned(
     let plan = Plan::of(subject(context, own), standing, &cleared, now_ms);
     let draft = desk.draft(&plan.standing, &cleared);
     Ok((plan, draft))
-}
-
-/// How well what the chain is said to hold is confirmed; refused while its sources contradict each other.
-async fn confirm(context: &Context, own: &OwnHotkey, now_ms: u64) -> Result<Confirmed, Unprepared> {
-    let vouched = vouch(context, own.hotkey, now_ms).await;
-    match vouched.lock() {
-        Some(dispute) => Err(refused(disputed(dispute))),
-        None => Ok(Confirmed::of(vouched.provenance.as_ref())),
-    }
 }
 
 /// Sources contradict each other, and the operator has not read it yet.

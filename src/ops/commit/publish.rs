@@ -12,12 +12,11 @@ use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure, Intent, Plan, Progress, Record, Verdict};
 use crate::domain::findings::Finding;
 use crate::domain::guard::SecretKind;
-use crate::domain::provenance::Confirmed;
 use crate::domain::secret::SecretKey;
 use crate::domain::text::{grouped, uncapitalised};
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
-use crate::ops::verify::vouch_from;
+use crate::ops::verify::confirm;
 use crate::state::{Journal, Owner, StateDir, StateError, Turn};
 use crate::wallet::{self, Lock, OwnHotkey, Signer, WalletError};
 
@@ -46,19 +45,15 @@ pub async fn publish(
     progress: &mpsc::Sender<Progress>,
     now_ms: impl Fn() -> u64 + Sync,
 ) -> Ended {
-    let hotkey = confirmed.plan.subject.hotkey;
-    let ended = match begin(context, confirmed, signer, progress, &now_ms).await {
+    let (hotkey, new) = (confirmed.plan.subject.hotkey, confirmed.plan.new.clone());
+    let mut ended = match begin(context, confirmed, signer, progress, &now_ms).await {
         Ok(begun) => begun.finish(progress, &now_ms).await,
         Err(ended) => ended,
     };
-    match ended {
-        Ended::Committed(mut receipt) => {
-            let vouched = vouch_from(context, hotkey, receipt.block.number, &now_ms).await;
-            receipt.confirmed = Some(Confirmed::of(vouched.provenance.as_ref()));
-            Ended::Committed(receipt)
-        }
-        other => other,
+    if let Ended::Committed(receipt) = &mut ended {
+        receipt.confirmed = Some(confirm(context, hotkey, (&new, receipt.block.number), &now_ms).await);
     }
+    ended
 }
 
 /// A commit that is signed and written down.

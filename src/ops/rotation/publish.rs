@@ -56,7 +56,7 @@ impl Driver {
             return Ok(());
         }
         let vouched = vouch(&self.context, self.owner().hotkey, self.now()).await;
-        vouched.lock().map_or(Ok(()), |dispute| Err(disputed(dispute).into()))
+        vouched.map(drop).map_err(|dispute| disputed(&dispute).into())
     }
 
     pub(super) async fn plan(&self) -> Result<Planned, Problem> {

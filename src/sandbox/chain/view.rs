@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parity_scale_codec::Encode as _;
 use thiserror::Error;
 
+use crate::domain::hotkey::Hotkey;
 use crate::sandbox::block::Block;
 use crate::sandbox::metadata::Runtime;
+use crate::sandbox::population::NETUID;
 use crate::sandbox::state::{Key, Store, Value};
 
 /// Why the node has no state for a block; the texts are those of real nodes.
@@ -64,6 +67,12 @@ impl<'a> StateAt<'a> {
             };
         }
         Box::new(merged.into_iter())
+    }
+
+    /// The key of a hotkey's commitment on subnet 81.
+    pub fn commitment_key(self, hotkey: &Hotkey) -> Option<Vec<u8>> {
+        let entry = self.runtime().entry("Commitments", "CommitmentOf").ok()?;
+        Some(entry.key(&[&NETUID.encode(), hotkey.as_bytes()]))
     }
 
     /// The runtime in this state.

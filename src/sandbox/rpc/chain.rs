@@ -5,10 +5,9 @@ use jsonrpsee::server::RegisterMethodError;
 use jsonrpsee::types::Params;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use sp_crypto_hashing::blake2_256;
 
 use super::{Answer, HashHex, only};
-use crate::sandbox::block::Block;
+use crate::sandbox::block::{Block, other_genesis};
 use crate::sandbox::node::Node;
 
 /// A height as a number or as hex.
@@ -59,7 +58,7 @@ fn block_hash(params: &Params<'_>, node: &Node) -> Answer<Json> {
 fn hash_at(node: &Node, height: &Height) -> Json {
     let wrong_genesis = node.faults.now().wrong_genesis;
     match height.number() {
-        Some(0) if wrong_genesis => json!(HashHex(blake2_256(b"grail-console sandbox: another chain"))),
+        Some(0) if wrong_genesis => json!(HashHex(other_genesis())),
         Some(number) => json!(node.chain().block(number).map(|block| HashHex(block.hash))),
         None => Json::Null,
     }

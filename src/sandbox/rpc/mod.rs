@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::block::Hash;
 use super::chain::{StateAt, StateError};
+use super::deceit::{DeceitBoard, through};
 use super::metadata::prefixed_hex;
 use super::node::Node;
 
@@ -130,17 +131,18 @@ impl Serialize for HashHex {
     }
 }
 
-/// Counts, delays and refuses requests before the methods see them.
+/// Counts, delays and refuses requests before the methods see them; what is answered is what the endpoint says is so.
 #[derive(Clone)]
 pub struct Metered<S> {
     inner: S,
     node: Arc<Node>,
+    deceit: Arc<DeceitBoard>,
 }
 
 impl<S> Metered<S> {
     /// Around a service.
-    pub const fn new(inner: S, node: Arc<Node>) -> Self {
-        Self { inner, node }
+    pub const fn new(inner: S, node: Arc<Node>, deceit: Arc<DeceitBoard>) -> Self {
+        Self { inner, node, deceit }
     }
 }
 
@@ -177,11 +179,11 @@ where
     type BatchResponse = MethodResponse;
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let (inner, node) = (self.inner.clone(), Arc::clone(&self.node));
+        let Self { inner, node, deceit } = self.clone();
         async move {
             let round = node.meter.requested(request.method_name());
             let response = if admit(&node).await {
-                inner.call(request).await
+                through(&inner, &node, &deceit, request).await
             } else {
                 MethodResponse::error(request.id, too_many_requests())
             };

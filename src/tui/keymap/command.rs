@@ -198,7 +198,7 @@ pub const SPECS: [Spec; 42] = [
         9,
     ),
     spec(C::Mark, "mark", "mark", "Mark the row for the next test of many, or unmark it", ROWS, 3),
-    spec(C::Filter, "filter", "filter", "Filter the table by words and state:… role:… own:… test:…", ROWS, 7),
+    spec(C::Filter, "filter", "filter", "Filter the table by words and state:… role:… own:… test:… proof:…", ROWS, 7),
     spec(C::Failed, "failed", "failed only", "Show only rows whose test failed, or all again", ROWS, 2),
     spec(C::Sort, "sort", "sort", "Sort by the next column", TABLE, 6),
     spec(C::Reverse, "reverse", "reverse", "Reverse the order", TABLE, 1),

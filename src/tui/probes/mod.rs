@@ -26,7 +26,6 @@ use crate::domain::roster::{Roster, Row};
 use crate::domain::self_test::SelfTest;
 use crate::domain::tested::Tested;
 use crate::domain::visible::Visibility;
-use crate::tui::proofs::Proofs;
 
 pub use act::{Scope, scope};
 pub(super) use act::{clear_marks, list, mark, probe, sweep};
@@ -184,8 +183,6 @@ pub struct Probes {
     pub own_keys: OwnKeys,
     /// The listing that was asked for last: whose, and what came of it once it came.
     pub listing: Option<(Hotkey, Option<Listing>)>,
-    /// What is known of where rows come from.
-    pub proofs: Proofs,
     results: HashMap<Hotkey, Record>,
     /// What is being tested, with what was on chain when that began.
     running: HashMap<Hotkey, Option<Commitment>>,
@@ -267,19 +264,18 @@ impl Probes {
         self.newest_ms
     }
 
-    /// What filter and order ask about a row.
-    pub fn of(&self, row: &Row) -> Tested {
-        let (hotkey, proof) = (&row.hotkey, self.proofs.level(row));
+    /// What filter and order ask about the read tests of a hotkey.
+    pub fn of(&self, hotkey: &Hotkey) -> Tested {
         let marked = self.is_marked(hotkey);
         match self.record(hotkey).map(|record| &record.probe) {
             Some(probe) => Tested {
                 verdict: Some(probe.verdict),
                 elapsed_ms: probe.elapsed_ms,
                 risky: !probe.risks.is_empty(),
-                proof,
                 marked,
+                ..Tested::default()
             },
-            None => Tested { proof, marked, ..Tested::default() },
+            None => Tested { marked, ..Tested::default() },
         }
     }
 

@@ -219,8 +219,8 @@ fn on_chain(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usi
 fn provenance(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usize, styles: Styles) {
     section(lines, "PROVENANCE", styles);
     let key = state.key(Command::Verify);
-    let Some(found) = state.probes.proofs.of(row) else {
-        let text = match (&state.probes.proofs.failed, state.probes.proofs.is_busy()) {
+    let Some(found) = state.proofs.of(row) else {
+        let text = match (&state.proofs.failed, state.proofs.is_busy()) {
             (_, true) => "Reported by one node; being verified now.".to_owned(),
             (Some(why), false) => {
                 format!("Reported by one node; nobody else could be asked: {why}. {key} tries again.")
@@ -230,17 +230,10 @@ fn provenance(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: u
         remark(lines, Level::Reported.glyph(), &text, width, styles.dim());
         return;
     };
-    let disputed = matches!(found.limit, Some(Limit::Disputed { .. }));
-    let style = match found.level {
-        _ if disputed => styles.danger(),
-        Level::Signed | Level::Proven => styles.readable(),
-        Level::Agreed | Level::Reported => styles.plain(),
-    };
-    let glyph = if disputed { "≠" } else { found.level.glyph() };
     let words = capitalised(&format!("{}: {}.", found.words(), found.level.meaning()));
-    remark(lines, glyph, &words, width, style);
-    if let Some(limit) = found.limit.as_ref().filter(|limit| !matches!(limit, Limit::NoCommitment)) {
-        let again = if matches!(limit, Limit::NotAsked) { format!("; {key} looks at it") } else { String::new() };
+    remark(lines, found.glyph(), &words, width, styles.provenance(found));
+    if let Some(limit) = found.limit_told() {
+        let again = if *limit == Limit::NotAsked { format!("; {key} looks at it") } else { String::new() };
         paragraph(lines, &format!("{}{again}.", capitalised(&limit.words())), 2, width, styles.dim());
     }
     for (name, text) in found.evidence(width >= EVIDENCE + 66) {

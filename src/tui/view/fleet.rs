@@ -136,7 +136,7 @@ fn cell(state: &State, row: &Row, under_cursor: bool, styles: Styles) -> [Span<'
 }
 
 fn is_listed(state: &State, row: &Row) -> bool {
-    !state.list.is_filtered() || state.list.accepts(row, state.probes.of(row))
+    !state.list.is_filtered() || state.list.accepts(row, state.ground().tested(row))
 }
 
 fn sign(state: &State, row: &Row, styles: Styles) -> (&'static str, Style) {

@@ -115,7 +115,7 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
             (None, ..) => return None,
         },
         (KeyMode::Normal, Command::TurnBack) => return None,
-        (KeyMode::Normal, Command::ReadDispute) if state.probes.proofs.unread().next().is_none() => return None,
+        (KeyMode::Normal, Command::ReadDispute) if state.proofs.unread().next().is_none() => return None,
         (KeyMode::Normal, Command::Disarm) if !state.commits.is_armed() => return None,
         (KeyMode::Normal, Command::You) if state.view == View::You => return None,
         (KeyMode::Normal, Command::Logs) if state.view == View::Logs => return None,

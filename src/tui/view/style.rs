@@ -6,6 +6,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::domain::findings::Severity;
+use crate::domain::provenance::{Level, Provenance};
 use crate::tui::probes::Sign;
 use crate::tui::state::{Options, Theme};
 
@@ -32,6 +33,16 @@ impl Styles {
             (false, _) => Style::new(),
             (true, Theme::Dark) => Style::new().fg(dark),
             (true, Theme::Light) => Style::new().fg(light),
+        }
+    }
+
+    /// How much is known of where a row comes from.
+    pub fn provenance(self, found: &Provenance) -> Style {
+        match found.level {
+            _ if found.is_disputed() => self.danger(),
+            Level::Signed | Level::Proven => self.readable(),
+            Level::Agreed => self.plain(),
+            Level::Reported => self.dim(),
         }
     }
 

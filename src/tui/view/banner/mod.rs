@@ -167,7 +167,7 @@ fn all(state: &State) -> Vec<Notice> {
 /// Sources contradict each other: each in full, until it was read.
 fn disputes(state: &State) -> Vec<Notice> {
     let reads = format!("{} when you have read it", state.key(Command::ReadDispute));
-    let told = state.probes.proofs.unread().map(Dispute::finding);
+    let told = state.proofs.unread().map(Dispute::finding);
     told.flat_map(|told| {
         let (glyph, look) = match told.severity {
             Severity::Danger => (glyph(Severity::Danger), Look::Bad),

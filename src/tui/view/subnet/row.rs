@@ -10,7 +10,7 @@ use super::columns::{Cell, Columns, GAP};
 use crate::domain::commitment::Commitment;
 use crate::domain::drift::FieldDrift;
 use crate::domain::findings::Severity;
-use crate::domain::provenance::{Level, Limit, Provenance};
+use crate::domain::provenance::Level;
 use crate::domain::roster::{Column, Row, State as RowState};
 use crate::domain::text::{age_blocks, grouped, middle_cut};
 use crate::tui::state::State;
@@ -125,27 +125,17 @@ fn notes(row: &Row, words: &Words) -> Vec<String> {
 
 /// Glyph and word of the row's provenance.
 fn proof(state: &State, row: &Row, styles: Styles) -> (String, Style) {
-    match state.probes.proofs.of(row) {
-        Some(found) => (format!("{} {}", found.level.glyph(), found.level.word()), proof_style(found, styles)),
-        None => ("·".to_owned(), styles.dim()),
+    match state.proofs.of(row) {
+        Some(found) => (format!("{} {}", found.glyph(), found.level.word()), styles.provenance(found)),
+        None => (Level::Reported.glyph().to_owned(), styles.dim()),
     }
 }
 
 /// The glyph alone, where there is no column for it; what one node says needs none.
 fn proof_glyph(state: &State, row: &Row, styles: Styles) -> Option<(String, Style)> {
-    let found = state.probes.proofs.of(row)?;
-    let disputed = matches!(found.limit, Some(Limit::Disputed { .. }));
-    let glyph = if disputed { "≠" } else { found.level.glyph() };
-    (disputed || found.level > Level::Reported).then(|| (format!(" {glyph}"), proof_style(found, styles)))
-}
-
-fn proof_style(found: &Provenance, styles: Styles) -> Style {
-    match found.level {
-        _ if matches!(found.limit, Some(Limit::Disputed { .. })) => styles.danger(),
-        Level::Signed | Level::Proven => styles.readable(),
-        Level::Agreed => styles.plain(),
-        Level::Reported => styles.dim(),
-    }
+    let found = state.proofs.of(row)?;
+    let has_more = found.is_disputed() || found.level > Level::Reported;
+    has_more.then(|| (format!(" {}", found.glyph()), styles.provenance(found)))
 }
 
 fn locator(row: &Row, width: usize, styles: Styles) -> Vec<(String, Style)> {
