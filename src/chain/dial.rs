@@ -22,8 +22,8 @@ use tokio_rustls::rustls::{ClientConfig, Error as TlsError, crypto};
 use url::Url;
 
 use super::error::Fault;
+use super::handshake_tap::{FirstBytes, HandshakeTap};
 use super::options::CallLimits;
-use super::recorder::{Heard, Recorder};
 use crate::domain::network::Endpoint;
 use crate::domain::untrusted::Untrusted;
 
@@ -141,7 +141,7 @@ fn tls_fault(error: &TlsError) -> Fault {
 }
 
 async fn upgrade(url: &Url, stream: Box<dyn Stream>, limits: &CallLimits) -> Result<Client, Fault> {
-    let heard = Heard::default();
+    let first_bytes = FirstBytes::default();
     WsClientBuilder::new()
         .max_request_size(limits.message)
         .max_response_size(limits.message)
@@ -150,19 +150,19 @@ async fn upgrade(url: &Url, stream: Box<dyn Stream>, limits: &CallLimits) -> Res
         .connection_timeout(limits.connect)
         .max_buffer_capacity_per_subscription(SUBSCRIPTION_BUFFER)
         .enable_ws_ping(PingConfig::new().ping_interval(PING_EVERY))
-        .build_with_stream(url.as_str(), Recorder::new(stream, heard.clone()))
+        .build_with_stream(url.as_str(), HandshakeTap::new(stream, first_bytes.clone()))
         .await
-        .map_err(|error| refused(&error, &heard, limits))
+        .map_err(|error| refused(&error, &first_bytes, limits))
 }
 
-fn refused(error: &ClientError, heard: &Heard, limits: &CallLimits) -> Fault {
+fn refused(error: &ClientError, first_bytes: &FirstBytes, limits: &CallLimits) -> Fault {
     let handshake = match error {
         ClientError::Transport(inner) => inner.downcast_ref::<WsHandshakeError>(),
         _ => None,
     };
     match handshake {
         Some(WsHandshakeError::Rejected { status_code: 429 }) => {
-            Fault::RateLimited { retry_after: heard.retry_after() }
+            Fault::RateLimited { retry_after: first_bytes.retry_after() }
         }
         Some(WsHandshakeError::Rejected { status_code: status @ (401 | 403 | 500..=599) }) => {
             Fault::HttpStatus { status: *status }
@@ -171,13 +171,13 @@ fn refused(error: &ClientError, heard: &Heard, limits: &CallLimits) -> Fault {
             Fault::Deadline { what: "the WebSocket handshake", after: limits.connect }
         }
         Some(WsHandshakeError::Io(io)) => Fault::Closed { why: Untrusted::from_text(plain(io)) },
-        _ => Fault::NotANode { why: said(heard, error) },
+        _ => Fault::NotANode { why: said(first_bytes, error) },
     }
 }
 
 /// What a server that is no node said first, or else what the library made of it.
-fn said(heard: &Heard, error: &ClientError) -> Untrusted {
-    let line = heard.first_line();
+fn said(first_bytes: &FirstBytes, error: &ClientError) -> Untrusted {
+    let line = first_bytes.first_line();
     if line.is_empty() { Untrusted::from_text(error.to_string()) } else { Untrusted::from_bytes(line) }
 }
 

@@ -19,11 +19,11 @@ use subxt_rpcs::methods::legacy::RuntimeVersion;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep_until};
 
-use super::allowance::Allowance;
 use super::error::{ChainError, Fault};
 use super::metadata::Schemas;
 use super::options::FeedOptions;
 use super::progress::Progress;
+use super::read_budget::ReadBudget;
 use super::session::{ChangeSet, Header, Session};
 use super::snapshot::{Greeting, Reading, Subject, greet, query, read};
 use super::table::{Delta, Table, Watch};
@@ -65,8 +65,8 @@ pub(super) struct Context<'f> {
 }
 
 impl Context<'_> {
-    fn allowance(&self) -> Allowance {
-        Allowance::new(self.options.survey, self.options.limits.values)
+    fn budget(&self) -> ReadBudget {
+        ReadBudget::new(self.options.survey, self.options.limits.values)
     }
 
     async fn tell(&self, event: FeedEvent) -> Result<(), Stop> {
@@ -92,8 +92,8 @@ async fn open<'f>(context: Context<'f>, endpoint: &Endpoint, settled: &mut Optio
         spec_version: greeting.spec,
     };
     context.tell(FeedEvent::Connected { chain, latency_ms: millis(greeting.latency) }).await?;
-    let allowance = context.allowance();
-    let Reading { snapshot, table } = read(&session, context.subject, &greeting, context.schemas, &allowance).await?;
+    let budget = context.budget();
+    let Reading { snapshot, table } = read(&session, context.subject, &greeting, context.schemas, &budget).await?;
     let (spec, number) = (snapshot.chain.spec_version, snapshot.at.number);
     context.tell(FeedEvent::Snapshot(Box::new(snapshot))).await?;
     *settled = Some(Instant::now());
@@ -321,9 +321,9 @@ impl<'f> Live<'f> {
     async fn reread(&mut self, number: u64, hash: BlockHash) -> Result<(), Stop> {
         let spec = self.progress.announced.unwrap_or(self.progress.spec);
         self.greeting = Greeting { head: hash, spec, ..self.greeting };
-        let allowance = self.context.allowance();
+        let budget = self.context.budget();
         let (subject, schemas) = (self.context.subject, &mut *self.context.schemas);
-        let Reading { snapshot, table } = read(&self.session, subject, &self.greeting, schemas, &allowance).await?;
+        let Reading { snapshot, table } = read(&self.session, subject, &self.greeting, schemas, &budget).await?;
         let spec = snapshot.chain.spec_version;
         self.progress.unconfirmed.clear();
         self.progress.reread_from = None;

@@ -3,14 +3,14 @@
 //! ```text
 //! Network ─ dial ─► Session ─ metadata ─► Schema ─ snapshot ─► SubnetSnapshot        (survey: once)
 //!                      ├──────────────── feed ─► live ─► FeedEvent …                 (follow: for days)
-//!                      └── desk ─► standing ─► extrinsic ─► pursuit ─► verified end  (commit: until it is known)
+//!                      └── hotkey_client ─► state ─► extrinsic ─► signed_commit ─► verified end  (commit: until it is known)
 //! ```
 //!
 //! The connection is ours ([`Session`] owns the socket), so its loss is seen the moment it happens. Every call has a
 //! deadline. Nothing is generated from metadata at build time: pallets, entries, hashers and variants are looked up by
 //! name in what the node itself serves ([`schema`]), and an unknown variant costs one row, never the table.
 
-mod allowance;
+mod block_times;
 mod budget;
 pub mod commit;
 mod decode;
@@ -19,28 +19,28 @@ pub mod error;
 mod failover;
 mod feed;
 mod genesis;
-mod glance;
+mod handshake_tap;
 mod live;
 mod metadata;
 mod options;
 mod progress;
 pub mod provenance;
-mod published;
+mod published_keys;
+mod read_budget;
 #[cfg(test)]
 mod recorded;
-mod recorder;
 pub mod schema;
 pub mod session;
 mod signing;
 mod snapshot;
 mod table;
 
+pub use block_times::{BlockTime, BlockTimes};
 pub use error::{ChainError, Fault};
 pub use feed::{Feed, follow};
 pub use genesis::genesis;
-pub use glance::{BlockTime, Glance};
 pub use metadata::MetadataStore;
 pub use options::{CallLimits, FeedOptions};
-pub use published::PublishedKeys;
+pub use published_keys::PublishedKeys;
 pub use session::Session;
 pub use snapshot::survey;

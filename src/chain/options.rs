@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::published::PublishedKeys;
+use super::published_keys::PublishedKeys;
 
 /// Deadlines and bounds of one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -112,8 +112,8 @@ fn members_know_their_registration_and_their_permit() {
 fn commitments_of_ex_members_are_kept_apart_by_their_hotkey() {
     let (_, delta) = read_recorded();
     let seated = |hotkey: &Hotkey| delta.members.iter().any(|member| member.hotkey == *hotkey);
-    let orphans = delta.commitments.iter().filter(|(hotkey, _)| !seated(hotkey)).count();
-    assert_eq!((delta.commitments.len(), orphans), (46, 5));
+    let ex_members = delta.commitments.iter().filter(|(hotkey, _)| !seated(hotkey)).count();
+    assert_eq!((delta.commitments.len(), ex_members), (46, 5));
 }
 
 #[test]

@@ -17,12 +17,12 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
-use super::allowance::Allowance;
 use super::error::{ChainError, Fault};
 use super::failover::Failures;
 use super::metadata::{MetadataStore, Schemas};
 use super::options::FeedOptions;
-use super::published::PublishedKeys;
+use super::published_keys::PublishedKeys;
+use super::read_budget::ReadBudget;
 use super::session::Session;
 use super::table::{Keys, Table, Watch};
 use crate::domain::commitment::Commitment;
@@ -89,9 +89,9 @@ pub(super) async fn read(
     subject: Subject<'_>,
     greeting: &Greeting,
     schemas: &mut Schemas,
-    allowance: &Allowance,
+    budget: &ReadBudget,
 ) -> Result<Reading, ChainError> {
-    let reading = allowance.keep(read_on(session, subject, greeting, schemas, allowance)).await;
+    let reading = budget.keep(read_on(session, subject, greeting, schemas, budget)).await;
     reading.map_err(|fault| session.fault(fault))?
 }
 
@@ -100,7 +100,7 @@ async fn read_on(
     subject: Subject<'_>,
     greeting: &Greeting,
     schemas: &mut Schemas,
-    allowance: &Allowance,
+    budget: &ReadBudget,
 ) -> Result<Reading, ChainError> {
     let at = greeting.head;
     let (mut believed, mut source) = (greeting.spec, at);
@@ -109,19 +109,19 @@ async fn read_on(
         let (spec, schema) = schemas.at(session, greeting.genesis, believed, source).await?;
         let table = Table::new(Arc::clone(&schema), subject.netuid, subject.published.cloned());
         let (holders, commitments, header) = tokio::try_join!(
-            found_under(session, &table.keys, Range { prefix: &table.keys.holders, at, most: MOST_UIDS }, allowance),
+            found_under(session, &table.keys, Range { prefix: &table.keys.holders, at, most: MOST_UIDS }, budget),
             found_under(
                 session,
                 &table.keys,
                 Range { prefix: &table.keys.commitments, at, most: MOST_COMMITMENTS },
-                allowance
+                budget
             ),
             session.header(at),
         )?;
         let found = [holders, commitments].concat();
         let parent = BlockHash(header.parent_hash.0);
         let writer = async { if header.number == 0 { Ok(spec) } else { session.spec_version(Some(parent)).await } };
-        let (writer, (table, commitments)) = tokio::try_join!(writer, values(session, table, found, at, allowance))?;
+        let (writer, (table, commitments)) = tokio::try_join!(writer, values(session, table, found, at, budget))?;
         if writer != spec {
             (believed, source) = (writer, parent);
             continue;
@@ -148,7 +148,7 @@ async fn values(
     mut table: Table,
     found: Vec<Watch>,
     at: BlockHash,
-    allowance: &Allowance,
+    budget: &ReadBudget,
 ) -> Result<(Table, BTreeMap<Hotkey, Commitment>), ChainError> {
     let own = [Watch::Now, Watch::Exists, Watch::Size, Watch::Permits];
     let registered: Vec<Watch> = found
@@ -170,7 +170,7 @@ async fn values(
     let mut commitments = BTreeMap::new();
     while let Some(answer) = answers.try_next().await? {
         let bytes = answer.values().flatten().map(Vec::len).sum();
-        allowance.spend(bytes).map_err(|fault| session.fault(fault))?;
+        budget.spend(bytes).map_err(|fault| session.fault(fault))?;
         let delta = table.apply(answer.iter().map(|(watch, value)| (*watch, value.as_deref())));
         commitments.extend(delta.commitments.into_iter().filter_map(|(hotkey, c)| Some((hotkey, c?))));
     }
@@ -193,14 +193,14 @@ async fn found_under(
     session: &Session,
     keys: &Keys,
     Range { prefix, at, most }: Range<'_>,
-    allowance: &Allowance,
+    budget: &ReadBudget,
 ) -> Result<Vec<Watch>, ChainError> {
     let (mut found, mut seen, mut last) = (Vec::new(), 0, None::<Vec<u8>>);
     loop {
         let page = session.keys_paged(prefix, PAGE, last.as_deref(), at).await?;
         let full = page.len() >= PAGE as usize;
         seen += page.len();
-        allowance.found(page.len());
+        budget.found(page.len());
         for key in page {
             if !key.starts_with(prefix) || last.as_ref().is_some_and(|last| *last >= key) {
                 return Err(session.malformed("state_getKeysPaged", "keys out of order or of another prefix"));
@@ -235,7 +235,7 @@ pub(super) async fn query(
     Ok(values)
 }
 
-/// Reads a subnet once, for a command that ends: each endpoint in turn until one answers, all within one allowance of
+/// Reads a subnet once, for a command that ends: each endpoint in turn until one answers, all within one budget of
 /// time and memory.
 ///
 /// What one endpoint says of the chain itself (no such subnet, no such pallet) is not asked of the next. When all fail,
@@ -247,7 +247,7 @@ pub async fn survey(
     options: &FeedOptions,
 ) -> Result<SubnetSnapshot, ChainError> {
     let mut schemas = Schemas::new(store);
-    let allowance = Allowance::new(options.survey, options.limits.values);
+    let budget = ReadBudget::new(options.survey, options.limits.values);
     let mut failures = Failures::default();
     for endpoint in &network.endpoints {
         let attempt = async {
@@ -258,11 +258,11 @@ pub async fn survey(
                 Subject { network, netuid, published: options.published.as_ref() },
                 &greeting,
                 &mut schemas,
-                &allowance,
+                &budget,
             )
             .await
         };
-        match allowance.keep(attempt).await.unwrap_or_else(|fault| Err(fault.at(endpoint))) {
+        match budget.keep(attempt).await.unwrap_or_else(|fault| Err(fault.at(endpoint))) {
             Ok(reading) => return Ok(reading.snapshot),
             Err(error) => failures.note(error)?,
         }

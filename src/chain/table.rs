@@ -8,7 +8,7 @@ use std::sync::Arc;
 use scale_decode::DecodeAsType;
 
 use super::decode;
-use super::published::PublishedKeys;
+use super::published_keys::PublishedKeys;
 use super::schema::{Entry, Schema};
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;

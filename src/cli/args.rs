@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::domain::vaulted::Backend;
+use crate::domain::vault_index::Backend;
 
 const EXIT_CODES: &str = "Exit codes: 0 healthy or done · 1 a finding · 2 usage or configuration · 3 refused by a safety \
                           rule · 4 chain unreachable · 5 transaction failed · 6 vault unavailable · 7 pending or interrupted";

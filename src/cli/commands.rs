@@ -4,21 +4,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::chain::ChainError;
 use crate::cli::args::{DoctorArguments, ShowArguments, StatusArguments};
-use crate::cli::document::{DoctorDocument, ShowDocument, StatusDocument};
 use crate::cli::exit::Exit;
+use crate::cli::json::{DoctorDocument, ShowDocument, StatusDocument};
 use crate::cli::output::Output;
-use crate::cli::report;
+use crate::cli::table;
+use crate::cli::targets::parse_who;
+use crate::cli::text;
 use crate::cli::vault;
-use crate::cli::whom::parse_who;
-use crate::cli::words;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
 use crate::domain::findings::{Finding, Severity};
+use crate::domain::read_test_summary::Tested;
 use crate::domain::roster::{Roster, Row, State};
-use crate::domain::tested::Tested;
 use crate::domain::untrusted::sanitize;
-use crate::ops::commit::{Settled, settle};
+use crate::ops::commit::{Reconciled, reconcile};
 use crate::ops::context::Context;
 use crate::ops::doctor::{ChainLine, diagnose};
 use crate::ops::survey::{Survey, survey};
@@ -54,7 +54,7 @@ pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &En
         Output::document(&StatusDocument::of(&found.snapshot, &found.roster, findings, keep))
     } else {
         remark(output, &findings);
-        output.text(&words::status(&context, &found, now_ms(), keep))
+        output.text(&text::status(&context, &found, now_ms(), keep))
     };
     printed_or(output, printed, own_exit(&context, &found.roster))
 }
@@ -83,7 +83,7 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
         Output::document(&ShowDocument::of(&found.snapshot, row, findings))
     } else {
         remark(output, &findings);
-        output.text(&words::show(&found.snapshot, row))
+        output.text(&text::show(&found.snapshot, row))
     };
     printed_or(output, printed, if row.own && is_finding(row) { Exit::Finding } else { Exit::Healthy })
 }
@@ -109,7 +109,7 @@ pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &En
     let printed = if output.is_json() {
         Output::document(&DoctorDocument::of(&diagnosis))
     } else {
-        output.text(&words::doctor(&diagnosis))
+        output.text(&text::doctor(&diagnosis))
     };
     printed_or(output, printed, exit)
 }
@@ -141,7 +141,7 @@ pub(super) fn printed_or(output: Output, printed: std::io::Result<()>, exit: Exi
 
 pub(super) fn remark(output: Output, findings: &[Finding]) {
     for finding in findings {
-        output.remark(report::finding(finding).trim_end());
+        output.remark(table::finding(finding).trim_end());
     }
 }
 
@@ -153,7 +153,7 @@ pub(super) fn warnings(context: &Context, found: &Survey, earlier: Vec<Finding>)
 
 /// What became of commits whose end this machine did not see. Without any the chain is not asked.
 pub(super) async fn earlier(context: &Context) -> Vec<Finding> {
-    settle(context, now_ms()).await.iter().map(Settled::finding).collect()
+    reconcile(context, now_ms()).await.iter().map(Reconciled::finding).collect()
 }
 
 /// Only the own row can be a finding of `status`. A hotkey that was named and not found is a matter of configuration, one
@@ -162,7 +162,7 @@ fn own_exit(context: &Context, roster: &Roster) -> Exit {
     if context.own_is_missing() {
         return Exit::Usage;
     }
-    let unregistered = context.hotkey.is_some() && roster.own().is_none_or(Row::is_orphan);
+    let unregistered = context.hotkey.is_some() && roster.own().is_none_or(Row::is_ex_member);
     if unregistered || roster.own().is_some_and(is_finding) { Exit::Finding } else { Exit::Healthy }
 }
 

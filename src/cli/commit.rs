@@ -7,11 +7,11 @@ use tokio::sync::mpsc;
 
 use crate::cli::args::CommitArguments;
 use crate::cli::commands::{chain_failure, context, earlier, fail, now_ms, printed_or};
-use crate::cli::commit_document::CommitDocument;
+use crate::cli::commit_json::CommitDocument;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::vault::with_vault;
-use crate::cli::{commit_words as words, password, report};
+use crate::cli::{commit_text as text, password, table};
 use crate::config::Flags;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure, Plan, Progress, Verdict};
@@ -23,7 +23,7 @@ use crate::tui::runner::interrupted;
 use crate::wallet::{Signer, WalletError};
 
 /// What the command came to.
-struct Came {
+struct Outcome {
     plan: Option<Plan>,
     ended: Option<Ended>,
     exit: Exit,
@@ -32,7 +32,7 @@ struct Came {
 /// How far it goes without anything being signed.
 enum Ready {
     /// To its end.
-    Over(Box<Came>),
+    Over(Box<Outcome>),
     /// To a plan that was confirmed, and the key.
     ToSign(Box<Prepared>, Signer),
 }
@@ -78,13 +78,13 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
         Ok(Ready::ToSign(prepared, signer)) => {
             let plan = prepared.plan.clone();
             let ended = Box::pin(followed(&context, *prepared, signer, output, interrupted)).await;
-            Came { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) }
+            Outcome { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) }
         }
     };
     let printed = if output.is_json() {
         Output::document(&CommitDocument::of(came.plan.as_ref(), came.ended.as_ref(), &context, findings))
     } else {
-        output.text(&came.ended.as_ref().map(words::end).unwrap_or_default())
+        output.text(&came.ended.as_ref().map(text::end).unwrap_or_default())
     };
     printed_or(output, printed, came.exit)
 }
@@ -124,7 +124,7 @@ impl Asking<'_> {
         let looks = !wait && (arguments.dry_run || prepared.plan.verdict != Verdict::Ready);
         let read_only = context.configuration.settings.read_only.value;
         if !output.is_json() && (looks || !read_only) {
-            printed(output.text(&words::plan(&prepared.plan, !looks)), output)?;
+            printed(output.text(&text::plan(&prepared.plan, !looks)), output)?;
         }
         if looks {
             return Ok(Ready::Over(Box::new(looked(prepared.plan, arguments.dry_run))));
@@ -176,13 +176,13 @@ impl Asking<'_> {
 
 fn told_at_once(output: Output, findings: &mut Vec<Finding>, finding: Finding) {
     if !output.is_json() {
-        output.remark(report::finding(&finding).trim_end());
+        output.remark(table::finding(&finding).trim_end());
     }
     findings.push(finding);
 }
 
 fn over(plan: Plan, ended: Ended) -> Ready {
-    Ready::Over(Box::new(Came { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) }))
+    Ready::Over(Box::new(Outcome { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) }))
 }
 
 /// Publishes and prints each step. A signal does not lose it: it is on disk, and that is said.
@@ -201,7 +201,7 @@ async fn followed(
         if let Progress::Signed { extrinsic: hash, .. } = step {
             extrinsic = Some(*hash);
         }
-        if let Some(line) = (!output.is_json()).then(|| words::step(step)).flatten() {
+        if let Some(line) = (!output.is_json()).then(|| text::step(step)).flatten() {
             output.remark(&line);
         }
     };
@@ -235,20 +235,20 @@ fn printed(result: io::Result<()>, output: Output) -> Result<(), Exit> {
 }
 
 /// A plan that is only looked at, or that needs nothing to be sent.
-fn looked(plan: Plan, dry_run: bool) -> Came {
+fn looked(plan: Plan, dry_run: bool) -> Outcome {
     let ended = plan.ended();
     let exit = match &ended {
         None => Exit::Healthy,
         Some(Ended::Refused(_)) if dry_run => Exit::Finding,
         Some(ended) => exit_of(ended),
     };
-    Came { plan: Some(plan), ended, exit }
+    Outcome { plan: Some(plan), ended, exit }
 }
 
 fn unprepared(error: &Unprepared, output: Output) -> Result<Ready, Exit> {
     match error {
         Unprepared::Refused(ended) => {
-            Ok(Ready::Over(Box::new(Came { plan: None, exit: exit_of(ended), ended: Some(ended.as_ref().clone()) })))
+            Ok(Ready::Over(Box::new(Outcome { plan: None, exit: exit_of(ended), ended: Some(ended.as_ref().clone()) })))
         }
         Unprepared::Chain(error) => Err(chain_failure(output, error)),
         Unprepared::Identity(_) => {
@@ -272,7 +272,7 @@ fn exit_of(ended: &Ended) -> Exit {
 /// Asks on the terminal. Enter alone never confirms: on a real network the uid is typed, on the practice subnet `yes`.
 pub(super) async fn confirmed(plan: &Plan, wait: bool, output: Output) -> bool {
     let word = plan.word().unwrap_or_else(|| "yes".to_owned());
-    let what = match (plan.is_practice(), plan.standing.uid) {
+    let what = match (plan.is_sandbox(), plan.standing.uid) {
         (true, _) => "yes",
         (false, Some(_)) => "the uid",
         (false, None) => "the last four characters of the address",

@@ -22,14 +22,14 @@ use crate::domain::network::SANDBOX;
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::Untrusted;
 use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
-use crate::ops::commit::{self, CounterSetup};
+use crate::ops::commit;
 use crate::ops::context::Context;
-use crate::ops::current::keep_current;
-use crate::ops::live;
-use crate::ops::probe::{self, Ground, TesterSetup};
-use crate::ops::rotation::{self, JOURNAL, Patience, RotorSetup};
+use crate::ops::context_watch::keep_current;
+use crate::ops::feed;
+use crate::ops::probe::{self, SubnetView, TesterSetup};
+use crate::ops::rotation::{self, JOURNAL, Timeouts};
 use crate::ops::verify::{self, VerifierSetup};
-use crate::sandbox::practice_folder;
+use crate::sandbox::sandbox_folder;
 use crate::state::Paths;
 use crate::state::atomic::PrivateDir;
 use crate::tui::keymap::KeyMap;
@@ -60,7 +60,7 @@ pub async fn open_sandbox(
         Ok(sandbox) => sandbox,
         Err(exit) => return exit,
     };
-    let home = match practice_folder() {
+    let home = match sandbox_folder() {
         Ok(home) => home,
         Err(error) => {
             let message =
@@ -78,7 +78,7 @@ pub async fn open_sandbox(
     SANDBOX.clone_into(&mut context.network.name);
     context.configuration.keys = own_keys(environment);
     // Nothing of practice reaches the real keyring.
-    context.practice_vault = Vault::in_memory().ok();
+    context.sandbox_vault = Vault::in_memory().ok();
     show(context, &flags, &practice, Some(sandbox.tokens_url()), output).await
 }
 
@@ -161,25 +161,26 @@ fn setup(
     let own = own_info(&context);
     let options = options(&context, environment);
     let known = known(&context);
-    let ground = Ground::new();
-    let (feed, reconnect) = live::follow_subnet(&context, ground.clone());
+    let subnet_view = SubnetView::new();
+    let (feed, reconnect) = feed::follow_subnet(&context, subnet_view.clone());
     let disk = context.disk.clone();
     let (current, changes) = keep_current(context, flags.clone(), environment.clone(), passphrase.clone());
     let now: Arc<dyn Fn() -> Arc<Context> + Send + Sync> = {
         let current = current.clone();
         Arc::new(move || current.now())
     };
-    let (orders, desk_news) = commit::serve(CounterSetup { context: Arc::clone(&now), now_ms: Arc::new(now_ms) });
-    let (rotor, rotate_news) = rotation::serve(RotorSetup {
+    let (orders, commit_news) =
+        commit::serve(commit::ServiceSetup { context: Arc::clone(&now), now_ms: Arc::new(now_ms) });
+    let (rotations, rotate_news) = rotation::serve(rotation::ServiceSetup {
         context: Arc::clone(&now),
         environment: environment.clone(),
         passphrase,
         now_ms: Arc::new(now_ms),
-        patience: Patience::default(),
+        timeouts: Timeouts::default(),
         keys_changed: Arc::new(move || current.keys_changed()),
     });
     let (proofs, verify_news) = verify::serve(VerifierSetup { context: Arc::clone(&now), now_ms: Arc::new(now_ms) });
-    let (tests, probe_news) = probe::serve(TesterSetup { context: now, ground, now_ms: Arc::new(now_ms) });
+    let (tests, probe_news) = probe::serve(TesterSetup { context: now, subnet_view, now_ms: Arc::new(now_ms) });
     Setup {
         options,
         own,
@@ -188,14 +189,14 @@ fn setup(
         saved: saved.map(|kept| (Box::new(kept.snapshot), kept.saved_at_ms)),
         feed,
         own_news: own_news(changes),
-        // The counter outlives the screen; an order that it no longer hears is one nobody waits for.
-        desk: Box::new(move |order, password| drop(orders.send((order, password)))),
-        desk_news,
+        // The service outlives the screen; nobody waits for an order that it no longer receives.
+        commits: Box::new(move |order, password| drop(orders.send((order, password)))),
+        commit_news,
         tester: Box::new(move |order| drop(tests.send(order))),
         probe_news,
         verifier: Box::new(move |order| drop(proofs.send(order))),
         verify_news,
-        rotor: Box::new(move |order, typed| drop(rotor.send((order, typed)))),
+        rotations: Box::new(move |order, typed| drop(rotations.send((order, typed)))),
         rotate_news,
         known,
         logs: log_source(logs),
@@ -252,11 +253,11 @@ fn options(context: &Context, environment: &Environment) -> Options {
     }
 }
 
-/// `auto` believes `COLORFGBG`, which many terminals set (`15;0` is light on dark), and otherwise a dark ground.
+/// `auto` believes `COLORFGBG`, which many terminals set (`15;0` is light on dark), and otherwise a dark subnet_view.
 fn theme(wanted: crate::config::file::Theme, environment: &Environment) -> Theme {
     use crate::config::file::Theme as Wanted;
-    let ground = environment.filled("COLORFGBG").and_then(|text| text.rsplit(';').next()?.parse::<u8>().ok());
-    match (wanted, ground) {
+    let subnet_view = environment.filled("COLORFGBG").and_then(|text| text.rsplit(';').next()?.parse::<u8>().ok());
+    match (wanted, subnet_view) {
         (Wanted::Light, _) | (Wanted::Auto, Some(7 | 9..=15)) => Theme::Light,
         (Wanted::Dark | Wanted::Auto, _) => Theme::Dark,
     }

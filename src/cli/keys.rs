@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{ImportArguments, KeysCommand, ListArguments, RemoveArguments, RestoreArguments};
-use crate::cli::asking::{agreed, can_ask};
 use crate::cli::commands::{context, fail, now_ms, printed_or};
 use crate::cli::exit::Exit;
-use crate::cli::keys_document::{ActionDocument, EnvDocument, ListDocument, Listing, list_text};
+use crate::cli::keys_json::{ActionDocument, EnvDocument, ListDocument, Listing, list_text};
 use crate::cli::output::Output;
+use crate::cli::prompt::{agreed, can_ask};
 use crate::cli::rotate::exit_of;
 use crate::cli::vault::{failure, opened};
 use crate::config::Flags;
@@ -18,7 +18,7 @@ use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
 use crate::ops::keys::{Imported, comment_out, import, removable, remove, restore};
 use crate::ops::rotation::Problem;
-use crate::ops::vault::Opened;
+use crate::ops::vault::OpenVault;
 use crate::vault::{FileKey, Generation};
 
 /// `keys …`
@@ -37,7 +37,7 @@ fn problem(output: Output, problem: &Problem) -> Exit {
     fail(output, &problem.to_string(), exit_of(problem.kind))
 }
 
-async fn open_vault(context: &Context, flags: &Flags, output: Output) -> Result<Opened, Exit> {
+async fn open_vault(context: &Context, flags: &Flags, output: Output) -> Result<OpenVault, Exit> {
     let tell = |odd: Finding| {
         if !output.is_json() {
             output.remark(&odd.what);

@@ -1,32 +1,32 @@
 //! The command line: parse, run one use case, print it for people or for scripts, leave with a documented code.
 
 pub mod args;
-mod asking;
 mod commands;
 mod commit;
-mod commit_document;
-mod commit_words;
+mod commit_json;
+mod commit_text;
 mod console;
-pub mod document;
 mod exec;
 pub mod exit;
+pub mod json;
 mod keys;
-mod keys_document;
+mod keys_json;
 mod new_keys;
 mod output;
 mod password;
 mod probe;
-mod probe_document;
-mod probe_words;
-mod report;
+mod probe_json;
+mod probe_text;
+mod prompt;
 mod rotate;
-mod rotate_document;
-mod rotate_words;
+mod rotate_json;
+mod rotate_text;
 mod serve;
+mod table;
+mod targets;
+mod text;
 pub mod vault;
 mod verify;
-mod whom;
-mod words;
 
 use std::ffi::OsString;
 
@@ -163,7 +163,7 @@ fn flags(connection: &Connection) -> Flags {
         endpoint: connection.endpoint,
         witness: connection.witness,
         archive: connection.archive,
-        read_disputes: connection.read_dispute,
+        acknowledged: connection.read_dispute,
         netuid: connection.netuid,
         wallet: connection.wallet,
         hotkey: connection.hotkey,

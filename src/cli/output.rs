@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
-use crate::cli::document::ErrorDocument;
 use crate::cli::exit::Exit;
-use crate::cli::report::{BAD, paint};
+use crate::cli::json::ErrorDocument;
+use crate::cli::table::{BAD, paint};
 use crate::domain::environment::Environment;
 use crate::domain::untrusted::sanitize_lines;
 use crate::logs::withheld;

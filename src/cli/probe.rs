@@ -7,10 +7,10 @@ use crate::cli::args::ProbeArguments;
 use crate::cli::commands::{chain_failure, context, fail, now_ms, printed_or, remark, warnings};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::cli::probe_document::{ProbeDocument, SelfTestDocument, VisibleDocument};
-use crate::cli::probe_words as words;
+use crate::cli::probe_json::{ProbeDocument, SelfTestDocument, VisibleDocument};
+use crate::cli::probe_text as text;
+use crate::cli::targets::Choice;
 use crate::cli::vault::with_vault;
-use crate::cli::whom::Choice;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
@@ -18,7 +18,7 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Probe, ProbeNews};
 use crate::domain::text::{capitalised, uncapitalised};
 use crate::ops::context::Context;
-use crate::ops::probe::{Ground, Tester, View, listing, store, sweep};
+use crate::ops::probe::{SubnetView, Tester, View, listing, store, sweep};
 use crate::ops::self_test::{Subject, self_test};
 use crate::ops::survey::{Survey, survey_keeping};
 use crate::ops::visible::visible;
@@ -34,13 +34,13 @@ struct Bench {
 impl Bench {
     async fn set_up(flags: &Flags, environment: &Environment, output: Output) -> Result<Self, Exit> {
         let context = context(flags, environment, output)?;
-        let ground = Ground::new();
-        let found = match survey_keeping(&context, now_ms(), Some(ground.keys())).await {
+        let subnet_view = SubnetView::new();
+        let found = match survey_keeping(&context, now_ms(), Some(subnet_view.keys())).await {
             Ok(found) => found,
             Err(error) => return Err(chain_failure(output, &error)),
         };
-        let ground = Ground::of(found.snapshot.clone(), ground.keys());
-        let Some(view) = ground.view() else {
+        let subnet_view = SubnetView::of(found.snapshot.clone(), subnet_view.keys());
+        let Some(view) = subnet_view.view() else {
             return Err(fail(output, "the subnet was not read", Exit::ChainUnreachable));
         };
         let tester = Tester::new(&context, store(&context), Arc::new(now_ms));
@@ -79,7 +79,7 @@ pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Envi
         Output::document(&ProbeDocument::of(&bench.found.snapshot, &results, &listings, findings))
     } else {
         remark(output, &findings);
-        output.text(&words::probes(&bench.found, &results, &listings, now_ms(), choice.is_sweep()))
+        output.text(&text::probes(&bench.found, &results, &listings, now_ms(), choice.is_sweep()))
     };
     printed_or(output, printed, exit)
 }
@@ -128,7 +128,7 @@ pub async fn visible_command(flags: &Flags, environment: &Environment, output: O
         Output::document(&VisibleDocument::of(&bench.found.snapshot, &visibility, findings))
     } else {
         remark(output, &findings);
-        output.text(&words::visible(&bench.found, &visibility, now_ms()))
+        output.text(&text::visible(&bench.found, &visibility, now_ms()))
     };
     printed_or(output, printed, exit)
 }
@@ -179,7 +179,7 @@ pub async fn self_test_command(flags: &Flags, environment: &Environment, output:
         Output::document(&SelfTestDocument::of(&bench.found.snapshot, &test, findings))
     } else {
         remark(output, &findings);
-        output.text(&words::self_test(&test))
+        output.text(&text::self_test(&test))
     };
     printed_or(output, printed, exit)
 }

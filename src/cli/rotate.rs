@@ -5,25 +5,25 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::cli::args::{Answers, RotateCommand, StartArguments};
-use crate::cli::asking::{agreed, can_ask};
 use crate::cli::commands::{context, fail, now_ms, printed_or};
 use crate::cli::commit::confirmed;
 use crate::cli::exit::Exit;
 use crate::cli::new_keys::new_keys;
 use crate::cli::output::Output;
-use crate::cli::rotate_document::{Parts, RotateDocument};
+use crate::cli::prompt::{agreed, can_ask};
+use crate::cli::rotate_json::{Parts, RotateDocument};
 use crate::cli::vault::passphrase_for;
-use crate::cli::{commit_words, password, report, rotate_words as words};
+use crate::cli::{commit_text, password, rotate_text as text, table};
 use crate::config::Flags;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
-use crate::domain::rotation::talk::EnvAnswer;
+use crate::domain::rotation::messages::EnvAnswer;
 use crate::domain::rotation::{Blocker, LEAST_GRACE, Report, Seen};
 use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::ops::context::Context;
 use crate::ops::rotation::{
-    Begin, Driver, DriverSetup, Halt, Kind, Patience, Problem, Publishing, Retirement, Told, look,
+    Begin, Executor, ExecutorSetup, Kind, NeedsInput, Problem, ProgressEvent, Publishing, Retirement, Timeouts, look,
 };
 use crate::tui::runner::interrupted;
 use crate::wallet::Signer;
@@ -37,10 +37,10 @@ pub async fn rotate(command: &RotateCommand, flags: &Flags, environment: &Enviro
         Ok(context) => Arc::new(context),
         Err(exit) => return exit,
     };
-    let desk = Desk { command, context, flags, environment, output };
+    let run = RotateRun { command, context, flags, environment, output };
     tokio::select! {
         biased;
-        exit = Box::pin(desk.run()) => exit,
+        exit = Box::pin(run.run()) => exit,
         // Every step is in the journal before it is done.
         () = interrupted => {
             let message = "interrupted; nothing is lost: rotate resume goes on from here, rotate rollback turns back";
@@ -51,7 +51,7 @@ pub async fn rotate(command: &RotateCommand, flags: &Flags, environment: &Enviro
 
 /// One command with everything it needs.
 #[derive(Clone)]
-struct Desk<'a> {
+struct RotateRun<'a> {
     command: &'a RotateCommand,
     context: Arc<Context>,
     flags: &'a Flags,
@@ -67,7 +67,7 @@ enum Stopped {
     Blocked(Vec<Blocker>, Exit),
 }
 
-impl Desk<'_> {
+impl RotateRun<'_> {
     async fn run(self) -> Exit {
         if matches!(self.command, RotateCommand::Status) {
             return self.status().await;
@@ -81,13 +81,13 @@ impl Desk<'_> {
             Ok(passphrase) => passphrase,
             Err(exit) => return exit,
         };
-        let mut driver = match self.driver(tell, passphrase).await {
-            Ok(driver) => driver,
+        let mut executor = match self.executor(tell, passphrase).await {
+            Ok(executor) => executor,
             Err(problem) => return self.problem(None, &problem).await,
         };
         let output = self.output;
         let outcome = {
-            let driving = self.drive(&mut driver);
+            let driving = self.drive(&mut executor);
             tokio::pin!(driving);
             loop {
                 tokio::select! {
@@ -101,53 +101,53 @@ impl Desk<'_> {
             remark(output, &told);
         }
         match outcome {
-            Ok(stopped) => self.stopped(&driver, stopped).await,
-            Err(problem) => self.problem(Some(&driver), &problem).await,
+            Ok(stopped) => self.stopped(&executor, stopped).await,
+            Err(problem) => self.problem(Some(&executor), &problem).await,
         }
     }
 
-    async fn driver(
+    async fn executor(
         &self,
-        tell: mpsc::UnboundedSender<Told>,
+        tell: mpsc::UnboundedSender<ProgressEvent>,
         passphrase: Option<SecretKey>,
-    ) -> Result<Driver, Problem> {
-        let setup = DriverSetup {
+    ) -> Result<Executor, Problem> {
+        let setup = ExecutorSetup {
             context: Arc::clone(&self.context),
             environment: self.environment.clone(),
             passphrase,
             now_ms: Arc::new(now_ms),
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
         };
-        Driver::open(setup, tell).await
+        Executor::open(setup, tell).await
     }
 
-    async fn drive(&self, driver: &mut Driver) -> Result<Stopped, Problem> {
+    async fn drive(&self, executor: &mut Executor) -> Result<Stopped, Problem> {
         let halt = match self.command {
             RotateCommand::Status => return Ok(Stopped::Well),
-            RotateCommand::Start(start) => self.start(driver, start).await?,
+            RotateCommand::Start(start) => self.start(executor, start).await?,
             RotateCommand::Resume(_) => {
-                driver.rotation().ok_or_else(nothing_open)?;
-                driver.advance().await?
+                executor.rotation().ok_or_else(nothing_open)?;
+                executor.advance().await?
             }
             RotateCommand::Rollback(answers) => {
-                let rotation = driver.rotation().ok_or_else(nothing_open)?;
+                let rotation = executor.rotation().ok_or_else(nothing_open)?;
                 if !answers.yes && !agreed(self.output, &format!("Roll back the {}", rotation.title())).await {
                     return Ok(needs_confirmation("Rolling back was not confirmed"));
                 }
-                driver.turn_back().await?
+                executor.roll_back().await?
             }
             RotateCommand::Retire(_) => {
-                driver.rotation().ok_or_else(nothing_open)?;
-                return Ok(match driver.retire().await? {
+                executor.rotation().ok_or_else(nothing_open)?;
+                return Ok(match executor.retire().await? {
                     Retirement::Retired => Stopped::Well,
                     Retirement::Blocked(blockers) => Stopped::Blocked(blockers, Exit::Interrupted),
                 });
             }
         };
-        Box::pin(self.answer(driver, halt)).await
+        Box::pin(self.answer(executor, halt)).await
     }
 
-    async fn start(&self, driver: &mut Driver, start: &StartArguments) -> Result<Halt, Problem> {
+    async fn start(&self, executor: &mut Executor, start: &StartArguments) -> Result<NeedsInput, Problem> {
         let (keys, odd) = new_keys(start, self.environment, self.output).await?;
         for finding in odd {
             self.odd(&finding);
@@ -157,13 +157,13 @@ impl Desk<'_> {
                 "▲ With a grace below {LEAST_GRACE} blocks some validators still read with the old key when it ends"
             ));
         }
-        driver.begin(Begin { keys, grace: start.grace, emergency: start.emergency }).await
+        executor.begin(Begin { keys, grace: start.grace, emergency: start.emergency }).await
     }
 
     /// To people; a script has the document.
     fn odd(&self, finding: &Finding) {
         if !self.output.is_json() {
-            self.output.remark(report::finding(finding).trim_end());
+            self.output.remark(table::finding(finding).trim_end());
         }
     }
 
@@ -178,31 +178,33 @@ impl Desk<'_> {
     }
 
     /// Answers each question, by flag or by asking, until none is left or one stays open.
-    async fn answer(&self, driver: &mut Driver, mut halt: Halt) -> Result<Stopped, Problem> {
+    async fn answer(&self, executor: &mut Executor, mut halt: NeedsInput) -> Result<Stopped, Problem> {
         let answers = self.answers();
         loop {
             halt = match halt {
-                Halt::Publish(publishing) => {
+                NeedsInput::Publish(publishing) => {
                     let Some(signer) = self.signer(&publishing).await? else {
                         return Ok(needs_confirmation("Publishing was not confirmed"));
                     };
-                    Box::pin(driver.publish(*publishing, signer)).await?
+                    Box::pin(executor.publish(*publishing, signer)).await?
                 }
-                Halt::Env { .. } if answers.env_done => driver.update_env(EnvAnswer::DoneElsewhere).await?,
-                Halt::Env { path: Some(path), variables } => {
+                NeedsInput::Env { .. } if answers.env_done => executor.update_env(EnvAnswer::DoneElsewhere).await?,
+                NeedsInput::Env { path: Some(path), variables } => {
                     let question = format!("Rewrite {} in {path}", variables.join(" and "));
                     if !answers.yes && !agreed(self.output, &question).await {
                         return Ok(needs_confirmation("Rewriting the .env was not confirmed"));
                     }
-                    driver.update_env(EnvAnswer::Rewrite).await?
+                    executor.update_env(EnvAnswer::Rewrite).await?
                 }
-                Halt::Env { path: None, .. } => return Ok(Stopped::Blocked(vec![env_unknown()], Exit::Interrupted)),
-                Halt::Accept(seen) => match &answers.over {
-                    Some(over) if names(over, &seen) => driver.accept().await?,
+                NeedsInput::Env { path: None, .. } => {
+                    return Ok(Stopped::Blocked(vec![env_unknown()], Exit::Interrupted));
+                }
+                NeedsInput::Accept(seen) => match &answers.over {
+                    Some(over) if names(over, &seen) => executor.accept().await?,
                     _ => return Ok(Stopped::Blocked(vec![neither(&seen)], Exit::Refused)),
                 },
-                Halt::Revoke(side) => {
-                    let words = driver.rotation().map(|rotation| rotation.next(None).words).unwrap_or_default();
+                NeedsInput::Revoke(side) => {
+                    let words = executor.rotation().map(|rotation| rotation.next(None).words).unwrap_or_default();
                     let blocker = Blocker::new(
                         "old_key_still_works",
                         format!("The old {} key is still accepted by the store", side.word()),
@@ -210,8 +212,8 @@ impl Desk<'_> {
                     );
                     return Ok(Stopped::Blocked(vec![blocker], Exit::Interrupted));
                 }
-                Halt::Unsettled(blocker) => return Ok(Stopped::Blocked(vec![blocker], Exit::Interrupted)),
-                Halt::KeysNeeded => {
+                NeedsInput::Unsettled(blocker) => return Ok(Stopped::Blocked(vec![blocker], Exit::Interrupted)),
+                NeedsInput::KeysNeeded => {
                     let blocker = Blocker::new(
                         "keys_needed",
                         "The console broke off before the new keys were in the vault",
@@ -219,7 +221,7 @@ impl Desk<'_> {
                     );
                     return Ok(Stopped::Blocked(vec![blocker], Exit::Interrupted));
                 }
-                Halt::Grace | Halt::Done => return Ok(Stopped::Well),
+                NeedsInput::Grace | NeedsInput::Done => return Ok(Stopped::Well),
             };
         }
     }
@@ -229,7 +231,7 @@ impl Desk<'_> {
         let Self { output, flags, environment, .. } = *self;
         let plan = publishing.plan();
         if !output.is_json() {
-            output.remark(commit_words::plan(plan, true).trim_end());
+            output.remark(commit_text::plan(plan, true).trim_end());
         }
         if !self.answers().yes && (!can_ask(output) || !confirmed(plan, false, output).await) {
             return Ok(None);
@@ -275,42 +277,42 @@ impl Desk<'_> {
         }
     }
 
-    async fn stopped(&self, driver: &Driver, stopped: Stopped) -> Exit {
+    async fn stopped(&self, executor: &Executor, stopped: Stopped) -> Exit {
         let (blockers, exit) = match stopped {
             Stopped::Well => (None, Exit::Healthy),
             Stopped::Blocked(blockers, exit) => (Some(blockers), exit),
         };
-        let report = driver.report(blockers).await;
+        let report = executor.report(blockers).await;
         if let Some(Report { rotation, .. }) = &report
             && let Some(seen) = rotation.difference.filter(|_| !self.output.is_json())
         {
-            self.output.remark(words::difference(rotation, &seen).trim_end());
+            self.output.remark(text::difference(rotation, &seen).trim_end());
         }
         self.print(
             Parts {
-                owner: Some(driver.owner()),
+                owner: Some(executor.owner()),
                 report: report.as_ref(),
-                closed: &driver.history().closed,
-                journal: driver.entries(),
+                closed: &executor.history().closed,
+                journal: executor.entries(),
                 ..self.parts()
             },
             exit,
         )
     }
 
-    async fn problem(&self, driver: Option<&Driver>, problem: &Problem) -> Exit {
+    async fn problem(&self, executor: Option<&Executor>, problem: &Problem) -> Exit {
         let exit = exit_of(problem.kind);
-        let Some(driver) = driver else {
+        let Some(executor) = executor else {
             return self.print(Parts { problem: Some(&problem.finding), ..self.parts() }, exit);
         };
         let blocker = Blocker::new(problem.finding.code, problem.finding.what.clone(), problem.finding.todo.clone());
-        let report = driver.report(Some(vec![blocker])).await;
+        let report = executor.report(Some(vec![blocker])).await;
         self.print(
             Parts {
-                owner: Some(driver.owner()),
+                owner: Some(executor.owner()),
                 report: report.as_ref(),
-                closed: &driver.history().closed,
-                journal: driver.entries(),
+                closed: &executor.history().closed,
+                journal: executor.entries(),
                 problem: Some(&problem.finding),
                 ..self.parts()
             },
@@ -332,31 +334,29 @@ impl Desk<'_> {
             return printed_or(self.output, Output::document(&RotateDocument::of(parts)), exit);
         }
         if let Some(problem) = parts.problem {
-            self.output.remark(words::problem(problem).trim_end());
+            self.output.remark(text::problem(problem).trim_end());
         }
         let text = match parts.report {
-            Some(report) if parts.problem.is_some() => {
-                words::report(&Report { blockers: Vec::new(), ..report.clone() })
-            }
-            Some(report) => words::report(report),
+            Some(report) if parts.problem.is_some() => text::report(&Report { blockers: Vec::new(), ..report.clone() }),
+            Some(report) => text::report(report),
             None if parts.problem.is_some() => String::new(),
             None => "No rotation was ever begun for this hotkey.\n".to_owned(),
         };
-        let before = words::history(parts.closed);
+        let before = text::history(parts.closed);
         let text = if matches!(self.command, RotateCommand::Status) { text + &before } else { text };
         printed_or(self.output, self.output.text(&text), exit)
     }
 }
 
-fn remark(output: Output, told: &Told) {
+fn remark(output: Output, told: &ProgressEvent) {
     if output.is_json() {
         return;
     }
     match told {
-        Told::Working(words) => output.remark(&format!("… {words}")),
-        Told::Noted(entry) => output.remark(&format!("✓ {}", entry.event.words())),
-        Told::Commit(progress) => {
-            if let Some(line) = commit_words::step(progress) {
+        ProgressEvent::Working(words) => output.remark(&format!("… {words}")),
+        ProgressEvent::Noted(entry) => output.remark(&format!("✓ {}", entry.event.words())),
+        ProgressEvent::Commit(progress) => {
+            if let Some(line) = commit_text::step(progress) {
                 output.remark(&line);
             }
         }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::args::SandboxArguments;
-use crate::cli::document::schema;
 use crate::cli::exit::Exit;
+use crate::cli::json::schema;
 use crate::cli::output::Output;
 use crate::config::Flags;
 use crate::domain::hotkey::Hotkey;
@@ -73,7 +73,7 @@ pub fn flags(sandbox: &Sandbox, given: &Flags) -> Flags {
         endpoint: Some(sandbox.url().to_owned()),
         witness: Some(given.witness.clone().unwrap_or_else(|| sandbox.witness_url().to_owned())),
         archive: given.archive.clone(),
-        read_disputes: given.read_disputes.clone(),
+        acknowledged: given.acknowledged.clone(),
         s3_endpoint: Some(sandbox.s3_url().to_owned()),
         netuid: Some(NETUID),
         wallet: operator.map(|operator| operator.wallet.to_owned()),

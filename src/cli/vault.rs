@@ -6,15 +6,15 @@ use crate::cli::commands::fail;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::password::{Ask, PassphraseError, passphrase};
-use crate::cli::report::{Cell, DIM, GOOD, WARN, cell, plain, table};
+use crate::cli::table::{Cell, DIM, GOOD, WARN, cell, plain, table};
 use crate::config::Flags;
 use crate::domain::date::day;
 use crate::domain::findings::Finding;
 use crate::domain::secret::SecretKey;
-use crate::domain::vaulted::Origin;
+use crate::domain::vault_index::Origin;
 use crate::ops::context::Context;
 use crate::ops::vault::{
-    GenerationLine, Opened, VaultLine, VaultProblem, Wanted, is_in_use, open, passphrase_wanted,
+    GenerationLine, OpenVault, VaultLine, VaultProblem, Wanted, is_in_use, open, passphrase_wanted,
     passphrase_wanted_offline, with_keys,
 };
 use crate::vault::VaultError;
@@ -59,7 +59,7 @@ pub async fn opened(
     flags: &Flags,
     output: Output,
     tell: impl FnOnce(Finding),
-) -> Result<Opened, Exit> {
+) -> Result<OpenVault, Exit> {
     let passphrase = passphrase_for(context, flags, output, tell).await?;
     open(context, passphrase).await.map_err(|problem| failure(output, &problem))
 }

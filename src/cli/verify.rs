@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::cli::args::VerifyArguments;
 use crate::cli::commands::{chain_failure, context, fail, now_ms, printed_or, remark, warnings};
-use crate::cli::document::{BlockDocument, NetworkDocument, schema};
 use crate::cli::exit::Exit;
+use crate::cli::json::{BlockDocument, NetworkDocument, schema};
 use crate::cli::output::Output;
-use crate::cli::report::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, table};
-use crate::cli::whom::Choice;
-use crate::cli::words::heading;
+use crate::cli::table::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, table};
+use crate::cli::targets::Choice;
+use crate::cli::text::heading;
 use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
@@ -141,7 +141,7 @@ impl<'d> ResultDocument<'d> {
 fn words(found: &Survey, hotkeys: &[Hotkey], examined: &Examined, is_sweep: bool) -> String {
     let mut out = heading(&found.snapshot, now_ms());
     for dispute in &examined.disputes {
-        out += &crate::cli::report::finding(&dispute.finding());
+        out += &crate::cli::table::finding(&dispute.finding());
     }
     let rows = hotkeys.iter().filter_map(|hotkey| Some((hotkey, examined.rows.get(hotkey)?)));
     if is_sweep {

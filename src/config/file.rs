@@ -15,7 +15,7 @@ use toml::Spanned;
 
 use super::dotenv::Place;
 use crate::domain::untrusted::{Untrusted, sanitize};
-use crate::domain::vaulted::Backend;
+use crate::domain::vault_index::Backend;
 
 /// Largest configuration file that is read.
 pub const MAX_BYTES: u64 = 256 << 10;

@@ -15,7 +15,7 @@ use crate::domain::environment::Environment;
 use crate::domain::network::GRAIL_NETUID;
 use crate::domain::provider::{Jurisdiction, Provider, S3EndpointError};
 use crate::domain::untrusted::Untrusted;
-use crate::domain::vaulted::Backend;
+use crate::domain::vault_index::Backend;
 
 /// Network without any configuration: the chain is public, and reading it needs nothing (DESIGN 7).
 pub const DEFAULT_NETWORK: &str = "finney";
@@ -34,7 +34,7 @@ pub struct Flags {
     /// `--archive`
     pub archive: Option<String>,
     /// `--read-dispute`
-    pub read_disputes: Vec<String>,
+    pub acknowledged: Vec<String>,
     /// `--netuid`
     pub netuid: Option<u16>,
     /// `--wallet`

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::domain::account::{KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, is_lower_hex};
-pub use crate::domain::dump::MaskedBytes;
+pub use crate::domain::hexdump::MaskedBytes;
 use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::domain::text::grouped;
 use crate::domain::untrusted::{Untrusted, sanitize};

@@ -7,8 +7,8 @@ use thiserror::Error;
 use crate::domain::commitment::{Commitment, Reason};
 use crate::domain::probe::Verdict;
 use crate::domain::provenance::Level;
+use crate::domain::read_test_summary::Tested;
 use crate::domain::roster::{Role, Row, State};
-use crate::domain::tested::Tested;
 use crate::domain::untrusted::sanitize;
 
 /// A parsed filter. The empty filter accepts every row.
@@ -35,7 +35,7 @@ enum StateTerm {
     Is(State),
     Drift,
     Foreign,
-    Orphan,
+    ExMember,
     Predates,
     Several,
 }
@@ -99,8 +99,8 @@ impl Filter {
     }
 
     /// Whether the filter asks for ex-members, who are otherwise kept apart.
-    pub fn wants_orphans(&self) -> bool {
-        self.terms.contains(&Term::State(StateTerm::Orphan))
+    pub fn wants_ex_members(&self) -> bool {
+        self.terms.contains(&Term::State(StateTerm::ExMember))
     }
 
     /// Whether a row passes every term.
@@ -153,7 +153,7 @@ fn parse_state(value: &str) -> Result<StateTerm, FilterError> {
         "none" => Ok(StateTerm::Is(State::None)),
         "drift" => Ok(StateTerm::Drift),
         "foreign" => Ok(StateTerm::Foreign),
-        "orphan" | "orphans" => Ok(StateTerm::Orphan),
+        "orphan" | "orphans" => Ok(StateTerm::ExMember),
         "predates" => Ok(StateTerm::Predates),
         "several" => Ok(StateTerm::Several),
         _ => Err(unknown("state", value, STATES)),
@@ -200,7 +200,7 @@ impl Term {
             Self::Uid(uid) => row.uid == Some(*uid),
             Self::Text(text) => matches_text(row, text),
             Self::State(state) => state.accepts(row),
-            Self::Role(role) => row.role == *role && !row.is_orphan(),
+            Self::Role(role) => row.role == *role && !row.is_ex_member(),
             Self::Own(own) => row.own == *own,
             Self::Reason(reason) => row
                 .commitment
@@ -243,7 +243,7 @@ impl StateTerm {
             Self::Is(state) => row.state() == state,
             Self::Drift => row.drifts(),
             Self::Foreign => row.is_foreign(),
-            Self::Orphan => row.is_orphan(),
+            Self::ExMember => row.is_ex_member(),
             Self::Predates => row.predates_registration(),
             Self::Several => row.commitment.as_ref().is_some_and(|commitment| commitment.fields > 1),
         }

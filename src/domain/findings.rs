@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::domain::beside_vault;
 use crate::domain::credentials::{
     self, BucketCredentials, CredentialsError, LocalValues, Masked, Mode, Source, Variable,
 };
 use crate::domain::provider::{Jurisdiction, Provider};
-use crate::domain::vaulted::Holding;
+use crate::domain::vault_findings;
+use crate::domain::vault_index::Holding;
 
 /// How much a finding hurts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -71,7 +71,7 @@ pub fn beside(provider: &Provider, values: &LocalValues, vault: Option<&Holding>
         findings.extend(misshapen(provider, values));
         findings.extend(whole(provider, values).filter(|_| judged));
     }
-    findings.extend(vault.into_iter().flat_map(|holding| beside_vault::findings(values, holding)));
+    findings.extend(vault.into_iter().flat_map(|holding| vault_findings::findings(values, holding)));
     if let Provider::R2(jurisdiction @ (Jurisdiction::Eu | Jurisdiction::Fedramp)) = provider {
         findings.push(jurisdiction_finding(*jurisdiction));
     }

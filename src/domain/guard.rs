@@ -14,7 +14,7 @@ use crate::domain::credentials::{
 use crate::domain::provider::Provider;
 use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::domain::untrusted::Untrusted;
-use crate::domain::vaulted::Index;
+use crate::domain::vault_index::Index;
 
 /// Characters from which a part of a commitment that stands inside a longer secret counts as a piece of it: half a
 /// private key has 64, and no word of a phrase comes near.

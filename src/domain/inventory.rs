@@ -6,7 +6,7 @@ use crate::domain::credentials::{LocalValues, Masked, Source, Variable};
 use crate::domain::provider::Provider;
 use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::domain::text::middle_cut;
-use crate::domain::vaulted::{Holding, KeyRef};
+use crate::domain::vault_index::{Holding, KeyRef};
 
 /// One variable as GRAIL would see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

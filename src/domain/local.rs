@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::domain::credentials::{LocalValues, Mode, Source, Variable};
 use crate::domain::provider::Provider;
 use crate::domain::secret::Fingerprint;
-use crate::domain::vaulted::{Backend, GenerationNumber, Holding, Index};
+use crate::domain::vault_index::{Backend, GenerationNumber, Holding, Index};
 
 /// What the console keeps of the local credentials for comparing and showing: public ids and fingerprints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -75,7 +75,7 @@ impl FromStr for BlockHash {
 
 /// Whether a chain is the practice subnet: its genesis, told by this machine itself. Another machine that tells it only
 /// wants the words and the colours that go with practice.
-pub fn is_practice(genesis: BlockHash, endpoint: &str) -> bool {
+pub fn is_sandbox(genesis: BlockHash, endpoint: &str) -> bool {
     let host = Url::parse(endpoint).ok();
     genesis == SANDBOX_GENESIS && host.as_ref().and_then(Url::host).is_some_and(|host| is_loopback(&host))
 }

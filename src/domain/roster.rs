@@ -114,7 +114,7 @@ impl Row {
     }
 
     /// Whether this is an ex-member's row.
-    pub const fn is_orphan(&self) -> bool {
+    pub const fn is_ex_member(&self) -> bool {
         self.uid.is_none()
     }
 }
@@ -131,13 +131,14 @@ pub struct Summary {
     /// Uids without a commitment.
     pub none: usize,
     /// Commitments of hotkeys that are no longer registered.
-    pub orphans: usize,
+    #[serde(rename = "orphans")]
+    pub ex_members: usize,
 }
 
 impl Summary {
     /// Counts the rows of registered uids; ex-members are only a number.
-    pub fn of(rows: &[Row], orphans: usize) -> Self {
-        let mut summary = Self { uids: rows.len(), orphans, ..Self::default() };
+    pub fn of(rows: &[Row], ex_members: usize) -> Self {
+        let mut summary = Self { uids: rows.len(), ex_members, ..Self::default() };
         for row in rows {
             match row.state() {
                 State::Readable => summary.readable += 1,
@@ -155,7 +156,8 @@ pub struct Roster {
     /// Registered uids, by uid.
     pub rows: Vec<Row>,
     /// Ex-members with a commitment, by hotkey.
-    pub orphans: Vec<Row>,
+    #[serde(rename = "orphans")]
+    pub ex_members: Vec<Row>,
     /// Counts.
     pub summary: Summary,
 }
@@ -174,24 +176,24 @@ impl Roster {
     pub fn join(snapshot: &SubnetSnapshot, own: Option<&Own>) -> Self {
         let rows: Vec<Row> = snapshot.members.iter().map(|member| member_row(snapshot, member, own)).collect();
         let members: BTreeSet<Hotkey> = snapshot.members.iter().map(|member| member.hotkey).collect();
-        let orphans: Vec<Row> = snapshot
+        let ex_members: Vec<Row> = snapshot
             .commitments
             .iter()
             .filter(|(hotkey, _)| !members.contains(hotkey))
             .map(|(hotkey, commitment)| orphan_row(*hotkey, commitment, own))
             .collect();
-        let summary = Summary::of(&rows, orphans.len());
-        Self { rows, orphans, summary }
+        let summary = Summary::of(&rows, ex_members.len());
+        Self { rows, ex_members, summary }
     }
 
     /// The operator's own row, registered or not.
     pub fn own(&self) -> Option<&Row> {
-        self.rows.iter().chain(&self.orphans).find(|row| row.own)
+        self.rows.iter().chain(&self.ex_members).find(|row| row.own)
     }
 
     /// The row of a hotkey.
     pub fn by_hotkey(&self, hotkey: &Hotkey) -> Option<&Row> {
-        self.rows.iter().chain(&self.orphans).find(|row| row.hotkey == *hotkey)
+        self.rows.iter().chain(&self.ex_members).find(|row| row.hotkey == *hotkey)
     }
 
     /// The row of a uid.
@@ -249,7 +251,7 @@ pub enum Column {
     SetAt,
     /// By the read test, which rows know nothing of: whoever keeps the tests compares them first ([`Tested::order`]).
     ///
-    /// [`Tested::order`]: crate::domain::tested::Tested::order
+    /// [`Tested::order`]: crate::domain::read_test_summary::Tested::order
     ReadTest,
 }
 

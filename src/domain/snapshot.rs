@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::{BlockHash, is_practice};
+use crate::domain::network::{BlockHash, is_sandbox};
 
 /// A block by number, hash and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +34,8 @@ pub struct ChainIdentity {
 
 impl ChainIdentity {
     /// Whether it is the practice subnet of this machine, where a mistake costs nothing.
-    pub fn is_practice(&self) -> bool {
-        is_practice(self.genesis, &self.endpoint)
+    pub fn is_sandbox(&self) -> bool {
+        is_sandbox(self.genesis, &self.endpoint)
     }
 }
 

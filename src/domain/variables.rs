@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::domain::account::{AccountId, BucketName, LOCATOR_CHARS, ShapeError, printable};
 use crate::domain::provider::Provider;
 use crate::domain::secret::SecretKey;
-use crate::domain::vaulted::GenerationNumber;
+use crate::domain::vault_index::GenerationNumber;
 
 /// The six variables that make up GRAIL's dual credentials (FACTS 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

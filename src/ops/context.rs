@@ -17,10 +17,10 @@ use crate::domain::roster::Own;
 use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::untrusted::sanitize;
-use crate::domain::vaulted::Index;
+use crate::domain::vault_index::Index;
 use crate::logs::{redact_all, redacted};
 use crate::ops::commit::{history, replaced_secrets};
-use crate::ops::verify::{Beside, ReadDisputes};
+use crate::ops::verify::{Acknowledged, Beside};
 use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir, StateError};
 use crate::vault::{Generation, Vault};
 use crate::wallet::{self, OwnHotkey};
@@ -40,7 +40,7 @@ pub struct Context {
     /// Which endpoints are asked beside those.
     pub beside: Beside,
     /// Disputes between sources that the operator has read: what they are about is no longer locked.
-    pub read_disputes: ReadDisputes,
+    pub acknowledged: Acknowledged,
     /// The own hotkey, if one is configured and found.
     pub hotkey: Option<Hotkey>,
     /// The same with its files, for signing.
@@ -54,7 +54,7 @@ pub struct Context {
     /// What we keep between runs, when it can be kept.
     pub disk: Disk,
     /// A vault that is open already, in which practice keeps its keys; the real ones are then left alone.
-    pub practice_vault: Option<Vault>,
+    pub sandbox_vault: Option<Vault>,
     /// What was found on the way, worst first.
     pub findings: Vec<Finding>,
 }
@@ -117,14 +117,14 @@ impl Context {
             provider,
             network,
             beside,
-            read_disputes: ReadDisputes::of(&flags.read_disputes),
+            acknowledged: Acknowledged::of(&flags.acknowledged),
             hotkey,
             identity,
             replaced,
             vault,
             paths,
             disk,
-            practice_vault: None,
+            sandbox_vault: None,
             findings,
         };
         context.replaced = replaced_secrets(&history(&context));

@@ -13,9 +13,9 @@ use crate::domain::inventory::{self, ValueLine};
 use crate::domain::roster::{Row, State};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::{Untrusted, sanitize};
-use crate::domain::vaulted::{Backend, Holding};
+use crate::domain::vault_index::{Backend, Holding};
 use crate::logs::redacted;
-use crate::ops::commit::{Settled, settle};
+use crate::ops::commit::{Reconciled, reconcile};
 use crate::ops::context::Context;
 use crate::ops::survey::{Survey, survey};
 use crate::ops::vault::{self, VaultLine};
@@ -145,7 +145,7 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
     }
     if ask_chain {
         // Also when nobody could be asked: that a commit is open must be known.
-        findings.extend(settle(context, now_ms).await.iter().map(Settled::finding));
+        findings.extend(reconcile(context, now_ms).await.iter().map(Reconciled::finding));
     }
     let (vault, odd) = vault::look(context, passphrase).await;
     findings.extend(odd);
@@ -187,7 +187,7 @@ fn reached(found: &Survey, now_ms: u64) -> ChainLine {
 /// The own row's state as a finding, when it is not healthy.
 fn of_own_row(context: &Context, found: &Survey) -> Option<Finding> {
     let hotkey = context.hotkey?;
-    let Some(row) = found.roster.own().filter(|row| !row.is_orphan()) else {
+    let Some(row) = found.roster.own().filter(|row| !row.is_ex_member()) else {
         return Some(Finding::new(
             "not_registered",
             Severity::Warning,

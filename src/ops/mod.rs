@@ -2,10 +2,10 @@
 
 pub mod commit;
 pub mod context;
-pub mod current;
+pub mod context_watch;
 pub mod doctor;
+pub mod feed;
 pub mod keys;
-pub mod live;
 pub mod probe;
 pub mod rotation;
 pub mod self_test;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::domain::canary::CanaryName;
 use crate::domain::commitment::Parts;
 use crate::domain::credentials::{BucketCredentials, CredentialsError};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Trouble, Verdict, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{AbortAnswer, JudgedStep, Outcome, SelfTest, can_write};
-use crate::domain::vaulted::GenerationNumber;
+use crate::domain::self_test_objects::CanaryName;
+use crate::domain::vault_index::GenerationNumber;
 use crate::ops::context::Context;
 use crate::ops::probe::View;
 use crate::storage::{Answer, Misfit, Owner, Store, Target};

@@ -68,7 +68,7 @@ fn odd_head(snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
 
 /// The practice subnet is called SANDBOX wherever a network's name stands, however it was reached.
 pub fn name_the_sandbox(chain: &mut ChainIdentity) {
-    if chain.is_practice() {
+    if chain.is_sandbox() {
         SANDBOX.clone_into(&mut chain.network);
     }
 }

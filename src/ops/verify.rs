@@ -12,7 +12,7 @@ use crate::chain::{CallLimits, ChainError};
 use crate::domain::commitment::{Commitment, Published};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
-use crate::domain::provenance::talk::{VerifyNews, VerifyOrder};
+use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
 use crate::domain::provenance::{Confirmed, Dispute, Examined, Provenance};
 use crate::ops::context::Context;
 
@@ -56,9 +56,9 @@ impl Beside {
 
 /// Disputes that the operator has read, by their ids. All clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct ReadDisputes(Arc<RwLock<BTreeSet<String>>>);
+pub struct Acknowledged(Arc<RwLock<BTreeSet<String>>>);
 
-impl ReadDisputes {
+impl Acknowledged {
     /// Those that were named.
     pub fn of(ids: &[String]) -> Self {
         Self(Arc::new(RwLock::new(ids.iter().cloned().collect())))
@@ -92,7 +92,7 @@ pub fn serve(setup: VerifierSetup) -> (mpsc::UnboundedSender<VerifyOrder>, mpsc:
             let context = (setup.context)();
             let (rows, everybody) = match order {
                 VerifyOrder::Read(id) => {
-                    context.read_disputes.add(id);
+                    context.acknowledged.add(id);
                     continue;
                 }
                 VerifyOrder::Look { rows, everybody } => (rows, everybody),
@@ -150,7 +150,7 @@ pub async fn vouch(context: &Context, hotkey: Hotkey, now_ms: u64) -> Result<Opt
             return Ok(None);
         }
     };
-    let is_unread = |dispute: &Dispute| dispute.locks() && !context.read_disputes.contains(&dispute.id());
+    let is_unread = |dispute: &Dispute| dispute.locks() && !context.acknowledged.contains(&dispute.id());
     match found.disputes.into_iter().find(is_unread) {
         Some(dispute) => Err(Box::new(dispute)),
         None => Ok(found.rows.remove(&hotkey)),

@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::chain::Glance;
+use crate::chain::BlockTimes;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Layer, Probe, Reply, Request, Verdict};
@@ -266,7 +266,7 @@ async fn concluded(tester: &Tester, view: &View, hotkey: Hotkey) -> Vec<Check> {
 
 /// Who earns what; empty where the chain does not say.
 async fn emission(tester: &Tester, netuid: u16) -> Vec<u64> {
-    let told = async { Glance::emission(&tester.glance().await?, netuid).await };
+    let told = async { BlockTimes::emission(&tester.glance().await?, netuid).await };
     let told = told.await.inspect_err(|error| tracing::warn!("the emission could not be read: {error}"));
     told.ok().flatten().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What a commitment on the practice chain holds, and how the runtime encodes it. Everything that the real chain can
+//! What a commitment on the sandbox chain holds, and how the runtime encodes it. Everything that the real chain can
 //! hold can be made here, and some things that only a broken node would serve.
 
 use parity_scale_codec::{Compact, Decode, Encode, Error};
@@ -28,7 +28,7 @@ pub enum Field {
     },
     /// The flag that resets the signer's bonds.
     ResetBondsFlag,
-    /// What newer runtimes leave in place of a timelock that could not be revealed; only after the practice upgrade.
+    /// What newer runtimes leave in place of a timelock that could not be revealed; only after the sandbox upgrade.
     TimelockRevealFailed {
         /// The round that should have revealed it.
         round: u64,

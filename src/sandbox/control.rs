@@ -4,12 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::deceit::{Deceit, DeceitBoard};
-use super::draft::Act;
-use super::faults::{Interruption, Lie, Misbehaviour, Throttle, Usurper};
-use super::gate::{GateHandle, Stall};
+use super::block_builder::Act;
+use super::byzantine::{Byzantine, ByzantineBoard};
+use super::faults::{CompetingSubmitter, Interruption, Lie, Misbehaviour, Throttle};
 use super::node::Node;
 use super::pool::PoolAnswer;
+use super::tcp_gate::{GateHandle, Stall};
 
 /// Faults at the press of a button; every fault is in effect when its method returns. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub struct Faults {
     node: Arc<Node>,
     gate: GateHandle,
     witness: GateHandle,
-    deceits: [Arc<DeceitBoard>; 2],
+    deceits: [Arc<ByzantineBoard>; 2],
     /// The latency to go back to.
     latency: Duration,
 }
@@ -27,20 +27,20 @@ impl Faults {
     pub(super) fn new(
         node: Arc<Node>,
         [gate, witness]: [GateHandle; 2],
-        deceits: [Arc<DeceitBoard>; 2],
+        deceits: [Arc<ByzantineBoard>; 2],
         latency: Duration,
     ) -> Self {
         Self { node, gate, witness, deceits, latency }
     }
 
     /// Lets the endpoint tell something that is not so, while the witness tells the truth.
-    pub fn deceive(&self, deceit: Option<Deceit>) {
-        self.deceits[0].tell(deceit, &self.node);
+    pub fn deceive(&self, byzantine: Option<Byzantine>) {
+        self.deceits[0].tell(byzantine, &self.node);
     }
 
     /// Lets the witness tell something that is not so, while the endpoint tells the truth.
-    pub fn deceive_by_witness(&self, deceit: Option<Deceit>) {
-        self.deceits[1].tell(deceit, &self.node);
+    pub fn deceive_by_witness(&self, byzantine: Option<Byzantine>) {
+        self.deceits[1].tell(byzantine, &self.node);
     }
 
     /// Kills the witness, until everything works again.
@@ -135,8 +135,8 @@ impl Faults {
     }
 
     /// Lets somebody else with the same hotkey follow every commitment of a uid below 1024 with a true extrinsic.
-    pub fn usurp(&self, usurper: Option<Usurper>) {
-        self.node.faults.set().usurper = usurper;
+    pub fn usurp(&self, competing: Option<CompetingSubmitter>) {
+        self.node.faults.set().competing = competing;
     }
 
     /// Tells one lie, or the truth.

@@ -2,9 +2,9 @@
 
 use parity_scale_codec::{Decode, Encode, Error};
 
+use super::block_builder::BlockBuilder;
 use super::chain::StateAt;
 use super::commitment::{CommitmentSpec, Field};
-use super::draft::Draft;
 use super::extrinsic::{Account, Signed};
 use super::metadata::{MetadataError, Runtime};
 use crate::domain::hotkey::Hotkey;
@@ -12,7 +12,7 @@ use crate::domain::hotkey::Hotkey;
 /// Calls of `System` that change nothing anywhere.
 const HARMLESS: [&str; 2] = ["remark", "remark_with_event"];
 
-/// A call, as far as the practice chain knows it.
+/// A call, as far as the sandbox chain knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
     /// `Commitments.set_commitment`.
@@ -63,7 +63,7 @@ type Failure = (&'static str, &'static str);
 /// Includes a checked extrinsic as the block's extrinsic number `index`. Whatever becomes of the call, the nonce is used.
 /// Returns the index of the pallet and of its error when the call fails.
 pub fn apply(
-    draft: &mut Draft<'_>,
+    draft: &mut BlockBuilder<'_>,
     index: u32,
     signed: &Signed,
     forgery: Option<Forgery>,
@@ -76,7 +76,7 @@ pub fn apply(
             Some(forgery) => forge(draft, &signed.signer, fields, forgery)?,
         },
         Ok(Call::Harmless) => None,
-        // A real runtime has filters for calls, too: what the practice chain cannot do it does not pretend to do.
+        // A real runtime has filters for calls, too: what the sandbox chain cannot do it does not pretend to do.
         Ok(Call::Other) | Err(_) => Some(("System", "CallFiltered")),
     };
     let failure = failure.map(|(pallet, error)| draft.runtime().error_index(pallet, error)).transpose()?;
@@ -89,12 +89,12 @@ pub fn apply(
 
 /// What would become of a checked extrinsic in a block on top of a state: nothing bad, or an error of a pallet.
 pub fn try_out(state: StateAt<'_>, signed: &Signed) -> Result<Option<[u8; 2]>, MetadataError> {
-    apply(&mut Draft::new(state), 1, signed, None)
+    apply(&mut BlockBuilder::new(state), 1, signed, None)
 }
 
 /// `set_commitment`: the pallet's checks in its order, then what it writes.
 fn commit(
-    draft: &mut Draft<'_>,
+    draft: &mut BlockBuilder<'_>,
     netuid: u16,
     signer: &Account,
     fields: Vec<Field>,
@@ -118,7 +118,7 @@ fn commit(
 
 /// The commitment is not made; what of it can be seen is made up.
 fn forge(
-    draft: &mut Draft<'_>,
+    draft: &mut BlockBuilder<'_>,
     signer: &Account,
     fields: Vec<Field>,
     forgery: Forgery,

@@ -229,7 +229,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sandbox::population::key_pair;
+    use crate::sandbox::accounts::key_pair;
 
     #[test]
     fn what_we_sign_ourselves_is_taken_apart_again_and_is_proven() {

@@ -1,4 +1,4 @@
-//! What can go wrong on purpose inside the node; faults of the connection itself are in [`super::gate`].
+//! What can go wrong on purpose inside the node; faults of the connection itself are in [`super::tcp_gate`].
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -89,7 +89,7 @@ pub enum Moment {
 
 /// Somebody who has the same hotkey and commits something else: another console, or a GRAIL that was restarted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Usurper {
+pub struct CompetingSubmitter {
     /// When.
     pub moment: Moment,
     /// What; [`CommitmentSpec::Fields`] only, since it takes a true extrinsic.
@@ -123,7 +123,7 @@ pub struct Misbehaviour {
     /// Blocks to give up at the next block time, because such a commitment was included.
     pub fork_due: Option<u32>,
     /// Who commits after a hotkey has.
-    pub usurper: Option<Usurper>,
+    pub competing: Option<CompetingSubmitter>,
     /// What is not true.
     pub lie: Option<Lie>,
 }

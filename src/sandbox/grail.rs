@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::accounts::{OPERATOR_UID, hotkey};
 use super::node::Node;
-use super::population::{OPERATOR_UID, hotkey};
 use super::published::Published;
 use crate::domain::secret::SecretKey;
 

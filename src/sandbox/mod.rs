@@ -1,4 +1,4 @@
-//! An embedded practice subnet: a real JSON-RPC node over WebSocket on loopback, with finney's metadata, real SCALE
+//! An embedded sandbox subnet: a real JSON-RPC node over WebSocket on loopback, with finney's metadata, real SCALE
 //! storage, blocks and finality, scenarios and faults.
 //!
 //! ```text
@@ -7,7 +7,7 @@
 //!          drop, refuse, stall, cut         meter, latency, 429   blocks, events, forks, faults
 //!
 //!   client ══ TCP ══ s3 ─┬─ every uid's bucket: windows that follow from the chain, and what is written
-//!                        └─ desk ── tokens made and revoked, GRAIL restarted
+//!                        └─ admin_api ── tokens made and revoked, GRAIL restarted
 //! ```
 //!
 //! Two others live on the subnet where a scenario wants them: simulated validators (`validator`), which look at the
@@ -18,38 +18,38 @@
 //! Start with [`Sandbox::start`]. Everything is bound to loopback, the chain calls itself SANDBOX and has a genesis of
 //! its own ([`SANDBOX_GENESIS`]), and dropping the [`Sandbox`] ends its tasks and removes its files.
 
-mod base;
+mod accounts;
+mod admin_api;
 mod block;
+mod block_builder;
+mod byzantine;
 mod chain;
 mod commitment;
+mod competing_submitter;
 mod control;
-mod cut;
-mod deceit;
-mod desk;
 mod dispatch;
-mod draft;
 mod extrinsic;
 mod faults;
-mod gate;
+mod genesis_state;
 mod grail;
 mod metadata;
 mod meter;
 mod node;
 mod pool;
-mod population;
-mod practice;
 mod published;
 mod rpc;
 mod s3;
+mod sandbox_time;
 mod scale;
 mod scenario;
 mod state;
+mod tcp_gate;
 mod timeline;
 mod trie;
-mod usurper;
 mod validator;
 mod validity;
 mod wallet;
+mod write_cutoff;
 
 use std::io;
 use std::sync::Arc;
@@ -60,36 +60,36 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
-use base::BaseError;
-use deceit::DeceitBoard;
-use desk::Desk;
-use draft::Act;
+use admin_api::AdminApi;
+use block_builder::Act;
+use byzantine::ByzantineBoard;
 use faults::FaultBoard;
-use gate::Gate;
+use genesis_state::BaseError;
 use metadata::Runtime;
 use node::{Clock, Node, wall_clock_ms};
 use s3::S3Server;
+use tcp_gate::TcpGate;
 use timeline::Timeline;
 
 use crate::domain::hotkey::Hotkey;
 
+pub use accounts::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
 pub use block::{Block, Hash, SANDBOX_GENESIS};
+pub use byzantine::Byzantine;
 pub use chain::{FINALITY_LAG, HISTORY, KEPT_STATES};
 pub use commitment::{CommitmentSpec, Field, HashKind};
 pub use control::Faults;
-pub use deceit::Deceit;
-pub use faults::{Interruption, Lie, Moment, Throttle, Usurper};
-pub use gate::Stall;
+pub use faults::{CompetingSubmitter, Interruption, Lie, Moment, Throttle};
 pub use grail::{GrailHandle, GrailStart};
 pub use metadata::MetadataError;
 pub use meter::Reading;
 pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
-pub use population::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
 pub use s3::{BucketFault, Dialect, S3Control, Scope, SeenRequest, Standing, Token};
 pub use scenario::{Scenario, ScenarioError};
+pub use tcp_gate::Stall;
 pub use trie::StateTrie;
-pub use validator::{Gap, Sight, ValidatorHandle, ValidatorLook};
-pub use wallet::{Operator, practice_folder};
+pub use validator::{Gap, ValidatorHandle, ValidatorLook, Visibility};
+pub use wallet::{Operator, sandbox_folder};
 
 /// The shortest block time: below it a debug build spends its time on blocks alone.
 pub const MIN_BLOCK_TIME: Duration = Duration::from_millis(100);
@@ -159,7 +159,7 @@ pub enum SandboxError {
         /// What the system said.
         reason: io::Error,
     },
-    /// The practice folder cannot be written.
+    /// The sandbox folder cannot be written.
     #[error("the practice wallet cannot be written ({0}): free the temporary directory or set TMPDIR to another")]
     Folder(io::Error),
     /// The embedded metadata is of no use.
@@ -173,7 +173,7 @@ pub enum SandboxError {
     Methods(#[from] jsonrpsee::server::RegisterMethodError),
     /// The gate could not carry out an order.
     #[error("the sandbox's connections cannot be controlled ({0}): start the sandbox anew")]
-    Gate(#[from] io::Error),
+    TcpGate(#[from] io::Error),
     /// A task ended unexpectedly.
     #[error("the sandbox could not be prepared ({0}): report this as a defect")]
     Task(#[from] tokio::task::JoinError),
@@ -216,10 +216,10 @@ impl Sandbox {
         let node = Arc::new(Node::new(chain, clock, FaultBoard::new(latency)));
         let (stop, server) = stop_channel();
         let methods = rpc::methods(Arc::clone(&node))?;
-        let deceits = [Arc::<DeceitBoard>::default(), Arc::default()];
+        let deceits = [Arc::<ByzantineBoard>::default(), Arc::default()];
         let listen = async |port, at: usize| {
-            let (methods, stop, deceit) = (methods.clone(), stop.clone(), Arc::clone(&deceits[at]));
-            let bound = Gate::bind(port, Arc::clone(&node), methods, rpc::config(), stop, deceit).await;
+            let (methods, stop, byzantine) = (methods.clone(), stop.clone(), Arc::clone(&deceits[at]));
+            let bound = TcpGate::bind(port, Arc::clone(&node), methods, rpc::config(), stop, byzantine).await;
             bound.map_err(|reason| SandboxError::Listen { port, reason })
         };
         let ((gate, handle), (witness, witness_handle)) = (listen(port, 0).await?, listen(witness_port, 1).await?);
@@ -232,11 +232,11 @@ impl Sandbox {
             .map(|operator| GrailHandle::new(Arc::clone(&node), operator.env_file.clone(), restart_every));
         let control = S3Control::new(Arc::clone(&node), &scenario, uids);
         let mut validators = None;
-        let desk = |url: &str| {
+        let admin_api = |url: &str| {
             validators = ValidatorHandle::new(Arc::clone(&node), url, &scenario.validators);
-            Desk::new(control.clone(), grail.clone(), validators.clone())
+            AdminApi::new(control.clone(), grail.clone(), validators.clone())
         };
-        let s3 = S3Server::start(s3_port, control.clone(), desk)
+        let s3 = S3Server::start(s3_port, control.clone(), admin_api)
             .await
             .map_err(|reason| SandboxError::Listen { port: s3_port, reason })?;
         let timeline = Timeline::new(Arc::clone(&node), faults.clone(), control, scenario);
@@ -276,12 +276,12 @@ impl Sandbox {
     /// Where tokens are made and revoked without a browser: `http://127.0.0.1:PORT/-/tokens`. A `POST` with `?kind=read` or
     /// `?kind=write` answers the two lines of a `.env`, a `DELETE` below it with a key's id revokes that key.
     pub fn tokens_url(&self) -> String {
-        format!("{}{}", self.s3_url(), desk::TOKENS)
+        format!("{}{}", self.s3_url(), admin_api::TOKENS)
     }
 
     /// Where a `POST` restarts the operator's GRAIL; `None` in a scenario without a `.env`.
     pub fn grail_url(&self) -> Option<String> {
-        self.grail.as_ref().map(|_| format!("{}{}", self.s3_url(), desk::GRAIL_RESTART))
+        self.grail.as_ref().map(|_| format!("{}{}", self.s3_url(), admin_api::GRAIL_RESTART))
     }
 
     /// The simulated validators; `None` in a scenario without any. They look at every block, before
@@ -389,7 +389,7 @@ fn check(options: &SandboxOptions) -> Result<(), SandboxError> {
 
 fn build_chain(scenario: &Scenario, uids: u32, now_ms: Option<u64>) -> Result<chain::Chain, SandboxError> {
     let runtime = Runtime::finney()?;
-    let base = base::build(&runtime, scenario, uids)?;
+    let base = genesis_state::build(&runtime, scenario, uids)?;
     Ok(chain::Chain::new(&runtime, scenario.head, now_ms.unwrap_or_else(wall_clock_ms), base)?)
 }
 

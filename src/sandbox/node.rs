@@ -7,22 +7,22 @@ use jsonrpsee::types::ErrorObjectOwned;
 use parity_scale_codec::Encode;
 use tokio::sync::watch;
 
+use super::accounts::{NETUID, OPERATOR_UID, hotkey, key_pair_of};
 use super::block::{Block, Hash};
+use super::block_builder::Act;
 use super::chain::{BLOCK_MS, Chain, Contents};
 use super::commitment::{CommitmentSpec, Field};
-use super::cut::Cut;
+use super::competing_submitter::Usurpations;
 use super::dispatch::set_commitment;
-use super::draft::Act;
 use super::extrinsic::{Account, Signed, sign};
-use super::faults::{FaultBoard, Interruption, Lie, Misbehaviour, Moment, Usurper};
-use super::gate::GateHandle;
+use super::faults::{CompetingSubmitter, FaultBoard, Interruption, Lie, Misbehaviour, Moment};
 use super::metadata::{MetadataError, Runtime};
 use super::meter::Meter;
 use super::pool::{Fate, Pool, Rejection, Watch};
-use super::population::{NETUID, OPERATOR_UID, hotkey, key_pair_of};
-use super::practice::PracticeTime;
-use super::usurper::Usurpations;
+use super::sandbox_time::SandboxTime;
+use super::tcp_gate::GateHandle;
 use super::validity::Holder;
+use super::write_cutoff::WriteCutoff;
 use crate::domain::hotkey::Hotkey;
 
 /// How chain time advances.
@@ -47,13 +47,13 @@ pub struct Node {
     heads: watch::Sender<()>,
     gates: OnceLock<[GateHandle; 2]>,
     /// Where outgoing bytes end.
-    pub cut: Cut,
+    pub cut: WriteCutoff,
     /// What is wrong on purpose.
     pub faults: FaultBoard,
     /// What was asked.
     pub meter: Arc<Meter>,
     /// The time by which tokens become known and validators look again.
-    pub practice: PracticeTime,
+    pub time: SandboxTime,
 }
 
 impl Node {
@@ -67,10 +67,10 @@ impl Node {
             usurpations: Mutex::default(),
             heads: watch::Sender::default(),
             gates: OnceLock::new(),
-            cut: Cut::default(),
+            cut: WriteCutoff::default(),
             faults,
             meter: Arc::default(),
-            practice: PracticeTime::default(),
+            time: SandboxTime::default(),
         }
     }
 
@@ -170,7 +170,7 @@ impl Node {
 
     /// Adds what usurpers have to say in the block itself.
     fn usurp_at_once(&self, runtime: &Runtime, faults: &Misbehaviour, extrinsics: &mut Vec<Arc<Signed>>) {
-        let Some(Usurper { moment: Moment::InSameBlock, spec }) = &faults.usurper else { return };
+        let Some(CompetingSubmitter { moment: Moment::InSameBlock, spec }) = &faults.competing else { return };
         let mut usurpations = self.usurpations();
         for victim in usurpations.victims(runtime, extrinsics) {
             let last = extrinsics.iter().filter(|signed| signed.signer == victim).map(|signed| signed.nonce).max();
@@ -187,7 +187,7 @@ impl Node {
         faults: &Misbehaviour,
         reached: [(Moment, &[Arc<Signed>]); 2],
     ) {
-        let Some(Usurper { moment, spec }) = &faults.usurper else { return };
+        let Some(CompetingSubmitter { moment, spec }) = &faults.competing else { return };
         let runtime = &chain.best().runtime;
         let mut usurpations = self.usurpations();
         for extrinsics in reached.into_iter().filter(|(reached, _)| reached == moment).map(|(_, extrinsics)| extrinsics)

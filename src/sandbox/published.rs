@@ -44,7 +44,7 @@ impl Published {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::population::Credentials;
+    use crate::sandbox::accounts::Credentials;
 
     #[test]
     fn what_the_population_publishes_is_read_and_written_alike() {

@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::accounts::{Credentials, OPERATOR_UID, former_hotkey, hotkey};
 use super::block::Block;
+use super::block_builder::Act;
 use super::commitment::CommitmentSpec;
-use super::draft::Act;
-use super::faults::Usurper;
+use super::faults::CompetingSubmitter;
 use super::grail::GrailHandle;
 use super::node::Node;
-use super::population::{Credentials, OPERATOR_UID, former_hotkey, hotkey};
 use super::scenario::{Scenario, TimedEvent, What};
 use super::validator::ValidatorHandle;
 use super::{Faults, S3Control, SandboxError};
@@ -61,7 +61,7 @@ impl Timeline {
     /// Returns the best block.
     pub async fn tick(&mut self) -> Result<Arc<Block>, SandboxError> {
         self.tick += 1;
-        let passed = self.node.practice.advance();
+        let passed = self.node.time.advance();
         self.happen_until(self.tick).await?;
         let best = self.node.produce()?;
         if let Some(grail) = &self.grail {
@@ -104,7 +104,7 @@ impl Timeline {
             What::LoseInFork {} => faults.lose_in_fork(true),
             What::Usurp { moment, fields } => {
                 let spec = self.scenario.fields(OPERATOR_UID, &fields)?;
-                faults.usurp(Some(Usurper { moment, spec }));
+                faults.usurp(Some(CompetingSubmitter { moment, spec }));
             }
             What::Lie { lie } => faults.lie(Some(lie)),
             What::Deceive { deceit } => faults.deceive(Some(deceit)),

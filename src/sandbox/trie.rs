@@ -1,4 +1,4 @@
-//! The state tries of the practice chain: one store of nodes in which every recent block has its root, so that whoever
+//! The state tries of the sandbox chain: one store of nodes in which every recent block has its root, so that whoever
 //! asks gets a real proof of any value, and of any absence.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Simulated validators: they fetch the operator's commitment every ten minutes of practice time, keep a client for each
+//! Simulated validators: they fetch the operator's commitment every ten minutes of sandbox time, keep a client for each
 //! account and key id, and look for the operator's newest complete window at every block.
 
 use std::collections::{HashMap, VecDeque};
@@ -16,10 +16,10 @@ use hyper_util::client::legacy::{Client as Http, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
 
+use super::accounts::{OPERATOR_UID, hotkey};
 use super::node::Node;
-use super::population::{OPERATOR_UID, hotkey};
-use super::practice::blocks_of;
 use super::published::Published;
+use super::sandbox_time::blocks_of;
 use super::scenario::Panel;
 use crate::domain::window::Window;
 
@@ -35,7 +35,7 @@ const AGENT: &str = "sandbox-validator";
 /// What a validator saw of the operator's newest complete window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sight {
+pub enum Visibility {
     /// The object is there and could be read.
     Read,
     /// Neither of the two names is there.
@@ -58,7 +58,7 @@ pub struct ValidatorLook {
     /// Id of the key that it used; `None` where it knows of none.
     pub key_id: Option<String>,
     /// What it saw.
-    pub sight: Sight,
+    pub visibility: Visibility,
 }
 
 /// Looks of one validator one after another that did not read.
@@ -75,7 +75,7 @@ pub struct Gap {
     /// Id of the key that was used first.
     pub key_id: Option<String>,
     /// What was seen first.
-    pub sight: Sight,
+    pub visibility: Visibility,
 }
 
 /// The simulated validators. Cheap to clone.
@@ -156,7 +156,7 @@ impl ValidatorHandle {
         let mut gaps: Vec<Gap> = Vec::new();
         let mut open: HashMap<u16, usize> = HashMap::new();
         for look in self.0.log().iter() {
-            if look.sight == Sight::Read {
+            if look.visibility == Visibility::Read {
                 open.remove(&look.validator);
             } else if let Some(gap) = open.get(&look.validator).and_then(|index| gaps.get_mut(*index)) {
                 (gap.to, gap.looks) = (look.block, gap.looks + 1);
@@ -188,8 +188,8 @@ impl ValidatorHandle {
 
 impl Gap {
     fn beginning(look: &ValidatorLook) -> Self {
-        let ValidatorLook { block, validator, key_id, sight } = look.clone();
-        Self { validator, from: block, to: block, looks: 1, key_id, sight }
+        let ValidatorLook { block, validator, key_id, visibility } = look.clone();
+        Self { validator, from: block, to: block, looks: 1, key_id, visibility }
     }
 }
 
@@ -223,15 +223,15 @@ impl Validators {
     async fn look(&self, glass: Glass, block: u32) -> ValidatorLook {
         let Glass { validator, known } = glass;
         let Some((account, key_id, client)) = known else {
-            return ValidatorLook { block, validator, key_id: None, sight: Sight::NoCommitment };
+            return ValidatorLook { block, validator, key_id: None, visibility: Visibility::NoCommitment };
         };
-        let sight = tokio::time::timeout(BUDGET, self.see(&client, &account, block)).await;
-        ValidatorLook { block, validator, key_id: Some(key_id), sight: sight.unwrap_or(Sight::NoAnswer) }
+        let visibility = tokio::time::timeout(BUDGET, self.see(&client, &account, block)).await;
+        ValidatorLook { block, validator, key_id: Some(key_id), visibility: visibility.unwrap_or(Visibility::NoAnswer) }
     }
 
     /// The compressed object first, then the plain one.
-    async fn see(&self, client: &Client, bucket: &str, block: u32) -> Sight {
-        let Some(window) = Window::last_complete(u64::from(block)) else { return Sight::NoObject };
+    async fn see(&self, client: &Client, bucket: &str, block: u32) -> Visibility {
+        let Some(window) = Window::last_complete(u64::from(block)) else { return Visibility::NoObject };
         let name = format!("grail/windows/{}-window-{window}.parquet", hotkey(OPERATOR_UID));
         match self.head(client, bucket, &format!("{name}.gz")).await {
             Some(404) => {}
@@ -262,12 +262,12 @@ impl Validator {
     }
 }
 
-const fn seen(status: Option<u16>) -> Sight {
+const fn seen(status: Option<u16>) -> Visibility {
     match status {
-        Some(200) => Sight::Read,
-        Some(404) => Sight::NoObject,
-        Some(status) => Sight::Refused(status),
-        None => Sight::NoAnswer,
+        Some(200) => Visibility::Read,
+        Some(404) => Visibility::NoObject,
+        Some(status) => Visibility::Refused(status),
+        None => Visibility::NoAnswer,
     }
 }
 

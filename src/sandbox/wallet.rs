@@ -1,4 +1,4 @@
-//! The operator's practice folder: a wallet in Bittensor's format and a `.env` as GRAIL reads it. The keys in it are the
+//! The operator's sandbox folder: a wallet in Bittensor's format and a `.env` as GRAIL reads it. The keys in it are the
 //! well-known development ones and guard nothing.
 
 use std::fs;
@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::accounts::{Credentials, NETUID, OPERATOR_UID, hotkey, key_pair};
 use super::metadata::prefixed_hex;
-use super::population::{Credentials, NETUID, OPERATOR_UID, hotkey, key_pair};
 use super::scenario::{HotkeyFile, Local, OperatorSetup};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
 
-/// Name of the practice wallet (coldkey name).
+/// Name of the sandbox wallet (coldkey name).
 pub const WALLET: &str = "practice";
-/// Name of the practice hotkey.
+/// Name of the sandbox hotkey.
 pub const HOTKEY: &str = "operator";
 
-/// The hotkey's file behind [`PRACTICE_PASSWORD`]; its origin is in `assets/wallets/README.md`.
+/// The hotkey's file behind [`SANDBOX_PASSWORD`]; its origin is in `assets/wallets/README.md`.
 const ENCRYPTED: &[u8] = include_bytes!("../../assets/wallets/operator.nacl");
-/// The password of the practice hotkey's encrypted file. It guards nothing.
-const PRACTICE_PASSWORD: &str = "practice-password-1";
+/// The password of the sandbox hotkey's encrypted file. It guards nothing.
+const SANDBOX_PASSWORD: &str = "practice-password-1";
 
 /// The operator who practises: identity, files and credentials.
 #[derive(Debug)]
@@ -50,13 +50,13 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Writes the practice folder; nothing for a scenario without wallet and credentials.
+    /// Writes the sandbox folder; nothing for a scenario without wallet and credentials.
     pub(super) fn prepare(setup: &OperatorSetup) -> io::Result<Option<Self>> {
         let local = setup.local;
         if local == Local::Nothing {
             return Ok(None);
         }
-        let folder = practice_folder()?;
+        let folder = sandbox_folder()?;
         let wallet_path = folder.path().join("wallets");
         write_wallet(&wallet_path.join(WALLET), setup.wallet)?;
         let credentials = Credentials::of(OPERATOR_UID, 0);
@@ -69,7 +69,7 @@ impl Operator {
             wallet_path,
             wallet: WALLET,
             hotkey_name: HOTKEY,
-            password: (setup.wallet == HotkeyFile::Encrypted).then_some(PRACTICE_PASSWORD),
+            password: (setup.wallet == HotkeyFile::Encrypted).then_some(SANDBOX_PASSWORD),
             env_file,
             environment,
             credentials,
@@ -88,7 +88,7 @@ const FOLDER_PREFIX: &str = "grail-console-sandbox-";
 
 /// A folder of this process that vanishes with its guard. What a killed sandbox of the same user left behind is removed
 /// on the way: nobody else will.
-pub fn practice_folder() -> io::Result<TempDir> {
+pub fn sandbox_folder() -> io::Result<TempDir> {
     sweep();
     tempfile::Builder::new()
         .prefix(&format!("{FOLDER_PREFIX}{}-", std::process::id()))
@@ -172,7 +172,7 @@ mod tests {
     fn an_encrypted_keyfile_is_one_and_its_public_twin_is_not() {
         let setup = OperatorSetup { wallet: HotkeyFile::Encrypted, ..OperatorSetup::default() };
         let operator = Operator::prepare(&setup).unwrap().unwrap();
-        assert_eq!((operator.password, prepared(Local::BothPairs).unwrap().password), (Some(PRACTICE_PASSWORD), None));
+        assert_eq!((operator.password, prepared(Local::BothPairs).unwrap().password), (Some(SANDBOX_PASSWORD), None));
         let hotkeys = operator.wallet_path.join("practice/hotkeys");
         assert!(fs::read(hotkeys.join("operator")).unwrap().starts_with(b"$NACL"));
         let public = fs::read_to_string(hotkeys.join("operatorpub.txt")).unwrap();
@@ -192,12 +192,12 @@ mod tests {
 
     #[test]
     fn what_a_killed_sandbox_left_behind_is_removed_and_what_lives_stays() {
-        let living = practice_folder().unwrap();
+        let living = sandbox_folder().unwrap();
         assert_eq!(fs::metadata(living.path()).unwrap().permissions().mode() & 0o777, 0o700);
         // No process has this number: it is past the kernel's highest.
         let dead = std::env::temp_dir().join(format!("{FOLDER_PREFIX}{}-test", 0x4000_0001));
         fs::create_dir_all(dead.join("wallets")).unwrap();
-        drop(practice_folder().unwrap());
+        drop(sandbox_folder().unwrap());
         assert!(!dead.exists() && living.path().exists());
     }
 

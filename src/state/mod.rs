@@ -19,7 +19,7 @@ pub use error::StateError;
 pub use journal::{Journal, Turn};
 pub use metadata_cache::MetadataCache;
 pub use paths::Paths;
-pub use rotations::{Rotations, Wheel};
+pub use rotations::{ExecutorLock, Rotations};
 pub use snapshots::{Kept, Snapshots};
 pub use vault_index::{IndexTurn, VaultIndexes};
 

@@ -31,7 +31,7 @@ pub struct Rotations {
 /// The right to drive an owner's rotations, held by one process at a time; given back when dropped, or when the process
 /// dies.
 #[derive(Debug)]
-pub struct Wheel {
+pub struct ExecutorLock {
     _lock: OwnedFd,
 }
 
@@ -106,11 +106,11 @@ impl Rotations {
     }
 
     /// The right to drive; `None` while another process has it.
-    pub fn wheel(&self, owner: &Owner) -> Result<Option<Wheel>, StateError> {
+    pub fn lock(&self, owner: &Owner) -> Result<Option<ExecutorLock>, StateError> {
         let name = format!("{}-{}-{}.lock", owner.genesis.short(), owner.netuid, owner.hotkey);
         let lock = self.dir.open_for_appending(&name)?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Wheel { _lock: lock })),
+            Ok(()) => Ok(Some(ExecutorLock { _lock: lock })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(StateError::io("lock", &self.dir.path().join(name), errno)),
         }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::atomic::PrivateDir;
 use super::error::StateError;
 use crate::domain::owner::Owner;
-use crate::domain::vaulted::Index;
+use crate::domain::vault_index::Index;
 
 /// Version of the file. A higher one is refused: a newer console wrote it (THREATS T16).
 pub const VERSION: u32 = 1;

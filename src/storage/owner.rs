@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::bucket::{About, Answer, Bucket, noted};
 use super::reader::get;
-use crate::domain::canary::CanaryName;
 use crate::domain::probe::Request;
+use crate::domain::self_test_objects::CanaryName;
 
 /// An upload id that no store ever gave out.
 const NO_UPLOAD: &str = "67726169-6c2d-4000-8000-636f6e736f6c";

@@ -71,7 +71,7 @@ fn take_change(state: &mut State, change: SubnetChange) -> Vec<Effect> {
 
 fn keep(state: &State) -> Vec<Effect> {
     match state.table.snapshot() {
-        Some(snapshot) if state.table.frozen().is_none() => vec![Effect::Keep(Arc::clone(snapshot))],
+        Some(snapshot) if state.table.paused().is_none() => vec![Effect::Keep(Arc::clone(snapshot))],
         _ => Vec::new(),
     }
 }

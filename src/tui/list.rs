@@ -10,8 +10,8 @@ use tui_input::{Input, InputRequest};
 
 use crate::domain::filter::Filter;
 use crate::domain::hotkey::Hotkey;
+use crate::domain::read_test_summary::Tested;
 use crate::domain::roster::{Column, Roster, Row};
-use crate::domain::tested::Tested;
 use crate::tui::filter_line;
 use crate::tui::probes::Probes;
 use crate::tui::proofs::Proofs;
@@ -26,18 +26,18 @@ pub enum Slot {
     /// The heading above the ex-members.
     Heading,
     /// An ex-member, by its index in the roster.
-    Orphan(u32),
+    ExMember(u32),
 }
 
 /// What is listed: the rows, and what is known of them besides.
 #[derive(Debug, Clone, Copy)]
-pub struct Ground<'a> {
+pub struct Arrangement<'a> {
     roster: &'a Roster,
     probes: &'a Probes,
     proofs: &'a Proofs,
 }
 
-impl<'a> Ground<'a> {
+impl<'a> Arrangement<'a> {
     /// The table's rows with their read tests, marks and levels.
     pub fn of(table: &'a Table, probes: &'a Probes, proofs: &'a Proofs) -> Self {
         Self { roster: table.roster(), probes, proofs }
@@ -64,7 +64,7 @@ pub struct List {
     /// The other way round.
     pub reverse: bool,
     /// Whether ex-members are shown.
-    pub orphans: bool,
+    pub ex_members: bool,
     filter: Filter,
     /// The line that `filter` was read from, every word written out.
     good: String,
@@ -97,8 +97,8 @@ impl List {
     }
 
     /// Whether the ex-members' section is on the screen.
-    pub fn shows_orphans(&self) -> bool {
-        self.orphans || self.filter.wants_orphans()
+    pub fn shows_ex_members(&self) -> bool {
+        self.ex_members || self.filter.wants_ex_members()
     }
 
     /// How many rows are listed, the heading not counted.
@@ -110,7 +110,7 @@ impl List {
     pub fn row<'a>(&self, roster: &'a Roster, slot: Slot) -> Option<&'a Row> {
         match slot {
             Slot::Member(index) => roster.rows.get(index as usize),
-            Slot::Orphan(index) => roster.orphans.get(index as usize),
+            Slot::ExMember(index) => roster.ex_members.get(index as usize),
             Slot::Heading => None,
         }
     }
@@ -121,7 +121,7 @@ impl List {
     }
 
     /// Edits the filter line. A line that means nothing is named and leaves the last good filter in force.
-    pub fn edit(&mut self, request: InputRequest, ground: Ground<'_>) {
+    pub fn edit(&mut self, request: InputRequest, ground: Arrangement<'_>) {
         self.line.handle(request);
         match filter_line::typing(self.line.value()) {
             Ok(meaning) => {
@@ -138,7 +138,7 @@ impl List {
     }
 
     /// What was guessed from the beginning of a word falls with it; what was typed in full still holds.
-    fn take_back_guess(&mut self, ground: Ground<'_>) {
+    fn take_back_guess(&mut self, ground: Arrangement<'_>) {
         if self.hint.take().is_none() {
             return;
         }
@@ -149,7 +149,7 @@ impl List {
     }
 
     /// Takes the line as it stands, begun values written out; one that means nothing gives way to the last good one.
-    pub fn accept(&mut self, ground: Ground<'_>) {
+    pub fn accept(&mut self, ground: Arrangement<'_>) {
         if let Ok(meaning) = filter_line::typed(self.line.value()) {
             self.good = meaning.line;
             self.put_filter(meaning.filter, ground);
@@ -159,13 +159,13 @@ impl List {
         self.hint = None;
     }
 
-    fn put_filter(&mut self, filter: Filter, ground: Ground<'_>) {
+    fn put_filter(&mut self, filter: Filter, ground: Arrangement<'_>) {
         self.filter = filter;
         self.arrange(ground);
     }
 
     /// Takes the filter away.
-    pub fn clear_filter(&mut self, ground: Ground<'_>) {
+    pub fn clear_filter(&mut self, ground: Arrangement<'_>) {
         self.line.reset();
         self.good.clear();
         self.error = None;
@@ -176,17 +176,17 @@ impl List {
 
     /// Computes the order anew and follows the selected hotkey to its place. A row that is filtered out stays wanted:
     /// it is selected again as soon as it is back.
-    pub fn arrange(&mut self, ground: Ground<'_>) {
+    pub fn arrange(&mut self, ground: Arrangement<'_>) {
         self.slots.clear();
         let roster = ground.roster;
         let members = self.sorted(&roster.rows, ground);
         self.rows = members.len();
         self.slots.extend(members.into_iter().map(Slot::Member));
-        let orphans = if self.shows_orphans() { self.sorted(&roster.orphans, ground) } else { Vec::new() };
-        self.rows += orphans.len();
-        if !orphans.is_empty() {
+        let ex_members = if self.shows_ex_members() { self.sorted(&roster.ex_members, ground) } else { Vec::new() };
+        self.rows += ex_members.len();
+        if !ex_members.is_empty() {
             self.slots.push(Slot::Heading);
-            self.slots.extend(orphans.into_iter().map(Slot::Orphan));
+            self.slots.extend(ex_members.into_iter().map(Slot::ExMember));
         }
         match self.place_of_wanted(roster) {
             Some(place) => self.cursor = place,
@@ -197,7 +197,7 @@ impl List {
         }
     }
 
-    fn sorted(&self, rows: &[Row], ground: Ground<'_>) -> Vec<u32> {
+    fn sorted(&self, rows: &[Row], ground: Arrangement<'_>) -> Vec<u32> {
         let asks = self.asks_for_tests();
         let tested = |row: &Row| if asks { ground.tested(row) } else { Tested::default() };
         let all = (0u32..).zip(rows).map(|(index, row)| (index, row, tested(row)));
@@ -224,7 +224,7 @@ impl List {
     }
 
     /// Adds a word to the filter, or takes it away where it is already. Whether it is there now.
-    pub fn toggle_word(&mut self, word: &str, ground: Ground<'_>) -> bool {
+    pub fn toggle_word(&mut self, word: &str, ground: Arrangement<'_>) -> bool {
         let mut words: Vec<&str> = self.good.split_whitespace().filter(|one| *one != word).collect();
         let added = words.len() == self.good.split_whitespace().count();
         if added {
@@ -283,7 +283,7 @@ impl List {
     }
 
     /// Sorts by the next column.
-    pub fn sort_by_next(&mut self, ground: Ground<'_>) {
+    pub fn sort_by_next(&mut self, ground: Arrangement<'_>) {
         let at = Column::ALL.iter().position(|column| *column == self.sort).unwrap_or_default();
         self.sort = Column::ALL[(at + 1) % Column::ALL.len()];
         self.reverse = false;

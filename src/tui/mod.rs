@@ -10,10 +10,10 @@
 pub mod commit;
 mod feed;
 mod filter_line;
-mod fleet;
 pub mod keymap;
 pub mod list;
 pub mod logbook;
+mod map;
 pub mod msg;
 pub mod own;
 mod palette;

@@ -6,8 +6,8 @@ use crate::domain::commit::{News, Order};
 use crate::domain::feed::FeedEvent;
 use crate::domain::log::Level;
 use crate::domain::probe::{ProbeNews, ProbeOrder};
-use crate::domain::provenance::talk::{VerifyNews, VerifyOrder};
-use crate::domain::rotation::talk::{RotateNews, RotateOrder};
+use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
+use crate::domain::rotation::messages::{RotateNews, RotateOrder};
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::tui::keymap::Action;
 use crate::tui::logbook::LogLine;
@@ -78,7 +78,7 @@ pub enum Effect {
     Keep(Arc<SubnetSnapshot>),
     /// Plan, publish, arm, disarm or forget a commit. The runner adds the password that was typed, and refuses to
     /// publish where that is forbidden.
-    Desk(Order),
+    Commit(Order),
     /// Test rows, end a sweep, or find out whether a validator would see the own uid.
     Probe(ProbeOrder),
     /// Look at where rows come from, or note that a dispute was read.

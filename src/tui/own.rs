@@ -9,7 +9,7 @@ use crate::domain::inventory::{self, ValueLine};
 use crate::domain::provider::Provider;
 use crate::domain::roster::Own;
 use crate::domain::untrusted::Untrusted;
-use crate::domain::vaulted::{Holding, Index};
+use crate::domain::vault_index::{Holding, Index};
 
 /// What the console knows of its operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -8,7 +8,7 @@ use crate::domain::commit::outcome::Rule;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level as Grave;
-use crate::domain::provenance::talk::{VerifyNews, VerifyOrder};
+use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
 use crate::domain::provenance::{Dispute, Examined, Level, Limit, Provenance};
 use crate::domain::roster::Row;
 use crate::domain::snapshot::SubnetChange;
@@ -75,7 +75,7 @@ pub fn locked(state: &State) -> Option<Rule> {
         code: "disputed",
         what: format!("{what}. {}", why.trim_end_matches('.')),
         why: "What the chain holds is not certain while its sources contradict each other.",
-        todo: format!("Read it, then press {}: from then on it is your decision.", state.key(Command::ReadDispute)),
+        todo: format!("Read it, then press {}: from then on it is your decision.", state.key(Command::Acknowledge)),
     })
 }
 
@@ -87,8 +87,8 @@ pub fn look_at_all(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     let roster = state.table.roster();
-    let all = roster.rows.iter().chain(&roster.orphans);
-    let few = roster.rows.len() + roster.orphans.len() <= MOST_ROWS;
+    let all = roster.rows.iter().chain(&roster.ex_members);
+    let few = roster.rows.len() + roster.ex_members.len() <= MOST_ROWS;
     let rows: Vec<(Hotkey, bool)> = all.filter(|row| few || row.own).map(|row| (row.hotkey, row.own)).collect();
     state.proofs.due_ms = Some(state.now_ms + EVERY_MS);
     order(state, rows, few)
@@ -158,7 +158,7 @@ pub fn read(state: &mut State) -> Vec<Effect> {
 }
 
 /// Takes in what came of an order.
-pub fn hear(state: &mut State, news: VerifyNews) -> Vec<Effect> {
+pub fn on_event(state: &mut State, news: VerifyNews) -> Vec<Effect> {
     let proofs = &mut state.proofs;
     proofs.under_way = proofs.under_way.saturating_sub(1);
     match news {

@@ -22,8 +22,8 @@ use crate::domain::commit::{News, Order};
 use crate::domain::commitment::Published;
 use crate::domain::feed::FeedEvent;
 use crate::domain::probe::{ProbeNews, ProbeOrder};
-use crate::domain::provenance::talk::{VerifyNews, VerifyOrder};
-use crate::domain::rotation::talk::{RotateNews, RotateOrder, Typed};
+use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
+use crate::domain::rotation::messages::{RotateNews, RotateOrder, Typed};
 use crate::domain::secret::SecretKey;
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::tui::commit::Watch;
@@ -74,10 +74,10 @@ pub struct Setup {
     /// The operator's own side, whenever it was read again.
     pub own_news: mpsc::Receiver<OwnInfo>,
     /// Performs an order about commits; must not block. The password that was typed comes beside [`Order::Publish`] and
-    /// [`Order::Arm`], `None` where none was asked for. What is read-only or frozen never gets here to publish.
-    pub desk: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
+    /// [`Order::PublishWhenRegistered`], `None` where none was asked for. What is read-only or frozen never gets here to publish.
+    pub commits: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
     /// What is heard of commits.
-    pub desk_news: mpsc::Receiver<News>,
+    pub commit_news: mpsc::Receiver<News>,
     /// Performs an order about read tests; must not block.
     pub tester: Box<dyn Fn(ProbeOrder) + Send>,
     /// What is heard of read tests.
@@ -88,7 +88,7 @@ pub struct Setup {
     pub verify_news: mpsc::Receiver<VerifyNews>,
     /// Performs an order about rotations; must not block. What was typed for it comes beside it. While the console is
     /// read-only or frozen only [`RotateOrder::Look`] and [`RotateOrder::Leave`] get here. One look is ordered at the start.
-    pub rotor: Box<dyn Fn(RotateOrder, Typed) + Send>,
+    pub rotations: Box<dyn Fn(RotateOrder, Typed) + Send>,
     /// What is heard of rotations.
     pub rotate_news: mpsc::Receiver<RotateNews>,
     /// What this machine's journal says was published from here, so that it is no surprise to find it on chain.
@@ -173,14 +173,15 @@ where
     B::Error: Into<io::Error>,
     I: Stream<Item = io::Result<Event>> + Unpin,
 {
-    let Setup { options, own, keymap, saved, mut feed, mut own_news, desk, mut desk_news, known, .. } = setup;
+    let Setup { options, own, keymap, saved, mut feed, mut own_news, commits, mut commit_news, known, .. } = setup;
     let Setup { verifier, mut verify_news, .. } = setup;
-    let Setup { tester, mut probe_news, rotor, mut rotate_news, logs, reconnect, keep, now_ms, .. } = setup;
+    let Setup { tester, mut probe_news, rotations, mut rotate_news, logs, reconnect, keep, now_ms, .. } = setup;
     let title = format!("grail-console · {} · subnet {}", options.network, options.netuid);
     let mut state = State::new(options, own, keymap);
     state.commits.watch = Watch::knowing(known);
     let (keeper, password, entry) = (Keeper::new(keep), SecretLine::new(), SecretEntry::new());
-    let mut shell = Shell { state, desk, tester, verifier, rotor, password, entry, reconnect, now_ms, keeper, aside };
+    let mut shell =
+        Shell { state, commits, tester, verifier, rotations, password, entry, reconnect, now_ms, keeper, aside };
     let size = terminal.size().map_err(|error| RunError::Draw(error.into()))?;
     shell.take(Msg::Resize { width: size.width, height: size.height });
     if let Some((snapshot, saved_at_ms)) = saved {
@@ -201,7 +202,7 @@ where
             biased;
             () = &mut interrupted => break Exit::Interrupted,
             Some(event) = feed.recv(), if undrawn < UNDRAWN => shell.take(Msg::Feed(event)),
-            Some(news) = desk_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Commit(news)),
+            Some(news) = commit_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Commit(news)),
             Some(news) = probe_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Probe(news)),
             Some(news) = verify_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Verify(news)),
             Some(news) = rotate_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Rotate(news)),

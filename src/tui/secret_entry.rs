@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::domain::rotation::talk::{Sides, TypedPair};
+use crate::domain::rotation::messages::{Sides, TypedPair};
 use crate::tui::rotate::Field;
 use crate::tui::secret_line::SecretLine;
 use tui_input::InputRequest;

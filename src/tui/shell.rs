@@ -5,13 +5,13 @@ use std::io;
 use crossterm::event::Event;
 use zeroize::Zeroizing;
 
+use crate::domain::commit::messages::Request;
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::talk::Request;
 use crate::domain::commit::{Ended, News, Order};
 use crate::domain::log::Level;
 use crate::domain::probe::ProbeOrder;
-use crate::domain::provenance::talk::VerifyOrder;
-use crate::domain::rotation::talk::{RotateNews, RotateOrder, Typed};
+use crate::domain::provenance::messages::VerifyOrder;
+use crate::domain::rotation::messages::{RotateNews, RotateOrder, Typed};
 use crate::domain::secret::SecretKey;
 use crate::tui::commit::forbidden;
 use crate::tui::keymap::{Action, KeyMode};
@@ -26,10 +26,10 @@ use crate::tui::update::update;
 /// The state with what its effects need.
 pub(super) struct Shell<A> {
     pub(super) state: State,
-    pub(super) desk: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
+    pub(super) commits: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
     pub(super) tester: Box<dyn Fn(ProbeOrder) + Send>,
     pub(super) verifier: Box<dyn Fn(VerifyOrder) + Send>,
-    pub(super) rotor: Box<dyn Fn(RotateOrder, Typed) + Send>,
+    pub(super) rotations: Box<dyn Fn(RotateOrder, Typed) + Send>,
     /// The password while it is typed, which the state must not hold.
     pub(super) password: SecretLine,
     /// The same of new keys.
@@ -126,13 +126,13 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
 
     /// Hands an order on. Nothing is published past this place while that is forbidden, whatever led here.
     fn order(&mut self, order: Order) -> bool {
-        let (Order::Publish(request) | Order::Arm(request)) = order else {
-            (self.desk)(order, None);
+        let (Order::Publish(request) | Order::PublishWhenRegistered(request)) = order else {
+            (self.commits)(order, None);
             return false;
         };
         match forbidden(&self.state) {
             None => {
-                (self.desk)(order, self.password.take());
+                (self.commits)(order, self.password.take());
                 false
             }
             Some(rule) => self.refuse(request, rule),
@@ -164,7 +164,7 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
             RotateOrder::Publish(_) => typed.password = self.password.take(),
             _ => {}
         }
-        (self.rotor)(order, typed);
+        (self.rotations)(order, typed);
         false
     }
 
@@ -173,7 +173,7 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
         match effect {
             Effect::Quit => return true,
             Effect::Reconnect => (self.reconnect)(),
-            Effect::Desk(order) => return self.order(order),
+            Effect::Commit(order) => return self.order(order),
             Effect::Probe(order) => (self.tester)(order),
             Effect::Rotate(order) => return self.rotate(order),
             Effect::Verify(order) => (self.verifier)(order),

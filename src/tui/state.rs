@@ -11,7 +11,7 @@ use crate::domain::roster::Row;
 use crate::domain::snapshot::ChainIdentity;
 use crate::tui::commit::{self, Choice, Commits};
 use crate::tui::keymap::{Command, KeyMap, KeyMode};
-use crate::tui::list::{Ground, List};
+use crate::tui::list::{Arrangement, List};
 use crate::tui::logbook::Logbook;
 use crate::tui::own::OwnInfo;
 use crate::tui::probes::Probes;
@@ -31,7 +31,7 @@ pub enum View {
     #[default]
     Subnet,
     /// One cell a uid.
-    Fleet,
+    Map,
     /// One row in full.
     Detail,
     /// The operator's own credentials.
@@ -44,13 +44,13 @@ pub enum View {
 
 impl View {
     /// In the order of `tab`.
-    pub const ALL: [Self; 6] = [Self::Subnet, Self::Fleet, Self::Detail, Self::You, Self::Logs, Self::Help];
+    pub const ALL: [Self; 6] = [Self::Subnet, Self::Map, Self::Detail, Self::You, Self::Logs, Self::Help];
 
     /// The word in titles and in the help.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Subnet => "subnet",
-            Self::Fleet => "map",
+            Self::Map => "map",
             Self::Detail => "detail",
             Self::You => "you",
             Self::Logs => "logs",
@@ -327,7 +327,7 @@ impl State {
 
     /// Whether this is the practice subnet, by what was opened or by the genesis that was found.
     pub fn is_sandbox(&self) -> bool {
-        self.options.is_sandbox || self.chain.as_ref().is_some_and(ChainIdentity::is_practice)
+        self.options.is_sandbox || self.chain.as_ref().is_some_and(ChainIdentity::is_sandbox)
     }
 
     /// The selected row.
@@ -344,12 +344,12 @@ impl State {
     /// Computes the order of the table anew.
     pub fn rearrange(&mut self) {
         self.probes.out_of_order = false;
-        self.list.arrange(Ground::of(&self.table, &self.probes, &self.proofs));
+        self.list.arrange(Arrangement::of(&self.table, &self.probes, &self.proofs));
     }
 
     /// The rows with what is known of them besides.
-    pub fn ground(&self) -> Ground<'_> {
-        Ground::of(&self.table, &self.probes, &self.proofs)
+    pub fn ground(&self) -> Arrangement<'_> {
+        Arrangement::of(&self.table, &self.probes, &self.proofs)
     }
 
     /// The operator's own row, if there is one.

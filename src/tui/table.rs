@@ -34,20 +34,20 @@ pub struct Table {
     origin: Origin,
     /// Where the own row is, so that no frame looks for it among 65,536.
     own: Option<OwnAt>,
-    frozen: Option<Held>,
+    paused: Option<Held>,
 }
 
 /// The own row's index in the roster.
 #[derive(Debug, Clone, Copy, Serialize)]
 enum OwnAt {
     Member(usize),
-    Orphan(usize),
+    ExMember(usize),
 }
 
 impl OwnAt {
     fn find(roster: &Roster) -> Option<Self> {
         let member = roster.rows.iter().position(|row| row.own).map(Self::Member);
-        member.or_else(|| roster.orphans.iter().position(|row| row.own).map(Self::Orphan))
+        member.or_else(|| roster.ex_members.iter().position(|row| row.own).map(Self::ExMember))
     }
 }
 
@@ -79,21 +79,21 @@ impl Table {
     }
 
     /// What is held back, while the table is frozen.
-    pub const fn frozen(&self) -> Option<&Held> {
-        self.frozen.as_ref()
+    pub const fn paused(&self) -> Option<&Held> {
+        self.paused.as_ref()
     }
 
     /// The operator's own row.
     pub fn own_row(&self) -> Option<&Row> {
         match self.own? {
             OwnAt::Member(index) => self.roster.rows.get(index),
-            OwnAt::Orphan(index) => self.roster.orphans.get(index),
+            OwnAt::ExMember(index) => self.roster.ex_members.get(index),
         }
     }
 
     /// Takes a whole subnet. Whether the rows on the screen changed: not while frozen.
     pub fn replace(&mut self, snapshot: Box<SubnetSnapshot>, origin: Origin, own: Option<&Own>) -> bool {
-        if let Some(held) = &mut self.frozen {
+        if let Some(held) = &mut self.paused {
             held.note_snapshot(self.snapshot.as_deref(), &snapshot);
             held.change = None;
             held.snapshot = Some(snapshot);
@@ -110,7 +110,7 @@ impl Table {
 
     /// Takes a change, touching only its rows. Whether the rows on the screen changed.
     pub fn change(&mut self, change: SubnetChange, own: Option<&Own>) -> bool {
-        if let Some(held) = &mut self.frozen {
+        if let Some(held) = &mut self.paused {
             held.note_change(&change);
             held.merge(change);
             return false;
@@ -136,13 +136,13 @@ impl Table {
     }
 
     /// From here on what arrives is held back.
-    pub fn freeze(&mut self) {
-        self.frozen.get_or_insert_default();
+    pub fn pause(&mut self) {
+        self.paused.get_or_insert_default();
     }
 
     /// Lets in what was held back. How many rows that touched.
     pub fn thaw(&mut self, own: Option<&Own>) -> usize {
-        let Some(held) = self.frozen.take() else { return 0 };
+        let Some(held) = self.paused.take() else { return 0 };
         if let Some(snapshot) = held.snapshot {
             self.replace(snapshot, Origin::Chain, own);
         }
@@ -210,10 +210,10 @@ fn patch(roster: &mut Roster, after: &SubnetSnapshot, touched: &BTreeSet<Hotkey>
             Err(index) => roster.rows.insert(index, row),
         }
     }
-    roster.orphans.retain(|row| !touched.contains(&row.hotkey));
-    roster.orphans.extend(fresh.orphans);
-    roster.orphans.sort_by_key(|row| row.hotkey);
-    roster.summary = Summary::of(&roster.rows, roster.orphans.len());
+    roster.ex_members.retain(|row| !touched.contains(&row.hotkey));
+    roster.ex_members.extend(fresh.ex_members);
+    roster.ex_members.sort_by_key(|row| row.hotkey);
+    roster.summary = Summary::of(&roster.rows, roster.ex_members.len());
 }
 
 fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,12 +7,12 @@ use crate::domain::roster::Row;
 use crate::domain::untrusted::is_visible;
 use crate::tui::commit::{self, Choice};
 use crate::tui::keymap::{Action, Command};
-use crate::tui::list::Ground;
+use crate::tui::list::Arrangement;
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::palette::found;
 use crate::tui::state::{Chooser, Mode, Palette, State, View};
 use crate::tui::table::Origin;
-use crate::tui::{feed, fleet, probes, proofs, rotate, view};
+use crate::tui::{feed, map, probes, proofs, rotate, view};
 
 /// Characters of a pasted text that are taken into a line.
 const PASTE_LIMIT: usize = 200;
@@ -26,7 +26,7 @@ const ORDER_EVERY_MS: u64 = 500;
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let effects = match msg {
         Msg::Tick { now_ms } => tick(state, now_ms),
-        Msg::Key(Action::Command(command)) => obey(state, command),
+        Msg::Key(Action::Command(command)) => on_command(state, command),
         Msg::Key(Action::Edit(request)) => edit(state, request),
         Msg::Paste(text) => paste(state, &text),
         Msg::Resize { width, height } => {
@@ -51,7 +51,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Msg::Own(own) => {
             if own.hotkey != state.own.hotkey {
-                state.probes.sight = probes::Sight::Idle;
+                state.probes.visibility = probes::OwnVisibility::Idle;
             }
             state.own = *own;
             state.table.rejoin(state.own.own().as_ref());
@@ -59,10 +59,10 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             commit::watch::begin_anew(state);
             Vec::new()
         }
-        Msg::Commit(news) => commit::hear(state, news),
-        Msg::Probe(news) => probes::hear(state, news),
-        Msg::Verify(news) => proofs::hear(state, news),
-        Msg::Rotate(news) => rotate::hear(state, news),
+        Msg::Commit(news) => commit::on_event(state, news),
+        Msg::Probe(news) => probes::on_event(state, news),
+        Msg::Verify(news) => proofs::on_event(state, news),
+        Msg::Rotate(news) => rotate::on_event(state, news),
         Msg::Typed { chars } => {
             match state.mode {
                 Mode::Rotate => rotate::password_typed(state, chars),
@@ -75,14 +75,14 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
     };
-    settle(state);
+    reconcile(state);
     effects
 }
 
 /// Brings order and scrolling up to date after whatever changed.
-fn settle(state: &mut State) {
+fn reconcile(state: &mut State) {
     reorder(state);
-    if state.view == View::Fleet {
+    if state.view == View::Map {
         state.scroll = view::fleet_scroll(state);
     }
     let page = view::table_page(state);
@@ -112,7 +112,7 @@ fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {
     Vec::new()
 }
 
-fn obey(state: &mut State, command: Command) -> Vec<Effect> {
+fn on_command(state: &mut State, command: Command) -> Vec<Effect> {
     if command == Command::ForceQuit {
         return vec![Effect::Quit];
     }
@@ -121,8 +121,8 @@ fn obey(state: &mut State, command: Command) -> Vec<Effect> {
         Mode::Filter => filtering(state, command),
         Mode::Choose(_) => choosing(state, command),
         Mode::Palette(_) => in_palette(state, command),
-        Mode::Commit => commit::obey(state, command),
-        Mode::Rotate => rotate::obey(state, command),
+        Mode::Commit => commit::on_command(state, command),
+        Mode::Rotate => rotate::on_command(state, command),
         Mode::Leaving(choice) => leaving(state, choice, command),
         Mode::SelfTest(choice) => probes::answer(state, choice, command),
     }
@@ -136,8 +136,8 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         C::Down => step(state, 1),
         C::Up => step(state, -1),
-        C::Left => fleet::step(state, -1),
-        C::Right => fleet::step(state, 1),
+        C::Left => map::step(state, -1),
+        C::Right => map::step(state, 1),
         C::PageDown => step(state, page(state)),
         C::PageUp => step(state, -page(state)),
         C::First => to_end(state, false),
@@ -149,36 +149,36 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
         C::Probe => return probes::probe(state),
         C::Sweep => return probes::sweep(state),
         C::Verify => return proofs::asked(state),
-        C::ReadDispute => return proofs::read(state),
+        C::Acknowledge => return proofs::read(state),
         C::Mark => mark(state),
         C::SelfTest => probes::ask(state),
         C::List => return probes::list(state),
         C::Failed => only_failed(state),
-        C::Fleet => go(state, View::Fleet),
+        C::Map => go(state, View::Map),
         C::You => go(state, View::You),
         C::Logs => go(state, View::Logs),
         C::Help => go(state, View::Help),
         C::Filter => state.mode = Mode::Filter,
-        C::Sort => state.list.sort_by_next(Ground::of(&state.table, &state.probes, &state.proofs)),
+        C::Sort => state.list.sort_by_next(Arrangement::of(&state.table, &state.probes, &state.proofs)),
         C::Reverse => {
             state.list.reverse = !state.list.reverse;
             state.rearrange();
         }
-        C::Orphans => {
-            state.list.orphans = !state.list.orphans;
+        C::ExMembers => {
+            state.list.ex_members = !state.list.ex_members;
             state.rearrange();
         }
         C::Copy => offer_fields(state),
-        C::Freeze => freeze(state),
+        C::Pause => pause(state),
         C::Palette => state.mode = Mode::Palette(found(Palette::default(), state.view)),
         C::Reconnect => {
             state.say("connecting anew");
             return vec![Effect::Reconnect];
         }
         C::Commit => return commit::asked(state),
-        C::Disarm => return commit::disarm(state),
+        C::CancelWaiting => return commit::cancel_waiting(state),
         C::Rotate => return rotate::asked(state),
-        C::TurnBack => return rotate::ask_to_turn_back(state),
+        C::RollBack => return rotate::ask_to_turn_back(state),
         C::Quit if is_at_work(state) => {
             state.mode = Mode::Leaving(Choice::No);
         }
@@ -190,13 +190,13 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
 
 /// Whether leaving now would leave something behind that goes on or ends by it.
 fn is_at_work(state: &State) -> bool {
-    state.commits.is_under_way() || state.commits.is_armed() || state.rotations.is_busy()
+    state.commits.is_under_way() || state.commits.is_awaiting() || state.rotations.is_busy()
 }
 
 fn page(state: &State) -> isize {
     let lines = match state.view {
         View::Subnet => view::table_page(state),
-        View::Fleet => view::fleet_page(state),
+        View::Map => view::fleet_page(state),
         _ => view::text_page(state),
     };
     isize::try_from(lines.saturating_sub(1).max(1)).unwrap_or(1)
@@ -205,7 +205,7 @@ fn page(state: &State) -> isize {
 fn step(state: &mut State, lines: isize) {
     match state.view {
         View::Subnet => state.list.step(lines, state.table.roster()),
-        View::Fleet => fleet::step(state, fleet::lines(state, lines)),
+        View::Map => map::step(state, map::lines(state, lines)),
         View::Logs => state.logs.scroll(-lines, view::text_page(state)),
         View::Detail | View::You | View::Help => {
             state.scroll = state.scroll.saturating_add_signed(lines).min(view::scroll_limit(state));
@@ -217,7 +217,7 @@ fn to_end(state: &mut State, last: bool) {
     match (state.view, last) {
         (View::Subnet, false) => state.list.first(state.table.roster()),
         (View::Subnet, true) => state.list.last(state.table.roster()),
-        (View::Fleet, last) => fleet::to_end(state, last),
+        (View::Map, last) => map::to_end(state, last),
         (View::Logs, false) => state.logs.oldest(view::text_page(state)),
         (View::Logs, true) => state.logs.follow(),
         (_, false) => state.scroll = 0,
@@ -260,18 +260,18 @@ fn back(state: &mut State) {
         View::Subnet => {
             probes::clear_marks(state);
         }
-        View::Detail if state.came_from == View::Fleet => go(state, View::Fleet),
+        View::Detail if state.came_from == View::Map => go(state, View::Map),
         View::Help => go(state, if state.came_from == View::Help { View::Subnet } else { state.came_from }),
-        View::Fleet | View::Detail | View::You | View::Logs => go(state, View::Subnet),
+        View::Map | View::Detail | View::You | View::Logs => go(state, View::Subnet),
     }
 }
 
-fn freeze(state: &mut State) {
+fn pause(state: &mut State) {
     if state.table.snapshot().is_none() {
         return state.say("nothing to freeze yet");
     }
-    if state.table.frozen().is_none() {
-        return state.table.freeze();
+    if state.table.paused().is_none() {
+        return state.table.pause();
     }
     let touched = state.table.thaw(state.own.own().as_ref());
     state.rearrange();
@@ -285,7 +285,7 @@ fn freeze(state: &mut State) {
 fn filtering(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Accept => {
-            state.list.accept(Ground::of(&state.table, &state.probes, &state.proofs));
+            state.list.accept(Arrangement::of(&state.table, &state.probes, &state.proofs));
             state.mode = Mode::Normal;
         }
         Command::Cancel => {
@@ -300,20 +300,20 @@ fn filtering(state: &mut State, command: Command) -> Vec<Effect> {
 }
 
 fn clear_filter(state: &mut State) {
-    state.list.clear_filter(Ground::of(&state.table, &state.probes, &state.proofs));
+    state.list.clear_filter(Arrangement::of(&state.table, &state.probes, &state.proofs));
 }
 
 /// Marks the row and goes on to the next one, so that several are marked by the same key.
 fn mark(state: &mut State) {
     probes::mark(state);
     match state.view {
-        View::Fleet => fleet::step(state, 1),
+        View::Map => map::step(state, 1),
         _ => step(state, 1),
     }
 }
 
 fn only_failed(state: &mut State) {
-    let only = state.list.toggle_word("test:failed", Ground::of(&state.table, &state.probes, &state.proofs));
+    let only = state.list.toggle_word("test:failed", Arrangement::of(&state.table, &state.probes, &state.proofs));
     state.say(if only { "only rows whose test failed" } else { "failed and other rows" });
 }
 
@@ -371,7 +371,7 @@ fn in_palette(state: &mut State, command: Command) -> Vec<Effect> {
 
 fn edit(state: &mut State, request: InputRequest) -> Vec<Effect> {
     match &mut state.mode {
-        Mode::Filter => state.list.edit(request, Ground::of(&state.table, &state.probes, &state.proofs)),
+        Mode::Filter => state.list.edit(request, Arrangement::of(&state.table, &state.probes, &state.proofs)),
         Mode::Palette(palette) => {
             let mut edited = std::mem::take(palette);
             edited.line.handle(request);

@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::domain::untrusted::sanitize;
-use crate::domain::vaulted::{Backend, GenerationNumber};
+use crate::domain::vault_index::{Backend, GenerationNumber};
 use crate::state::StateError;
 
 /// What is wrong with what a store gave back.

@@ -7,7 +7,7 @@ use keyring_core::error::PlatformError;
 
 use super::error::VaultError;
 use crate::domain::untrusted::sanitize;
-use crate::domain::vaulted::Backend;
+use crate::domain::vault_index::Backend;
 
 /// Characters of a store's own words that are shown.
 const SHOWN: usize = 200;

@@ -10,7 +10,7 @@ use super::error::Damage;
 use crate::domain::account::AccessKeyId;
 use crate::domain::owner::Owner;
 use crate::domain::secret::SecretKey;
-use crate::domain::vaulted::{Backend, GenerationNumber, Holding, KeyRef, Origin};
+use crate::domain::vault_index::{Backend, GenerationNumber, Holding, KeyRef, Origin};
 
 /// Version of the JSON. A higher one is refused: it was written by a newer console.
 pub const VERSION: u32 = 1;

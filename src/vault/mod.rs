@@ -25,7 +25,7 @@ pub use opening::{Opening, open, over_file, platform_default};
 use failure::failure;
 
 use crate::domain::owner::Owner;
-use crate::domain::vaulted::{Backend, GenerationNumber, Holding};
+use crate::domain::vault_index::{Backend, GenerationNumber, Holding};
 
 /// Service under which everything is kept: names are `grail-console/{genesis8}/{netuid}/{hotkey}/{generation}`.
 pub const SERVICE: &str = "grail-console";

@@ -8,7 +8,7 @@ use super::Vault;
 use super::error::VaultError;
 use super::failure::{failure, unopened};
 use super::file::{Arced, FileKey, FileStore, WORK_FACTOR};
-use crate::domain::vaulted::Backend;
+use crate::domain::vault_index::Backend;
 use crate::state::atomic::PrivateDir;
 
 /// Which store is to be opened, with what it needs for that.

@@ -8,7 +8,7 @@ use grail_console::domain::network::BlockHash;
 use grail_console::domain::owner::Owner;
 use grail_console::domain::rotation::{Change, Event, Replacement};
 use grail_console::domain::secret::SecretKey;
-use grail_console::domain::vaulted::{Backend, KeyRef};
+use grail_console::domain::vault_index::{Backend, KeyRef};
 use grail_console::sandbox::{BlockTime, Credentials, NETUID, OPERATOR_UID, Sandbox, SandboxOptions, Scenario, hotkey};
 use grail_console::state::StateDir;
 use grail_console::vault::FileKey;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::owner::Owner;
 use grail_console::domain::secret::SecretKey;
-use grail_console::domain::vaulted::Origin;
+use grail_console::domain::vault_index::Origin;
 use grail_console::sandbox::{OPERATOR_UID, hotkey};
 use grail_console::state::atomic::PrivateDir;
 use grail_console::vault::{FileKey, Generation, KeyPair, Opening, Vault, VaultError, open};
@@ -55,8 +55,9 @@ fn store(name: &str, bar: &str, open: impl Fn() -> Result<Vault, VaultError>) {
 fn index(folder: &Path) {
     let indexes = grail_console::state::StateDir::open(&folder.join("state")).unwrap().vault().unwrap();
     let owner = Owner { genesis: BlockHash([0xbe; 32]), netuid: 81, hotkey: hotkey(OPERATOR_UID) };
-    let mut index = grail_console::domain::vaulted::Index::default();
-    (1..=10).for_each(|number| index.hold(generation(number).holding(grail_console::domain::vaulted::Backend::File)));
+    let mut index = grail_console::domain::vault_index::Index::default();
+    (1..=10)
+        .for_each(|number| index.hold(generation(number).holding(grail_console::domain::vault_index::Backend::File)));
     let write = of(0..RUNS, |_| indexes.write(&owner, &index).unwrap());
     let read = of(0..RUNS, |_| drop(indexes.read(&owner).unwrap()));
     report("index of 10 generations", "-", &format!("read {} · write, synced {}", ms(read), ms(write)));

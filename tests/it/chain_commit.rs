@@ -1,10 +1,12 @@
-//! Publishing over the socket, piece by piece: the standing, the bytes that are signed, and the pursuit of their end.
+//! Publishing over the socket, piece by piece: the standing, the bytes that are signed, and the signed_commit of their end.
 
 use std::time::Duration;
 
-use grail_console::chain::commit::{Desk, DeskOptions, Draft, Pursuit, Signed, call_bytes, pursue, settle};
+use grail_console::chain::commit::{
+    Draft, HotkeyClient, HotkeyClientOptions, Signed, SignedCommit, call_bytes, reconcile, track,
+};
 use grail_console::chain::{CallLimits, MetadataStore};
-use grail_console::domain::commit::{Ended, Failure, Intent, Plan, PoolAnswer, Progress, Standing, Subject};
+use grail_console::domain::commit::{Ended, Failure, HotkeyState, Intent, Plan, PoolAnswer, Progress, Subject};
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::credentials::{LocalValues, Source, Variable};
 use grail_console::domain::guard::{Cleared, Forbidden, clear};
@@ -41,8 +43,8 @@ pub fn cleared(credentials: &Credentials, chain: Option<&Commitment>) -> Cleared
     clear(&Provider::default(), &values, chain, &Forbidden::default()).unwrap()
 }
 
-pub fn options(sandbox: &Sandbox, hotkey: Hotkey) -> DeskOptions {
-    DeskOptions {
+pub fn options(sandbox: &Sandbox, hotkey: Hotkey) -> HotkeyClientOptions {
+    HotkeyClientOptions {
         network: Network::at_endpoint(sandbox.url(), None).unwrap(),
         netuid: NETUID,
         hotkey,
@@ -51,11 +53,11 @@ pub fn options(sandbox: &Sandbox, hotkey: Hotkey) -> DeskOptions {
     }
 }
 
-async fn desk(sandbox: &Sandbox, hotkey: Hotkey) -> (Desk, Standing) {
+async fn connected(sandbox: &Sandbox, hotkey: Hotkey) -> (HotkeyClient, HotkeyState) {
     let options = options(sandbox, hotkey);
-    let desk = Desk::open(&options).await.unwrap();
-    let standing = desk.standing(&options.network).await.unwrap();
-    (desk, standing)
+    let hotkey_client = HotkeyClient::open(&options).await.unwrap();
+    let standing = hotkey_client.state(&options.network).await.unwrap();
+    (hotkey_client, standing)
 }
 
 /// The operator's own key, from the practice wallet.
@@ -66,31 +68,31 @@ fn operator(sandbox: &Sandbox) -> Signer {
 
 /// One commit with everything that belongs to it.
 struct Commit {
-    desk: Desk,
-    standing: Standing,
+    hotkey_client: HotkeyClient,
+    standing: HotkeyState,
     extrinsic: Signed,
     intent: Intent,
-    options: DeskOptions,
+    options: HotkeyClientOptions,
 }
 
 impl Commit {
     async fn of(sandbox: &Sandbox, signer: &Signer, credentials: &Credentials) -> Self {
-        let (desk, standing) = desk(sandbox, signer.hotkey()).await;
+        let (hotkey_client, standing) = connected(sandbox, signer.hotkey()).await;
         let cleared = cleared(credentials, standing.commitment.as_ref());
-        let draft: Draft = desk.draft(&standing, &cleared).unwrap();
+        let draft: Draft = hotkey_client.draft(&standing, &cleared).unwrap();
         let subject = Subject { netuid: NETUID, hotkey: signer.hotkey(), wallet: None, name: None };
         let plan = Plan::of(subject, standing.clone(), &cleared, 0);
         let extrinsic = draft.sign(signer).unwrap();
         let intent = Intent::of(&plan, extrinsic.hash);
-        Self { desk, standing, extrinsic, intent, options: options(sandbox, signer.hotkey()) }
+        Self { hotkey_client, standing, extrinsic, intent, options: options(sandbox, signer.hotkey()) }
     }
 
-    /// Pursues it beside the test; what was told comes with the end.
-    fn pursued(self) -> JoinHandle<(Ended, Vec<Progress>)> {
-        let pursuit = Pursuit { options: self.options, intent: self.intent, signed: self.extrinsic };
+    /// Tracks it beside the test; what was told comes with the end.
+    fn tracked(self) -> JoinHandle<(Ended, Vec<Progress>)> {
+        let signed_commit = SignedCommit { options: self.options, intent: self.intent, signed: self.extrinsic };
         tokio::spawn(async move {
             let (progress, mut heard) = mpsc::channel(256);
-            let ended = pursue(self.desk, pursuit, progress).await;
+            let ended = track(self.hotkey_client, signed_commit, progress).await;
             let mut told = Vec::new();
             while let Some(step) = heard.recv().await {
                 told.push(step);
@@ -100,8 +102,8 @@ impl Commit {
     }
 }
 
-async fn end(pursued: JoinHandle<(Ended, Vec<Progress>)>) -> (Ended, Vec<Progress>) {
-    tokio::time::timeout(LATER, pursued).await.expect("it ended").unwrap()
+async fn end(tracked: JoinHandle<(Ended, Vec<Progress>)>) -> (Ended, Vec<Progress>) {
+    tokio::time::timeout(LATER, tracked).await.expect("it ended").unwrap()
 }
 
 async fn blocks(sandbox: &Sandbox, count: usize) {
@@ -138,7 +140,7 @@ pub fn verifies(scheme: Scheme, hotkey: Hotkey, payload: &[u8], signature: &[u8]
 }
 
 /// What somebody with the same facts and no library would send and sign; who signs does not matter for the rest.
-fn by_hand_written(sandbox: &Sandbox, standing: &Standing, content: &[u8; 128]) -> Offer {
+fn by_hand_written(sandbox: &Sandbox, standing: &HotkeyState, content: &[u8; 128]) -> Offer {
     let birth = (u32::try_from(standing.at.number).unwrap(), standing.at.hash.0, 64);
     let nonce = u32::try_from(standing.nonce).unwrap();
     Offer {
@@ -194,13 +196,13 @@ async fn what_is_signed_and_sent_is_what_the_facts_say_byte_for_byte(
     let expected = by_hand_written(&sandbox, &commit.standing, &content);
     assert_eq!(call_bytes(NETUID, &content), expected.call);
     is_the_extrinsic(&commit.extrinsic, &signer, &expected);
-    let pursued = commit.pursued();
+    let tracked = commit.tracked();
     waits_in_the_pool(&sandbox, signer.hotkey(), 1).await;
     let block = sandbox.produce_block().await.unwrap();
     assert_eq!(published(&sandbox, signer.hotkey()).unwrap(), content);
     assert_eq!(events(&sandbox, &block).await[1], "ApplyExtrinsic(1) Commitments.Commitment");
     blocks(&sandbox, 2).await;
-    let (ended, told) = end(pursued).await;
+    let (ended, told) = end(tracked).await;
     let Ended::Committed(receipt) = ended else { panic!("{ended:?}") };
     assert_eq!((receipt.block.hash, receipt.index), (BlockHash(block.hash), Some(1)));
     assert_eq!(receipt.block.number, u64::from(block.number()));
@@ -220,10 +222,10 @@ async fn era_and_nonce_are_those_of_the_finalized_head_and_of_the_account() {
         let content: [u8; 128] =
             Credentials::of(OPERATOR_UID, generation).read_commitment().into_bytes().try_into().unwrap();
         is_the_extrinsic(&commit.extrinsic, &signer, &by_hand_written(&sandbox, &commit.standing, &content));
-        let pursued = commit.pursued();
+        let tracked = commit.tracked();
         waits_in_the_pool(&sandbox, signer.hotkey(), u32::try_from(nonce + 1).unwrap()).await;
         blocks(&sandbox, 3).await;
-        assert!(matches!(end(pursued).await.0, Ended::Committed(_)));
+        assert!(matches!(end(tracked).await.0, Ended::Committed(_)));
     }
 }
 
@@ -231,11 +233,11 @@ async fn era_and_nonce_are_those_of_the_finalized_head_and_of_the_account() {
 async fn of_two_commits_in_one_block_the_second_counts_the_first_and_the_first_is_told_to_be_replaced() {
     let sandbox = by_hand("healthy").await;
     let signer = operator(&sandbox);
-    let first = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 1)).await.pursued();
+    let first = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 1)).await.tracked();
     waits_in_the_pool(&sandbox, signer.hotkey(), 1).await;
     let second = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 2)).await;
     assert_eq!((second.standing.nonce, second.standing.settled_nonce), (1, 0), "the waiting one is counted");
-    let second = second.pursued();
+    let second = second.tracked();
     waits_in_the_pool(&sandbox, signer.hotkey(), 2).await;
     let block = sandbox.produce_block().await.unwrap();
     assert_eq!(block.extrinsics.len(), 3, "the timestamp and both");
@@ -255,13 +257,13 @@ async fn the_very_same_bytes_are_taken_once_whoever_handed_them_in() {
     let signer = operator(&sandbox);
     let commit = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 1)).await;
     submit(&client(&sandbox).await, commit.extrinsic.bytes()).await.unwrap();
-    let Commit { desk, options, intent, extrinsic, .. } = commit;
+    let Commit { hotkey_client, options, intent, extrinsic, .. } = commit;
     let (progress, mut heard) = mpsc::channel(256);
-    let pursued = tokio::spawn(pursue(desk, Pursuit { options, intent, signed: extrinsic }, progress));
+    let tracked = tokio::spawn(track(hotkey_client, SignedCommit { options, intent, signed: extrinsic }, progress));
     let answer = tokio::time::timeout(LATER, heard.recv()).await.expect("the pool has answered");
     assert_eq!(answer, Some(Progress::Broadcast), "the pool has it already, which is as good");
     blocks(&sandbox, 3).await;
-    let ended = tokio::time::timeout(LATER, pursued).await.expect("it ended").unwrap();
+    let ended = tokio::time::timeout(LATER, tracked).await.expect("it ended").unwrap();
     assert!(matches!(ended, Ended::Committed(_)), "{ended:?}");
     assert_eq!(next_index(&client(&sandbox).await, *signer.hotkey().as_bytes()).await, 1);
 }
@@ -277,11 +279,11 @@ async fn a_nonce_that_somebody_else_uses_meanwhile_is_refused_by_the_pool() {
     });
     let (waiting, late) = (waiting.await, late.await);
     submit(&client(&sandbox).await, theirs.extrinsic.bytes()).await.unwrap();
-    let (ended, told) = end(waiting.pursued()).await;
+    let (ended, told) = end(waiting.tracked()).await;
     assert!(matches!(ended, Ended::Failed { failure: Failure::Pool(PoolAnswer::LowPriority), .. }), "{ended:?}");
     assert!(told.is_empty());
     blocks(&sandbox, 1).await;
-    let (ended, _) = end(late.pursued()).await;
+    let (ended, _) = end(late.tracked()).await;
     assert!(matches!(ended, Ended::Failed { failure: Failure::Pool(PoolAnswer::Stale), .. }), "{ended:?}");
 }
 
@@ -289,15 +291,15 @@ async fn a_nonce_that_somebody_else_uses_meanwhile_is_refused_by_the_pool() {
 async fn what_was_never_sent_is_open_until_its_era_is_over() {
     let sandbox = by_hand("healthy").await;
     let commit = Commit::of(&sandbox, &operator(&sandbox), &Credentials::of(OPERATOR_UID, 1)).await;
-    let (desk, intent) = (&commit.desk, &commit.intent);
-    assert_eq!(settle(desk, intent).await.unwrap(), None);
+    let (hotkey_client, intent) = (&commit.hotkey_client, &commit.intent);
+    assert_eq!(reconcile(hotkey_client, intent).await.unwrap(), None);
     while u64::from(sandbox.finalized().number()) < intent.death - 1 {
         blocks(&sandbox, 1).await;
     }
-    assert_eq!(settle(desk, intent).await.unwrap(), None, "the last block of its era");
+    assert_eq!(reconcile(hotkey_client, intent).await.unwrap(), None, "the last block of its era");
     blocks(&sandbox, 1).await;
     let expired = Ended::Expired { extrinsic: intent.extrinsic, death: intent.death };
-    assert_eq!(settle(desk, intent).await.unwrap(), Some(expired));
+    assert_eq!(reconcile(hotkey_client, intent).await.unwrap(), Some(expired));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -306,16 +308,18 @@ async fn what_was_sent_and_not_watched_is_found_by_the_chain_alone() {
     let signer = operator(&sandbox);
     let commit = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 1)).await;
     submit(&client(&sandbox).await, commit.extrinsic.bytes()).await.unwrap();
-    let (desk, intent) = (&commit.desk, &commit.intent);
-    assert_eq!(settle(desk, intent).await.unwrap(), None, "it waits");
+    let (hotkey_client, intent) = (&commit.hotkey_client, &commit.intent);
+    assert_eq!(reconcile(hotkey_client, intent).await.unwrap(), None, "it waits");
     let block = sandbox.produce_block().await.unwrap();
-    assert_eq!(settle(desk, intent).await.unwrap(), None, "it is in a block that is not final");
+    assert_eq!(reconcile(hotkey_client, intent).await.unwrap(), None, "it is in a block that is not final");
     blocks(&sandbox, 2).await;
-    let Some(Ended::Committed(receipt)) = settle(desk, intent).await.unwrap() else { panic!("it is final") };
+    let Some(Ended::Committed(receipt)) = reconcile(hotkey_client, intent).await.unwrap() else {
+        panic!("it is final")
+    };
     assert_eq!((receipt.block.hash, receipt.index), (BlockHash(block.hash), Some(1)));
     sandbox.commit(OPERATOR_UID, CommitmentSpec::raw(Credentials::of(OPERATOR_UID, 9).read_commitment()));
     blocks(&sandbox, 3).await;
-    let ended = settle(desk, intent).await.unwrap();
+    let ended = reconcile(hotkey_client, intent).await.unwrap();
     assert!(matches!(ended, Some(Ended::Failed { failure: Failure::Usurped { .. }, .. })), "{ended:?}");
 }
 
@@ -329,7 +333,7 @@ async fn what_was_refused_in_its_block_is_told_with_the_error_and_the_block_long
     submit(&client(&sandbox).await, commit.extrinsic.bytes()).await.unwrap();
     let refused_in = sandbox.produce_block().await.unwrap();
     blocks(&sandbox, 100).await;
-    let ended = settle(&commit.desk, &commit.intent).await.unwrap();
+    let ended = reconcile(&commit.hotkey_client, &commit.intent).await.unwrap();
     let Some(Ended::Failed { failure: Failure::Dispatch { error, block, .. }, .. }) = ended else {
         panic!("{ended:?}")
     };
@@ -345,7 +349,7 @@ async fn the_same_value_by_an_earlier_transaction_is_not_taken_for_ours() {
     let earlier = Commit::of(&sandbox, &signer, &new).await;
     submit(&client(&sandbox).await, earlier.extrinsic.bytes()).await.unwrap();
     blocks(&sandbox, 1).await;
-    let later = Commit::of(&sandbox, &signer, &new).await.pursued();
+    let later = Commit::of(&sandbox, &signer, &new).await.tracked();
     waits_in_the_pool(&sandbox, signer.hotkey(), 2).await;
     // With the first of these the earlier one's block is final, and ours is in a block that is not.
     blocks(&sandbox, 2).await;
@@ -353,7 +357,7 @@ async fn the_same_value_by_an_earlier_transaction_is_not_taken_for_ours() {
     blocks(&sandbox, 2).await;
     let (ended, _) = end(later).await;
     assert!(matches!(&ended, Ended::Committed(receipt) if receipt.block.number == u64::from(ours)), "{ended:?}");
-    let Some(Ended::Committed(receipt)) = settle(&earlier.desk, &earlier.intent).await.unwrap() else {
+    let Some(Ended::Committed(receipt)) = reconcile(&earlier.hotkey_client, &earlier.intent).await.unwrap() else {
         panic!("it was published too")
     };
     assert_eq!(receipt.block.number, u64::from(ours) - 1);
@@ -369,7 +373,7 @@ async fn the_same_value_with_the_same_nonce_took_the_place_of_ours() {
     assert_eq!((never_sent.intent.nonce, sent.intent.nonce), (0, 0));
     submit(&client(&sandbox).await, sent.extrinsic.bytes()).await.unwrap();
     blocks(&sandbox, 3).await;
-    let ended = settle(&never_sent.desk, &never_sent.intent).await.unwrap();
+    let ended = reconcile(&never_sent.hotkey_client, &never_sent.intent).await.unwrap();
     assert!(matches!(ended, Some(Ended::Failed { failure: Failure::Replaced, .. })), "{ended:?}");
 }
 
@@ -382,9 +386,9 @@ async fn a_refusal_beside_an_equal_value_of_the_same_block_is_no_contradiction()
     blocks(&sandbox, 3).await;
     // Room for one more, and two of them.
     let (signer, new) = (operator(&sandbox), Credentials::of(OPERATOR_UID, 1));
-    let first = Commit::of(&sandbox, &signer, &new).await.pursued();
+    let first = Commit::of(&sandbox, &signer, &new).await.tracked();
     waits_in_the_pool(&sandbox, signer.hotkey(), 1).await;
-    let second = Commit::of(&sandbox, &signer, &new).await.pursued();
+    let second = Commit::of(&sandbox, &signer, &new).await.tracked();
     waits_in_the_pool(&sandbox, signer.hotkey(), 2).await;
     blocks(&sandbox, 3).await;
     let (ended, _) = end(second).await;

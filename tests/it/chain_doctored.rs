@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use frame_metadata::v16::{RuntimeMetadataV16, StorageEntryType};
-use grail_console::chain::commit::{Desk, DeskOptions, Draft, DraftError, call_bytes};
+use grail_console::chain::commit::{Draft, DraftError, HotkeyClient, HotkeyClientOptions, call_bytes};
 use grail_console::chain::schema::Schema;
 use grail_console::chain::{CallLimits, ChainError, Fault, MetadataStore};
-use grail_console::domain::commit::Standing;
+use grail_console::domain::commit::HotkeyState;
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::snapshot::{BlockRef, ChainIdentity};
@@ -36,14 +36,14 @@ fn signer() -> Signer {
     wallet::unlock(&Wallets::practice().find("plain").unwrap(), None).unwrap()
 }
 
-fn at(node: &LyingNode, store: MetadataStore) -> DeskOptions {
+fn at(node: &LyingNode, store: MetadataStore) -> HotkeyClientOptions {
     let hotkey = signer().hotkey();
-    DeskOptions { network: node.network(), netuid: NETUID, hotkey, limits: CallLimits::default(), store }
+    HotkeyClientOptions { network: node.network(), netuid: NETUID, hotkey, limits: CallLimits::default(), store }
 }
 
-fn standing() -> Standing {
+fn standing() -> HotkeyState {
     let genesis = BlockHash([0x11; 32]);
-    Standing {
+    HotkeyState {
         chain: ChainIdentity { network: "test".into(), endpoint: "test".into(), genesis, spec_version: 365 },
         pinned: true,
         at: BlockRef { number: BIRTH, hash: BlockHash([7; 32]), timestamp_ms: 0 },
@@ -62,14 +62,14 @@ fn own() -> Credentials {
 /// What comes of a commit at a node that serves this metadata.
 async fn drafted(metadata: Vec<u8>) -> Result<Draft, DraftError> {
     let node = LyingNode::start(move |method, _| (method == "state_call").then(|| Ok(served(&metadata)))).await;
-    let desk = Desk::open(&at(&node, MetadataStore::none())).await.unwrap();
-    desk.draft(&standing(), &cleared(&own(), None))
+    let client = HotkeyClient::open(&at(&node, MetadataStore::none())).await.unwrap();
+    client.draft(&standing(), &cleared(&own(), None))
 }
 
-/// Why a desk is not opened at a node that serves this metadata.
+/// Why a client is not opened at a node that serves this metadata.
 async fn refused(metadata: Vec<u8>) -> ChainError {
     let node = LyingNode::start(move |method, _| (method == "state_call").then(|| Ok(served(&metadata)))).await;
-    Desk::open(&at(&node, MetadataStore::none())).await.unwrap_err()
+    HotkeyClient::open(&at(&node, MetadataStore::none())).await.unwrap_err()
 }
 
 /// The extensions of extrinsics by their names, in this order.
@@ -301,22 +301,26 @@ impl Kept {
     }
 }
 
-/// A practice node, a desk at it that found this in its store, and where the hotkey stands.
-async fn opened(kept: &Kept, hotkey: Hotkey, lie: Option<Lie>) -> (grail_console::sandbox::Sandbox, Desk, Standing) {
+/// A practice node, a client at it that found this in its store, and where the hotkey stands.
+async fn opened(
+    kept: &Kept,
+    hotkey: Hotkey,
+    lie: Option<Lie>,
+) -> (grail_console::sandbox::Sandbox, HotkeyClient, HotkeyState) {
     let sandbox = by_hand("healthy").await;
     sandbox.faults().lie(lie);
-    let options = DeskOptions { store: kept.store(), ..options(&sandbox, hotkey) };
-    let desk = Desk::open(&options).await.unwrap();
-    let standing = desk.standing(&options.network).await.unwrap();
-    (sandbox, desk, standing)
+    let options = HotkeyClientOptions { store: kept.store(), ..options(&sandbox, hotkey) };
+    let client = HotkeyClient::open(&options).await.unwrap();
+    let standing = client.state(&options.network).await.unwrap();
+    (sandbox, client, standing)
 }
 
 #[tokio::test]
 async fn metadata_that_does_not_decode_is_fetched_anew_and_nothing_is_kept_by_a_commit() {
     let kept = Kept::with(365, b"damaged");
-    let (_sandbox, mut desk, standing) = opened(&kept, signer().hotkey(), None).await;
-    desk.draft(&standing, &cleared(&own(), None)).unwrap();
-    assert!(!desk.fetched_anew().await.unwrap(), "it is the node's own");
+    let (_sandbox, mut client, standing) = opened(&kept, signer().hotkey(), None).await;
+    client.draft(&standing, &cleared(&own(), None)).unwrap();
+    assert!(!client.fetched_anew().await.unwrap(), "it is the node's own");
     assert_eq!(*kept.0.lock().unwrap(), BTreeMap::from([(365, b"damaged".to_vec())]));
     let empty = Kept::default();
     opened(&empty, signer().hotkey(), Some(Lie::PermutedCalls)).await;
@@ -326,12 +330,12 @@ async fn metadata_that_does_not_decode_is_fetched_anew_and_nothing_is_kept_by_a_
 #[tokio::test]
 async fn metadata_that_a_liar_left_behind_is_doubted_once() {
     let kept = Kept::with(365, &with_extensions(&without("CheckMortality")));
-    let (_sandbox, mut desk, standing) = opened(&kept, signer().hotkey(), None).await;
+    let (_sandbox, mut client, standing) = opened(&kept, signer().hotkey(), None).await;
     let cleared = cleared(&own(), None);
-    assert_eq!(desk.draft(&standing, &cleared).unwrap_err(), DraftError::OtherPayload);
-    assert!(desk.fetched_anew().await.unwrap());
-    desk.draft(&standing, &cleared).unwrap();
-    assert!(!desk.fetched_anew().await.unwrap());
+    assert_eq!(client.draft(&standing, &cleared).unwrap_err(), DraftError::OtherPayload);
+    assert!(client.fetched_anew().await.unwrap());
+    client.draft(&standing, &cleared).unwrap();
+    assert!(!client.fetched_anew().await.unwrap());
 }
 
 #[tokio::test]
@@ -358,10 +362,10 @@ async fn around_an_upgrade_metadata_and_versions_are_those_of_the_best_block() {
     })
     .await;
     let kept = Kept::default();
-    let desk = Desk::open(&at(&node, kept.store())).await.unwrap();
+    let client = HotkeyClient::open(&at(&node, kept.store())).await.unwrap();
     assert!(!asked_elsewhere.load(Ordering::SeqCst));
     let signer = signer();
-    let sent = desk.draft(&standing(), &cleared(&own(), None)).unwrap().sign(&signer).unwrap();
+    let sent = client.draft(&standing(), &cleared(&own(), None)).unwrap().sign(&signer).unwrap();
     let mut payload = payload(true);
     let versions = payload.len() - 1 - 64 - 8;
     payload.splice(versions..versions + 8, [366_u32.encode(), 2_u32.encode()].concat());

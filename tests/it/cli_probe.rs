@@ -13,12 +13,12 @@ use crate::support::house::{House, Ran, is_plain, says};
 use crate::support::node::{Node, line};
 
 /// Somebody at a practice node with its store.
-struct Desk {
+struct Shell {
     house: House,
     node: Node,
 }
 
-impl Desk {
+impl Shell {
     fn new(scenario: &str) -> Self {
         Self { house: House::new(), node: Node::with_uids(scenario, 64) }
     }
@@ -62,9 +62,9 @@ fn verdict_of(document: &Value, uid: u16) -> &str {
 
 #[test]
 fn a_result_has_every_field_of_the_contract() {
-    let desk = Desk::new("healthy");
-    desk.fault(18, BucketFault::WrongSecret);
-    let document = desk.look(&["probe", "17", "18", "--json"]).exits(1).json();
+    let shell = Shell::new("healthy");
+    shell.fault(18, BucketFault::WrongSecret);
+    let document = shell.look(&["probe", "17", "18", "--json"]).exits(1).json();
     assert_eq!((&document["schema"], &document["netuid"]), (&json!("grail-console/probe/1"), &json!(81)));
     let uids: Vec<_> = results(&document).iter().map(|result| result["uid"].clone()).collect();
     assert_eq!(uids, [17, 18], "in the order in which they were asked for");
@@ -84,7 +84,7 @@ fn a_result_has_every_field_of_the_contract() {
     for result in results(&document) {
         let missing: Vec<_> = contract.iter().filter(|field| result.get(field).is_none()).collect();
         assert!(missing.is_empty(), "{missing:?} missing in {result}");
-        assert_eq!(result["window"], desk.newest());
+        assert_eq!(result["window"], shell.newest());
         for step in result["steps"].as_array().unwrap() {
             assert!(["step", "http", "code", "ms"].iter().all(|field| step.get(field).is_some()), "{step}");
         }
@@ -93,7 +93,7 @@ fn a_result_has_every_field_of_the_contract() {
     assert_eq!((&good["verdict"], &good["fix"]), (&json!("ok"), &json!("")));
     assert_eq!(
         (&good["hotkey"], &good["object"]),
-        (&json!(hotkey(17).to_string()), &json!(window_name(17, desk.newest())))
+        (&json!(hotkey(17).to_string()), &json!(window_name(17, shell.newest())))
     );
     assert!(good["size"].as_u64().unwrap() >= 20_000 && good["last_modified"].is_string());
     assert_eq!(bad["verdict"], "auth_bad_secret");
@@ -109,73 +109,73 @@ fn a_result_has_every_field_of_the_contract() {
 
 #[test]
 fn the_own_bucket_is_told_in_full() {
-    let desk = Desk::new("healthy");
-    let ran = desk.run(&["probe", "42"]).exits(0);
+    let shell = Shell::new("healthy");
+    let ran = shell.run(&["probe", "42"]).exits(0);
     says(&ran.stdout, &["uid 42", "✓ on time", "(ok, ", "A validator would take window", "HEAD .parquet.gz", "200"]);
-    says(&ran.stdout, &[&window_name(OPERATOR_UID, desk.newest()), "uploaded ", "deadline "]);
+    says(&ran.stdout, &[&window_name(OPERATOR_UID, shell.newest()), "uploaded ", "deadline "]);
     is_plain(&ran.stdout);
-    desk.fault(OPERATOR_UID, BucketFault::KeyUnknown);
-    let ran = desk.run(&["probe", "42"]).exits(1);
+    shell.fault(OPERATOR_UID, BucketFault::KeyUnknown);
+    let ran = shell.run(&["probe", "42"]).exits(1);
     says(&ran.stdout, &["✗ unknown key", "→ Check the token; wait a minute", "Unauthorized", "GET 1 byte"]);
 }
 
 #[test]
 fn somebody_is_named_by_uid_or_hotkey_and_tested_once() {
-    let desk = Desk::new("healthy");
+    let shell = Shell::new("healthy");
     let address = hotkey(20).to_string();
-    let document = desk.look(&["probe", "20", &address, "20", "--json"]).exits(0).json();
+    let document = shell.look(&["probe", "20", &address, "20", "--json"]).exits(0).json();
     assert_eq!(results(&document).len(), 1);
 }
 
 #[test]
 fn ex_members_can_be_tested_by_their_hotkey() {
-    let desk = Desk::new("healthy");
-    let status = desk.look(&["status", "--json"]).exits(0).json();
+    let shell = Shell::new("healthy");
+    let status = shell.look(&["status", "--json"]).exits(0).json();
     let former = status["orphans"][0]["hotkey"].as_str().unwrap().to_owned();
-    let document = desk.look(&["probe", &former, "--json"]).exits(1).json();
+    let document = shell.look(&["probe", &former, "--json"]).exits(1).json();
     let result = &results(&document)[0];
     assert_eq!((&result["uid"], &result["verdict"]), (&Value::Null, &json!("no_object")));
     assert_eq!(result["risks"], json!([{ "risk": "ex_member" }]));
-    says(&desk.look(&["probe", &former]).exits(1).stdout, &["ex-member", "only revoking the token closes the bucket"]);
+    says(&shell.look(&["probe", &former]).exits(1).stdout, &["ex-member", "only revoking the token closes the bucket"]);
 }
 
 #[test]
 fn a_sweep_tests_everybody_and_counts_the_verdicts() {
-    let desk = Desk::new("healthy");
-    desk.fault(20, BucketFault::Late);
-    let document = desk.look(&["probe", "--all", "--json"]).exits(1).json();
+    let shell = Shell::new("healthy");
+    shell.fault(20, BucketFault::Late);
+    let document = shell.look(&["probe", "--all", "--json"]).exits(1).json();
     let uids: Vec<_> = results(&document).iter().map(|result| result["uid"].as_u64().unwrap()).collect();
     assert_eq!(uids, (0..64).collect::<Vec<_>>());
     assert_eq!((verdict_of(&document, 11), verdict_of(&document, 20)), ("no_commitment", "late"));
     let others = results(&document).iter().filter(|result| result["verdict"] == "ok").count();
     assert_eq!(others, 61);
-    let ran = desk.look(&["probe", "--all"]).exits(1);
+    let ran = shell.look(&["probe", "--all"]).exits(1);
     says(&ran.stdout, &["✓ 61 on time", "! 1 late", "✗ 2 no commitment", "READ TEST", "WHY"]);
     assert!(ran.stdout.lines().count() >= 64, "a line each");
 }
 
 #[test]
 fn a_sweep_in_which_all_pass_is_healthy_and_a_filter_chooses_who_is_tested() {
-    let desk = Desk::new("healthy");
-    desk.fault(20, BucketFault::Late);
-    let document = desk.look(&["probe", "--filter", "role:validator state:readable", "--json"]).exits(0).json();
+    let shell = Shell::new("healthy");
+    shell.fault(20, BucketFault::Late);
+    let document = shell.look(&["probe", "--filter", "role:validator state:readable", "--json"]).exits(0).json();
     let uids: BTreeSet<_> = results(&document).iter().map(|result| result["uid"].as_u64().unwrap()).collect();
     let validators = u64::from(TRAINER_UID) + 1..u64::from(VALIDATORS);
     assert_eq!(uids, validators.filter(|uid| *uid != 11).collect(), "uid 11 never committed");
-    desk.look(&["probe", "--filter", "role:validator"]).exits(1);
-    desk.look(&["probe", "--filter", "role:miner"]).exits(1);
-    let nobody = desk.look(&["probe", "--filter", "5F_nobody_is_called_so"]).exits(0);
+    shell.look(&["probe", "--filter", "role:validator"]).exits(1);
+    shell.look(&["probe", "--filter", "role:miner"]).exits(1);
+    let nobody = shell.look(&["probe", "--filter", "5F_nobody_is_called_so"]).exits(0);
     says(&nobody.stdout, &["nobody matches, nothing was tested"]);
 }
 
 #[test]
 fn every_uid_of_r2_faults_has_the_verdict_that_its_row_announces() {
-    let desk = Desk::new("r2-faults");
+    let shell = Shell::new("r2-faults");
     // Who is slow to fail is left to other tests, so that nobody waits for it here.
     for uid in [35, 36] {
-        desk.sandbox().s3().set_fault(uid, None);
+        shell.sandbox().s3().set_fault(uid, None);
     }
-    let document = desk.look(&["probe", "--all", "--json"]).exits(1).json();
+    let document = shell.look(&["probe", "--all", "--json"]).exits(1).json();
     for (uid, verdict) in [
         (11, "no_commitment"),
         (16, "malformed"),
@@ -212,7 +212,7 @@ fn every_uid_of_r2_faults_has_the_verdict_that_its_row_announces() {
 
 #[test]
 fn what_makes_no_sense_is_usage() {
-    let desk = Desk::new("healthy");
+    let shell = Shell::new("healthy");
     for (words, message) in [
         (&["probe"][..], "name uids or hotkeys, or --all"),
         (&["probe", "20", "--all"], "name uids or hotkeys, or --all and --filter: not both"),
@@ -221,84 +221,84 @@ fn what_makes_no_sense_is_usage() {
         (&["probe", "nobody"], "nobody"),
         (&["probe", "--filter", "state:odd"], "--filter: "),
     ] {
-        says(desk.look(words).exits(2).error(), &[message]);
-        let json = desk.look(&[words, &["--json"]].concat()).exits(2).json();
+        says(shell.look(words).exits(2).error(), &[message]);
+        let json = shell.look(&[words, &["--json"]].concat()).exits(2).json();
         assert!(json.to_string().contains("error"), "{json}");
     }
-    desk.look(&["probe", "--all", "--list"]).exits(2);
-    assert!(desk.sandbox().s3().requests().is_empty(), "nothing was tested");
+    shell.look(&["probe", "--all", "--list"]).exits(2);
+    assert!(shell.sandbox().s3().requests().is_empty(), "nothing was tested");
 }
 
 #[test]
 fn without_the_chain_there_are_no_keys_to_test_with() {
-    let desk = Desk::new("healthy");
-    desk.node.wait(desk.sandbox().faults().refuse_connections()).unwrap();
-    desk.look(&["probe", "20"]).exits(4).error();
-    desk.look(&["probe", "20", "--json"]).exits(4).json();
-    desk.run(&["visible"]).exits(4);
-    assert!(desk.sandbox().s3().requests().is_empty());
+    let shell = Shell::new("healthy");
+    shell.node.wait(shell.sandbox().faults().refuse_connections()).unwrap();
+    shell.look(&["probe", "20"]).exits(4).error();
+    shell.look(&["probe", "20", "--json"]).exits(4).json();
+    shell.run(&["visible"]).exits(4);
+    assert!(shell.sandbox().s3().requests().is_empty());
 }
 
 #[test]
 fn a_listing_is_part_of_the_document_and_a_refused_one_says_why() {
-    let desk = Desk::new("healthy");
-    desk.sandbox().s3().place(20, "grail/notes\u{202e}\u{9b}2J", 5, 1_000);
-    let document = desk.look(&["probe", "20", "21", "--list", "--json"]).exits(0).json();
+    let shell = Shell::new("healthy");
+    shell.sandbox().s3().place(20, "grail/notes\u{202e}\u{9b}2J", 5, 1_000);
+    let document = shell.look(&["probe", "20", "21", "--list", "--json"]).exits(0).json();
     let listing = results(&document)[0]["listing"].as_array().unwrap();
-    assert!(listing.contains(&json!(window_name(20, desk.newest()))), "{listing:?}");
+    assert!(listing.contains(&json!(window_name(20, shell.newest()))), "{listing:?}");
     assert!(listing.contains(&json!("grail/notes\\u{202e}\\u{9b}2J")), "{listing:?}");
-    let ran = desk.look(&["probe", "20", "--list"]).exits(0);
+    let ran = shell.look(&["probe", "20", "--list"]).exits(0);
     says(&ran.stdout, &[" names under grail/", "grail/notes\\u{202e}\\u{9b}2J"]);
     is_plain(&ran.stdout);
-    desk.fault(20, BucketFault::KeyUnknown);
-    let document = desk.look(&["probe", "20", "--list", "--json"]).exits(1).json();
+    shell.fault(20, BucketFault::KeyUnknown);
+    let document = shell.look(&["probe", "20", "--list", "--json"]).exits(1).json();
     let result = &results(&document)[0];
     assert!(result.get("listing").is_none() && result["listing_refused"].is_string(), "{result}");
-    says(&desk.look(&["probe", "20", "--list"]).exits(1).stdout, &["the listing was refused: "]);
+    says(&shell.look(&["probe", "20", "--list"]).exits(1).stdout, &["the listing was refused: "]);
 }
 
 #[test]
 fn visible_is_a_sentence_its_checks_and_twelve_windows() {
-    let desk = Desk::new("healthy");
-    let ran = desk.run(&["visible"]).exits(0);
+    let shell = Shell::new("healthy");
+    let ran = shell.run(&["visible"]).exits(0);
     says(&ran.stdout, &["✓ A validator would see you now. Window ", "✓ registered", "✓ commitment readable"]);
     says(&ran.stdout, &["before the deadline", "about "]);
     is_plain(&ran.stdout);
-    let document = desk.run(&["visible", "--json"]).exits(0).json();
+    let document = shell.run(&["visible", "--json"]).exits(0).json();
     assert_eq!(document["schema"], "grail-console/visible/1");
     assert_eq!((&document["visible"], &document["uid"]), (&json!(true), &json!(42)));
     assert_eq!(document["windows"].as_array().unwrap().len(), 12);
-    assert_eq!(document["windows"][0]["window"], desk.newest());
+    assert_eq!(document["windows"][0]["window"], shell.newest());
     assert_eq!(document["probe"]["verdict"], "ok");
     assert!(document["checks"].as_array().unwrap().iter().all(|check| check["standing"] == "yes"));
 }
 
 #[test]
 fn who_is_not_visible_is_told_why_and_what_to_do() {
-    let desk = Desk::new("healthy");
-    desk.fault(OPERATOR_UID, BucketFault::Late);
-    let ran = desk.run(&["visible"]).exits(1);
+    let shell = Shell::new("healthy");
+    shell.fault(OPERATOR_UID, BucketFault::Late);
+    let ran = shell.run(&["visible"]).exits(1);
     says(&ran.stdout, &["✗ A validator would not see you now: window ", "after its deadline", "→ Upload earlier"]);
-    let document = desk.run(&["visible", "--json"]).exits(1).json();
+    let document = shell.run(&["visible", "--json"]).exits(1).json();
     assert_eq!((&document["visible"], &document["probe"]["verdict"]), (&json!(false), &json!("late")));
-    says(desk.look(&["visible"]).exits(2).error(), &["No own hotkey is known", "--hotkey"]);
+    says(shell.look(&["visible"]).exits(2).error(), &["No own hotkey is known", "--hotkey"]);
 }
 
 #[test]
 fn nothing_that_others_wrote_moves_the_terminal_of_who_tests() {
-    let desk = Desk::new("hostile");
+    let shell = Shell::new("hostile");
     for uid in 0..64 {
-        desk.fault(uid, BucketFault::EscapeCodes);
+        shell.fault(uid, BucketFault::EscapeCodes);
     }
-    desk.fault(OPERATOR_UID, BucketFault::EscapeCodes);
+    shell.fault(OPERATOR_UID, BucketFault::EscapeCodes);
     let hostile = format!("{}\u{202e}\u{1b}[2J", "x".repeat(122));
-    desk.node.commit([(20, CommitmentSpec::raw(&hostile.as_bytes()[..128.min(hostile.len())]))]);
+    shell.node.commit([(20, CommitmentSpec::raw(&hostile.as_bytes()[..128.min(hostile.len())]))]);
     for words in [&["probe", "--all"][..], &["probe", "20", "21", "33", "34"], &["visible"], &["probe", "42", "--list"]]
     {
-        let ran = desk.run(words);
+        let ran = shell.run(words);
         is_plain(&ran.stdout);
         is_plain(&ran.stderr);
-        let ran = desk.run(&[words, &["--json"]].concat());
+        let ran = shell.run(&[words, &["--json"]].concat());
         let odd = |c: char| c.is_control() && c != '\n';
         assert!(!ran.stdout.contains(odd), "{words:?}");
     }
@@ -307,17 +307,17 @@ fn nothing_that_others_wrote_moves_the_terminal_of_who_tests() {
 #[test]
 fn colours_are_for_terminals_and_not_for_no_color() {
     for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb"), ("TERM", "xterm-256color")] {
-        let desk = Desk { house: House::new().with(name, value), node: Node::with_uids("healthy", 64) };
-        is_plain(&desk.run(&["probe", "42"]).exits(0).stdout);
-        is_plain(&desk.run(&["visible"]).exits(0).stdout);
+        let shell = Shell { house: House::new().with(name, value), node: Node::with_uids("healthy", 64) };
+        is_plain(&shell.run(&["probe", "42"]).exits(0).stdout);
+        is_plain(&shell.run(&["visible"]).exits(0).stdout);
     }
 }
 
 #[test]
 fn what_is_published_is_tested_and_not_what_is_configured() {
-    let desk = Desk::new("drift");
-    let document = desk.run(&["probe", "42", "--json"]).exits(0).json();
+    let shell = Shell::new("drift");
+    let document = shell.run(&["probe", "42", "--json"]).exits(0).json();
     assert_eq!(verdict_of(&document, 42), "ok");
-    let keys: BTreeSet<_> = desk.sandbox().s3().requests().into_iter().filter_map(|seen| seen.access_key_id).collect();
+    let keys: BTreeSet<_> = shell.sandbox().s3().requests().into_iter().filter_map(|seen| seen.access_key_id).collect();
     assert_eq!(keys, BTreeSet::from([Credentials::of(OPERATOR_UID, 1).read_key_id]));
 }

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::support::DEADLINE;
-use crate::support::desk::{ask, token};
+use crate::support::admin_api::{ask, token};
 use crate::support::house::{House, Ran, says};
 
 /// A served sandbox; ended with the test.

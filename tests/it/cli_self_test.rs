@@ -13,13 +13,13 @@ use crate::support::operator::Running;
 use crate::support::way::{Loss, Way};
 
 /// An operator whose way to the store can lose things.
-struct Desk {
+struct Shell {
     house: House,
     node: Node,
     way: Way,
 }
 
-impl Desk {
+impl Shell {
     fn new(scenario: &str) -> Self {
         let node = Node::with_uids(scenario, 64);
         let way = node.wait(Way::to(node.sandbox().s3_url()));
@@ -64,18 +64,18 @@ fn step<'d>(document: &'d Value, name: &str) -> &'d Value {
 
 #[test]
 fn good_keys_are_said_to_do_what_they_should_and_nothing_more() {
-    let desk = Desk::new("healthy");
-    let ran = desk.run(&["self-test"]).exits(0);
+    let shell = Shell::new("healthy");
+    let ran = shell.run(&["self-test"]).exits(0);
     says(&ran.stdout, &["✓ Your keys do what they should, and nothing more.", "✓ PUT canary", "✓ DELETE canary"]);
     says(&ran.stdout, &[&Credentials::of(OPERATOR_UID, 0).account]);
     is_plain(&ran.stdout);
-    assert_eq!((ran.stderr.as_str(), desk.stored()), ("", vec![]));
+    assert_eq!((ran.stderr.as_str(), shell.stored()), ("", vec![]));
 }
 
 #[test]
 fn the_document_has_every_step_with_its_outcome() {
-    let desk = Desk::new("drift");
-    let document = desk.run(&["self-test", "--json"]).exits(0).json();
+    let shell = Shell::new("drift");
+    let document = shell.run(&["self-test", "--json"]).exits(0).json();
     assert_eq!(document["schema"], "grail-console/self-test/1");
     assert_eq!(document["hotkey"], hotkey(OPERATOR_UID).to_string());
     assert_eq!((&document["healthy"], &document["netuid"]), (&Value::from(true), &Value::from(81)));
@@ -90,34 +90,34 @@ fn the_document_has_every_step_with_its_outcome() {
 
 #[test]
 fn a_key_that_was_revoked_is_a_finding_with_what_to_do() {
-    let desk = Desk::new("drift");
-    desk.node.sandbox().s3().revoke(&Credentials::of(OPERATOR_UID, 1).read_key_id);
-    let ran = desk.run(&["self-test"]).exits(1);
+    let shell = Shell::new("drift");
+    shell.node.sandbox().s3().revoke(&Credentials::of(OPERATOR_UID, 1).read_key_id);
+    let ran = shell.run(&["self-test"]).exits(1);
     says(&ran.stdout, &["✗ Something is wrong with your keys.", "→ Commit a read key that works"]);
-    let document = desk.run(&["self-test", "--json"]).exits(1).json();
+    let document = shell.run(&["self-test", "--json"]).exits(1).json();
     let step = step(&document, "get_canary_published_key");
     assert_eq!(
         (&step["outcome"], &step["http"], &step["code"]),
         (&"failed".into(), &401.into(), &"Unauthorized".into())
     );
-    assert_eq!(desk.stored(), Vec::<String>::new());
+    assert_eq!(shell.stored(), Vec::<String>::new());
 }
 
 #[test]
 fn read_only_writes_no_canary() {
-    let desk = Desk::new("healthy");
-    let ran = desk.run(&["self-test", "--read-only"]).exits(3);
+    let shell = Shell::new("healthy");
+    let ran = shell.run(&["self-test", "--read-only"]).exits(3);
     says(ran.error(), &["--read-only refuses", "run it without --read-only"]);
-    desk.house.configure("[profile.main]\nread_only = true\n");
-    desk.run(&["self-test", "--profile", "main"]).exits(3);
-    assert!(desk.way.seen().is_empty());
+    shell.house.configure("[profile.main]\nread_only = true\n");
+    shell.run(&["self-test", "--profile", "main"]).exits(3);
+    assert!(shell.way.seen().is_empty());
 }
 
 #[test]
 fn without_a_write_pair_there_is_nothing_to_write_with() {
-    let desk = Desk::new("healthy");
+    let shell = Shell::new("healthy");
     let own = Credentials::of(OPERATOR_UID, 0);
-    let env = desk.house.write(
+    let env = shell.house.write(
         "grail/.env",
         format!(
             "R2_ACCOUNT_ID={0}\nR2_BUCKET_ID={0}\nR2_READ_ACCESS_KEY_ID={1}\nR2_READ_SECRET_ACCESS_KEY={2}\n",
@@ -127,54 +127,54 @@ fn without_a_write_pair_there_is_nothing_to_write_with() {
         ),
     );
     let flags = [
-        desk.node.flags(),
-        ["--s3-endpoint", desk.way.url(), "--env-file", &path(&env), "--hotkey", &hotkey(OPERATOR_UID).to_string()]
+        shell.node.flags(),
+        ["--s3-endpoint", shell.way.url(), "--env-file", &path(&env), "--hotkey", &hotkey(OPERATOR_UID).to_string()]
             .map(str::to_owned)
             .to_vec(),
     ]
     .concat();
-    let ran = desk.house.run(line(&["self-test"], &flags)).exits(2);
+    let ran = shell.house.run(line(&["self-test"], &flags)).exits(2);
     says(ran.error(), &["R2_WRITE_ACCESS_KEY_ID", "R2_WRITE_SECRET_ACCESS_KEY"]);
-    assert!(desk.way.seen().is_empty());
+    assert!(shell.way.seen().is_empty());
 }
 
 #[test]
 fn without_a_hotkey_there_is_nobody_to_test() {
-    let desk = Desk::new("healthy");
-    let env = path(&desk.node.sandbox().operator().unwrap().env_file);
+    let shell = Shell::new("healthy");
+    let env = path(&shell.node.sandbox().operator().unwrap().env_file);
     let house = House::new();
     let env = house.write("x.env", std::fs::read_to_string(env).unwrap().replace("BT_WALLET", "X"));
-    let flags = [desk.node.flags(), vec!["--env-file".to_owned(), path(&env)]].concat();
+    let flags = [shell.node.flags(), vec!["--env-file".to_owned(), path(&env)]].concat();
     says(house.run(line(&["self-test"], &flags)).exits(2).error(), &["no own hotkey is known", "--hotkey"]);
 }
 
 #[test]
 fn a_killed_run_leaves_its_canary_and_the_next_one_removes_it() {
-    let desk = Desk::new("healthy");
-    desk.hanging().kill();
-    assert_eq!(desk.stored(), [canary()]);
-    desk.way.lose("GET", None);
-    desk.run(&["self-test"]).exits(0);
-    assert_eq!(desk.stored(), Vec::<String>::new());
+    let shell = Shell::new("healthy");
+    shell.hanging().kill();
+    assert_eq!(shell.stored(), [canary()]);
+    shell.way.lose("GET", None);
+    shell.run(&["self-test"]).exits(0);
+    assert_eq!(shell.stored(), Vec::<String>::new());
 }
 
 #[test]
 fn an_interrupted_run_removes_its_canary_before_it_leaves() {
     for signal in [Signal::INT, Signal::TERM] {
-        let desk = Desk::new("healthy");
-        let running = desk.hanging();
+        let shell = Shell::new("healthy");
+        let running = shell.hanging();
         running.signal(signal);
         running.ended().exits(7);
-        assert_eq!(desk.stored(), Vec::<String>::new(), "{signal:?}");
-        assert_eq!(desk.way.seen().last().unwrap(), "DELETE", "{signal:?}");
+        assert_eq!(shell.stored(), Vec::<String>::new(), "{signal:?}");
+        assert_eq!(shell.way.seen().last().unwrap(), "DELETE", "{signal:?}");
     }
 }
 
 #[test]
 fn an_interrupted_run_that_cannot_remove_its_canary_names_it() {
-    let desk = Desk::new("healthy");
-    let running = desk.hanging();
-    desk.way.lose("DELETE", Some(Loss::Everything));
+    let shell = Shell::new("healthy");
+    let running = shell.hanging();
+    shell.way.lose("DELETE", Some(Loss::Everything));
     running.signal(Signal::INT);
     let ran = running.ended().exits(7);
     says(&ran.stdout, &[&canary(), "is still in the bucket; the next self-test removes it."]);
@@ -182,8 +182,8 @@ fn an_interrupted_run_that_cannot_remove_its_canary_names_it() {
 
 #[test]
 fn without_the_chain_nothing_is_tested() {
-    let desk = Desk::new("healthy");
-    desk.node.wait(desk.node.sandbox().faults().refuse_connections()).unwrap();
-    desk.run(&["self-test"]).exits(4);
-    assert!(desk.way.seen().is_empty());
+    let shell = Shell::new("healthy");
+    shell.node.wait(shell.node.sandbox().faults().refuse_connections()).unwrap();
+    shell.run(&["self-test"]).exits(4);
+    assert!(shell.way.seen().is_empty());
 }

@@ -120,16 +120,16 @@ fn the_summary_counts_the_rows_and_the_ex_members() {
             let rows = document["rows"].as_array().unwrap();
             rows.iter().filter(|row| row["commitment"]["state"] == state).count()
         };
-        let orphans = document["orphans"].as_array().unwrap();
+        let ex_members = document["orphans"].as_array().unwrap();
         let counted = json!({
             "uids": 256, "readable": of("readable"), "unreadable": of("unreadable"), "none": of("none"),
-            "orphans": orphans.len(),
+            "orphans": ex_members.len(),
         });
         assert_eq!(document["summary"], counted, "{scenario}");
         assert_eq!(of("readable") + of("unreadable") + of("none"), 256, "{scenario}");
-        assert!(!orphans.is_empty(), "{scenario}");
-        assert!(orphans.iter().all(|row| row["uid"].is_null() && row["role"].is_null()), "{scenario}");
-        assert!(orphans.iter().all(|row| row["commitment"]["state"] == "readable"), "{scenario}");
+        assert!(!ex_members.is_empty(), "{scenario}");
+        assert!(ex_members.iter().all(|row| row["uid"].is_null() && row["role"].is_null()), "{scenario}");
+        assert!(ex_members.iter().all(|row| row["commitment"]["state"] == "readable"), "{scenario}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! `verify` as a process, and what rests on it: a commit and a rotation wait while sources contradict each other.
 
-use grail_console::sandbox::{CommitmentSpec, Credentials, Deceit, OPERATOR_UID};
+use grail_console::sandbox::{Byzantine, CommitmentSpec, Credentials, OPERATOR_UID};
 use serde_json::{Value, json};
 
 use crate::canary::Canaries;
@@ -11,12 +11,12 @@ use crate::support::operator::Operator;
 use crate::support::rotating::{NEW, Rotating};
 
 /// Somebody who only looks, at a practice node whose commitments were made lately.
-struct Desk {
+struct Shell {
     house: House,
     node: Node,
 }
 
-impl Desk {
+impl Shell {
     fn new() -> Self {
         Self { house: House::new(), node: Node::with_uids("provenance", 64) }
     }
@@ -38,8 +38,8 @@ fn result(document: &Value, uid: u16) -> Value {
 
 #[test]
 fn a_result_has_every_field_of_the_contract_and_no_secret() {
-    let desk = Desk::new();
-    let ran = desk.run(&["verify", "5", "11", "--json"]).exits(0);
+    let shell = Shell::new();
+    let ran = shell.run(&["verify", "5", "11", "--json"]).exits(0);
     let document = ran.json();
     assert_eq!((&document["schema"], &document["netuid"]), (&json!("grail-console/verify/1"), &json!(81)));
     let signed = result(&document, 5);
@@ -55,7 +55,7 @@ fn a_result_has_every_field_of_the_contract_and_no_secret() {
     );
     let mut canaries = Canaries::default();
     canaries.add("the published secret", Credentials::of(5, 0).read_secret.expose());
-    let text = desk.run(&["verify", "5"]).exits(0);
+    let text = shell.run(&["verify", "5"]).exits(0);
     for (place, bytes) in [("the document", &ran.stdout), ("the text", &text.stdout)] {
         canaries.absent(place, bytes.as_bytes());
     }
@@ -63,8 +63,8 @@ fn a_result_has_every_field_of_the_contract_and_no_secret() {
 
 #[test]
 fn people_read_the_level_why_it_is_no_higher_and_the_evidence() {
-    let desk = Desk::new();
-    let text = desk.run(&["verify", "5", "11"]).exits(0).stdout;
+    let shell = Shell::new();
+    let text = shell.run(&["verify", "5", "11"]).exits(0).stdout;
     is_plain(&text);
     says(
         &text,
@@ -75,24 +75,24 @@ fn people_read_the_level_why_it_is_no_higher_and_the_evidence() {
             "There is no commitment",
         ],
     );
-    let alone = desk.alone(&["verify", "5"]).exits(0).stdout;
+    let alone = shell.alone(&["verify", "5"]).exits(0).stdout;
     says(
         &alone,
         &["· reported: one node says so", "No endpoint of another operator is known: name one with --witness"],
     );
-    let all = desk.run(&["verify", "--all"]).exits(0).stdout;
+    let all = shell.run(&["verify", "--all"]).exits(0).stdout;
     says(&all, &["✓ 62 signed   ≡ 2 proven", "PROVENANCE", "requests"]);
-    let quick = desk.run(&["verify", "--all", "--no-signatures"]).exits(0).stdout;
+    let quick = shell.run(&["verify", "--all", "--no-signatures"]).exits(0).stdout;
     says(&quick, &["≡ 64 proven", "Its signature has not been looked at".to_lowercase().as_str()]);
-    desk.run(&["verify"]).exits(2);
-    desk.run(&["verify", "5", "--all"]).exits(2);
+    shell.run(&["verify"]).exits(2);
+    shell.run(&["verify", "5", "--all"]).exits(2);
 }
 
 #[test]
 fn a_contradiction_is_a_finding_with_both_sides_and_a_name() {
-    let desk = Desk::new();
-    desk.node.sandbox().faults().deceive(Some(Deceit::ForgedValue(5)));
-    let document = desk.run(&["verify", "5", "17", "--json"]).exits(1).json();
+    let shell = Shell::new();
+    shell.node.sandbox().faults().deceive(Some(Byzantine::ForgedValue(5)));
+    let document = shell.run(&["verify", "5", "17", "--json"]).exits(1).json();
     let [dispute] = &document["disputes"].as_array().unwrap()[..] else { panic!("one dispute: {document}") };
     assert_eq!((&dispute["case"], &dispute["proven_wrong"]), (&json!("forged_value"), &json!("endpoint")));
     assert_eq!(dispute["id"].as_str().unwrap().len(), 8);
@@ -105,12 +105,12 @@ fn a_contradiction_is_a_finding_with_both_sides_and_a_name() {
 
 #[test]
 fn a_node_that_is_away_is_no_provenance() {
-    let desk = Desk::new();
-    desk.node.wait(desk.node.sandbox().faults().refuse_witness()).unwrap();
-    let document = desk.run(&["verify", "5", "--json"]).exits(0).json();
+    let shell = Shell::new();
+    shell.node.wait(shell.node.sandbox().faults().refuse_witness()).unwrap();
+    let document = shell.run(&["verify", "5", "--json"]).exits(0).json();
     assert_eq!(result(&document, 5)["reason"], "witness_away");
-    desk.node.wait(desk.node.sandbox().faults().refuse_connections()).unwrap();
-    desk.run(&["verify", "5", "--json"]).exits(4);
+    shell.node.wait(shell.node.sandbox().faults().refuse_connections()).unwrap();
+    shell.run(&["verify", "5", "--json"]).exits(4);
 }
 
 fn witnessed(operator: &Operator) -> Vec<String> {
@@ -142,7 +142,7 @@ fn what_was_verified_before_it_changed_confirms_nothing() {
     let operator = Operator::by_hand();
     let node = &operator.node;
     // The second source stands at a block before the commitment, near enough to be no contradiction.
-    node.sandbox().faults().deceive_by_witness(Some(Deceit::StaleHead(0)));
+    node.sandbox().faults().deceive_by_witness(Some(Byzantine::StaleHead(0)));
     node.commit([(OPERATOR_UID, CommitmentSpec::raw(Credentials::of(OPERATOR_UID, 0).read_commitment()))]);
     let same = commit(&operator, &[]).exits(0).json();
     assert_eq!((&same["outcome"], &same["confirmed"]["level"]), (&json!("unchanged"), &json!("reported")));
@@ -154,23 +154,23 @@ fn what_was_verified_before_it_changed_confirms_nothing() {
 #[test]
 fn a_commit_waits_until_a_contradiction_was_read() {
     let operator = Operator::new();
-    operator.node.sandbox().faults().deceive(Some(Deceit::TruncatedProof));
+    operator.node.sandbox().faults().deceive(Some(Byzantine::TruncatedProof));
     let refused = commit(&operator, &[]).exits(3).json();
     assert_eq!((&refused["outcome"], &refused["reason"]), (&json!("refused"), &json!("disputed")));
     assert_eq!(operator.submissions(), 0);
     let fix = refused["fix"].as_str().unwrap();
     let id = fix.split("--read-dispute ").nth(1).unwrap().trim_end_matches('.').to_owned();
     assert_eq!(commit(&operator, &["--read-dispute", "00000000"]).exits(3).json()["reason"], "disputed");
-    operator.node.sandbox().faults().deceive(Some(Deceit::OtherFork));
+    operator.node.sandbox().faults().deceive(Some(Byzantine::OtherFork));
     assert_eq!(commit(&operator, &["--read-dispute", &id]).exits(3).json()["reason"], "disputed", "another one");
-    operator.node.sandbox().faults().deceive(Some(Deceit::TruncatedProof));
+    operator.node.sandbox().faults().deceive(Some(Byzantine::TruncatedProof));
     assert_eq!(commit(&operator, &["--read-dispute", &id]).exits(0).json()["outcome"], "committed");
 }
 
 #[test]
 fn a_witness_that_is_proven_wrong_keeps_nobody_waiting() {
     let operator = Operator::new();
-    operator.node.sandbox().faults().deceive_by_witness(Some(Deceit::ForgedValue(OPERATOR_UID)));
+    operator.node.sandbox().faults().deceive_by_witness(Some(Byzantine::ForgedValue(OPERATOR_UID)));
     assert_eq!(commit(&operator, &[]).exits(0).json()["outcome"], "committed");
 }
 
@@ -182,14 +182,14 @@ fn a_rotation_waits_until_a_contradiction_was_read() {
     let run = |words: &[&str]| house.run(&[words, &["--witness", &witness, "--json"]].concat());
     assert_eq!(document(&run(&["rotate", "start", "--new-key-file", &keys]).exits(7))["phase"], "planned");
     let faults = house.operator.node.sandbox().faults();
-    faults.deceive(Some(Deceit::OtherFork));
+    faults.deceive(Some(Byzantine::OtherFork));
     let before = house.journal();
     let waits = run(&["rotate", "resume", "--yes"]).exits(3);
     says(&waits.stdout, &["two different finalized blocks of one height", "--read-dispute"]);
     assert_eq!((house.journal(), house.operator.submissions()), (before, 0));
     faults.deceive(None);
     assert_eq!(document(&run(&["rotate", "resume", "--yes"]).exits(0))["phase"], "grace");
-    faults.deceive(Some(Deceit::OtherFork));
+    faults.deceive(Some(Byzantine::OtherFork));
     run(&["rotate", "retire"]).exits(3);
     assert_eq!(house.held(), [1, 2], "nothing was forgotten");
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use grail_console::sandbox::{
-    BlockTime, CommitmentSpec, Credentials, Interruption, Lie, Moment, OPERATOR_UID, PoolAnswer, SandboxOptions,
-    Scenario, Usurper, hotkey,
+    BlockTime, CommitmentSpec, CompetingSubmitter, Credentials, Interruption, Lie, Moment, OPERATOR_UID, PoolAnswer,
+    SandboxOptions, Scenario, hotkey,
 };
 use rstest::rstest;
 use serde_json::Value;
@@ -135,7 +135,7 @@ fn a_commit_that_a_fork_lost_is_not_called_published() {
 #[case(Moment::NextBlock)]
 fn somebody_elses_commit_after_ours_is_told_and_is_no_success(#[case] moment: Moment) {
     let node = node();
-    node.sandbox().faults().usurp(Some(Usurper { moment, spec: theirs() }));
+    node.sandbox().faults().usurp(Some(CompetingSubmitter { moment, spec: theirs() }));
     let document = ends(&node, "failed", Some("usurped"), 5);
     assert!(document["what"].as_str().unwrap().contains("replaced it at #"), "{document:#}");
     assert_ne!(on_chain(&node), mine());

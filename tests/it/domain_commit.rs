@@ -11,7 +11,7 @@ use grail_console::domain::guard::{Refusal, SecretKind};
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::provider::Provider;
 use grail_console::domain::secret::SecretKey;
-use grail_console::domain::surprise::{Cause, Surprise};
+use grail_console::domain::unexpected_change::{Cause, UnexpectedChange};
 
 use crate::tui_fixtures::{HEAD, account, good, hotkey, key_id, secret};
 
@@ -209,7 +209,7 @@ fn local(read: u64, write: u64) -> LocalView {
 }
 
 fn cause(after: Option<&Commitment>, local: &LocalView) -> Option<Cause> {
-    Surprise::between(Some(&good(1, HEAD - 9)), after, local).map(|surprise| surprise.cause)
+    UnexpectedChange::between(Some(&good(1, HEAD - 9)), after, local).map(|surprise| surprise.cause)
 }
 
 #[test]
@@ -222,12 +222,12 @@ fn a_change_that_nobody_here_made_is_named_by_who_probably_made_it() {
     assert_eq!(cause(None, &view), Some(Cause::Removed));
     // The same key with another bucket is nobody's .env.
     view.locator = Some(account(9));
-    let elsewhere = Surprise::between(Some(&good(1, HEAD - 9)), Some(&good(2, HEAD)), &view).unwrap();
+    let elsewhere = UnexpectedChange::between(Some(&good(1, HEAD - 9)), Some(&good(2, HEAD)), &view).unwrap();
     assert_eq!(elsewhere.cause, Cause::Elsewhere);
     assert!(elsewhere.after.starts_with("bucket "), "{}", elsewhere.after);
     view.replaced.push(published(7).read_secret);
     assert_eq!(cause(Some(&good(7, HEAD)), &view), Some(Cause::OldKey));
-    let told = Surprise::between(Some(&good(1, HEAD - 9)), Some(&good(5, HEAD)), &view).unwrap().finding();
+    let told = UnexpectedChange::between(Some(&good(1, HEAD - 9)), Some(&good(5, HEAD)), &view).unwrap().finding();
     assert_eq!(told.severity, Severity::Danger);
     assert!(told.what.contains("#9,168,527") && told.why.contains("WRITE key"), "{told:?}");
 }

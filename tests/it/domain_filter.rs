@@ -5,9 +5,9 @@ use grail_console::domain::credentials::LocalView;
 use grail_console::domain::filter::Filter;
 use grail_console::domain::probe::Verdict;
 use grail_console::domain::provider::Provider;
+use grail_console::domain::read_test_summary::Tested;
 use grail_console::domain::roster::{Own, Roster, Row};
 use grail_console::domain::snapshot::Member;
-use grail_console::domain::tested::Tested;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -41,7 +41,7 @@ fn roster() -> Roster {
 fn passing(line: &str) -> Vec<u16> {
     let roster = roster();
     let filter = Filter::parse(line).unwrap();
-    let rows = roster.rows.iter().chain(&roster.orphans).filter(|row| filter.accepts(row, Tested::default()));
+    let rows = roster.rows.iter().chain(&roster.ex_members).filter(|row| filter.accepts(row, Tested::default()));
     rows.map(|row| row.uid.unwrap_or(999)).collect()
 }
 
@@ -166,8 +166,8 @@ fn the_order_of_tests_is_that_of_the_verdicts_then_of_the_time_they_took() {
 
 #[test]
 fn only_an_explicit_question_brings_ex_members_in() {
-    assert!(Filter::parse("state:orphan").unwrap().wants_orphans());
-    assert!(!Filter::parse("5F state:readable").unwrap().wants_orphans());
+    assert!(Filter::parse("state:orphan").unwrap().wants_ex_members());
+    assert!(!Filter::parse("5F state:readable").unwrap().wants_ex_members());
     assert!(Filter::parse("   ").unwrap().is_empty());
 }
 

@@ -68,10 +68,10 @@ fn rows_are_joined_on_the_hotkey_and_ex_members_stand_apart() {
         roster.rows.iter().map(Row::state).collect::<Vec<_>>(),
         [State::None, State::Readable, State::Unreadable]
     );
-    assert_eq!(roster.summary, Summary { uids: 3, readable: 1, unreadable: 1, none: 1, orphans: 1 });
-    let orphan = &roster.orphans[0];
-    assert!(orphan.is_orphan() && orphan.hotkey == hotkey(99) && orphan.state() == State::Readable);
-    assert_eq!(roster.by_hotkey(&hotkey(99)), Some(orphan));
+    assert_eq!(roster.summary, Summary { uids: 3, readable: 1, unreadable: 1, none: 1, ex_members: 1 });
+    let ex_member = &roster.ex_members[0];
+    assert!(ex_member.is_ex_member() && ex_member.hotkey == hotkey(99) && ex_member.state() == State::Readable);
+    assert_eq!(roster.by_hotkey(&hotkey(99)), Some(ex_member));
     assert_eq!(roster.by_uid(2).unwrap().hotkey, hotkey(12));
     assert_eq!(roster.by_uid(99), None);
 }
@@ -92,7 +92,7 @@ fn a_commitment_does_not_follow_a_uid_to_its_next_owner() {
     now.apply(&SubnetChange { block: 5001, commitments: vec![], members: vec![member(7, 50)] });
     let roster = Roster::join(&now, None);
     assert_eq!((roster.by_uid(7).unwrap().hotkey, roster.by_uid(7).unwrap().state()), (hotkey(50), State::None));
-    assert_eq!(roster.orphans[0].hotkey, hotkey(11));
+    assert_eq!(roster.ex_members[0].hotkey, hotkey(11));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn an_own_hotkey_that_lost_its_uid_is_still_found() {
     let snapshot = snapshot(vec![member(1, 11)], [(12, unreadable(2000))]);
     let roster = Roster::join(&snapshot, Some(&own(12)));
     let row = roster.own().unwrap();
-    assert!(row.is_orphan() && row.own && row.drifts());
+    assert!(row.is_ex_member() && row.own && row.drifts());
 }
 
 #[test]
@@ -226,15 +226,15 @@ proptest! {
 
     #[test]
     fn the_summary_counts_every_row_once(roster in some_roster()) {
-        let Summary { uids, readable, unreadable, none, orphans } = roster.summary;
+        let Summary { uids, readable, unreadable, none, ex_members } = roster.summary;
         prop_assert_eq!(uids, readable + unreadable + none);
-        prop_assert_eq!((uids, orphans), (roster.rows.len(), roster.orphans.len()));
-        prop_assert!(roster.orphans.iter().all(|row| row.commitment.is_some()));
+        prop_assert_eq!((uids, ex_members), (roster.rows.len(), roster.ex_members.len()));
+        prop_assert!(roster.ex_members.iter().all(|row| row.commitment.is_some()));
     }
 
     #[test]
     fn every_column_orders_all_rows_totally(roster in some_roster()) {
-        let rows: Vec<&Row> = roster.rows.iter().chain(&roster.orphans).collect();
+        let rows: Vec<&Row> = roster.rows.iter().chain(&roster.ex_members).collect();
         for column in Column::ALL {
             for a in &rows {
                 for b in &rows {
@@ -253,7 +253,7 @@ proptest! {
     #[test]
     fn sorting_does_not_depend_on_the_order_before(roster in some_roster()) {
         for column in Column::ALL {
-            let mut forward: Vec<&Row> = roster.rows.iter().chain(&roster.orphans).collect();
+            let mut forward: Vec<&Row> = roster.rows.iter().chain(&roster.ex_members).collect();
             let mut backward: Vec<&Row> = forward.iter().rev().copied().collect();
             forward.sort_by(|a, b| column.order(a, b));
             backward.sort_by(|a, b| column.order(a, b));

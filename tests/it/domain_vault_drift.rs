@@ -10,8 +10,8 @@ use grail_console::domain::guard::{Forbidden, Refusal, clear};
 use grail_console::domain::inventory;
 use grail_console::domain::provider::Provider;
 use grail_console::domain::secret::{Fingerprint, SecretKey};
-use grail_console::domain::surprise::{Cause, Surprise};
-use grail_console::domain::vaulted::{Backend, Holding, Index, KeyRef, Origin};
+use grail_console::domain::unexpected_change::{Cause, UnexpectedChange};
+use grail_console::domain::vault_index::{Backend, Holding, Index, KeyRef, Origin};
 use rstest::rstest;
 
 use Severity::{Danger, Note, Warning};
@@ -389,7 +389,8 @@ fn the_list_of_values_has_the_vaults_on_top_and_no_secret() {
 #[test]
 fn a_change_to_the_envs_key_is_a_grail_with_an_old_env_only_where_it_was_replaced() {
     let mut local = view(&env_file(1, WRITE), &vault(2, WRITE));
-    let cause = |local: &LocalView| Surprise::between(on_chain(2).as_ref(), on_chain(1).as_ref(), local).unwrap().cause;
+    let cause =
+        |local: &LocalView| UnexpectedChange::between(on_chain(2).as_ref(), on_chain(1).as_ref(), local).unwrap().cause;
     assert_eq!(cause(&local), Cause::LocalValues);
     local.replaced = vec![Fingerprint::of(&secret(1))];
     assert_eq!(cause(&local), Cause::OldKey);

@@ -35,12 +35,35 @@ fn sources(under: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Every `crate::layer` named in a source file, in `use` lines and in paths alike.
-fn layers_named(text: &str) -> Vec<String> {
-    text.split("crate::")
-        .skip(1)
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
-        .collect()
+/// The names that begin a piece of text, one after each occurrence of a path's start.
+fn names_after<'t>(text: &'t str, start: &'t str) -> impl Iterator<Item = String> + 't {
+    let name = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    text.split(start).skip(1).map(name)
+}
+
+/// Every layer named in a source file, in `use` lines and in paths alike: by `crate::layer`, or by as many `super::` as
+/// lead from the file's own module to the root of the crate.
+fn layers_named(file: &Path, text: &str) -> Vec<String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let inside = file.strip_prefix(&src).unwrap();
+    let is_folder = inside.file_name().is_some_and(|name| name == "mod.rs");
+    let depth = inside.components().count() - usize::from(is_folder);
+    // Inside a module of tests one more `super` leads there; a longer path cannot mean anything else.
+    let at_least = "super::".repeat(depth);
+    let beyond = names_after(text, &at_least).filter(|name| name != "super");
+    let mut named: Vec<String> = names_after(text, "crate::").chain(beyond).collect();
+    named.retain(|name| !name.is_empty());
+    named
+}
+
+#[test]
+fn a_layer_is_seen_however_its_path_is_written() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let named = |file: &str, text: &str| layers_named(&src.join(file), text);
+    assert_eq!(named("tui/view/you.rs", "use crate::chain::Node;"), ["chain"]);
+    assert_eq!(named("tui/view/you.rs", "use super::super::super::chain::Node;"), ["chain"]);
+    assert_eq!(named("tui/view/mod.rs", "super::super::chain::follow()"), ["chain"]);
+    assert_eq!(named("tui/view/you.rs", "use super::super::state::State;"), [""; 0]);
 }
 
 #[test]
@@ -53,7 +76,7 @@ fn every_layer_uses_only_the_layers_below_it() {
         for file in files {
             seen += 1;
             let text = fs::read_to_string(&file).unwrap();
-            for used in layers_named(&text) {
+            for used in layers_named(&file, &text) {
                 let fine = used == layer || allowed.contains(&used.as_str());
                 assert!(fine, "{} reaches from {layer} into {used}", file.display());
             }
@@ -66,16 +89,66 @@ fn every_layer_uses_only_the_layers_below_it() {
 fn the_pure_half_of_the_console_does_no_io() {
     let tui = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tui");
     for file in sources(&tui) {
-        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        if matches!(name.as_str(), "runner" | "terminal" | "mod") {
+        let name = file.strip_prefix(&tui).unwrap().to_string_lossy().into_owned();
+        if matches!(name.as_str(), "runner.rs" | "terminal.rs") {
             continue;
         }
         let text = fs::read_to_string(&file).unwrap();
         for forbidden in ["std::fs", "std::env", "std::net", "tokio::", "SystemTime::now", "Instant::now"] {
             assert!(!text.contains(forbidden), "{} uses {forbidden}", file.display());
         }
-        for used in layers_named(&text) {
+        for used in layers_named(&file, &text) {
             assert!(PURE_TUI.contains(&used.as_str()), "{} reaches into {used}", file.display());
+        }
+    }
+}
+
+/// Names that were replaced by plain ones, below which folder of `src`, and of which kind.
+#[derive(serde::Deserialize)]
+struct Words {
+    word: Vec<Replaced>,
+}
+
+#[derive(serde::Deserialize)]
+struct Replaced {
+    kind: Kind,
+    r#where: String,
+    replaced: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Module,
+    Type,
+    Function,
+}
+
+/// Whether a source file is a module of that name, or declares a type or a function of it.
+fn declares(file: &Path, text: &str, kind: Kind, name: &str) -> bool {
+    let declared = |keywords: &[&str]| {
+        keywords.iter().any(|keyword| names_after(text, &format!("{keyword} ")).any(|declared| declared == name))
+    };
+    match kind {
+        Kind::Module => file.with_extension("").components().any(|part| part.as_os_str() == name),
+        Kind::Type => declared(&["struct", "enum", "trait", "union", "type"]),
+        Kind::Function => declared(&["fn"]),
+    }
+}
+
+#[test]
+fn no_name_that_was_replaced_by_a_plain_one_comes_back() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let words: Words = toml::from_str(include_str!("words.toml")).unwrap();
+    for Replaced { kind, r#where: place, replaced } in words.word {
+        let files = sources(&src.join(&place));
+        assert!(!files.is_empty(), "nothing is below {place}");
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            let inside = file.strip_prefix(src.join(&place)).unwrap();
+            for (old, plain) in &replaced {
+                assert!(!declares(inside, &text, kind, old), "{}: {old} is called {plain}", file.display());
+            }
         }
     }
 }

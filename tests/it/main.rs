@@ -86,7 +86,7 @@ mod rotation_machine;
 mod rotation_model;
 mod rotation_table;
 mod rotation_world;
-mod sandbox_desk;
+mod sandbox_admin_api;
 mod sandbox_faults;
 mod sandbox_forks;
 mod sandbox_lies;

@@ -8,7 +8,7 @@ use grail_console::domain::credentials::{Mode, Source, Variable};
 use grail_console::domain::environment::Environment;
 use grail_console::domain::findings::Severity;
 use grail_console::domain::secret::SecretKey;
-use grail_console::domain::vaulted::{Backend, Index, Origin};
+use grail_console::domain::vault_index::{Backend, Index, Origin};
 use grail_console::logs::redacted;
 use grail_console::ops::context::Context;
 use grail_console::state::StateDir;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use grail_console::chain::{CallLimits, Glance, MetadataStore};
+use grail_console::chain::{BlockTimes, CallLimits, MetadataStore};
 use grail_console::domain::probe::{Risk, Verdict};
 use grail_console::domain::text::grouped;
 use grail_console::domain::visible::{Standing, Visibility};
@@ -105,7 +105,7 @@ async fn deadlines_of_blocks_that_the_node_has_forgotten_are_marked_as_counted()
 async fn times_of_blocks_without_a_gap_cost_four_requests() {
     let bench = Bench::new("healthy").await;
     let network = bench.context().network;
-    let glance = Glance::open(&network, MetadataStore::none(), &CallLimits::default()).await.unwrap();
+    let glance = BlockTimes::open(&network, MetadataStore::none(), &CallLimits::default()).await.unwrap();
     let best = bench.sandbox.best();
     let blocks: Vec<u64> = (0..12).map(|back| u64::from(best.number()) - back * 20).collect();
     bench.sandbox.reset_meter();

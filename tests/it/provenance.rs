@@ -8,7 +8,7 @@ use grail_console::chain::{CallLimits, MetadataStore};
 use grail_console::domain::network::Network;
 use grail_console::domain::provenance::{Case, Examined, Level, Limit, Side};
 use grail_console::sandbox::{
-    BlockTime, CommitmentSpec, Credentials, Deceit, NETUID, OPERATOR_UID, Sandbox, SandboxOptions, Scenario, hotkey,
+    BlockTime, Byzantine, CommitmentSpec, Credentials, NETUID, OPERATOR_UID, Sandbox, SandboxOptions, Scenario, hotkey,
 };
 use rstest::rstest;
 
@@ -92,16 +92,16 @@ async fn two_honest_endpoints_a_proof_and_a_signature_make_a_row_signed() {
 }
 
 #[rstest]
-#[case::stale_head(Deceit::StaleHead(40), Case::StaleHead)]
-#[case::other_fork(Deceit::OtherFork, Case::OtherFork)]
-#[case::invented_finality(Deceit::InventedFinality(50), Case::NotFinal)]
-#[case::forged_value(Deceit::ForgedValue(OPERATOR_UID), Case::ForgedValue)]
-#[case::truncated_proof(Deceit::TruncatedProof, Case::BadProof)]
-#[case::foreign_proof(Deceit::ForeignProof, Case::BadProof)]
-#[case::forged_proof(Deceit::ForgedProof, Case::BadProof)]
-#[case::forged_extrinsic(Deceit::ForgedExtrinsic, Case::ForgedExtrinsic)]
+#[case::stale_head(Byzantine::StaleHead(40), Case::StaleHead)]
+#[case::other_fork(Byzantine::OtherFork, Case::OtherFork)]
+#[case::invented_finality(Byzantine::InventedFinality(50), Case::NotFinal)]
+#[case::forged_value(Byzantine::ForgedValue(OPERATOR_UID), Case::ForgedValue)]
+#[case::truncated_proof(Byzantine::TruncatedProof, Case::BadProof)]
+#[case::foreign_proof(Byzantine::ForeignProof, Case::BadProof)]
+#[case::forged_proof(Byzantine::ForgedProof, Case::BadProof)]
+#[case::forged_extrinsic(Byzantine::ForgedExtrinsic, Case::ForgedExtrinsic)]
 #[tokio::test]
-async fn an_endpoint_that_lies_is_caught(#[case] deceit: Deceit, #[case] case: Case) {
+async fn an_endpoint_that_lies_is_caught(#[case] deceit: Byzantine, #[case] case: Case) {
     let sandbox = sandbox(64).await;
     sandbox.faults().deceive(Some(deceit));
     let found = found(&examination(&sandbox), &UIDS).await;
@@ -117,13 +117,13 @@ async fn an_endpoint_that_lies_is_caught(#[case] deceit: Deceit, #[case] case: C
 }
 
 #[rstest]
-#[case::other_genesis(Deceit::OtherGenesis, Case::OtherGenesis)]
-#[case::stale_head(Deceit::StaleHead(40), Case::StaleHead)]
-#[case::other_fork(Deceit::OtherFork, Case::OtherFork)]
-#[case::invented_finality(Deceit::InventedFinality(50), Case::NotFinal)]
-#[case::forged_value(Deceit::ForgedValue(OPERATOR_UID), Case::ForgedValue)]
+#[case::other_genesis(Byzantine::OtherGenesis, Case::OtherGenesis)]
+#[case::stale_head(Byzantine::StaleHead(40), Case::StaleHead)]
+#[case::other_fork(Byzantine::OtherFork, Case::OtherFork)]
+#[case::invented_finality(Byzantine::InventedFinality(50), Case::NotFinal)]
+#[case::forged_value(Byzantine::ForgedValue(OPERATOR_UID), Case::ForgedValue)]
 #[tokio::test]
-async fn a_witness_that_lies_is_caught(#[case] deceit: Deceit, #[case] case: Case) {
+async fn a_witness_that_lies_is_caught(#[case] deceit: Byzantine, #[case] case: Case) {
     let sandbox = sandbox(64).await;
     sandbox.faults().deceive_by_witness(Some(deceit));
     let found = found(&examination(&sandbox), &UIDS).await;
@@ -141,7 +141,7 @@ async fn a_witness_that_lies_is_caught(#[case] deceit: Deceit, #[case] case: Cas
 #[tokio::test]
 async fn a_pinned_genesis_decides_which_of_two_chains_is_the_wrong_one() {
     let sandbox = sandbox(64).await;
-    sandbox.faults().deceive_by_witness(Some(Deceit::OtherGenesis));
+    sandbox.faults().deceive_by_witness(Some(Byzantine::OtherGenesis));
     let mut examination = examination(&sandbox);
     examination.network.genesis = Some(grail_console::domain::network::SANDBOX_GENESIS);
     let found = found(&examination, &[5]).await;
@@ -168,7 +168,7 @@ async fn without_a_second_operator_nothing_is_called_more_than_reported() {
 #[tokio::test]
 async fn a_lone_endpoint_is_still_held_against_its_own_state() {
     let sandbox = sandbox(64).await;
-    sandbox.faults().deceive(Some(Deceit::ForgedValue(5)));
+    sandbox.faults().deceive(Some(Byzantine::ForgedValue(5)));
     let mut examination = examination(&sandbox);
     examination.witnesses = Vec::new();
     let found = found(&examination, &[5, 17]).await;
@@ -180,14 +180,14 @@ async fn a_lone_endpoint_is_still_held_against_its_own_state() {
 async fn what_no_endpoint_serves_limits_a_row_and_fails_nothing() {
     let sandbox = sandbox(64).await;
     let mut examination = examination(&sandbox);
-    let both = |deceit: Deceit| {
+    let both = |deceit: Byzantine| {
         sandbox.faults().deceive(Some(deceit));
         sandbox.faults().deceive_by_witness(Some(deceit));
     };
-    both(Deceit::NoProofs);
+    both(Byzantine::NoProofs);
     let unproven = found(&examination, &[5]).await;
     assert_eq!((level(&unproven, 5), code(&unproven, 5)), (Level::Agreed, Some("no_proofs")));
-    both(Deceit::NoBodies);
+    both(Byzantine::NoBodies);
     let unsigned = found(&examination, &[5]).await;
     assert_eq!((level(&unsigned, 5), code(&unsigned, 5)), (Level::Proven, Some("no_body")));
     examination.archives = vec!["ws://127.0.0.1:1".parse().unwrap()];
@@ -199,13 +199,13 @@ async fn what_no_endpoint_serves_limits_a_row_and_fails_nothing() {
 async fn one_endpoint_with_proofs_and_bodies_is_enough_and_an_archive_fills_in() {
     let sandbox = sandbox(64).await;
     let mut examination = examination(&sandbox);
-    sandbox.faults().deceive(Some(Deceit::NoProofs));
+    sandbox.faults().deceive(Some(Byzantine::NoProofs));
     let found_one = found(&examination, &[5]).await;
     assert_eq!(level(&found_one, 5), Level::Signed);
     assert_eq!(found_one.rows[&hotkey(5)].proof_from.as_deref(), Some(sandbox.witness_url()));
     // Neither keeps bodies, the archive does: here a second practice node of the same history.
-    sandbox.faults().deceive(Some(Deceit::NoBodies));
-    sandbox.faults().deceive_by_witness(Some(Deceit::NoBodies));
+    sandbox.faults().deceive(Some(Byzantine::NoBodies));
+    sandbox.faults().deceive_by_witness(Some(Byzantine::NoBodies));
     assert_eq!(code(&found(&examination, &[5]).await, 5), Some("no_body"));
     sandbox.faults().deceive_by_witness(None);
     examination.archives = vec![sandbox.witness_url().parse().unwrap()];

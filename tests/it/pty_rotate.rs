@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::support::desk::{ask, token};
+use crate::support::admin_api::{ask, token};
 use crate::support::house::{House, says};
 use crate::support::pty::Pty;
 

@@ -1,6 +1,6 @@
 //! Provenance in the console as it runs: keys, two endpoints, a liar.
 
-use grail_console::sandbox::{Deceit, OPERATOR_UID};
+use grail_console::sandbox::{Byzantine, OPERATOR_UID};
 
 use crate::support::house::House;
 use crate::support::node::Node;
@@ -33,7 +33,7 @@ fn rows_are_proven_by_themselves_and_signed_when_asked() {
 #[test]
 fn a_liar_is_named_and_writing_waits_until_that_was_read() {
     let (house, node) = (House::new(), Node::with_uids("provenance", 64));
-    node.sandbox().faults().deceive(Some(Deceit::ForgedValue(OPERATOR_UID)));
+    node.sandbox().faults().deceive(Some(Byzantine::ForgedValue(OPERATOR_UID)));
     let mut console = console(&house, &node);
     console.shows("Sources disagree");
     console.keys("C");

@@ -6,12 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use grail_console::config::Flags;
 use grail_console::domain::environment::Environment;
-use grail_console::domain::rotation::talk::EnvAnswer;
+use grail_console::domain::rotation::messages::EnvAnswer;
 use grail_console::domain::rotation::{Phase, Step};
-use grail_console::domain::vaulted::Backend;
+use grail_console::domain::vault_index::Backend;
 use grail_console::ops::commit::unlock;
 use grail_console::ops::context::Context;
-use grail_console::ops::rotation::{Begin, Driver, DriverSetup, Halt, Kind, NewKeys, Patience, Problem, Retirement};
+use grail_console::ops::rotation::{
+    Begin, Executor, ExecutorSetup, Kind, NeedsInput, NewKeys, Problem, Retirement, Timeouts,
+};
 use grail_console::sandbox::{BlockTime, Credentials, MIN_BLOCK_TIME, OPERATOR_UID};
 use grail_console::vault::{KeyPair, Vault};
 use keyring_core::Error;
@@ -53,38 +55,38 @@ impl Scene {
             ..Flags::default()
         };
         let mut context = Context::load(&flags, &self.environment()).unwrap();
-        context.practice_vault = Some(Vault::over(Backend::Memory, self.store.store()));
+        context.sandbox_vault = Some(Vault::over(Backend::Memory, self.store.store()));
         context
     }
 
     /// As a console does that starts now: goes on as far as nothing has to be waited for, and says yes to everything.
     async fn drive(&self) -> Result<(), Problem> {
         let now_ms = || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
-        let setup = DriverSetup {
+        let setup = ExecutorSetup {
             context: Arc::new(self.context()),
             environment: self.environment(),
             passphrase: None,
             now_ms: Arc::new(now_ms),
-            patience: Patience { new_key: Duration::from_secs(5), pause: Duration::from_millis(50) },
+            timeouts: Timeouts { new_key: Duration::from_secs(5), pause: Duration::from_millis(50) },
         };
         let (tell, _told) = tokio::sync::mpsc::unbounded_channel();
-        let mut driver = Driver::open(setup, tell).await?;
-        let fresh = driver.rotation().is_none_or(|rotation| rotation.step() == Step::Stage);
-        let begins = fresh && driver.latest().is_none_or(|last| last.phase != Phase::Retired);
-        let mut halt = if begins { driver.begin(begin()).await? } else { driver.advance().await? };
+        let mut executor = Executor::open(setup, tell).await?;
+        let fresh = executor.rotation().is_none_or(|rotation| rotation.step() == Step::Stage);
+        let begins = fresh && executor.latest().is_none_or(|last| last.phase != Phase::Retired);
+        let mut halt = if begins { executor.begin(begin()).await? } else { executor.advance().await? };
         loop {
             halt = match halt {
-                Halt::Publish(publishing) => {
+                NeedsInput::Publish(publishing) => {
                     let signer = unlock(publishing.signer().unwrap(), None).await.unwrap();
-                    Box::pin(driver.publish(*publishing, signer)).await?
+                    Box::pin(executor.publish(*publishing, signer)).await?
                 }
-                Halt::Env { .. } => driver.update_env(EnvAnswer::Rewrite).await?,
-                Halt::KeysNeeded => driver.begin(begin()).await?,
+                NeedsInput::Env { .. } => executor.update_env(EnvAnswer::Rewrite).await?,
+                NeedsInput::KeysNeeded => executor.begin(begin()).await?,
                 _ => break,
             };
         }
-        if driver.rotation().is_some_and(|rotation| rotation.step() == Step::Retire)
-            && let Retirement::Blocked(blockers) = driver.retire().await?
+        if executor.rotation().is_some_and(|rotation| rotation.step() == Step::Retire)
+            && let Retirement::Blocked(blockers) = executor.retire().await?
         {
             let told = |code| blockers.iter().any(|blocker| blocker.code == code);
             if told("old_key_still_works") && blockers.len() == 1 {

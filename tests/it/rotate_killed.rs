@@ -11,7 +11,7 @@ use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::owner::Owner;
 use grail_console::domain::rotation::{Change, Event, Replacement};
 use grail_console::domain::secret::SecretKey;
-use grail_console::domain::vaulted::{Backend, KeyRef};
+use grail_console::domain::vault_index::{Backend, KeyRef};
 use grail_console::sandbox::{Credentials, NETUID, OPERATOR_UID, SANDBOX_GENESIS, hotkey};
 use grail_console::state::StateDir;
 use rstest::rstest;

@@ -4,7 +4,7 @@
 use grail_console::domain::rotation::{
     ChainFacts, Change, EnvStands, EnvUpdate, Event, Facts, KeyAnswer, Replacement, Rotation, Side, Step,
 };
-use grail_console::domain::vaulted::Backend;
+use grail_console::domain::vault_index::Backend;
 
 use crate::rotation_fixtures::{LOCATOR, extrinsic};
 use crate::rotation_world::{Generation, Stop, TokenId, World};
@@ -17,7 +17,7 @@ pub enum Press {
     Env,
     Accept,
     Retire,
-    TurnBack,
+    RollBack,
 }
 
 /// The memory of a console, and what its operator heard from it.
@@ -86,9 +86,9 @@ impl Console {
     /// Goes on as far as nothing needs to be asked that was not pressed.
     pub fn drive(&mut self, world: &mut World, told: &mut Told, press: Press) -> Result<(), Stop> {
         let mut press = Some(press);
-        if press == Some(Press::TurnBack) {
+        if press == Some(Press::RollBack) {
             told.clear();
-            turn_back(world)?;
+            roll_back(world)?;
         }
         for _ in 0..40 {
             if !self.go(world, told, &mut press)? {
@@ -111,7 +111,7 @@ impl Console {
                 None => Ok(false),
             },
             Step::Accept | Step::Publish => publish(world, &rotation, press),
-            Step::Settle => settle(world, &rotation),
+            Step::Settle => reconcile(world, &rotation),
             Step::Promote(number) => promote(world, &rotation, number),
             Step::UpdateEnv => update_env(world, &rotation, press),
             Step::Retire => retire(world, told, &rotation, press),
@@ -183,9 +183,9 @@ fn no_way_back(world: &mut World, rotation: &Rotation) -> Result<Option<Vec<Even
     Ok(stands.then_some(refusals))
 }
 
-fn turn_back(world: &mut World) -> Result<(), Stop> {
+fn roll_back(world: &mut World) -> Result<(), Stop> {
     let Some(rotation) = world.open().cloned() else { return Ok(()) };
-    if !rotation.can_turn_back() {
+    if !rotation.can_roll_back() {
         return Ok(());
     }
     let event = match no_way_back(world, &rotation)? {
@@ -224,10 +224,10 @@ fn publish(world: &mut World, rotation: &Rotation, press: &mut Option<Press>) ->
     line(world, Event::Submitted { extrinsic: extrinsic() })
 }
 
-fn settle(world: &mut World, rotation: &Rotation) -> Went {
+fn reconcile(world: &mut World, rotation: &Rotation) -> Went {
     let Some(chain) = world.look()? else { return Ok(false) };
     let end = world.commit_end();
-    rotation.settle(&chain, &end).map_or(Ok(false), |event| line(world, event))
+    rotation.reconcile(&chain, &end).map_or(Ok(false), |event| line(world, event))
 }
 
 fn promote(world: &mut World, rotation: &Rotation, number: u64) -> Went {

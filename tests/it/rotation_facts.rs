@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use grail_console::domain::rotation::{
     Blocker, EnvStands, EnvUpdate, Event, Facts, KeyAnswer, LEAST_GRACE, Phase, Report, Rotation, Side, Step,
 };
-use grail_console::domain::vaulted::Backend;
+use grail_console::domain::vault_index::Backend;
 
 use crate::rotation_fixtures::{
     CANARIES, GRACE, after, all_holds, at, began, begun, chain, emergency, entries, extrinsic, foreign, new_on_chain,
@@ -215,7 +215,7 @@ fn everywhere() -> Vec<Rotation> {
             }
             rotation = after(rotation, &[event]);
             all.push(rotation.clone());
-            if rotation.can_turn_back() {
+            if rotation.can_roll_back() {
                 all.push(after(rotation.clone(), &[Event::TurnedBack]));
             }
         }

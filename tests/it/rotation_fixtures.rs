@@ -6,7 +6,7 @@ use grail_console::domain::rotation::{
     Seen, Side,
 };
 use grail_console::domain::secret::{Fingerprint, SecretKey};
-use grail_console::domain::vaulted::{Backend, KeyRef};
+use grail_console::domain::vault_index::{Backend, KeyRef};
 
 pub const LOCATOR: &str = "3f9a12c4e13f9a12c4e13f9a12c4e1aa";
 pub const GRACE: u64 = 300;

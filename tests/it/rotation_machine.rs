@@ -27,7 +27,7 @@ fn nothing_follows_on_an_end() {
     );
     let ends = [(retired, Phase::Retired), (given_up, Phase::Abandoned), (rolled_back, Phase::RolledBack)];
     for (end, phase) in ends {
-        assert_eq!((end.phase, end.step(), end.can_turn_back()), (phase, Step::Done, false));
+        assert_eq!((end.phase, end.step(), end.can_roll_back()), (phase, Step::Done, false));
         let mut events: Vec<Event> = way().into_iter().map(|(_, event)| event).collect();
         let never = ["unsent", "different", "reverted", "refused", "retired", "turned_back", "forgetting", "abandoned"];
         events.extend(never.map(sample));
@@ -82,8 +82,8 @@ fn a_write_key_is_never_committed() {
     let rotation = begun(&began(None, write_change()));
     assert_eq!(steps(rotation.clone(), &events), forward);
     let committing = [Phase::Planned, Phase::Signed, Phase::Submitted, Phase::Finalized];
-    assert!(!rotation.way().iter().any(|phase| committing.contains(phase)));
-    let read_way = begun(&began(read_change(), None)).way();
+    assert!(!rotation.steps().iter().any(|phase| committing.contains(phase)));
+    let read_way = begun(&began(read_change(), None)).steps();
     assert_eq!(read_way, Phase::WAY);
 }
 
@@ -171,7 +171,7 @@ fn it_turns_back_from_each_phase_to_where_the_old_keys_still_are() {
             _ => Step::Publish,
         };
         assert_eq!((back.step(), back.target()), (step, 2), "{phase:?}");
-        assert!(back.grace.is_none() && !back.can_turn_back(), "{phase:?}");
+        assert!(back.grace.is_none() && !back.can_roll_back(), "{phase:?}");
     }
 }
 
@@ -215,7 +215,7 @@ fn whoever_turns_back_to_a_key_that_the_store_refuses_turns_round_again() {
     let back = after(at(Phase::Grace), &[Event::TurnedBack]);
     let round = after(back.clone(), &[refused(Side::Read)]);
     assert_eq!((round.back, round.step()), (false, Step::Publish));
-    assert!(!round.can_turn_back());
+    assert!(!round.can_roll_back());
     // The old key was published already: the new one goes over it.
     let old_final = [Event::Signing { before: new_on_chain() }, finalized(1_300), Event::Promoted];
     let late = after(after(back.clone(), &old_final), &[refused(Side::Read)]);
@@ -232,7 +232,7 @@ fn whoever_turns_back_to_a_key_that_the_store_refuses_turns_round_again() {
 fn there_is_no_way_back_to_a_refused_key_nor_to_none() {
     for phase in OPEN {
         let out = !matches!(phase, Phase::Draft | Phase::Staged | Phase::Probed | Phase::Planned);
-        assert_eq!(after(at(phase), &[refused(Side::Read)]).can_turn_back(), !out, "{phase:?}");
+        assert_eq!(after(at(phase), &[refused(Side::Read)]).can_roll_back(), !out, "{phase:?}");
         let first = Some(Replacement { old: None, ..read_change().unwrap() });
         let to_phase = way_to(phase);
         let seen_nothing = |event: Event| match event {
@@ -241,7 +241,7 @@ fn there_is_no_way_back_to_a_refused_key_nor_to_none() {
             event => event,
         };
         let events: Vec<Event> = to_phase.into_iter().map(seen_nothing).collect();
-        assert_eq!(after(begun(&began(first, None)), &events).can_turn_back(), !out, "{phase:?}, the first key");
+        assert_eq!(after(begun(&began(first, None)), &events).can_roll_back(), !out, "{phase:?}, the first key");
     }
 }
 
@@ -270,7 +270,7 @@ fn once_it_is_decided_to_forget_the_old_key_a_revert_is_no_matter_of_this_rotati
     let decided = after(at(Phase::Grace), &[refused(Side::Read), Event::Retiring]);
     assert_eq!(decided.heard(&chain(2_000, old_on_chain())), None);
     assert!(decided.clone().apply(&Event::Reverted { block: 2_000, seen: old_on_chain() }, 1).is_err());
-    assert!(!decided.can_turn_back());
+    assert!(!decided.can_roll_back());
     assert!(decided.retirable(&grail_console::domain::rotation::Facts::default()).is_ok(), "nothing holds it up");
 }
 
@@ -334,7 +334,7 @@ fn what_became_of_a_commit_is_decided_by_the_chain_alone() {
         ];
         for (end, seen, expected) in table {
             let rotation = at(phase);
-            let event = rotation.settle(&chain(1_000, seen), end);
+            let event = rotation.reconcile(&chain(1_000, seen), end);
             let name = event.as_ref().map(|event| match event {
                 Event::Finalized { .. } => "finalized",
                 Event::Unsent { .. } => "unsent",
@@ -347,12 +347,16 @@ fn what_became_of_a_commit_is_decided_by_the_chain_alone() {
             }
             let mut history = chain(1_000, seen);
             history.age_ms = 300_001;
-            assert_eq!(rotation.settle(&history, end), None, "an old head decides nothing");
+            assert_eq!(rotation.reconcile(&history, end), None, "an old head decides nothing");
             assert_eq!(rotation.heard(&history), None);
         }
     }
     for phase in [Phase::Draft, Phase::Planned, Phase::Finalized, Phase::Grace] {
-        assert_eq!(at(phase).settle(&chain(1_000, old_on_chain()), &dead), None, "{phase:?}: no commit is under way");
+        assert_eq!(
+            at(phase).reconcile(&chain(1_000, old_on_chain()), &dead),
+            None,
+            "{phase:?}: no commit is under way"
+        );
     }
 }
 
@@ -360,9 +364,9 @@ fn what_became_of_a_commit_is_decided_by_the_chain_alone() {
 fn a_commit_of_the_old_key_is_settled_by_the_old_key() {
     let sent = after(at(Phase::Grace), &[Event::TurnedBack, Event::Signing { before: new_on_chain() }]);
     let alive = CommitEnd::Alive;
-    assert!(matches!(sent.settle(&chain(1_300, old_on_chain()), &alive), Some(Event::Finalized { .. })));
-    assert_eq!(sent.settle(&chain(1_300, new_on_chain()), &alive), None);
-    let dead = sent.settle(&chain(1_300, new_on_chain()), &CommitEnd::NeverSigned);
+    assert!(matches!(sent.reconcile(&chain(1_300, old_on_chain()), &alive), Some(Event::Finalized { .. })));
+    assert_eq!(sent.reconcile(&chain(1_300, new_on_chain()), &alive), None);
+    let dead = sent.reconcile(&chain(1_300, new_on_chain()), &CommitEnd::NeverSigned);
     assert!(matches!(dead, Some(Event::Unsent { .. })));
 }
 

@@ -39,7 +39,7 @@ fn action() -> impl Strategy<Value = Action> {
         Just(Press::Env),
         Just(Press::Accept),
         Just(Press::Retire),
-        Just(Press::TurnBack),
+        Just(Press::RollBack),
     ];
     let second = || prop::bool::weighted(0.1);
     let sides = prop_oneof![3 => Just((true, false)), 1 => Just((false, true)), 2 => Just((true, true))];
@@ -206,7 +206,7 @@ impl Run {
             let stuck = self.world.open() == Some(&rotation);
             match rotation.step() {
                 // The new keys were in the memory of a console that is gone.
-                Step::Stage if stuck => self.press(who, Press::TurnBack),
+                Step::Stage if stuck => self.press(who, Press::RollBack),
                 Step::Retire if stuck => self.world.wait(20),
                 _ if stuck => self.world.wait(3),
                 _ => {}
@@ -265,9 +265,9 @@ fn run(actions: &[Action], mut run: Run) -> Result<BTreeSet<&'static str>, Strin
     let mut seen = run.world.seen.clone();
     seen.extend(end.map(Phase::name));
     copy.world.heal();
-    if copy.world.open().is_some_and(Rotation::can_turn_back) {
+    if copy.world.open().is_some_and(Rotation::can_roll_back) {
         let old_works = copy.old_keys_work();
-        copy.press(copy.wheel == Some(1), Press::TurnBack);
+        copy.press(copy.wheel == Some(1), Press::RollBack);
         let end = copy.finish()?;
         let back = matches!(end, Some(Phase::RolledBack | Phase::Abandoned));
         if !back && old_works {

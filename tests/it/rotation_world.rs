@@ -7,7 +7,7 @@ use grail_console::domain::rotation::{
     ChainFacts, CommitEnd, Entry, EnvStands, Event, History, KeyAnswer, OnChain, Phase, Rotation, Seen, Side,
 };
 use grail_console::domain::secret::Fingerprint;
-use grail_console::domain::vaulted::{Backend, Holding, Index, KeyRef, Origin};
+use grail_console::domain::vault_index::{Backend, Holding, Index, KeyRef, Origin};
 
 use crate::rotation_fixtures::{LOCATOR, extrinsic, key};
 

@@ -1,7 +1,7 @@
 //! Blocks that are replaced, and somebody else with the same hotkey: what was certain is not, and everybody is told.
 
 use grail_console::sandbox::{
-    Block, CommitmentSpec, Field, MAX_FINALITY_BLOCKS, Moment, OPERATOR_UID, Usurper, hotkey,
+    Block, CommitmentSpec, CompetingSubmitter, Field, MAX_FINALITY_BLOCKS, Moment, OPERATOR_UID, hotkey,
 };
 use rstest::rstest;
 use serde_json::json;
@@ -175,7 +175,7 @@ async fn when_finality_stands_still_forks_are_deeper_and_watches_end_at_last() {
 async fn somebody_with_the_same_hotkey_commits_after_us(#[case] moment: Moment, #[case] blocks: u32) {
     let sandbox = by_hand("healthy").await;
     let client = client(&sandbox).await;
-    sandbox.faults().usurp(Some(Usurper { moment, spec: CommitmentSpec::raw(*OTHER) }));
+    sandbox.faults().usurp(Some(CompetingSubmitter { moment, spec: CommitmentSpec::raw(*OTHER) }));
     let mut statuses = watch(&client, &commit(&sandbox)).await.unwrap();
     for block in 1..=4 {
         sandbox.produce_block().await.unwrap();
@@ -194,7 +194,9 @@ async fn somebody_with_the_same_hotkey_commits_after_us(#[case] moment: Moment, 
 async fn a_usurper_who_waits_for_finality_also_follows_what_became_final_by_a_fork() {
     let sandbox = by_hand("healthy").await;
     let client = client(&sandbox).await;
-    sandbox.faults().usurp(Some(Usurper { moment: Moment::AfterFinality, spec: CommitmentSpec::raw(*OTHER) }));
+    sandbox
+        .faults()
+        .usurp(Some(CompetingSubmitter { moment: Moment::AfterFinality, spec: CommitmentSpec::raw(*OTHER) }));
     submit(&client, &commit(&sandbox)).await.unwrap();
     let block = sandbox.produce_block().await.unwrap();
     sandbox.produce_block().await.unwrap();
@@ -209,7 +211,7 @@ async fn a_usurper_s_commitment_is_a_true_extrinsic_with_true_events() {
     let sandbox = by_hand("healthy").await;
     let client = client(&sandbox).await;
     let spec = CommitmentSpec::Fields(vec![Field::Raw(OTHER.to_vec())]);
-    sandbox.faults().usurp(Some(Usurper { moment: Moment::InSameBlock, spec }));
+    sandbox.faults().usurp(Some(CompetingSubmitter { moment: Moment::InSameBlock, spec }));
     submit(&client, &commit(&sandbox)).await.unwrap();
     let block = sandbox.produce_block().await.unwrap();
     assert_eq!(block.extrinsics.len(), 3);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::sandbox::{
-    BlockTime, CommitmentSpec, Credentials, Interruption, Lie, Moment, NETUID, OPERATOR_UID, PoolAnswer, Sandbox,
-    SandboxOptions, Scenario, Usurper, hotkey,
+    BlockTime, CommitmentSpec, CompetingSubmitter, Credentials, Interruption, Lie, Moment, NETUID, OPERATOR_UID,
+    PoolAnswer, Sandbox, SandboxOptions, Scenario, hotkey,
 };
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -268,7 +268,7 @@ async fn everything_works_again_after_a_recovery() {
     faults.answer_pool(Some(PoolAnswer::Banned));
     faults.hold_pool(true);
     faults.lie(Some(Lie::SilentDrop));
-    faults.usurp(Some(Usurper { moment: Moment::InSameBlock, spec: CommitmentSpec::raw(*OTHER) }));
+    faults.usurp(Some(CompetingSubmitter { moment: Moment::InSameBlock, spec: CommitmentSpec::raw(*OTHER) }));
     faults.interrupt_submission(Interruption::Swallowed);
     faults.recover().await.unwrap();
     let mut statuses =

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use grail_console::sandbox::{
     BlockTime, BucketFault, CommitmentSpec, Credentials, GrailStart, OPERATOR_UID, Sandbox, SandboxOptions, Scenario,
-    Scope, Sight, Token, hotkey,
+    Scope, Token, Visibility, hotkey,
 };
 
 use crate::support::pool::{by_hand, events, published};
@@ -54,7 +54,7 @@ async fn with_a_key_that_stays_every_validator_reads_at_every_block() {
     let validators = sandbox.validator().unwrap();
     let mut looks: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
     for look in validators.log() {
-        assert_eq!((look.sight, look.key_id), (Sight::Read, Some(first().read_key_id)), "at {}", look.block);
+        assert_eq!((look.visibility, look.key_id), (Visibility::Read, Some(first().read_key_id)), "at {}", look.block);
         looks.entry(look.validator).or_default().push(look.block);
     }
     let every_block: Vec<u32> = (start + 1..=start + PERIOD + 5).collect();
@@ -91,7 +91,7 @@ async fn with_the_old_key_revoked_at_once_nobody_reads_until_the_next_fetch() {
     let gaps = sandbox.validator().unwrap().gaps();
     assert_eq!(gaps.iter().map(|gap| gap.validator).collect::<BTreeSet<_>>(), (1..=5).collect());
     for gap in &gaps {
-        assert_eq!((gap.from, gap.sight), (changed + 1, Sight::Refused(401)), "{gap:?}");
+        assert_eq!((gap.from, gap.visibility), (changed + 1, Visibility::Refused(401)), "{gap:?}");
         assert_eq!((gap.key_id.clone(), gap.looks), (Some(first().read_key_id), gap.to - gap.from + 1));
     }
     // The fetches are ten blocks apart, and the commitment came at the sixth block: from nearly nothing to nearly ten minutes.
@@ -111,7 +111,7 @@ async fn a_key_rolled_in_place_is_refused_until_the_validators_restart() {
     let gaps = validators.gaps();
     assert_eq!(gaps.len(), 5);
     // Everybody has fetched the new secret, and goes on with the client of the old one: the key id is the same.
-    assert!(gaps.iter().all(|gap| (gap.looks, gap.sight) == (PERIOD + 5, Sight::Refused(403))), "{gaps:?}");
+    assert!(gaps.iter().all(|gap| (gap.looks, gap.visibility) == (PERIOD + 5, Visibility::Refused(403))), "{gaps:?}");
     validators.restart();
     validators.forget();
     blocks(&sandbox, 3).await;
@@ -119,31 +119,31 @@ async fn a_key_rolled_in_place_is_refused_until_the_validators_restart() {
 }
 
 /// What the validators see at the next block.
-async fn sights(sandbox: &Sandbox) -> Vec<Sight> {
+async fn all_visibility(sandbox: &Sandbox) -> Vec<Visibility> {
     let validators = sandbox.validator().unwrap();
     validators.forget();
     blocks(sandbox, 1).await;
-    validators.log().into_iter().map(|look| look.sight).collect()
+    validators.log().into_iter().map(|look| look.visibility).collect()
 }
 
 #[tokio::test]
 async fn a_look_that_does_not_read_says_why() {
     let sandbox = by_hand("rotation").await;
     let validators = sandbox.validator().unwrap();
-    for (fault, sight) in [
-        (BucketFault::NoObjects, Sight::NoObject),
-        (BucketFault::OtherBucket, Sight::Refused(403)),
-        (BucketFault::Drops, Sight::NoAnswer),
+    for (fault, visibility) in [
+        (BucketFault::NoObjects, Visibility::NoObject),
+        (BucketFault::OtherBucket, Visibility::Refused(403)),
+        (BucketFault::Drops, Visibility::NoAnswer),
     ] {
         sandbox.s3().set_fault(OPERATOR_UID, Some(fault));
-        assert_eq!(sights(&sandbox).await, [sight; 5]);
+        assert_eq!(all_visibility(&sandbox).await, [visibility; 5]);
     }
     sandbox.s3().set_fault(OPERATOR_UID, None);
-    assert_eq!(sights(&sandbox).await, [Sight::Read; 5]);
+    assert_eq!(all_visibility(&sandbox).await, [Visibility::Read; 5]);
     sandbox.commit(OPERATOR_UID, CommitmentSpec::raw("too short"));
     blocks(&sandbox, 1).await;
     validators.restart();
-    assert_eq!(sights(&sandbox).await, [Sight::NoCommitment; 5]);
+    assert_eq!(all_visibility(&sandbox).await, [Visibility::NoCommitment; 5]);
     assert_eq!(in_use(&sandbox), BTreeSet::new());
 }
 
@@ -162,7 +162,7 @@ async fn in_fast_time_a_minute_is_five_blocks_and_no_block_is_without_its_looks(
     assert!(sandbox.best().number() >= issued + 4, "known after {} blocks", sandbox.best().number() - issued);
     let log = sandbox.validator().unwrap().log();
     let mut seen: Vec<u32> = log.iter().filter(|look| look.validator == 3).map(|look| look.block).collect();
-    assert!(seen.len() >= 4 && log.iter().all(|look| look.sight == Sight::Read));
+    assert!(seen.len() >= 4 && log.iter().all(|look| look.visibility == Visibility::Read));
     seen.dedup();
     assert!(seen.is_sorted_by(|one, next| one + 1 == *next), "{seen:?}");
 }

@@ -119,15 +119,15 @@ fn a_line_of_a_newer_console_stops_this_one() {
 }
 
 #[test]
-fn one_process_has_the_wheel() {
+fn one_process_has_the_lock() {
     let dir = tempfile::tempdir().unwrap();
     let [first, second] = [(); 2].map(|()| journal(dir.path()));
-    let wheel = first.wheel(&owner()).unwrap().unwrap();
-    assert!(second.wheel(&owner()).unwrap().is_none());
+    let lock = first.lock(&owner()).unwrap().unwrap();
+    assert!(second.lock(&owner()).unwrap().is_none());
     let other = Owner { netuid: 82, ..owner() };
-    assert!(second.wheel(&other).unwrap().is_some(), "another subnet has its own");
-    drop(wheel);
-    assert!(second.wheel(&owner()).unwrap().is_some());
+    assert!(second.lock(&other).unwrap().is_some(), "another subnet has its own");
+    drop(lock);
+    assert!(second.lock(&owner()).unwrap().is_some());
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use grail_console::domain::canary::CanaryName;
 use grail_console::domain::commitment::Parts;
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::provider::{Provider, S3Endpoint};
 use grail_console::domain::secret::SecretKey;
+use grail_console::domain::self_test_objects::CanaryName;
 use grail_console::domain::window::{DocumentedName, Window};
 use grail_console::storage::{Owner, Reader, Store, StoreOptions, Target};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

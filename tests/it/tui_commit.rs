@@ -1,6 +1,6 @@
 //! Committing from the screen, told as sentences: what is asked, what it takes to say yes, what is heard.
 
-use grail_console::domain::commit::talk::{Locked, News, Order};
+use grail_console::domain::commit::messages::{Locked, News, Order};
 use grail_console::domain::commit::{Ended, Failure, Plan, Progress, Stage};
 use grail_console::domain::feed::FeedEvent;
 use grail_console::tui::commit::{Choice, Step};
@@ -25,16 +25,16 @@ fn unregistered() -> Plan {
 }
 
 fn publishes(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Desk(Order::Publish(_) | Order::Arm(_))))
+    effects.iter().any(|effect| matches!(effect, Effect::Commit(Order::Publish(_) | Order::PublishWhenRegistered(_))))
 }
 
-fn armed() -> State {
+fn awaiting() -> State {
     let mut state = ready();
     let word = unregistered().word().unwrap();
     planned(&mut state, unregistered(), Locked::Open);
     let effects = press(&mut state, &format!("text:{word} tab enter"));
-    assert!(matches!(effects[..], [Effect::Desk(Order::Arm(1))]), "{effects:?}");
-    news(&mut state, News::Armed { request: 1 });
+    assert!(matches!(effects[..], [Effect::Commit(Order::PublishWhenRegistered(1))]), "{effects:?}");
+    news(&mut state, News::AwaitingRegistration { request: 1 });
     state
 }
 
@@ -46,7 +46,7 @@ fn armed() -> State {
 fn c_asks_for_a_plan_from_wherever_one_is_and_opens_its_dialog_at_once(#[case] keys: &str) {
     let mut state = ready();
     press(&mut state, keys);
-    assert_eq!(press(&mut state, "C"), [Effect::Desk(Order::Plan(1))]);
+    assert_eq!(press(&mut state, "C"), [Effect::Commit(Order::Plan(1))]);
     assert_eq!(step(&state), "reading");
     assert!(screen(&state, 80, 24).contains("Reading the chain"));
 }
@@ -61,7 +61,7 @@ fn the_dialog_names_whom_it_is_for_also_from_another_row() {
 #[test]
 fn the_palette_finds_the_commit() {
     let mut state = ready();
-    assert_eq!(press(&mut state, ": text:publish enter"), [Effect::Desk(Order::Plan(1))]);
+    assert_eq!(press(&mut state, ": text:publish enter"), [Effect::Commit(Order::Plan(1))]);
     assert!(matches!(state.mode, Mode::Commit));
 }
 
@@ -69,13 +69,13 @@ fn the_palette_finds_the_commit() {
 fn a_plan_that_is_left_is_forgotten_and_what_comes_of_it_later_is_dropped() {
     let mut state = ready();
     press(&mut state, "C");
-    assert_eq!(press(&mut state, "esc"), [Effect::Desk(Order::Forget(1))]);
+    assert_eq!(press(&mut state, "esc"), [Effect::Commit(Order::Forget(1))]);
     assert!(matches!(state.mode, Mode::Normal));
     news(&mut state, News::Planned { request: 1, plan: Box::new(plan()), locked: Locked::Open });
     assert_eq!(step(&state), "none");
     planned(&mut state, plan(), Locked::Open);
     assert_eq!(request(&state), 2);
-    assert_eq!(press(&mut state, "esc"), [Effect::Desk(Order::Forget(2))]);
+    assert_eq!(press(&mut state, "esc"), [Effect::Commit(Order::Forget(2))]);
 }
 
 #[test]
@@ -89,14 +89,14 @@ fn news_of_another_request_change_nothing() {
             News::WrongPassword { request: other, problem: wrong_password() },
             News::Progress { request: other, progress: Progress::ReadBack },
             News::Ended { request: other, ended },
-            News::Armed { request: other },
+            News::AwaitingRegistration { request: other },
         ]
     };
     let mut reading = ready();
     press(&mut reading, "C");
     let mut deciding = ready();
     planned(&mut deciding, plan(), Locked::Password);
-    for state in [reading, deciding, under_way(3), armed()] {
+    for state in [reading, deciding, under_way(3), awaiting()] {
         let before = serde_json::to_string(&state).unwrap();
         for one in all() {
             let mut state = state.clone();
@@ -112,7 +112,7 @@ fn enter_alone_never_confirms() {
         let mut state = ready();
         planned(&mut state, plan, Locked::Open);
         let effects = press(&mut state, "enter");
-        assert_eq!(effects, [Effect::Desk(Order::Forget(1))], "the answer under the cursor is no");
+        assert_eq!(effects, [Effect::Commit(Order::Forget(1))], "the answer under the cursor is no");
         for _ in 0..20 {
             assert!(!publishes(&press(&mut state, "enter")));
         }
@@ -123,7 +123,7 @@ fn enter_alone_never_confirms() {
 fn on_the_practice_subnet_one_moves_to_publish_and_takes_it() {
     let mut state = ready();
     planned(&mut state, practice_plan(), Locked::Open);
-    assert_eq!(press(&mut state, "tab enter"), [Effect::Desk(Order::Publish(1))]);
+    assert_eq!(press(&mut state, "tab enter"), [Effect::Commit(Order::Publish(1))]);
     assert_eq!(step(&state), "running");
 }
 
@@ -139,7 +139,7 @@ fn on_a_real_network_publish_cannot_be_reached_before_the_uid_is_typed() {
     press(&mut state, "text:0");
     assert!(screen(&state, 80, 24).contains("[ No ]"), "what is typed on takes the answer back");
     press(&mut state, "backspace tab");
-    assert_eq!(press(&mut state, "enter"), [Effect::Desk(Order::Publish(1))]);
+    assert_eq!(press(&mut state, "enter"), [Effect::Commit(Order::Publish(1))]);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_hotkey_without_a_uid_is_armed_after_the_end_of_its_address_was_typed() {
     let mut state = ready();
     planned(&mut state, unregistered(), Locked::Open);
     assert!(!publishes(&press(&mut state, "text:none tab enter")));
-    let state = armed();
+    let state = awaiting();
     assert_eq!(step(&state), "armed");
 }
 
@@ -173,7 +173,7 @@ fn any_keys() -> impl Strategy<Value = Vec<&'static str>> {
 fn strike(state: &mut State, key: &str, plan: &Plan) -> Vec<Effect> {
     let effects = press(state, key);
     for effect in &effects {
-        if let Effect::Desk(Order::Plan(request)) = effect {
+        if let Effect::Commit(Order::Plan(request)) = effect {
             let plan = Box::new(plan.clone());
             news(state, News::Planned { request: *request, plan, locked: Locked::Open });
         }
@@ -222,7 +222,7 @@ fn what_cannot_be_published_can_only_be_closed(#[case] plan: Plan) {
     let mut state = ready();
     planned(&mut state, plan, Locked::Open);
     assert_eq!(state.keys(), KeyMode::Dialog);
-    assert_eq!(press(&mut state, "tab text:42 tab enter"), [Effect::Desk(Order::Forget(1))]);
+    assert_eq!(press(&mut state, "tab text:42 tab enter"), [Effect::Commit(Order::Forget(1))]);
     assert_eq!(step(&state), "none");
 }
 
@@ -233,7 +233,7 @@ fn a_locked_key_file_asks_for_its_password_before_anything_is_ordered() {
     assert_eq!((step(&state), state.keys()), ("password", KeyMode::Password));
     assert_eq!(press(&mut state, "enter enter"), [], "an empty password is none");
     update(&mut state, Msg::Typed { chars: 3 });
-    assert_eq!(press(&mut state, "enter"), [Effect::Desk(Order::Publish(1))]);
+    assert_eq!(press(&mut state, "enter"), [Effect::Commit(Order::Publish(1))]);
     went(&mut state, Progress::Unlocking);
     assert!(screen(&state, 80, 24).contains("half a gigabyte of memory"));
     assert_eq!(state.keys(), KeyMode::Dialog);
@@ -249,7 +249,7 @@ fn a_wrong_password_is_told_and_another_one_is_typed_from_the_beginning() {
     assert!(screen(&state, 80, 24).contains("The password does not open the key file"));
     assert_eq!(press(&mut state, "enter"), [], "nothing is left of the first one");
     update(&mut state, Msg::Typed { chars: 4 });
-    assert_eq!(press(&mut state, "enter"), [Effect::Desk(Order::Publish(1))]);
+    assert_eq!(press(&mut state, "enter"), [Effect::Commit(Order::Publish(1))]);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn leaving_the_password_forgets_the_plan() {
     let mut state = ready();
     confirmed(&mut state, Locked::Password);
     update(&mut state, Msg::Typed { chars: 3 });
-    assert_eq!(press(&mut state, "esc"), [Effect::Desk(Order::Forget(1))]);
+    assert_eq!(press(&mut state, "esc"), [Effect::Commit(Order::Forget(1))]);
     update(&mut state, Msg::Typed { chars: 4 });
     assert_eq!(step(&state), "none");
 }
@@ -336,7 +336,7 @@ fn an_end_is_shown_until_it_is_closed_and_nothing_after_it_counts() {
     assert!(screen(&state, 80, 24).contains("Commit: committed"));
     press(&mut state, "esc");
     assert_eq!(step(&state), "none");
-    assert_eq!(press(&mut state, "C"), [Effect::Desk(Order::Plan(2))]);
+    assert_eq!(press(&mut state, "C"), [Effect::Commit(Order::Plan(2))]);
 }
 
 #[test]
@@ -354,24 +354,24 @@ fn an_end_behind_the_closed_dialog_is_told_and_shown_or_dismissed() {
 
 #[test]
 fn an_armed_commit_has_a_badge_and_is_disarmed_without_a_question_when_that_is_heard() {
-    let mut state = armed();
+    let mut state = awaiting();
     press(&mut state, "esc");
     let shown = screen(&state, 80, 24);
     assert!(shown.lines().next().unwrap().contains(" ARMED "), "{shown}");
     assert!(shown.contains("D disarm"), "{shown}");
-    assert_eq!(press(&mut state, "D"), [Effect::Desk(Order::Disarm)]);
-    assert!(state.commits.is_armed(), "the key is in memory until it is heard that it is not");
-    news(&mut state, News::Disarmed { why: "asked to".to_owned() });
-    assert!(!state.commits.is_armed());
+    assert_eq!(press(&mut state, "D"), [Effect::Commit(Order::CancelWaiting)]);
+    assert!(state.commits.is_awaiting(), "the key is in memory until it is heard that it is not");
+    news(&mut state, News::WaitingCancelled { why: "asked to".to_owned() });
+    assert!(!state.commits.is_awaiting());
     assert!(screen(&state, 80, 24).contains("disarmed: the key is out of memory"));
     assert_eq!(press(&mut state, "D"), []);
 }
 
 #[test]
 fn an_armed_commit_that_nobody_here_disarmed_says_why_it_waits_no_longer() {
-    let mut state = armed();
+    let mut state = awaiting();
     press(&mut state, "esc");
-    news(&mut state, News::Disarmed { why: "The key was dropped after an hour.".to_owned() });
+    news(&mut state, News::WaitingCancelled { why: "The key was dropped after an hour.".to_owned() });
     assert!(screen(&state, 80, 24).contains("It waits no longer: nothing was published"));
     press(&mut state, "C");
     assert!(screen(&state, 80, 24).contains("The key was dropped after an hour."));
@@ -379,7 +379,7 @@ fn an_armed_commit_that_nobody_here_disarmed_says_why_it_waits_no_longer() {
 
 #[test]
 fn an_armed_commit_runs_as_soon_as_the_hotkey_is_registered() {
-    let mut state = armed();
+    let mut state = awaiting();
     for progress in way() {
         went(&mut state, progress);
     }
@@ -391,7 +391,7 @@ fn an_armed_commit_runs_as_soon_as_the_hotkey_is_registered() {
 
 #[test]
 fn quitting_while_something_is_on_its_way_asks_and_stays_unless_one_moves_to_leave() {
-    for mut state in [under_way(2), armed()] {
+    for mut state in [under_way(2), awaiting()] {
         press(&mut state, "esc");
         assert_eq!(press(&mut state, "q"), []);
         assert!(screen(&state, 80, 24).contains("Leave anyway?"));
@@ -432,7 +432,7 @@ fn a_frozen_table_is_no_ground_to_publish_from() {
     let shown = screen(&state, 80, 24);
     assert!(shown.contains("The table is frozen") && shown.contains("Let the changes in with space"), "{shown}");
     press(&mut state, "enter space");
-    assert_eq!(press(&mut state, "C"), [Effect::Desk(Order::Plan(2))]);
+    assert_eq!(press(&mut state, "C"), [Effect::Commit(Order::Plan(2))]);
 }
 
 #[test]

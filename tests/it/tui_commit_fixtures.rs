@@ -1,9 +1,9 @@
 //! Plans and news of commits for the tests of the screens, made as the console makes them: through the guard.
 
-use grail_console::domain::commit::plan::{Plan, Space, Standing, Subject};
+use grail_console::domain::commit::messages::{Locked, News, Order, Request};
+use grail_console::domain::commit::plan::{HotkeyState, Plan, Space, Subject};
 use grail_console::domain::commit::progress::BlockId;
 use grail_console::domain::commit::record::Intent;
-use grail_console::domain::commit::talk::{Locked, News, Order, Request};
 use grail_console::domain::commit::{Ended, Progress, Receipt};
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::findings::{Finding, Severity};
@@ -21,8 +21,8 @@ use crate::tui_fixtures::*;
 pub const EXTRINSIC: BlockHash = BlockHash([0x9f; 32]);
 
 /// Where the own hotkey stands: drifted, with three commits left of the epoch.
-pub fn standing() -> Standing {
-    Standing {
+pub fn standing() -> HotkeyState {
+    HotkeyState {
         chain: chain(),
         pinned: true,
         at: BlockRef { number: HEAD, hash: BlockHash([0xab; 32]), timestamp_ms: NOW_MS - 30_000 },
@@ -34,7 +34,7 @@ pub fn standing() -> Standing {
     }
 }
 
-pub fn practice(standing: Standing) -> Standing {
+pub fn practice(standing: HotkeyState) -> HotkeyState {
     let mut standing = standing;
     standing.chain.genesis = SANDBOX_GENESIS;
     "ws://127.0.0.1:9944".clone_into(&mut standing.chain.endpoint);
@@ -52,7 +52,7 @@ pub fn subject() -> Subject {
 }
 
 /// The plan to publish the local values over what stands there.
-pub fn plan_of(standing: Standing, rotated: bool) -> Plan {
+pub fn plan_of(standing: HotkeyState, rotated: bool) -> Plan {
     let local = values(42, rotated);
     let cleared = clear(&Provider::default(), &local, standing.commitment.as_ref(), &Forbidden::of(&local)).unwrap();
     Plan::of(subject(), standing, &cleared, NOW_MS)
@@ -79,7 +79,7 @@ pub fn request(state: &State) -> Request {
 
 /// Presses `C` and hears the plan.
 pub fn planned(state: &mut State, plan: Plan, locked: Locked) {
-    assert!(matches!(press(state, "C")[..], [Effect::Desk(Order::Plan(_))]));
+    assert!(matches!(press(state, "C")[..], [Effect::Commit(Order::Plan(_))]));
     let request = request(state);
     news(state, News::Planned { request, plan: Box::new(plan), locked });
 }
@@ -144,7 +144,7 @@ pub fn intent() -> Intent {
 
 pub fn settled(state: &mut State, ended: Ended) {
     let at_ms = NOW_MS - 7_300_000;
-    news(state, News::Settled { intent: Box::new(intent()), at_ms, ended: Box::new(ended) });
+    news(state, News::Reconciled { intent: Box::new(intent()), at_ms, ended: Box::new(ended) });
 }
 
 pub fn wrong_password() -> Finding {
@@ -175,7 +175,7 @@ pub fn step(state: &State) -> &'static str {
         Some(Step::Deciding(_)) => "deciding",
         Some(Step::Password(_)) => "password",
         Some(Step::Running(_)) => "running",
-        Some(Step::Armed { .. }) => "armed",
+        Some(Step::AwaitingRegistration { .. }) => "armed",
         Some(Step::Over(_)) => "over",
     }
 }

@@ -1,8 +1,8 @@
 //! The dialog of a commit and what the banner says of commits, in every state, as they look.
 
+use grail_console::domain::commit::messages::{Locked, News};
 use grail_console::domain::commit::outcome::Rule;
 use grail_console::domain::commit::plan::Space;
-use grail_console::domain::commit::talk::{Locked, News};
 use grail_console::domain::commit::{Ended, Failure, PoolAnswer, Progress};
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::credentials::LocalValues;
@@ -262,7 +262,7 @@ fn an_end_behind_the_closed_dialog_stays_in_the_banner() {
     assert_snapshot!("closed_failed_80x24", screen(&state, 80, 24));
 }
 
-fn armed() -> State {
+fn awaiting() -> State {
     let mut standing = standing();
     standing.uid = None;
     let plan = plan_of(standing, true);
@@ -271,21 +271,21 @@ fn armed() -> State {
     planned(&mut state, plan, Locked::Open);
     press(&mut state, &format!("text:{word} tab enter"));
     let request = request(&state);
-    news(&mut state, News::Armed { request });
+    news(&mut state, News::AwaitingRegistration { request });
     pass(&mut state, 75);
     state
 }
 
 #[test]
 fn an_armed_commit_waits_and_says_so() {
-    let mut state = armed();
+    let mut state = awaiting();
     looks("armed", &state);
     press(&mut state, "esc");
     looks("armed_closed", &state);
     press(&mut state, "q");
     assert_snapshot!("leaving_armed_80x24", screen(&state, 80, 24));
     press(&mut state, "esc");
-    news(&mut state, News::Disarmed { why: "The key was dropped after an hour without use.".to_owned() });
+    news(&mut state, News::WaitingCancelled { why: "The key was dropped after an hour without use.".to_owned() });
     assert_snapshot!("disarmed_80x24", screen(&state, 80, 24));
     press(&mut state, "C");
     assert_snapshot!("disarmed_dialog_80x24", screen(&state, 80, 24));
@@ -346,7 +346,7 @@ fn a_frozen_table_and_a_read_only_console_say_why_nothing_is_published() {
 
 #[test]
 fn without_colour_every_dialog_has_the_same_words() {
-    let states = [deciding(plan()), troubled(), armed(), under_way(6)];
+    let states = [deciding(plan()), troubled(), awaiting(), under_way(6)];
     for state in states {
         let mut plain = state.clone();
         plain.options.no_color = true;
@@ -364,7 +364,7 @@ fn the_smallest_screen_keeps_the_question_and_scrolls_the_rest() {
     assert_snapshot!("finney_60x15", screen(&state, 60, 15));
     press(&mut state, "pgdn");
     assert_snapshot!("finney_60x15_scrolled", screen(&state, 60, 15));
-    for (name, state) in [("armed", armed()), ("retracted", troubled())] {
+    for (name, state) in [("armed", awaiting()), ("retracted", troubled())] {
         assert_snapshot!(format!("{name}_60x15"), screen(&state, 60, 15));
     }
     let mut state = under_way(2);

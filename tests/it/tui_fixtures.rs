@@ -88,8 +88,8 @@ fn set_at(n: u64) -> u64 {
     HEAD - 300 - (n * 7_919) % 180_000
 }
 
-/// `uids` uids of which every one has a good commitment, and `orphans` ex-members.
-pub fn all_good(uids: u16, orphans: u64) -> SubnetSnapshot {
+/// `uids` uids of which every one has a good commitment, and `ex_members` ex-members.
+pub fn all_good(uids: u16, ex_members: u64) -> SubnetSnapshot {
     let member = |uid: u16| Member {
         uid,
         hotkey: hotkey(u64::from(uid)),
@@ -97,7 +97,7 @@ pub fn all_good(uids: u16, orphans: u64) -> SubnetSnapshot {
         validator_permit: (1..=15).contains(&uid),
     };
     let mut commitments: BTreeMap<_, _> = (0..u64::from(uids)).map(|n| (hotkey(n), good(n, set_at(n)))).collect();
-    commitments.extend((0..orphans).map(|n| (hotkey(90_000 + n), good(90_000 + n, HEAD - 500_000 - n * 7_000))));
+    commitments.extend((0..ex_members).map(|n| (hotkey(90_000 + n), good(90_000 + n, HEAD - 500_000 - n * 7_000))));
     SubnetSnapshot {
         chain: chain(),
         netuid: 81,

@@ -3,11 +3,12 @@
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::hotkey::Hotkey;
+use grail_console::domain::probe::VerdictClass;
 use grail_console::domain::probe::{ProbeNews, ProbeOrder, Verdict};
 use grail_console::domain::snapshot::SubnetChange;
 use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::own::OwnInfo;
-use grail_console::tui::probes::{Sight, Sign};
+use grail_console::tui::probes::OwnVisibility;
 use grail_console::tui::state::{State, View};
 use grail_console::tui::update::update;
 
@@ -123,7 +124,7 @@ fn the_end_of_a_sweep_is_told_wherever_one_is() {
         press(&mut state, keys);
         swept(&mut state, 256);
         tell(&mut state, ProbeNews::SweepEnded { cancelled: false });
-        let (ok, unclear) = (state.probes.count(Sign::OnTime), state.probes.count(Sign::Unclear));
+        let (ok, unclear) = (state.probes.count(VerdictClass::OnTime), state.probes.count(VerdictClass::Unclear));
         let text = format!("Swept 256: {ok} on time, {} not, {unclear} unclear", 256 - ok - unclear);
         assert!(screen(&state, 120, 32).contains(&text), "{}", screen(&state, 120, 32));
     }
@@ -171,7 +172,7 @@ fn results_leave_with_their_hotkey_and_the_counts_with_them() {
     feed(&mut state, FeedEvent::Snapshot(Box::new(fewer)));
     assert!(state.probes.record(&hotkey(9)).is_none());
     assert_eq!(state.probes.tested(), 255);
-    let counted: usize = Sign::ALL.into_iter().map(|sign| state.probes.count(sign)).sum();
+    let counted: usize = VerdictClass::ALL.into_iter().map(|sign| state.probes.count(sign)).sum();
     assert_eq!(counted, 255);
 }
 
@@ -380,10 +381,10 @@ fn a_verdict_about_another_hotkey_is_dropped_and_the_own_one_goes_with_its_hotke
     let mut other = visibility(true);
     other.hotkey = hotkey(9);
     tell(&mut state, ProbeNews::Seen(Box::new(other)));
-    assert!(matches!(state.probes.sight, Sight::Idle));
+    assert!(matches!(state.probes.visibility, OwnVisibility::Idle));
     tell(&mut state, ProbeNews::Seen(Box::new(visibility(true))));
     update(&mut state, Msg::Own(Box::new(OwnInfo { hotkey: Some(hotkey(9)), ..own(&values(9, false)) })));
-    assert!(matches!(state.probes.sight, Sight::Idle));
+    assert!(matches!(state.probes.visibility, OwnVisibility::Idle));
 }
 
 #[test]
@@ -397,7 +398,7 @@ fn without_a_hotkey_there_is_nobody_to_be_seen() {
 fn the_cursor_on_the_map_goes_by_uids_and_is_the_selection() {
     let mut state = console();
     press(&mut state, "m");
-    assert_eq!((state.view, selected(&state)), (View::Fleet, Some(42)));
+    assert_eq!((state.view, selected(&state)), (View::Map, Some(42)));
     for (key, uid) in
         [("right", 43), ("j", 75), ("k", 43), ("left", 42), ("down", 74), ("up", 42), ("G", 255), ("g", 0)]
     {
@@ -411,7 +412,7 @@ fn the_cursor_on_the_map_goes_by_uids_and_is_the_selection() {
     press(&mut state, "enter");
     assert_eq!(state.view, View::Detail);
     press(&mut state, "esc");
-    assert_eq!(state.view, View::Fleet, "back to the map");
+    assert_eq!(state.view, View::Map, "back to the map");
     press(&mut state, "esc");
     assert_eq!((state.view, selected(&state)), (View::Subnet, Some(32)));
 }

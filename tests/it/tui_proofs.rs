@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use grail_console::domain::commit::progress::BlockId;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::hotkey::Hotkey;
-use grail_console::domain::provenance::talk::{VerifyNews, VerifyOrder};
+use grail_console::domain::provenance::messages::{VerifyNews, VerifyOrder};
 use grail_console::domain::provenance::{
     Case, Claim, Dispute, Examined, Level, Limit, ProofSize, Provenance, Scheme, Side, Signature,
 };
@@ -197,7 +197,7 @@ fn a_contradiction_is_red_locks_writing_and_is_the_operators_decision_once_read(
     let read = press(&mut state, "A");
     assert!(matches!(&read[..], [Effect::Verify(VerifyOrder::Read(_))]), "{read:?}");
     assert!(!screen(&state, 120, 32).contains("Sources disagree"));
-    assert!(matches!(&press(&mut state, "C")[..], [Effect::Desk(_)]));
+    assert!(matches!(&press(&mut state, "C")[..], [Effect::Commit(_)]));
     // The same dispute found once more stays read; over and back again it is read again.
     press(&mut state, "esc");
     examined(&mut state, &[], vec![dispute(None)]);
@@ -213,7 +213,7 @@ fn a_witness_that_is_proven_wrong_is_told_and_locks_nothing() {
     state.options.read_only = false;
     examined(&mut state, &[], vec![dispute(Some(Side::Witness))]);
     assert!(screen(&state, 120, 32).contains("The second is proven wrong"));
-    assert!(matches!(&press(&mut state, "C")[..], [Effect::Desk(_)]));
+    assert!(matches!(&press(&mut state, "C")[..], [Effect::Commit(_)]));
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_contradiction_that_is_over_locks_no_longer_than_a_minute() {
     pass(&mut state, 2);
     assert!(finalized(&mut state, HEAD + 5), "looked at again");
     examined(&mut state, &[], vec![]);
-    assert!(matches!(&press(&mut state, "C")[..], [Effect::Desk(_)]));
+    assert!(matches!(&press(&mut state, "C")[..], [Effect::Commit(_)]));
     pass(&mut state, 61);
     assert!(!finalized(&mut state, HEAD + 10), "without one there is time");
 }

@@ -1,10 +1,10 @@
 //! The dialog of a rotation as keys and news drive it: what is ordered, what is asked first, what is left alone.
 
 use grail_console::domain::commit::Progress;
-use grail_console::domain::commit::talk::Locked;
+use grail_console::domain::commit::messages::Locked;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::network::BlockHash;
-use grail_console::domain::rotation::talk::{EnvAnswer, Question, RotateNews, RotateOrder, Sides};
+use grail_console::domain::rotation::messages::{EnvAnswer, Question, RotateNews, RotateOrder, Sides};
 use grail_console::domain::rotation::{Event, Seen, Side};
 use grail_console::domain::snapshot::SubnetChange;
 use grail_console::tui::keymap::KeyMode;
@@ -158,7 +158,7 @@ fn rolling_back_is_asked_with_no_chosen() {
     assert_eq!(pressed(&mut state, "b enter"), []);
     assert_eq!(page(&state), Page::Stepper);
     assert_eq!(pressed(&mut state, "b tab esc"), []);
-    assert_eq!(pressed(&mut state, "b tab enter"), [RotateOrder::TurnBack]);
+    assert_eq!(pressed(&mut state, "b tab enter"), [RotateOrder::RollBack]);
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn what_the_chain_holds_is_gone_over_only_with_its_fingerprint_typed() {
     assert_eq!(pressed(&mut state, &format!("text:{wanted} tab tab enter")), [RotateOrder::Accept]);
     let mut state = shown(&different());
     asks(&mut state, Question::Accept);
-    assert_eq!(pressed(&mut state, "tab enter tab enter"), [RotateOrder::TurnBack], "and that is asked once more");
+    assert_eq!(pressed(&mut state, "tab enter tab enter"), [RotateOrder::RollBack], "and that is asked once more");
 }
 
 #[test]

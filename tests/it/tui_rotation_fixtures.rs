@@ -1,15 +1,15 @@
 //! Rotations for the tests of the screens: every report is a fold of events, as the journal would have it.
 
-use grail_console::domain::commit::talk::Locked;
+use grail_console::domain::commit::messages::Locked;
 use grail_console::domain::commit::{Plan, Progress};
 use grail_console::domain::findings::{Finding, Severity};
-use grail_console::domain::rotation::talk::{Question, RotateNews, RotateOrder};
+use grail_console::domain::rotation::messages::{Question, RotateNews, RotateOrder};
 use grail_console::domain::rotation::{
     Blocker, Change, DEFAULT_GRACE, Entry, EnvUpdate, Event, History, OnChain, Replacement, Report, Rotation, Seen,
     Side,
 };
 use grail_console::domain::secret::{Fingerprint, SecretKey};
-use grail_console::domain::vaulted::{Backend, KeyRef};
+use grail_console::domain::vault_index::{Backend, KeyRef};
 use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::state::State;
 use grail_console::tui::update::update;

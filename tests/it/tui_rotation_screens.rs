@@ -1,11 +1,11 @@
 //! The dialog of a rotation and what the banner says of one, in every state, as they look.
 
 use grail_console::domain::commit::Progress;
-use grail_console::domain::commit::talk::Locked;
+use grail_console::domain::commit::messages::Locked;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::network::BlockHash;
-use grail_console::domain::rotation::talk::{Question, RotateNews};
+use grail_console::domain::rotation::messages::{Question, RotateNews};
 use grail_console::domain::rotation::{Event, Seen, Side};
 use grail_console::domain::snapshot::SubnetChange;
 use grail_console::tui::logbook::{Level, LogLine};

@@ -9,12 +9,12 @@ use std::time::Duration;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use futures::Stream;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
-use grail_console::domain::commit::talk::Locked;
+use grail_console::domain::commit::messages::Locked;
 use grail_console::domain::commit::{News, Order, Plan};
 use grail_console::domain::commitment::Published;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::probe::{ProbeNews, ProbeOrder};
-use grail_console::domain::rotation::talk::{RotateNews, RotateOrder, Typed, TypedPair};
+use grail_console::domain::rotation::messages::{RotateNews, RotateOrder, Typed, TypedPair};
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::snapshot::SubnetSnapshot;
 use grail_console::tui::keymap::KeyMap;
@@ -98,7 +98,7 @@ pub struct Console {
     pub reconnects: Arc<AtomicUsize>,
     pub kept: mpsc::UnboundedReceiver<u64>,
     pub log: (Arc<std::sync::Mutex<Vec<LogLine>>>, Arc<Notify>),
-    /// Orders that reached the desk, each with the password beside it.
+    /// Orders that reached the commits, each with the password beside it.
     pub orders: mpsc::UnboundedReceiver<(Order, Option<String>)>,
     pub news: mpsc::Sender<News>,
     /// Orders that reached the one who tests.
@@ -129,7 +129,7 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
     let (aside_sender, asides) = mpsc::unbounded_channel();
     let (keep, kept) = mpsc::unbounded_channel();
     let (order, orders) = mpsc::unbounded_channel();
-    let (commit_news, desk_news) = mpsc::channel(8);
+    let (commits_news, commit_news) = mpsc::channel(8);
     let (test, tests) = mpsc::unbounded_channel();
     let (results, probe_news) = mpsc::channel(8);
     let (turn, rotations) = mpsc::unbounded_channel();
@@ -147,17 +147,17 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
         saved: saved.map(|snapshot| (Box::new(snapshot), NOW_MS - 7_300_000)),
         feed: feed_end,
         own_news: own_end,
-        desk: Box::new(move |what, password: Option<SecretKey>| {
+        commits: Box::new(move |what, password: Option<SecretKey>| {
             let _ = order.send((what, password.map(|password| password.expose().to_owned())));
         }),
-        desk_news,
+        commit_news,
         tester: Box::new(move |order| {
             let _ = test.send(order);
         }),
         probe_news,
         verifier: Box::new(|_| {}),
         verify_news,
-        rotor: Box::new(move |order, typed| {
+        rotations: Box::new(move |order, typed| {
             let _ = turn.send((order, laid_bare(&typed)));
         }),
         rotate_news,
@@ -199,7 +199,7 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
         kept,
         log,
         orders,
-        news: commit_news,
+        news: commits_news,
         tests,
         results,
         rotations,
@@ -242,7 +242,7 @@ impl Console {
         self.news.send(news).await.unwrap();
     }
 
-    /// The next order that reached the desk.
+    /// The next order that reached the service.
     pub async fn ordered(&mut self) -> (Order, Option<String>) {
         tokio::time::timeout(Duration::from_secs(20), self.orders.recv()).await.unwrap().unwrap()
     }
@@ -270,7 +270,7 @@ impl Console {
         self.press(KeyCode::Enter);
     }
 
-    /// Leaves at once. Whatever reached the desk and was not looked at.
+    /// Leaves at once. Whatever reached the commits and was not looked at.
     pub async fn leaves(self) -> Vec<(Order, Option<String>)> {
         let Self { keys, left, mut orders, .. } = self;
         keys.unbounded_send(Ok(Event::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)))).unwrap();

@@ -1,11 +1,11 @@
-//! Orders and passwords between the screen and the desk: what leaves, what does not, and what is left behind.
+//! Orders and passwords between the screen and the commits: what leaves, what does not, and what is left behind.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use crossterm::event::KeyCode;
+use grail_console::domain::commit::messages::Locked;
 use grail_console::domain::commit::outcome::Rule;
-use grail_console::domain::commit::talk::Locked;
 use grail_console::domain::commit::{Ended, News, Order, Progress};
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::snapshot::SubnetChange;

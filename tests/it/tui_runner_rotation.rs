@@ -1,8 +1,8 @@
 //! Orders and new keys between the screen and the one who rotates: what leaves, what does not, and what is left behind.
 
 use crossterm::event::KeyCode;
-use grail_console::domain::commit::talk::Locked;
-use grail_console::domain::rotation::talk::{Question, RotateNews, RotateOrder, Sides};
+use grail_console::domain::commit::messages::Locked;
+use grail_console::domain::rotation::messages::{Question, RotateNews, RotateOrder, Sides};
 use grail_console::tui::keymap::KeyMap;
 
 use crate::tui_commit_fixtures::{plan, wrong_password};

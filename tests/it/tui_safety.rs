@@ -1,13 +1,13 @@
 //! No text from outside reaches the terminal as anything but visible text; no secret reaches the state.
 
+use grail_console::domain::commit::messages::{Locked, News};
 use grail_console::domain::commit::plan::Check;
-use grail_console::domain::commit::talk::{Locked, News};
 use grail_console::domain::commit::{Ended, Failure, PoolAnswer, Progress};
 use grail_console::domain::commitment::{Commitment, MaskedBytes, Payload, Stored};
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::probe::{ProbeNews, Reply, Request, Trouble};
-use grail_console::domain::rotation::talk::{Question, RotateNews};
+use grail_console::domain::rotation::messages::{Question, RotateNews};
 use grail_console::domain::rotation::{Blocker, Event, OnChain, Seen, Side};
 use grail_console::domain::secret::Fingerprint;
 use grail_console::domain::snapshot::SubnetChange;

@@ -343,12 +343,12 @@ fn ex_members_stand_apart_and_are_skipped_until_they_are_asked_for() {
     press(&mut state, "G");
     assert_eq!(selected_uid(&state), Some(255));
     press(&mut state, "o j");
-    assert!(state.selected().unwrap().is_orphan());
+    assert!(state.selected().unwrap().is_ex_member());
     press(&mut state, "k");
     assert_eq!(selected_uid(&state), Some(255));
     press(&mut state, "o / text:state:orphan enter");
     assert_eq!(state.list.rows(), 5);
-    assert!(state.selected().unwrap().is_orphan());
+    assert!(state.selected().unwrap().is_ex_member());
 }
 
 #[test]

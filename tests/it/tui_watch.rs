@@ -1,7 +1,7 @@
 //! The watch over the own commitment: what is a surprise, what is not, and what takes one back.
 
 use grail_console::domain::commit::Ended;
-use grail_console::domain::commit::talk::Locked;
+use grail_console::domain::commit::messages::Locked;
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::findings::Severity;
@@ -9,7 +9,7 @@ use grail_console::domain::log::Level;
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::secret::Fingerprint;
 use grail_console::domain::snapshot::{SubnetChange, SubnetSnapshot};
-use grail_console::domain::surprise::Cause;
+use grail_console::domain::unexpected_change::Cause;
 use grail_console::tui::commit::Watch;
 use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::state::{State, View};

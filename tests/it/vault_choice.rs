@@ -12,7 +12,7 @@ use grail_console::cli::vault::exit_of;
 use grail_console::config::Flags;
 use grail_console::domain::environment::Environment;
 use grail_console::domain::secret::SecretKey;
-use grail_console::domain::vaulted::{Backend, Index};
+use grail_console::domain::vault_index::{Backend, Index};
 use grail_console::ops::context::Context;
 use grail_console::ops::vault::{
     VaultProblem, Wanted, choose, genesis, index, open, open_within, owner as owner_of, passphrase_wanted,
@@ -113,7 +113,7 @@ async fn a_passphrase_is_wanted_only_for_the_file_and_twice_for_a_new_one() {
 async fn a_generation_in_another_store_is_named_with_the_way_to_it() {
     let home = tempfile::tempdir().unwrap();
     let mut elsewhere = context(home.path(), Flags::default());
-    elsewhere.practice_vault = Some(Vault::in_memory().unwrap());
+    elsewhere.sandbox_vault = Some(Vault::in_memory().unwrap());
     let mut memory = open(&elsewhere, None).await.unwrap();
     memory.put(generation(1)).await.unwrap();
     memory.promote(1).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_generation_in_another_store_is_named_with_the_way_to_it() {
 async fn practice_keeps_its_keys_in_memory_whatever_is_named() {
     let home = tempfile::tempdir().unwrap();
     let mut context = context(home.path(), Flags { vault: Some(Backend::SecretService), ..Flags::default() });
-    context.practice_vault = Some(Vault::in_memory().unwrap());
+    context.sandbox_vault = Some(Vault::in_memory().unwrap());
     assert_eq!(choose(&context, &Index::default()).backend, Backend::Memory);
     assert_eq!(passphrase_wanted(&context).await.unwrap(), None);
     let mut opened = open(&context, None).await.unwrap();
@@ -246,7 +246,7 @@ async fn an_answer_that_comes_too_late_still_keeps_store_and_index_in_step() {
     let home = tempfile::tempdir().unwrap();
     let store = mock::Store::new().unwrap();
     let mut context = context(home.path(), Flags::default());
-    context.practice_vault = Some(Vault::over(Backend::Memory, Arc::new(Slow(store, Duration::from_millis(400)))));
+    context.sandbox_vault = Some(Vault::over(Backend::Memory, Arc::new(Slow(store, Duration::from_millis(400)))));
     let mut opened = open_within(&context, None, Duration::from_millis(50)).await.unwrap();
     let problem = opened.put(generation(1)).await.unwrap_err();
     assert_eq!((problem.code(), exit_of(&problem)), ("vault_no_answer", Exit::VaultUnavailable));

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use grail_console::config::Flags;
 use grail_console::domain::environment::Environment;
 use grail_console::domain::secret::SecretKey;
-use grail_console::domain::vaulted::Backend;
+use grail_console::domain::vault_index::Backend;
 use grail_console::ops::context::Context;
-use grail_console::ops::vault::{Opened, open};
+use grail_console::ops::vault::{OpenVault, open};
 use grail_console::vault::{FileKey, file::FILE};
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ impl Safe {
         });
     }
 
-    async fn open(&self, flags: &Flags, passphrase: Option<SecretKey>) -> Opened {
+    async fn open(&self, flags: &Flags, passphrase: Option<SecretKey>) -> OpenVault {
         let flags = Flags { vault: Some(Backend::File), hotkey: Some(hotkey(42).to_string()), ..flags.clone() };
         let environment: Environment = self.house.environment().into_iter().collect();
         open(&Context::load(&flags, &environment).unwrap(), passphrase).await.unwrap()

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use grail_console::config::Flags;
-use grail_console::domain::vaulted::{Backend, Index};
-use grail_console::ops::vault::{Opened, VaultProblem, index, open};
+use grail_console::domain::vault_index::{Backend, Index};
+use grail_console::ops::vault::{OpenVault, VaultProblem, index, open};
 use grail_console::vault::{Generation, Vault, VaultError};
 use keyring_core::Error;
 use tempfile::TempDir;
@@ -43,7 +43,7 @@ const FAULTS: [Fault; 4] =
 struct Room {
     home: TempDir,
     store: Arc<Faulty>,
-    opened: Opened,
+    opened: OpenVault,
 }
 
 impl Room {
@@ -73,9 +73,9 @@ impl Room {
     }
 }
 
-async fn open_over(home: &Path, store: &Arc<Faulty>) -> Opened {
+async fn open_over(home: &Path, store: &Arc<Faulty>) -> OpenVault {
     let mut context = context(home, Flags::default());
-    context.practice_vault = Some(Vault::over(Backend::Memory, store.store()));
+    context.sandbox_vault = Some(Vault::over(Backend::Memory, store.store()));
     open(&context, None).await.unwrap()
 }
 
@@ -89,7 +89,7 @@ enum Act {
     Next,
 }
 
-async fn act(opened: &mut Opened, act: Act) -> Result<(), VaultProblem> {
+async fn act(opened: &mut OpenVault, act: Act) -> Result<(), VaultProblem> {
     match act {
         Act::Put => opened.put(generation(2)).await,
         Act::Promote => opened.promote(1).await,

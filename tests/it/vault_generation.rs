@@ -2,7 +2,7 @@
 
 use grail_console::domain::owner::Owner;
 use grail_console::domain::secret::SecretKey;
-use grail_console::domain::vaulted::{Backend, Origin};
+use grail_console::domain::vault_index::{Backend, Origin};
 use grail_console::vault::{Damage, Generation, KeyPair, Vault, VaultError};
 use proptest::option;
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use grail_console::config::Flags;
-use grail_console::domain::vaulted::Backend;
+use grail_console::domain::vault_index::Backend;
 use grail_console::ops::vault::{VaultProblem, open};
 use linux_keyutils::{KeyRing, KeyRingIdentifier};
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use grail_console::config::Flags;
-use grail_console::domain::vaulted::Backend;
+use grail_console::domain::vault_index::Backend;
 use grail_console::ops::vault::{VaultProblem, open, open_within};
 use grail_console::vault::{self, Opening, Vault, VaultError};
 use secret_service::EncryptionType;

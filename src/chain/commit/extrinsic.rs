@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::envelope::Envelope;
 use super::runtime::Runtime;
-use crate::domain::commit::Standing;
+use crate::domain::commit::HotkeyState;
 use crate::domain::commit::plan::ERA_BLOCKS;
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
@@ -74,7 +74,7 @@ pub struct Draft {
     cleared: Cleared,
     netuid: u16,
     hotkey: Hotkey,
-    standing: Standing,
+    standing: HotkeyState,
 }
 
 impl fmt::Debug for Draft {
@@ -109,7 +109,7 @@ impl Draft {
         runtime: Arc<Runtime>,
         netuid: u16,
         hotkey: Hotkey,
-        standing: &Standing,
+        standing: &HotkeyState,
         cleared: &Cleared,
     ) -> Result<Self, DraftError> {
         let call = call_bytes(netuid, cleared.bytes());

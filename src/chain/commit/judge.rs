@@ -1,8 +1,8 @@
 //! How it ended, as the chain of the finalized head tells it: by the value, the nonce, the era, and the block's own events.
 
 use super::super::error::{ChainError, Fault};
-use super::desk::Desk;
-use super::pursuit::Chase;
+use super::hotkey_client::HotkeyClient;
+use super::tracker::TxTracker;
 use super::verify::{self, Applied, Facts, Head, Seen, Used};
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commit::{Ended, Failure, PoolAnswer, Progress, Receipt};
@@ -12,18 +12,18 @@ use crate::domain::text::grouped;
 /// Blocks whose state every node keeps (FACTS 3); of older ones the body and the events may be gone.
 const KEPT_BLOCKS: u64 = 200;
 
-impl Chase<'_> {
+impl TxTracker<'_> {
     /// Asks the chain itself: is the value there, the nonce used, the era over? `None` while all is open.
-    pub(super) async fn look(&mut self, desk: &Desk) -> Result<Option<Ended>, ChainError> {
-        let head = verify::head(desk).await?;
+    pub(super) async fn look(&mut self, client: &HotkeyClient) -> Result<Option<Ended>, ChainError> {
+        let head = verify::head(client).await?;
         let intent = self.intent;
         if intent.is_met_by(head.value.as_ref())
-            && let Some(ended) = self.met(desk, &head).await?
+            && let Some(ended) = self.met(client, &head).await?
         {
             return Ok(Some(ended));
         }
         if head.nonce > intent.nonce {
-            return self.used(desk, &head).await;
+            return self.used(client, &head).await;
         }
         if head.number >= intent.death {
             return Ok(Some(self.expired()));
@@ -33,27 +33,27 @@ impl Chase<'_> {
 
     /// The value is there: the block that set it must hold the extrinsic and say that it was applied. `None` when another
     /// transaction set the same value there: then the nonce tells what became of ours.
-    async fn met(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
+    async fn met(&mut self, client: &HotkeyClient, head: &Head) -> Result<Option<Ended>, ChainError> {
         let set_at = head.value.as_ref().and_then(|value| value.block);
         // Of a block above the head nothing can be looked at yet.
         let Some(number) = set_at.filter(|number| *number <= head.number) else { return Ok(None) };
-        let Some(hash) = desk.session.block_hash(number).await? else {
+        let Some(hash) = client.session.block_hash(number).await? else {
             return Ok(Some(self.contradiction(format!(
                 "the value is said to be set in #{}, a block it does not have",
                 grouped(number)
             ))));
         };
-        match verify::seen_in(desk, hash, self.intent).await? {
+        match verify::seen_in(client, hash, self.intent).await? {
             Seen::In { index, .. } => {
                 let block = BlockId { number, hash };
                 self.saw(block).await;
-                let facts = match verify::facts(desk, block, index).await {
+                let facts = match verify::facts(client, block, index).await {
                     Err(ChainError { fault: Fault::Refused { .. }, .. }) if head.number > number + KEPT_BLOCKS => {
                         return Ok(Some(self.by_value_alone(block, Some(index), head)));
                     }
                     facts => facts?,
                 };
-                self.judged(desk, facts, head).await
+                self.judged(client, facts, head).await
             }
             Seen::NoBlock if head.number > number + KEPT_BLOCKS => {
                 Ok(Some(self.by_value_alone(BlockId { number, hash }, None, head)))
@@ -67,10 +67,10 @@ impl Chase<'_> {
     }
 
     /// The nonce is used and the value is another: find the block, and what happened there.
-    async fn used(&mut self, desk: &Desk, head: &Head) -> Result<Option<Ended>, ChainError> {
+    async fn used(&mut self, client: &HotkeyClient, head: &Head) -> Result<Option<Ended>, ChainError> {
         let intent = self.intent;
         let last = head.number.min(intent.death);
-        let block = match verify::used_at(desk, intent.nonce, intent.birth, last).await? {
+        let block = match verify::used_at(client, intent.nonce, intent.birth, last).await? {
             Used::At(block) => block,
             Used::Not if last == intent.death => return Ok(Some(self.expired())),
             Used::Not => {
@@ -79,11 +79,11 @@ impl Chase<'_> {
             }
             Used::Gone => return Ok(Some(self.failed(Failure::NotThere))),
         };
-        match verify::seen_in(desk, block.hash, intent).await? {
+        match verify::seen_in(client, block.hash, intent).await? {
             Seen::In { index, .. } => {
                 self.saw(block).await;
-                let facts = verify::facts(desk, block, index).await?;
-                self.judged(desk, facts, head).await
+                let facts = verify::facts(client, block, index).await?;
+                self.judged(client, facts, head).await
             }
             Seen::NotIn { .. } => Ok(Some(self.failed(Failure::Replaced))),
             Seen::NoBlock => Ok(Some(self.failed(Failure::NotThere))),
@@ -92,7 +92,12 @@ impl Chase<'_> {
 
     /// A final block holds it: what its events and the state say together. `None` while a newer block, not final yet, holds
     /// somebody else's commitment: whether that stays decides.
-    pub(super) async fn judged(&mut self, desk: &Desk, facts: Facts, head: &Head) -> Result<Option<Ended>, ChainError> {
+    pub(super) async fn judged(
+        &mut self,
+        client: &HotkeyClient,
+        facts: Facts,
+        head: &Head,
+    ) -> Result<Option<Ended>, ChainError> {
         let block = facts.block;
         let told = self.finalized_told.replace(block) == Some(block);
         if !told {
@@ -119,7 +124,7 @@ impl Chase<'_> {
                 if !equal(head.value.as_ref()) {
                     return Ok(Some(self.usurped(head.value.as_ref())));
                 }
-                if !equal(verify::best_value(desk).await?.as_ref()) {
+                if !equal(verify::best_value(client).await?.as_ref()) {
                     tracing::warn!("#{}: a newer block holds another commitment of this hotkey", grouped(block.number));
                     return Ok(None);
                 }

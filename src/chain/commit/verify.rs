@@ -6,8 +6,8 @@ use subxt::config::substrate::SubstrateConfig;
 use subxt::events::{Event, Phase};
 
 use super::super::error::{ChainError, Fault};
-use super::desk::Desk;
 use super::extrinsic::{CALL_BYTES, call_bytes};
+use super::hotkey_client::HotkeyClient;
 use super::runtime::LONGEST_NAMED;
 use crate::domain::commit::Intent;
 use crate::domain::commit::progress::BlockId;
@@ -72,8 +72,8 @@ pub(super) enum Seen {
 }
 
 /// Looks for an extrinsic in a block's body, and for another one that publishes the same.
-pub(super) async fn seen_in(desk: &Desk, block: BlockHash, intent: &Intent) -> Result<Seen, ChainError> {
-    let Some((header, body)) = desk.session.block(block).await? else { return Ok(Seen::NoBlock) };
+pub(super) async fn seen_in(client: &HotkeyClient, block: BlockHash, intent: &Intent) -> Result<Seen, ChainError> {
+    let Some((header, body)) = client.session.block(block).await? else { return Ok(Seen::NoBlock) };
     let found = (0_u32..).zip(&body).find(|(_, bytes)| blake2_256(bytes) == intent.extrinsic.0);
     Ok(match found {
         Some((index, _)) => Seen::In { number: header.number, index },
@@ -91,22 +91,23 @@ fn publishes(extrinsic: &[u8], intent: &Intent) -> bool {
 }
 
 /// Events and value after a block that holds the extrinsic.
-pub(super) async fn facts(desk: &Desk, block: BlockId, index: u32) -> Result<Facts, ChainError> {
-    let [events, value] = desk.values([desk.runtime.ledger.events.key(&[]), desk.commitment_key()], block.hash).await?;
-    let value = value.map(|bytes| desk.commitment(&bytes));
-    let (applied, by_another) = judged(desk, events.unwrap_or_default(), index);
+pub(super) async fn facts(client: &HotkeyClient, block: BlockId, index: u32) -> Result<Facts, ChainError> {
+    let [events, value] =
+        client.values([client.runtime.ledger.events.key(&[]), client.commitment_key()], block.hash).await?;
+    let value = value.map(|bytes| client.commitment(&bytes));
+    let (applied, by_another) = judged(client, events.unwrap_or_default(), index);
     Ok(Facts { block, index, applied, by_another, value })
 }
 
-fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, ByAnother) {
+fn judged(client: &HotkeyClient, events: Vec<u8>, index: u32) -> (Applied, ByAnother) {
     let unclear = |why: String| (Applied::Unclear(why), ByAnother::default());
-    if !desk.runtime.events_are_sound {
+    if !client.runtime.events_are_sound {
         return unclear("the types of this runtime's events cannot be decoded safely".to_owned());
     }
-    let Some(client) = desk.runtime.client(desk.genesis()) else {
+    let Some(offline) = client.runtime.client(client.genesis()) else {
         return unclear("the metadata was not taken".to_owned());
     };
-    let events = client.events().from_bytes(events);
+    let events = offline.events().from_bytes(events);
     let (mut outcome, mut announced, mut by_another) = (None, false, ByAnother::default());
     for event in events.iter() {
         let event = match event {
@@ -116,8 +117,10 @@ fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, ByAnother) {
         let Phase::ApplyExtrinsic(of) = event.phase() else { continue };
         match (event.pallet_name(), event.event_name()) {
             ("System", "ExtrinsicSuccess") if of == index => outcome = Some(Applied::Succeeded),
-            ("System", "ExtrinsicFailed") if of == index => outcome = Some(Applied::Refused(error_name(desk, &event))),
-            ("Commitments", "Commitment") if is_ours(desk, &event) => {
+            ("System", "ExtrinsicFailed") if of == index => {
+                outcome = Some(Applied::Refused(error_name(client, &event)))
+            }
+            ("Commitments", "Commitment") if is_ours(client, &event) => {
                 announced |= of == index;
                 by_another.before |= of < index;
                 by_another.after |= of > index;
@@ -134,15 +137,15 @@ fn judged(desk: &Desk, events: Vec<u8>, index: u32) -> (Applied, ByAnother) {
 }
 
 /// `Commitments.SpaceLimitExceeded`, by the names in the metadata; of other errors the names of their variants.
-fn error_name(desk: &Desk, event: &Event<'_, SubstrateConfig>) -> Untrusted {
-    let name = fields(event).and_then(|fields| variant_name(desk, fields.at("dispatch_error")?));
+fn error_name(client: &HotkeyClient, event: &Event<'_, SubstrateConfig>) -> Untrusted {
+    let name = fields(event).and_then(|fields| variant_name(client, fields.at("dispatch_error")?));
     Untrusted::from_text(name.unwrap_or_else(|| "an error without a name".to_owned()))
 }
 
-fn variant_name(desk: &Desk, error: &Value<()>) -> Option<String> {
+fn variant_name(client: &HotkeyClient, error: &Value<()>) -> Option<String> {
     let ValueDef::Variant(variant) = &error.value else { return None };
     if variant.name != "Module" {
-        let inner = variant.values.values().find_map(|value| variant_name(desk, value));
+        let inner = variant.values.values().find_map(|value| variant_name(client, value));
         return Some(inner.map_or_else(|| variant.name.clone(), |inner| format!("{}.{inner}", variant.name)));
     }
     let module = variant.values.values().find(|value| value.at("index").is_some());
@@ -151,21 +154,21 @@ fn variant_name(desk: &Desk, error: &Value<()>) -> Option<String> {
     let mut bytes = Vec::new();
     collect_bytes(field("error")?, &mut bytes);
     let number = *bytes.first()?;
-    let pallet = desk.runtime.metadata.pallet_by_error_index(pallet)?;
+    let pallet = client.runtime.metadata.pallet_by_error_index(pallet)?;
     Some(match pallet.error_variant_by_index(number) {
         Some(error) => format!("{}.{}", pallet.name(), error.name),
         None => format!("{}.{number}", pallet.name()),
     })
 }
 
-fn is_ours(desk: &Desk, event: &Event<'_, SubstrateConfig>) -> bool {
+fn is_ours(client: &HotkeyClient, event: &Event<'_, SubstrateConfig>) -> bool {
     let Some(fields) = fields(event) else { return false };
     let netuid = fields.at("netuid").and_then(number);
     let mut who = Vec::with_capacity(32);
     if let Some(value) = fields.at("who") {
         collect_bytes(value, &mut who);
     }
-    netuid == Some(u128::from(desk.netuid)) && who == desk.hotkey.as_bytes()
+    netuid == Some(u128::from(client.netuid)) && who == client.hotkey.as_bytes()
 }
 
 /// The fields of an event whose types were judged; each name in them is copied, so they must be few.
@@ -201,31 +204,31 @@ pub(super) struct Head {
 }
 
 /// Reads the finalized head.
-pub(super) async fn head(desk: &Desk) -> Result<Head, ChainError> {
-    let hash = desk.session.finalized_head().await?;
-    at(desk, hash).await
+pub(super) async fn head(client: &HotkeyClient) -> Result<Head, ChainError> {
+    let hash = client.session.finalized_head().await?;
+    at(client, hash).await
 }
 
 /// What the best block holds, which is not final yet.
-pub(super) async fn best_value(desk: &Desk) -> Result<Option<Commitment>, ChainError> {
-    let hash = desk.session.best_hash().await?;
-    Ok(at(desk, hash).await?.value)
+pub(super) async fn best_value(client: &HotkeyClient) -> Result<Option<Commitment>, ChainError> {
+    let hash = client.session.best_hash().await?;
+    Ok(at(client, hash).await?.value)
 }
 
 /// Reads a block's state.
-pub(super) async fn at(desk: &Desk, hash: BlockHash) -> Result<Head, ChainError> {
-    let keys = [desk.commitment_key(), desk.account_key()];
-    let (header, [value, account]) = tokio::try_join!(desk.session.header(hash), desk.values(keys, hash))?;
-    let value = value.map(|bytes| desk.commitment(&bytes));
-    Ok(Head { number: header.number, value, nonce: desk.nonce(account.as_deref())? })
+pub(super) async fn at(client: &HotkeyClient, hash: BlockHash) -> Result<Head, ChainError> {
+    let keys = [client.commitment_key(), client.account_key()];
+    let (header, [value, account]) = tokio::try_join!(client.session.header(hash), client.values(keys, hash))?;
+    let value = value.map(|bytes| client.commitment(&bytes));
+    Ok(Head { number: header.number, value, nonce: client.nonce(account.as_deref())? })
 }
 
 /// Whether a block is on the chain that ends in the finalized head, and not above it.
-pub(super) async fn is_final(desk: &Desk, block: BlockId, head: &Head) -> Result<bool, ChainError> {
+pub(super) async fn is_final(client: &HotkeyClient, block: BlockId, head: &Head) -> Result<bool, ChainError> {
     if head.number < block.number {
         return Ok(false);
     }
-    Ok(desk.session.block_hash(block.number).await? == Some(block.hash))
+    Ok(client.session.block_hash(block.number).await? == Some(block.hash))
 }
 
 /// Where a nonce was used.
@@ -240,8 +243,8 @@ pub(super) enum Used {
 }
 
 /// The first block after `birth` and up to `last` whose state has used this nonce.
-pub(super) async fn used_at(desk: &Desk, nonce: u64, birth: u64, last: u64) -> Result<Used, ChainError> {
-    let mut used = match used_in(desk, nonce, last).await? {
+pub(super) async fn used_at(client: &HotkeyClient, nonce: u64, birth: u64, last: u64) -> Result<Used, ChainError> {
+    let mut used = match used_in(client, nonce, last).await? {
         Some((true, block)) => block,
         Some((false, _)) => return Ok(Used::Not),
         None => return Ok(Used::Gone),
@@ -249,7 +252,7 @@ pub(super) async fn used_at(desk: &Desk, nonce: u64, birth: u64, last: u64) -> R
     let mut unused = birth;
     while used.number > unused + 1 {
         let middle = unused + (used.number - unused) / 2;
-        match used_in(desk, nonce, middle).await? {
+        match used_in(client, nonce, middle).await? {
             Some((true, block)) => used = block,
             Some((false, _)) => unused = middle,
             None => return Ok(Used::Gone),
@@ -259,9 +262,9 @@ pub(super) async fn used_at(desk: &Desk, nonce: u64, birth: u64, last: u64) -> R
 }
 
 /// Whether the state of a height has used the nonce; `None` where ordinary nodes have dropped it.
-async fn used_in(desk: &Desk, nonce: u64, number: u64) -> Result<Option<(bool, BlockId)>, ChainError> {
-    let Some(hash) = desk.session.block_hash(number).await? else { return Ok(None) };
-    match at(desk, hash).await {
+async fn used_in(client: &HotkeyClient, nonce: u64, number: u64) -> Result<Option<(bool, BlockId)>, ChainError> {
+    let Some(hash) = client.session.block_hash(number).await? else { return Ok(None) };
+    match at(client, hash).await {
         Ok(state) => Ok(Some((state.nonce > nonce, BlockId { number, hash }))),
         Err(ChainError { fault: Fault::Refused { .. }, .. }) => Ok(None),
         Err(error) => Err(error),

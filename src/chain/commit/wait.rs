@@ -6,21 +6,21 @@ use tokio::time::sleep;
 
 use super::super::error::ChainError;
 use super::super::session::jittered;
-use super::desk::{Desk, DeskOptions};
+use super::hotkey_client::{HotkeyClient, HotkeyClientOptions};
 
 /// Longest pause between attempts to connect: a registration is seen a little later at most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Silence after which a real call finds out whether the connection is alive.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// An open desk at the moment when a finalized block gives the hotkey a uid. Waits as long as it takes, over as many
+/// A connected client at the moment when a finalized block gives the hotkey a uid. Waits as long as it takes, over as many
 /// connections as it takes.
-pub async fn registered(options: &DeskOptions) -> Desk {
+pub async fn registered(options: &HotkeyClientOptions) -> HotkeyClient {
     let mut options = options.clone();
     let mut pause = Duration::from_millis(500);
     loop {
         match wait(&mut options).await {
-            Ok(desk) => return desk,
+            Ok(client) => return client,
             Err(error) => tracing::warn!("waiting for the registration, the connection was lost: {error}"),
         }
         sleep(jittered(pause)).await;
@@ -29,28 +29,28 @@ pub async fn registered(options: &DeskOptions) -> Desk {
 }
 
 /// A chain that nobody pinned is pinned by its first answer.
-async fn wait(options: &mut DeskOptions) -> Result<Desk, ChainError> {
-    let desk = Desk::open(options).await?;
-    options.network.genesis.get_or_insert(desk.genesis());
-    let mut changes = desk.session.watch(&[desk.uid_key()]).await?;
-    let mut heads = desk.session.finalized_heads().await?;
+async fn wait(options: &mut HotkeyClientOptions) -> Result<HotkeyClient, ChainError> {
+    let client = HotkeyClient::open(options).await?;
+    options.network.genesis.get_or_insert(client.genesis());
+    let mut changes = client.session.watch(&[client.uid_key()]).await?;
+    let mut heads = client.session.finalized_heads().await?;
     let mut hinted = true;
     loop {
         tokio::select! {
             change = changes.next() => match change {
                 Some(Ok(set)) => hinted |= set.changes.iter().any(|(_, value)| value.is_some()),
-                _ => return Err(desk.session.malformed("state_subscribeStorage", "the subscription ended")),
+                _ => return Err(client.session.malformed("state_subscribeStorage", "the subscription ended")),
             },
             head = heads.next() => match head {
                 Some(Ok(_)) if hinted => {
-                    if desk.standing(&options.network).await?.uid.is_some() {
-                        return Ok(desk);
+                    if client.state(&options.network).await?.uid.is_some() {
+                        return Ok(client);
                     }
                 }
                 Some(Ok(_)) => {}
-                _ => return Err(desk.session.malformed("chain_subscribeFinalizedHeads", "the subscription ended")),
+                _ => return Err(client.session.malformed("chain_subscribeFinalizedHeads", "the subscription ended")),
             },
-            () = sleep(QUIET) => drop(desk.session.round_trip().await?),
+            () = sleep(QUIET) => drop(client.session.round_trip().await?),
         }
     }
 }

@@ -6,8 +6,8 @@
 //!                                                  bodies ─► births ─► signatures ─► rows
 //! ```
 
-mod apart;
-mod meeting;
+mod common_block;
+mod decode_extrinsic;
 mod proof;
 mod runtimes;
 mod signed;
@@ -77,7 +77,7 @@ pub enum Depth {
 }
 
 /// The endpoint that answers, and what the chain is.
-struct Ground {
+struct Primary {
     session: Session,
     genesis: BlockHash,
     head: BlockHash,
@@ -87,35 +87,37 @@ struct Ground {
 /// the way is said row by row.
 pub async fn examine(examination: &Examination, rows: &BTreeMap<Hotkey, Depth>) -> Result<Examined, ChainError> {
     let started = Instant::now();
-    let ground = ground(examination).await?;
+    let primary = primary(examination).await?;
     let mut schemas = Schemas::new(examination.store.clone());
     let mut found = Examined::default();
-    let witness = meeting::witness(examination, &ground, &mut found.disputes).await;
-    let place = meeting::meet(examination, &ground, witness, &mut schemas, &mut found.disputes).await?;
+    let witness = common_block::witness(examination, &primary, &mut found.disputes).await;
+    let common_block = common_block::meet(examination, &primary, witness, &mut schemas, &mut found.disputes).await?;
     let hotkeys: Vec<Hotkey> = rows.keys().copied().collect();
-    let read = values::read(examination, &ground.session, &place, &hotkeys).await?;
-    let judged = values::judge(&ground.session, &place, read, &mut found.disputes).await;
+    let read = values::read(examination, &primary.session, &common_block, &hotkeys).await?;
+    let judged = values::judge(&primary.session, &common_block, read, &mut found.disputes).await;
     found.rows = judged.rows;
     found.cost.bytes += judged.proof_bytes;
     let wanted = rows.iter().filter(|(_, depth)| **depth == Depth::Signature).map(|(hotkey, _)| *hotkey).collect();
-    found.cost.requests += signed::check(examination, &ground, &place, wanted, &judged.stored, &mut found).await;
-    found.cost.requests += ground.session.asked() + place.witness.as_ref().map_or(0, |witness| witness.session.asked());
+    found.cost.requests +=
+        signed::check(examination, &primary, &common_block, wanted, &judged.stored, &mut found).await;
+    found.cost.requests +=
+        primary.session.asked() + common_block.witness.as_ref().map_or(0, |witness| witness.session.asked());
     found.cost.ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(found)
 }
 
 /// Connects to the first endpoint that answers as the right chain.
-async fn ground(examination: &Examination) -> Result<Ground, ChainError> {
+async fn primary(examination: &Examination) -> Result<Primary, ChainError> {
     let network = &examination.network;
     let mut failures = Failures::default();
     for endpoint in &network.endpoints {
         let attempt = async {
             let session = Session::open(endpoint, &examination.limits).await?;
             let greeting = greet(&session, network).await?;
-            Ok(Ground { session, genesis: greeting.genesis, head: greeting.head })
+            Ok(Primary { session, genesis: greeting.genesis, head: greeting.head })
         };
         match attempt.await {
-            Ok(ground) => return Ok(ground),
+            Ok(primary) => return Ok(primary),
             Err(error) => failures.note(error)?,
         }
     }

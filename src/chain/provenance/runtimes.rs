@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::meeting::{Place, said};
+use super::common_block::{CommonBlock, said};
 use super::signed::Body;
 use super::sources::Sources;
-use super::{Examination, Ground};
+use super::{Examination, Primary};
 use crate::chain::commit::runtime::Runtime;
 use crate::chain::error::ChainError;
 use crate::chain::metadata;
@@ -41,12 +41,12 @@ pub(super) struct Runtimes<'e> {
 }
 
 impl<'e> Runtimes<'e> {
-    pub(super) fn new(examination: &'e Examination, ground: &Ground, place: &Place) -> Self {
+    pub(super) fn new(examination: &'e Examination, primary: &Primary, common_block: &CommonBlock) -> Self {
         Self {
             examination,
-            genesis: ground.genesis,
-            near: ground.session.clone(),
-            present: BlockHash(place.header.parent_hash.0),
+            genesis: primary.genesis,
+            near: primary.session.clone(),
+            present: BlockHash(common_block.header.parent_hash.0),
             versions: BTreeMap::new(),
             loaded: BTreeMap::new(),
             believed: None,

@@ -6,12 +6,12 @@ use parity_scale_codec::Encode as _;
 use sp_crypto_hashing::blake2_256;
 use subxt::Metadata;
 
-use super::apart::{Apart, Bound, apart, call_name};
-use super::meeting::{Place, claim};
+use super::common_block::{CommonBlock, claim};
+use super::decode_extrinsic::{Bound, DecodedExtrinsic, call_name, decode_extrinsic};
 use super::proof::are_of_root;
 use super::runtimes::{Known, Runtimes};
 use super::sources::Sources;
-use super::{Examination, Ground};
+use super::{Examination, Primary};
 use crate::chain::decode;
 use crate::chain::session::{Header, Session};
 use crate::domain::commit::progress::BlockId;
@@ -48,7 +48,7 @@ struct Candidate<'b> {
     wanted: &'b Wanted,
     body: &'b Body,
     index: usize,
-    apart: Apart<'b>,
+    apart: DecodedExtrinsic<'b>,
     known: Known,
     born: Option<u64>,
 }
@@ -56,8 +56,8 @@ struct Candidate<'b> {
 /// Checks the signatures of rows that are proven, each as far as it goes. Returns the requests that archives were asked.
 pub(super) async fn check(
     examination: &Examination,
-    ground: &Ground,
-    place: &Place,
+    primary: &Primary,
+    common_block: &CommonBlock,
     hotkeys: Vec<Hotkey>,
     stored: &BTreeMap<Hotkey, Vec<u8>>,
     found: &mut Examined,
@@ -66,7 +66,7 @@ pub(super) async fn check(
     if wanted.is_empty() {
         return 0;
     }
-    let mut sources = Sources::new(examination, ground, place);
+    let mut sources = Sources::new(examination, primary, common_block);
     let numbers: BTreeSet<u64> = wanted.iter().map(|wanted| wanted.block).collect();
     let hashes = sources.hashes(&numbers, &mut found.disputes).await;
     let mut bodies = BTreeMap::new();
@@ -79,13 +79,13 @@ pub(super) async fn check(
         found.cost.bytes += bytes.sum::<u64>();
         bodies.insert(number, body);
     }
-    let mut runtimes = Runtimes::new(examination, ground, place);
+    let mut runtimes = Runtimes::new(examination, primary, common_block);
     runtimes.learn(&mut sources, bodies.values().filter_map(|body| body.as_ref().ok())).await;
     let mut candidates = Vec::new();
     for wanted in &wanted {
         let Some(body) = bodies.get(&wanted.block) else { continue };
         let body = body.as_ref().map_err(Limit::clone);
-        match body.and_then(|body| candidate(examination, place, &runtimes, wanted, body)) {
+        match body.and_then(|body| candidate(examination, common_block, &runtimes, wanted, body)) {
             Ok(candidate) => candidates.push(candidate),
             Err(limit) => limited(found, &wanted.hotkey, limit),
         }
@@ -93,7 +93,7 @@ pub(super) async fn check(
     let births: BTreeSet<u64> = candidates.iter().filter_map(|candidate| candidate.born).collect();
     let births = sources.hashes(&births, &mut found.disputes).await;
     for candidate in candidates {
-        conclude(ground, &candidate, &births, found);
+        conclude(primary, &candidate, &births, found);
     }
     sources.archives_asked()
 }
@@ -120,7 +120,7 @@ fn limited(found: &mut Examined, hotkey: &Hotkey, limit: Limit) {
 /// The extrinsic of a block that publishes exactly what is stored, for this netuid and by this hotkey.
 fn candidate<'b>(
     examination: &Examination,
-    place: &Place,
+    common_block: &CommonBlock,
     runtimes: &Runtimes,
     wanted: &'b Wanted,
     body: &'b Body,
@@ -128,7 +128,7 @@ fn candidate<'b>(
     let known = runtimes.of(body.id.number)?;
     let metadata = &known.runtime.metadata;
     let netuid = examination.netuid.to_le_bytes();
-    let stored = fields(decode::stored(&place.schema, &wanted.value));
+    let stored = fields(decode::stored(&common_block.schema, &wanted.value));
     let call = set_commitment(metadata);
     let publishes = |call_bytes: &[u8]| {
         let Some((head, info)) = call_bytes.split_at_checked(BEFORE_FIELDS) else { return false };
@@ -140,11 +140,11 @@ fn candidate<'b>(
         };
         is_it && same()
     };
-    let mut taken: Option<(usize, Apart<'b>)> = None;
+    let mut taken: Option<(usize, DecodedExtrinsic<'b>)> = None;
     let mut carried = None;
     let needle = [&netuid[..], wanted.value.get(BEFORE_INFO..).unwrap_or_default()].concat();
     for (index, bytes) in body.extrinsics.iter().enumerate() {
-        let Some(apart) = apart(metadata, bytes) else {
+        let Some(apart) = decode_extrinsic(metadata, bytes) else {
             if contains(bytes, &needle) {
                 carried = Some(Limit::Wrapped { call: "an extrinsic without a signature".into() });
             }
@@ -191,21 +191,21 @@ fn contains(bytes: &[u8], needle: &[u8]) -> bool {
 
 /// Verifies a signature, and writes down what came of it.
 fn conclude(
-    ground: &Ground,
+    primary: &Primary,
     candidate: &Candidate<'_>,
     births: &BTreeMap<u64, Result<BlockHash, Limit>>,
     found: &mut Examined,
 ) {
     let Candidate { wanted, body, index, apart, known, born } = candidate;
     let birth = match born.map(|born| births.get(&born)) {
-        None => ground.genesis,
+        None => primary.genesis,
         Some(Some(Ok(hash))) => *hash,
         Some(Some(Err(limit))) => return limited(found, &wanted.hotkey, limit.clone()),
         // Every birth was asked for.
         Some(None) => return,
     };
     let runtime = &known.runtime;
-    let bound = Bound { spec: runtime.spec, transactions: runtime.transactions, genesis: ground.genesis, birth };
+    let bound = Bound { spec: runtime.spec, transactions: runtime.transactions, genesis: primary.genesis, birth };
     match apart.verified(&runtime.metadata, &bound) {
         Err(limit) => limited(found, &wanted.hotkey, limit),
         Ok(Some(scheme)) => {
@@ -230,7 +230,7 @@ fn conclude(
                 hotkey: Some(wanted.hotkey),
                 endpoint: claim(&body.from, Some(body.id), says),
                 witness: claim(
-                    &ground.session,
+                    &primary.session,
                     Some(body.id),
                     "the signature is not that of this key over these bytes",
                 ),

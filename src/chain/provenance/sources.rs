@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::meeting::{Place, claim, said, why};
+use super::common_block::{CommonBlock, claim, said, why};
 use super::signed::Body;
-use super::{Examination, Ground, Pace};
+use super::{Examination, Pace, Primary};
 use crate::chain::error::ChainError;
 use crate::chain::session::Session;
 use crate::domain::commit::progress::BlockId;
@@ -37,12 +37,12 @@ pub(super) struct Sources<'e> {
 }
 
 impl<'e> Sources<'e> {
-    pub(super) fn new(examination: &'e Examination, ground: &Ground, place: &Place) -> Self {
+    pub(super) fn new(examination: &'e Examination, primary: &Primary, common_block: &CommonBlock) -> Self {
         let source = |session: &Session, side| Source { session: session.clone(), side, next: Instant::now() };
-        let witness = place.witness.as_ref().map(|witness| source(&witness.session, Side::Witness));
-        let sources: Vec<Source> = [source(&ground.session, Side::Endpoint)].into_iter().chain(witness).collect();
+        let witness = common_block.witness.as_ref().map(|witness| source(&witness.session, Side::Witness));
+        let sources: Vec<Source> = [source(&primary.session, Side::Endpoint)].into_iter().chain(witness).collect();
         let near = sources.len();
-        Self { examination, genesis: ground.genesis, all: sources, near, is_wide: false, away: None }
+        Self { examination, genesis: primary.genesis, all: sources, near, is_wide: false, away: None }
     }
 
     /// Requests that archives were asked.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Examination;
-use super::meeting::{Place, claim, said, why};
+use super::common_block::{CommonBlock, claim, said, why};
 use super::proof::StateProof;
 use crate::chain::decode;
 use crate::chain::error::ChainError;
@@ -38,25 +38,29 @@ pub(super) struct Judged {
 pub(super) async fn read(
     examination: &Examination,
     own: &Session,
-    place: &Place,
+    common_block: &CommonBlock,
     hotkeys: &[Hotkey],
 ) -> Result<Read, ChainError> {
-    let key = |hotkey: &Hotkey| (*hotkey, place.schema.commitment_key(examination.netuid, hotkey));
+    let key = |hotkey: &Hotkey| (*hotkey, common_block.schema.commitment_key(examination.netuid, hotkey));
     let keys: Vec<(Hotkey, Vec<u8>)> = hotkeys.iter().map(key).collect();
     let theirs = async {
-        let witness = place.witness.as_ref()?;
-        let read = values(&witness.session, &keys, place).await;
+        let witness = common_block.witness.as_ref()?;
+        let read = values(&witness.session, &keys, common_block).await;
         Some(read.map_err(|error| Limit::WitnessAway { endpoint: error.endpoint.clone(), why: why(&error) }))
     };
-    let (own, theirs) = tokio::join!(values(own, &keys, place), theirs);
+    let (own, theirs) = tokio::join!(values(own, &keys, common_block), theirs);
     Ok(Read { own: own?, theirs, keys })
 }
 
-async fn values(session: &Session, keys: &[(Hotkey, Vec<u8>)], place: &Place) -> Result<Values, ChainError> {
+async fn values(
+    session: &Session,
+    keys: &[(Hotkey, Vec<u8>)],
+    common_block: &CommonBlock,
+) -> Result<Values, ChainError> {
     let mut values = Values::new();
     for chunk in keys.chunks(session.limits().chunk) {
         let asked: Vec<Vec<u8>> = chunk.iter().map(|(_, key)| key.clone()).collect();
-        let sets = session.query(&asked, place.at.hash).await?;
+        let sets = session.query(&asked, common_block.at.hash).await?;
         let told = sets.into_iter().flat_map(|set| set.changes);
         values.extend(told.filter_map(|(key, value)| Some((key.0, value?.0))));
     }
@@ -64,11 +68,16 @@ async fn values(session: &Session, keys: &[(Hotkey, Vec<u8>)], place: &Place) ->
 }
 
 /// Judges every row by what both said and by the proof.
-pub(super) async fn judge(own: &Session, place: &Place, read: Read, disputes: &mut Vec<Dispute>) -> Judged {
-    let proof = prove(own, place, &read.keys, disputes).await;
+pub(super) async fn judge(
+    own: &Session,
+    common_block: &CommonBlock,
+    read: Read,
+    disputes: &mut Vec<Dispute>,
+) -> Judged {
+    let proof = prove(own, common_block, &read.keys, disputes).await;
     let proof_bytes = proof.as_ref().map_or(0, |proven| proven.proof.size().bytes as u64);
     let mut judged = Judged { proof_bytes, ..Judged::default() };
-    let case = Courtroom { own, place, theirs: &read.theirs, proof: &proof };
+    let case = Evidence { own, common_block, theirs: &read.theirs, proof: &proof };
     for (hotkey, key) in &read.keys {
         let said = read.own.get(key);
         judged.rows.insert(*hotkey, case.row(*hotkey, key, said, disputes));
@@ -86,16 +95,16 @@ struct Proven {
 /// A proof that answers for every key, and whose it is; or why there is none.
 async fn prove(
     own: &Session,
-    place: &Place,
+    common_block: &CommonBlock,
     keys: &[(Hotkey, Vec<u8>)],
     disputes: &mut Vec<Dispute>,
 ) -> Result<Proven, Limit> {
     let asked: Vec<Vec<u8>> = keys.iter().map(|(_, key)| key.clone()).collect();
     let mut limit = Limit::NoProofs { why: "nobody was asked".to_owned() };
-    let theirs = place.witness.as_ref().map(|witness| &witness.session);
+    let theirs = common_block.witness.as_ref().map(|witness| &witness.session);
     for (side, session) in [(Side::Endpoint, Some(own)), (Side::Witness, theirs)] {
         let Some(session) = session else { continue };
-        let nodes = match proof_nodes(session, &asked, place).await {
+        let nodes = match proof_nodes(session, &asked, common_block).await {
             Ok(nodes) => nodes,
             Err(error) => {
                 limit = Limit::NoProofs { why: said(&error) };
@@ -103,12 +112,12 @@ async fn prove(
             }
         };
         let proof = StateProof::new(nodes, asked.len());
-        let root = &place.header.state_root.0;
+        let root = &common_block.header.state_root.0;
         let short = asked.iter().filter(|key| proof.value(root, key).is_err()).count();
         if short == 0 {
             return Ok(Proven { proof, from: session.endpoint().to_string() });
         }
-        let block = Some(place.id());
+        let block = Some(common_block.id());
         let bad = Claim {
             proof: Some(proof.size()),
             ..claim(session, block, format!("a proof that says nothing of {short} of {} keys", asked.len()))
@@ -122,33 +131,37 @@ async fn prove(
 }
 
 /// The nodes for all keys: one request, or a few where there are thousands.
-async fn proof_nodes(session: &Session, keys: &[Vec<u8>], place: &Place) -> Result<Vec<Vec<u8>>, ChainError> {
+async fn proof_nodes(
+    session: &Session,
+    keys: &[Vec<u8>],
+    common_block: &CommonBlock,
+) -> Result<Vec<Vec<u8>>, ChainError> {
     let mut nodes = Vec::new();
     for chunk in keys.chunks(session.limits().chunk) {
-        nodes.extend(session.read_proof(chunk, place.at.hash).await?);
+        nodes.extend(session.read_proof(chunk, common_block.at.hash).await?);
     }
     Ok(nodes)
 }
 
 /// What a row is judged by.
 #[derive(Clone, Copy)]
-struct Courtroom<'c> {
+struct Evidence<'c> {
     own: &'c Session,
-    place: &'c Place,
+    common_block: &'c CommonBlock,
     theirs: &'c Option<Result<Values, Limit>>,
     proof: &'c Result<Proven, Limit>,
 }
 
-impl Courtroom<'_> {
+impl Evidence<'_> {
     /// A row whose value the endpoint says to be `said`.
     fn row(self, hotkey: Hotkey, key: &[u8], said: Option<&Vec<u8>>, disputes: &mut Vec<Dispute>) -> Provenance {
         let endpoint = self.own.endpoint().to_string();
-        let alone = self.place.alone.clone().unwrap_or(Limit::NoWitness);
-        let mut row = Provenance::reported(self.place.at, self.commitment(said), &endpoint, alone);
+        let alone = self.common_block.alone.clone().unwrap_or(Limit::NoWitness);
+        let mut row = Provenance::reported(self.common_block.at, self.commitment(said), &endpoint, alone);
         let proven = self.proof.as_ref().ok();
         row.proof = proven.map(|proven| proven.proof.size());
         row.proof_from = proven.map(|proven| proven.from.clone());
-        if let (Some(Ok(_)), Some(witness)) = (self.theirs, &self.place.witness) {
+        if let (Some(Ok(_)), Some(witness)) = (self.theirs, &self.common_block.witness) {
             row.endpoints.push(witness.session.endpoint().to_string());
         }
         let dispute = self.contradiction(hotkey, key, said);
@@ -167,12 +180,12 @@ impl Courtroom<'_> {
 
     /// Where what the endpoint says is not what is proven, or not what the witness says.
     fn contradiction(self, hotkey: Hotkey, key: &[u8], said: Option<&Vec<u8>>) -> Option<Dispute> {
-        let block = Some(self.place.id());
+        let block = Some(self.common_block.id());
         let words = |value: Option<&Vec<u8>>| value_words(self.commitment(value).as_ref()).shown();
         let proven = self.proof.as_ref().ok().and_then(|Proven { proof, from }| {
-            Some((proof.value(&self.place.header.state_root.0, key).ok()?, proof.size(), from.clone()))
+            Some((proof.value(&self.common_block.header.state_root.0, key).ok()?, proof.size(), from.clone()))
         });
-        let witness = self.place.witness.as_ref().map(|witness| &witness.session);
+        let witness = self.common_block.witness.as_ref().map(|witness| &witness.session);
         let told = self.theirs.as_ref().and_then(|theirs| theirs.as_ref().ok()).map(|theirs| theirs.get(key));
         let (other, proven_wrong) = match (&proven, told.zip(witness)) {
             (Some((value, size, from)), _) if value.as_ref() != said => {
@@ -190,6 +203,6 @@ impl Courtroom<'_> {
     }
 
     fn commitment(self, value: Option<&Vec<u8>>) -> Option<Commitment> {
-        value.map(|value| Commitment::of(&decode::stored(&self.place.schema, value)))
+        value.map(|value| Commitment::of(&decode::stored(&self.common_block.schema, value)))
     }
 }

@@ -3,15 +3,15 @@
 //! ([`talk`]).
 
 pub mod failure;
+pub mod messages;
 pub mod outcome;
 pub mod plan;
 pub mod progress;
 pub mod record;
-pub mod talk;
 
 pub use failure::{Failure, PoolAnswer};
+pub use messages::{News, Order};
 pub use outcome::{Ended, Receipt};
-pub use plan::{Check, Era, Plan, Space, Standing, Subject, Verdict};
+pub use plan::{Check, Era, HotkeyState, Plan, Space, Subject, Verdict};
 pub use progress::{Progress, Stage};
 pub use record::{Entry, Intent, Record};
-pub use talk::{News, Order};

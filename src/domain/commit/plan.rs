@@ -84,7 +84,7 @@ impl Era {
 
 /// Where a hotkey stands at a finalized block: everything of the chain that a commit depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Standing {
+pub struct HotkeyState {
     /// The chain and the endpoint that said so.
     pub chain: ChainIdentity,
     /// Whether the genesis was pinned by the network's name or by an earlier answer of this session.
@@ -146,7 +146,7 @@ pub struct Plan {
     /// For whom.
     pub subject: Subject,
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: HotkeyState,
     /// What will be on chain.
     pub new: Published,
     /// Old against new, field by field.
@@ -165,7 +165,7 @@ pub struct Plan {
 
 impl Plan {
     /// A plan from what the guard let through. `now_ms` is the time since 1970.
-    pub fn of(subject: Subject, standing: Standing, cleared: &Cleared, now_ms: u64) -> Self {
+    pub fn of(subject: Subject, standing: HotkeyState, cleared: &Cleared, now_ms: u64) -> Self {
         let new = cleared.published().clone();
         let verdict = verdict(&standing, &new);
         Self {
@@ -198,8 +198,8 @@ impl Plan {
     }
 
     /// Whether this is the practice subnet, where a mistake costs nothing.
-    pub fn is_practice(&self) -> bool {
-        self.standing.chain.is_practice()
+    pub fn is_sandbox(&self) -> bool {
+        self.standing.chain.is_sandbox()
     }
 
     /// What stands above it: whether somebody is asked to publish it, or only looks.
@@ -248,7 +248,7 @@ impl Plan {
     /// What must be typed to confirm, or `None` where a choice is enough: on a real network the uid, so that nobody
     /// publishes for another one by habit (THREATS T8).
     pub fn word(&self) -> Option<String> {
-        match (self.is_practice(), self.standing.uid) {
+        match (self.is_sandbox(), self.standing.uid) {
             (true, _) => None,
             (false, Some(uid)) => Some(uid.to_string()),
             // Nothing to type before there is a uid: the end of the address says whose key it is.
@@ -265,7 +265,7 @@ fn is_unchanged(chain: Option<&Commitment>, new: &Published) -> bool {
     chain.and_then(Commitment::published) == Some(new)
 }
 
-fn verdict(standing: &Standing, new: &Published) -> Verdict {
+fn verdict(standing: &HotkeyState, new: &Published) -> Verdict {
     if standing.uid.is_none() {
         Verdict::NotRegistered
     } else if is_unchanged(standing.commitment.as_ref(), new) {
@@ -277,7 +277,7 @@ fn verdict(standing: &Standing, new: &Published) -> Verdict {
     }
 }
 
-fn checks(subject: &Subject, standing: &Standing, now_ms: u64) -> Vec<Check> {
+fn checks(subject: &Subject, standing: &HotkeyState, now_ms: u64) -> Vec<Check> {
     let mut checks = vec![
         Check::passed("no_secret", "no write key and no wallet secret inside"),
         Check::passed("shape", "every field in its place, nothing cut"),

@@ -9,15 +9,15 @@
 
 mod evidence;
 mod judge;
+mod messages;
 mod plan;
 mod result;
-mod talk;
 mod verdict;
 mod words;
 
 pub use evidence::{Exchange, Found, Reply, Request, Trouble};
 pub use judge::{Case, Judgement, judge, verdict_of};
+pub use messages::{Listing, ProbeNews, ProbeOrder};
 pub use plan::next;
 pub use result::{Probe, Risk, Step};
-pub use talk::{Listing, ProbeNews, ProbeOrder};
-pub use verdict::{Layer, Verdict};
+pub use verdict::{Layer, Verdict, VerdictClass};

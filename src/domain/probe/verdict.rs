@@ -164,3 +164,58 @@ impl Verdict {
         }
     }
 }
+
+/// What a verdict amounts to at a glance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub enum VerdictClass {
+    /// A validator would take the window.
+    OnTime,
+    /// The bucket can be read, the window is not as it should be.
+    Object,
+    /// The bucket cannot be read.
+    Failed,
+    /// It says nothing about the uid.
+    Unclear,
+    /// There is nothing to read with.
+    Nothing,
+}
+
+impl VerdictClass {
+    /// From the best to the one that means least.
+    pub const ALL: [Self; 5] = [Self::OnTime, Self::Object, Self::Failed, Self::Unclear, Self::Nothing];
+
+    /// What a verdict amounts to.
+    pub const fn of(verdict: Verdict) -> Self {
+        match verdict.layer() {
+            Layer::None => Self::OnTime,
+            Layer::Object => Self::Object,
+            _ if verdict.is_about_here() => Self::Unclear,
+            _ => match verdict {
+                Verdict::NoCommitment => Self::Nothing,
+                _ => Self::Failed,
+            },
+        }
+    }
+
+    /// The glyph before the verdict's word.
+    pub const fn glyph(self) -> &'static str {
+        match self {
+            Self::OnTime => "✓",
+            Self::Object => "!",
+            Self::Failed => "✗",
+            Self::Unclear => "?",
+            Self::Nothing => "○",
+        }
+    }
+
+    /// The word for all verdicts of its kind.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OnTime => "on time",
+            Self::Object => "bad window",
+            Self::Failed => "no access",
+            Self::Unclear => "unclear",
+            Self::Nothing => "no commitment",
+        }
+    }
+}

@@ -11,7 +11,7 @@
 
 mod dispute;
 mod limit;
-pub mod talk;
+pub mod messages;
 
 use std::collections::BTreeMap;
 

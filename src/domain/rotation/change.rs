@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::commitment::{Commitment, Published};
 use crate::domain::secret::Fingerprint;
-use crate::domain::vaulted::KeyRef;
+use crate::domain::vault_index::KeyRef;
 
 /// One of the two pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

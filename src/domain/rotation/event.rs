@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::network::BlockHash;
 use crate::domain::rotation::change::{Change, Seen, Side};
 use crate::domain::text::grouped;
-use crate::domain::vaulted::{Backend, GenerationNumber};
+use crate::domain::vault_index::{Backend, GenerationNumber};
 
 /// How the `.env` came to hold what it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -244,7 +244,7 @@ impl Rotation {
     }
 
     fn old_blockers(&self, facts: &Facts) -> Vec<Blocker> {
-        let blocker = |(side, old): (Side, &crate::domain::vaulted::KeyRef)| {
+        let blocker = |(side, old): (Side, &crate::domain::vault_index::KeyRef)| {
             let unproven = |found: &str| {
                 Blocker::new(
                     "old_key_unproven",

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::rotation::event::Entry;
 use crate::domain::rotation::machine::{Contradiction, Rotation};
-use crate::domain::vaulted::GenerationNumber;
+use crate::domain::vault_index::GenerationNumber;
 
 /// What a journal tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -7,7 +7,7 @@ use crate::domain::network::BlockHash;
 use crate::domain::rotation::change::{Change, Replacement, Seen, Side};
 use crate::domain::rotation::event::{EnvUpdate, Event};
 use crate::domain::rotation::phase::Phase;
-use crate::domain::vaulted::{Backend, GenerationNumber, KeyRef};
+use crate::domain::vault_index::{Backend, GenerationNumber, KeyRef};
 
 /// A commit on its way, or about to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -239,7 +239,7 @@ impl Rotation {
                 self.retiring.then_some(())?;
                 self.on(&[Phase::Grace], Phase::Retired)?;
             }
-            Event::TurnedBack => self.turn_back()?,
+            Event::TurnedBack => self.roll_back()?,
             Event::Forgetting => {
                 (self.step() == Step::ForgetNew).then_some(())?;
                 self.forgetting = true;

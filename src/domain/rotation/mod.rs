@@ -8,22 +8,22 @@
 //! An [`Event`] is one line of the journal. [`Rotation::apply`] says what follows from it and refuses what cannot have
 //! happened; [`History::fold`] reads a whole journal; [`Rotation::step`] says what is to be done next. Nothing here reads a
 //! clock, a chain, a store or a file: what was seen of them comes in as [`Facts`] and [`Seen`], and what follows from that is
-//! said by [`Rotation::heard`] (the chain), [`Rotation::settle`] (a commit), [`Rotation::refusals`] (the store), and by
+//! said by [`Rotation::heard`] (the chain), [`Rotation::reconcile`] (a commit), [`Rotation::refusals`] (the store), and by
 //! [`Rotation::retirable`] and [`Rotation::back_blockers`] before what cannot be undone.
 //!
 //! A write key is never committed: its rotation goes from Probed to Promoted at once.
 
-mod back;
 mod change;
 mod event;
 mod facts;
-mod heard;
 mod history;
 mod machine;
+pub mod messages;
+mod on_chain;
 mod phase;
+mod reconcile;
 mod report;
-mod settle;
-pub mod talk;
+mod rollback;
 
 pub use change::{Change, OnChain, Replacement, Seen, Side};
 pub use event::{Entry, EnvUpdate, Event};
@@ -31,8 +31,8 @@ pub use facts::{Blocker, ChainFacts, EnvStands, Facts, KeyAnswer, Retirable, STA
 pub use history::History;
 pub use machine::{Contradiction, Grace, Rotation, Step, Submission};
 pub use phase::Phase;
+pub use reconcile::CommitEnd;
 pub use report::{Next, Report};
-pub use settle::CommitEnd;
 
 /// Blocks that the old key stays alive after the new one is on chain: 60 minutes of 12 s (DESIGN 9).
 pub const DEFAULT_GRACE: u64 = 300;

@@ -49,7 +49,7 @@ impl Rotation {
     }
 
     /// The phases that this rotation passes on its way forward, in order.
-    pub fn way(&self) -> Vec<Phase> {
+    pub fn steps(&self) -> Vec<Phase> {
         let skipped = |phase: &Phase| {
             self.change.read.is_none()
                 && matches!(phase, Phase::Planned | Phase::Signed | Phase::Submitted | Phase::Finalized)

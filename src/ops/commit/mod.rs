@@ -1,27 +1,27 @@
 //! Publishing the local read credentials: one use case, which a command line and a screen run alike.
 //!
 //! ```text
-//! prepare ─► guard ─► desk: standing ─► guard again (what is on chain) ─► plan ─► call compared
-//! publish ─► the chain read once more ─► turn taken ─► signed ─► intent on disk ─► pursued ─► end on disk
+//! prepare ─► guard ─► HotkeyClient: state ─► guard again (what is on chain) ─► plan ─► call compared
+//! publish ─► the chain read once more ─► turn taken ─► signed ─► intent on disk ─► tracked ─► end on disk
 //! settle  ─► what became of a commit that an earlier session did not see the end of
 //! ```
 
-mod counter;
-mod owned;
 mod publish;
-mod settle;
+mod publish_check;
+mod reconcile;
+mod service;
 
 use thiserror::Error;
 
-pub use counter::{CounterSetup, serve};
 pub use publish::{publish, unlock, wait_until_registered};
-pub use settle::{Settled, history, replaced_secrets, settle};
+pub use reconcile::{Reconciled, history, reconcile, replaced_secrets};
+pub use service::{ServiceSetup, serve};
 
-use crate::chain::commit::{Desk, DeskOptions, Draft, DraftError};
+use crate::chain::commit::{Draft, DraftError, HotkeyClient, HotkeyClientOptions};
 use crate::chain::{CallLimits, ChainError, MetadataStore};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::plan::HEAD_TOO_OLD_MS;
-use crate::domain::commit::{Ended, Plan, Standing, Subject};
+use crate::domain::commit::{Ended, HotkeyState, Plan, Subject};
 use crate::domain::commitment::Commitment;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::guard::{self, Forbidden, SecretKind};
@@ -39,9 +39,9 @@ use crate::wallet::{self, OwnHotkey, WalletError};
 pub struct Prepared {
     /// What would be done.
     pub plan: Plan,
-    pub(super) desk: Desk,
+    pub(super) client: HotkeyClient,
     pub(super) draft: Draft,
-    pub(super) options: DeskOptions,
+    pub(super) options: HotkeyClientOptions,
 }
 
 /// Why there is no plan.
@@ -105,13 +105,13 @@ async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Re
     // What no chain could make right is refused before anybody is asked.
     let early = guard::clear(&context.provider, values, None, &forbidden);
     early.map_err(|refusal| refused(refusal.into()))?;
-    let options = desk_options(context, own, &context.network);
-    let desk = Desk::open(&options).await?;
+    let options = client_options(context, own, &context.network);
+    let client = HotkeyClient::open(&options).await?;
     if must_be_in_use {
-        let owner = Owner { genesis: desk.genesis(), netuid: options.netuid, hotkey: options.hotkey };
-        owned::check(context, &owner).map_err(refused)?;
+        let owner = Owner { genesis: client.genesis(), netuid: options.netuid, hotkey: options.hotkey };
+        publish_check::check(context, &owner).map_err(refused)?;
     }
-    prepared(context, own, desk, options, &forbidden, None, now_ms).await
+    prepared(context, own, client, options, &forbidden, None, now_ms).await
 }
 
 fn refused(rule: Rule) -> Unprepared {
@@ -119,7 +119,7 @@ fn refused(rule: Rule) -> Unprepared {
 }
 
 /// A finalized head so old that what the node says of it is history: neither "nothing to do" nor a plan may rest on it.
-fn stale_head(standing: &Standing, now_ms: u64) -> Option<Rule> {
+fn stale_head(standing: &HotkeyState, now_ms: u64) -> Option<Rule> {
     let behind = now_ms.saturating_sub(standing.at.timestamp_ms);
     (behind > HEAD_TOO_OLD_MS).then(|| Rule::Other {
         code: "stale_head",
@@ -129,13 +129,13 @@ fn stale_head(standing: &Standing, now_ms: u64) -> Option<Rule> {
     })
 }
 
-/// The plan at a desk that is open. What the metadata of an earlier run spoils is tried once more with the node's own. How
+/// The plan over an open connection. What the metadata of an earlier run spoils is tried once more with the node's own. How
 /// well the chain's word is confirmed is found out unless that was done a moment ago.
 async fn prepared(
     context: &Context,
     own: &OwnHotkey,
-    mut desk: Desk,
-    mut options: DeskOptions,
+    mut client: HotkeyClient,
+    mut options: HotkeyClientOptions,
     forbidden: &Forbidden,
     confirmed: Option<Confirmed>,
     now_ms: u64,
@@ -144,29 +144,29 @@ async fn prepared(
         Some(_) => None,
         None => vouch(context, own.hotkey, now_ms).await.map_err(|dispute| refused(disputed(&dispute)))?,
     };
-    let (mut plan, mut draft) = planned(context, own, &desk, &options, forbidden, now_ms).await?;
-    if draft.as_ref().is_err_and(DraftError::is_of_the_metadata) && desk.fetched_anew().await? {
+    let (mut plan, mut draft) = planned(context, own, &client, &options, forbidden, now_ms).await?;
+    if draft.as_ref().is_err_and(DraftError::is_of_the_metadata) && client.fetched_anew().await? {
         tracing::warn!("the cached metadata would have something else signed; that of the node is taken instead");
         // Nor does the cache tell how the commit ended.
         options.store = MetadataStore::none();
-        (plan, draft) = planned(context, own, &desk, &options, forbidden, now_ms).await?;
+        (plan, draft) = planned(context, own, &client, &options, forbidden, now_ms).await?;
     }
     let there = plan.standing.commitment.clone();
     let is_it = |row: Option<&Commitment>| row == there.as_ref();
     let plan = plan.confirmed(confirmed.unwrap_or_else(|| Confirmed::of(vouched.as_ref(), is_it)));
     let draft = draft.map_err(|error| refused(draft_rule(&error)))?;
-    Ok(Prepared { plan, desk, draft, options })
+    Ok(Prepared { plan, client, draft, options })
 }
 
 async fn planned(
     context: &Context,
     own: &OwnHotkey,
-    desk: &Desk,
-    options: &DeskOptions,
+    client: &HotkeyClient,
+    options: &HotkeyClientOptions,
     forbidden: &Forbidden,
     now_ms: u64,
 ) -> Result<(Plan, Result<Draft, DraftError>), Unprepared> {
-    let standing = desk.standing(&options.network).await?;
+    let standing = client.state(&options.network).await?;
     if let Some(rule) = stale_head(&standing, now_ms) {
         return Err(refused(rule));
     }
@@ -174,7 +174,7 @@ async fn planned(
     let cleared = guard::clear(&context.provider, values, standing.commitment.as_ref(), forbidden);
     let cleared = cleared.map_err(|refusal| refused(refusal.into()))?;
     let plan = Plan::of(subject(context, own), standing, &cleared, now_ms);
-    let draft = desk.draft(&plan.standing, &cleared);
+    let draft = client.draft(&plan.standing, &cleared);
     Ok((plan, draft))
 }
 
@@ -218,8 +218,8 @@ pub(super) fn identity(context: &Context) -> Result<&OwnHotkey, Unprepared> {
     }
 }
 
-pub(super) fn desk_options(context: &Context, own: &OwnHotkey, network: &Network) -> DeskOptions {
-    DeskOptions {
+pub(super) fn client_options(context: &Context, own: &OwnHotkey, network: &Network) -> HotkeyClientOptions {
+    HotkeyClientOptions {
         network: network.clone(),
         netuid: context.netuid(),
         hotkey: own.hotkey,

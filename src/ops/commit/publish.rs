@@ -6,8 +6,8 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::{Prepared, Unprepared, desk_options, forbidden, identity, prepared, refused};
-use crate::chain::commit::{Desk, Pursuit, pursue, registered};
+use super::{Prepared, Unprepared, client_options, forbidden, identity, prepared, refused};
+use crate::chain::commit::{HotkeyClient, SignedCommit, registered, track};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure, Intent, Plan, Progress, Record, Verdict};
 use crate::domain::findings::Finding;
@@ -58,8 +58,8 @@ pub async fn publish(
 
 /// A commit that is signed and written down.
 struct Begun {
-    desk: Desk,
-    pursuit: Pursuit,
+    client: HotkeyClient,
+    signed_commit: SignedCommit,
     plan: Plan,
     journal: Journal,
     owner: Owner,
@@ -82,7 +82,7 @@ async fn begin(
     if let Some(ended) = prepared.plan.ended() {
         return Err(ended);
     }
-    let Prepared { plan, desk, draft, options } = prepared;
+    let Prepared { plan, client, draft, options } = prepared;
     let extrinsic = draft.sign(&signer).map_err(|error| Ended::Refused(super::draft_rule(&error)))?;
     drop(signer);
     let intent = Intent::of(&plan, extrinsic.hash);
@@ -93,22 +93,23 @@ async fn begin(
         .map_err(|error| Ended::Refused(no_journal(&error)))?;
     tracing::info!("commit {} signed: nonce {}, valid until #{}", extrinsic.hash, intent.nonce, grouped(intent.death));
     progress.send(Progress::Signed { extrinsic: extrinsic.hash, death: intent.death }).await.ok();
-    let pursuit = Pursuit { options, intent, signed: extrinsic };
-    Ok(Begun { desk, pursuit, plan, journal, owner, _turn: turn })
+    let signed_commit = SignedCommit { options, intent, signed: extrinsic };
+    Ok(Begun { client, signed_commit, plan, journal, owner, _turn: turn })
 }
 
-/// The plan once more, at the same desk if it still stands. It must say the same as what was confirmed.
+/// The plan once more, over the same connection if it still stands. It must say the same as what was confirmed.
 async fn again(context: &Context, confirmed: Prepared, signer: &Signer, now_ms: u64) -> Result<Prepared, Ended> {
-    let Prepared { plan, desk, options, .. } = confirmed;
+    let Prepared { plan, client, options, .. } = confirmed;
     let own = identity(context).map_err(|error| unprepared(&error))?;
     // An encrypted key file could not be read until now: what was in it must not be published either.
     let forbidden = forbidden(context).await.and(SecretKind::Wallet, signer.secrets());
-    let fresh = match prepared(context, own, desk, options.clone(), &forbidden, plan.confirmed.clone(), now_ms).await {
+    let fresh = match prepared(context, own, client, options.clone(), &forbidden, plan.confirmed.clone(), now_ms).await
+    {
         // The connection may have been dropped while the operator was reading.
         Err(Unprepared::Chain(error)) => {
             tracing::info!("the chain is asked anew: {error}");
-            match Desk::open(&options).await {
-                Ok(desk) => prepared(context, own, desk, options, &forbidden, plan.confirmed.clone(), now_ms).await,
+            match HotkeyClient::open(&options).await {
+                Ok(client) => prepared(context, own, client, options, &forbidden, plan.confirmed.clone(), now_ms).await,
                 Err(error) => Err(error.into()),
             }
         }
@@ -169,7 +170,7 @@ fn moved(confirmed: &Plan, now: &Plan) -> Option<Rule> {
 
 impl Begun {
     async fn finish(self, progress: &mpsc::Sender<Progress>, now_ms: &(impl Fn() -> u64 + Sync)) -> Ended {
-        let extrinsic = self.pursuit.intent.extrinsic;
+        let extrinsic = self.signed_commit.intent.extrinsic;
         let (told, mut heard) = mpsc::channel(64);
         let note = |record: Record| {
             if let Err(error) = self.journal.append(&self.owner, record, now_ms()) {
@@ -182,8 +183,8 @@ impl Begun {
             Progress::InBlock(block) => note(Record::InBlock { extrinsic, block: *block }),
             _ => {}
         };
-        let pursuit = pursue(self.desk, self.pursuit, told);
-        tokio::pin!(pursuit);
+        let signed_commit = track(self.client, self.signed_commit, told);
+        tokio::pin!(signed_commit);
         let ended = loop {
             tokio::select! {
                 biased;
@@ -191,7 +192,7 @@ impl Begun {
                     record(&step);
                     progress.send(step).await.ok();
                 }
-                ended = &mut pursuit => break ended,
+                ended = &mut signed_commit => break ended,
             }
         };
         while let Ok(step) = heard.try_recv() {
@@ -265,11 +266,11 @@ pub async fn wait_until_registered(
     now_ms: impl Fn() -> u64,
 ) -> Result<Prepared, Unprepared> {
     let own = identity(context)?;
-    let mut options = desk_options(context, own, &context.network);
+    let mut options = client_options(context, own, &context.network);
     options.network.genesis = Some(confirmed.standing.chain.genesis);
-    let desk = registered(&options).await;
+    let client = registered(&options).await;
     let forbidden = forbidden(context).await;
-    let prepared = prepared(context, own, desk, options, &forbidden, None, now_ms()).await?;
+    let prepared = prepared(context, own, client, options, &forbidden, None, now_ms()).await?;
     match moved(confirmed, &prepared.plan) {
         None => Ok(prepared),
         Some(rule) => Err(refused(rule)),

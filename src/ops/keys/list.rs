@@ -2,11 +2,11 @@
 
 use crate::domain::credentials::{LocalValues, Place, Source};
 use crate::domain::rotation::Seen;
-use crate::domain::vaulted::{GenerationNumber, Holding, Index, KeyRef};
+use crate::domain::vault_index::{GenerationNumber, Holding, Index, KeyRef};
 use crate::ops::context::Context;
 use crate::ops::keys::generation_of;
 use crate::ops::rotation::{Problem, chain_facts, rotations};
-use crate::ops::vault::{Opened, VaultProblem, index_if_any};
+use crate::ops::vault::{OpenVault, VaultProblem, index_if_any};
 use crate::vault::KeyPair;
 
 /// Everything that is known of the operator's keys, without a secret.
@@ -64,7 +64,7 @@ impl Listing {
     }
 
     /// Reads every generation from the store that is open.
-    pub async fn check(&mut self, opened: &Opened) {
+    pub async fn check(&mut self, opened: &OpenVault) {
         for listed in &mut self.generations {
             let read = opened.generation(listed.holding.number).await;
             listed.kept = Some(read.map(drop).map_err(|problem| problem.to_string()));

@@ -8,10 +8,10 @@ pub use list::{Listed, Listing, PlaceKeys};
 
 use crate::domain::credentials::{BucketCredentials, CredentialsError, LocalValues, Variable};
 use crate::domain::rotation::Seen;
-use crate::domain::vaulted::{GenerationNumber, Holding, KeyRef, Origin};
+use crate::domain::vault_index::{GenerationNumber, Holding, KeyRef, Origin};
 use crate::ops::context::Context;
 use crate::ops::rotation::{Kind, Problem, chain_facts, rotations};
-use crate::ops::vault::Opened;
+use crate::ops::vault::OpenVault;
 use crate::vault::{Generation, KeyPair};
 
 /// What a generation of these values would be: the whole pairs among them. `now_ms` is the time since 1970.
@@ -43,7 +43,7 @@ pub struct Imported {
 
 /// Takes over what `.env` and environment hold: into the store, read back and compared, then in use. The `.env` is not
 /// touched. `now_ms` is the time since 1970.
-pub async fn import(context: &Context, opened: &mut Opened, now_ms: u64) -> Result<Imported, Problem> {
+pub async fn import(context: &Context, opened: &mut OpenVault, now_ms: u64) -> Result<Imported, Problem> {
     let values = context.configuration.local.grail();
     let mut generation = generation_of(&values, 0, now_ms);
     check_shapes(context, &values, &generation)?;
@@ -65,7 +65,7 @@ pub async fn import(context: &Context, opened: &mut Opened, now_ms: u64) -> Resu
 /// Removes a generation that nothing needs any more. `now_ms` is the time since 1970.
 pub async fn remove(
     context: &Context,
-    opened: &mut Opened,
+    opened: &mut OpenVault,
     number: GenerationNumber,
     now_ms: u64,
 ) -> Result<Holding, Problem> {
@@ -77,7 +77,7 @@ pub async fn remove(
 /// The generation, if it may be removed.
 pub async fn removable(
     context: &Context,
-    opened: &Opened,
+    opened: &OpenVault,
     number: GenerationNumber,
     now_ms: u64,
 ) -> Result<Holding, Problem> {
@@ -116,7 +116,7 @@ fn check_shapes(context: &Context, values: &LocalValues, generation: &Generation
     }
 }
 
-fn refuse_beside_rotation(context: &Context, opened: &Opened) -> Result<(), Problem> {
+fn refuse_beside_rotation(context: &Context, opened: &OpenVault) -> Result<(), Problem> {
     match rotations(context)?.history(&opened.owner)?.0.open {
         None => Ok(()),
         Some(open) => Err(Problem::refused(
@@ -158,7 +158,7 @@ fn refuse_rolled(holdings: &[Holding], generation: &Generation) -> Result<(), Pr
 /// Where keys are in use already, others come by a rotation, unless the chain holds them by now.
 async fn refuse_unpublished(
     context: &Context,
-    opened: &Opened,
+    opened: &OpenVault,
     generation: &Generation,
     now_ms: u64,
 ) -> Result<(), Problem> {

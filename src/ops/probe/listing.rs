@@ -3,7 +3,7 @@
 
 use tokio::time::Instant;
 
-use super::ground::View;
+use super::subnet_view::View;
 use super::tester::Tester;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Listing, Reply};

@@ -1,13 +1,13 @@
-//! Read tests: one, many, and the counter at which the console orders them.
+//! Read tests: one, many, and the service that runs them for the console.
 
-mod counter;
-mod ground;
 mod listing;
+mod service;
+mod subnet_view;
 mod sweep;
 mod tester;
 
-pub use counter::{TesterSetup, serve};
-pub use ground::{Ground, NoKey, View};
 pub use listing::listing;
+pub use service::{TesterSetup, serve};
+pub use subnet_view::{NoKey, SubnetView, View};
 pub use sweep::{at_once, sweep};
 pub use tester::{Extent, Tester, Walk, ready_names, store};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use tokio::time::sleep;
 
-use super::ground::View;
+use super::subnet_view::View;
 use super::tester::Tester;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::ProbeNews;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::ground::{NoKey, View};
-use crate::chain::{BlockTime, CallLimits, Glance, MetadataStore};
+use super::subnet_view::{NoKey, View};
+use crate::chain::{BlockTime, BlockTimes, CallLimits, MetadataStore};
 use crate::domain::commitment::Commitment;
 use crate::domain::credentials::LocalView;
 use crate::domain::drift::exposes_write_key;
@@ -274,8 +274,8 @@ impl Tester {
     }
 
     /// A short connection of its own to the chain.
-    pub async fn glance(&self) -> Result<Glance, crate::chain::ChainError> {
-        Glance::open(&self.network, self.metadata.clone(), &CallLimits::default()).await
+    pub async fn glance(&self) -> Result<BlockTimes, crate::chain::ChainError> {
+        BlockTimes::open(&self.network, self.metadata.clone(), &CallLimits::default()).await
     }
 
     fn risks(&self, view: &View, hotkey: &Hotkey) -> Vec<Risk> {

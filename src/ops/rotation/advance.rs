@@ -1,16 +1,16 @@
 //! Going on as far as nothing needs to be asked.
 
-use super::driver::Driver;
+use super::executor::Executor;
 use super::problem::Problem;
 use super::publish::{Planned, Publishing};
 use crate::domain::rotation::{
     Blocker, ChainFacts, EnvStands, EnvUpdate, Event, Facts, KeyAnswer, Rotation, Seen, Side, Step,
 };
-use crate::domain::vaulted::GenerationNumber;
+use crate::domain::vault_index::GenerationNumber;
 
 /// Where it stops.
 #[derive(Debug)]
-pub enum Halt {
+pub enum NeedsInput {
     /// The operator confirms the commit.
     Publish(Box<Publishing>),
     /// The operator decides about the `.env`.
@@ -34,9 +34,9 @@ pub enum Halt {
     Done,
 }
 
-impl Driver {
+impl Executor {
     /// Goes on until something is needed from outside.
-    pub async fn advance(&mut self) -> Result<Halt, Problem> {
+    pub async fn advance(&mut self) -> Result<NeedsInput, Problem> {
         // The plan of a commit finds that out itself.
         if !self.rotation().is_some_and(|rotation| matches!(rotation.step(), Step::Plan | Step::Publish)) {
             self.undisputed().await?;
@@ -44,17 +44,17 @@ impl Driver {
         self.see_reversion().await?;
         let mut way_back_seen = false;
         loop {
-            let Some(rotation) = self.rotation().cloned() else { return Ok(Halt::Done) };
+            let Some(rotation) = self.rotation().cloned() else { return Ok(NeedsInput::Done) };
             match rotation.step() {
                 Step::Stage => {
                     if !self.is_staged(&rotation).await? {
-                        return Ok(Halt::KeysNeeded);
+                        return Ok(NeedsInput::KeysNeeded);
                     }
                     self.note(Event::Staged)?;
                 }
                 Step::Revoke(side) => match self.old_key(&rotation, side).await {
                     KeyAnswer::Refused { http, code } => self.note(Event::Refused { side, http, code })?,
-                    KeyAnswer::Works => return Ok(Halt::Revoke(side)),
+                    KeyAnswer::Works => return Ok(NeedsInput::Revoke(side)),
                     KeyAnswer::Unclear(found) => return Err(unproven(side, &found)),
                 },
                 Step::Probe => {
@@ -76,8 +76,8 @@ impl Driver {
                     }
                 }
                 Step::Settle => {
-                    if let Some(blocker) = self.settle(&rotation).await? {
-                        return Ok(Halt::Unsettled(blocker));
+                    if let Some(blocker) = self.reconcile(&rotation).await? {
+                        return Ok(NeedsInput::Unsettled(blocker));
                     }
                 }
                 Step::Promote(number) => {
@@ -90,7 +90,7 @@ impl Driver {
                     }
                 }
                 Step::BeginGrace => self.begin_grace(&rotation).await?,
-                Step::Retire => return Ok(Halt::Grace),
+                Step::Retire => return Ok(NeedsInput::Grace),
                 Step::ForgetOld => {
                     self.forget(rotation.from).await?;
                     self.note(Event::Retired)?;
@@ -103,18 +103,18 @@ impl Driver {
                     self.note(Event::Abandoned)?;
                 }
                 Step::FinishBack => self.note(Event::RolledBack)?,
-                Step::Done => return Ok(Halt::Done),
+                Step::Done => return Ok(NeedsInput::Done),
             }
         }
     }
 
     /// Turns back, and goes on from there.
-    pub async fn turn_back(&mut self) -> Result<Halt, Problem> {
+    pub async fn roll_back(&mut self) -> Result<NeedsInput, Problem> {
         let rotation = self.under_way()?;
         if rotation.back {
             return self.advance().await;
         }
-        if !rotation.can_turn_back() {
+        if !rotation.can_roll_back() {
             let why = if rotation.retiring {
                 "The old keys are being forgotten: that was the last step."
             } else {
@@ -133,7 +133,7 @@ impl Driver {
     }
 
     /// The operator goes on over what the chain holds.
-    pub async fn accept(&mut self) -> Result<Halt, Problem> {
+    pub async fn accept(&mut self) -> Result<NeedsInput, Problem> {
         if let Some(seen) = self.under_way()?.difference {
             self.note(Event::Accepted { seen })?;
         }
@@ -169,7 +169,7 @@ impl Driver {
     }
 
     /// Plans the commit, notes what follows from what the chain holds, and asks the operator where nothing stands against it.
-    async fn plan_and_ask(&mut self) -> Result<Option<Halt>, Problem> {
+    async fn plan_and_ask(&mut self) -> Result<Option<NeedsInput>, Problem> {
         self.working("reading the chain");
         let Planned { chain, publishing } = self.plan().await?;
         if let Some(stale) = stale(&chain) {
@@ -187,17 +187,17 @@ impl Driver {
                 return Ok(None);
             }
         }
-        Ok(publishing.map(Halt::Publish))
+        Ok(publishing.map(NeedsInput::Publish))
     }
 
     /// What the chain holds is different from what was expected: as long as it is, the operator decides.
-    async fn ask_about_difference(&mut self, rotation: &Rotation) -> Result<Option<Halt>, Problem> {
+    async fn ask_about_difference(&mut self, rotation: &Rotation) -> Result<Option<NeedsInput>, Problem> {
         let chain = self.chain().await?;
         if let Some(event) = rotation.heard(&chain) {
             self.note(event)?;
             return Ok(None);
         }
-        Ok(Some(Halt::Accept(rotation.difference.unwrap_or(chain.seen))))
+        Ok(Some(NeedsInput::Accept(rotation.difference.unwrap_or(chain.seen))))
     }
 
     /// Somebody may have put another key on chain since: a GRAIL that started with an old `.env`, most often. A node that
@@ -231,16 +231,16 @@ impl Driver {
         }
     }
 
-    async fn look_at_env(&mut self) -> Result<Option<Halt>, Problem> {
+    async fn look_at_env(&mut self) -> Result<Option<NeedsInput>, Problem> {
         let target = self.target().await?;
         let how = match self.env_stands(&target)? {
             EnvStands::Target => EnvUpdate::Already,
             EnvStands::Undefined => EnvUpdate::Undefined,
             EnvStands::Other => {
                 let (path, variables) = self.env_question();
-                return Ok(Some(Halt::Env { path, variables }));
+                return Ok(Some(NeedsInput::Env { path, variables }));
             }
-            EnvStands::Unnamed => return Ok(Some(Halt::Env { path: None, variables: Vec::new() })),
+            EnvStands::Unnamed => return Ok(Some(NeedsInput::Env { path: None, variables: Vec::new() })),
             EnvStands::Unreadable(why) => return Err(super::env::unreadable(&why)),
         };
         self.note(Event::EnvUpdated { how })?;
@@ -251,7 +251,7 @@ impl Driver {
         let chain = self.chain().await?;
         match rotation.heard(&chain) {
             Some(event) => self.note(event),
-            None => Err(stale(&chain).map_or_else(super::driver::nothing_open, Problem::from)),
+            None => Err(stale(&chain).map_or_else(super::executor::nothing_open, Problem::from)),
         }
     }
 }

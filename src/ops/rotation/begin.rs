@@ -1,13 +1,13 @@
 //! Beginning: which keys are replaced by which, and everything that forbids it.
 
-use super::advance::Halt;
-use super::driver::Driver;
+use super::advance::NeedsInput;
+use super::executor::Executor;
 use super::problem::{Kind, Problem};
 use crate::domain::credentials::{Variable, hint};
 use crate::domain::provider::Provider;
 use crate::domain::rotation::{Change, Event, MOST_GRACE, Replacement, Seen, Side, Step};
 use crate::domain::secret::SecretKey;
-use crate::domain::vaulted::{KeyRef, Origin};
+use crate::domain::vault_index::{KeyRef, Origin};
 use crate::ops::keys::{generation_of, same};
 use crate::vault::{Generation, KeyPair};
 
@@ -31,10 +31,10 @@ pub struct Begin {
     pub emergency: bool,
 }
 
-impl Driver {
+impl Executor {
     /// Begins a rotation and goes on with it. One that broke off before its keys were in the vault is taken up again with
     /// the same keys.
-    pub async fn begin(&mut self, begin: Begin) -> Result<Halt, Problem> {
+    pub async fn begin(&mut self, begin: Begin) -> Result<NeedsInput, Problem> {
         check_shapes(&self.context.provider, &begin.keys)?;
         if let Some(rotation) = self.rotation() {
             if rotation.step() == Step::Stage && is_same(&rotation.change, &begin.keys) {
@@ -74,7 +74,7 @@ impl Driver {
     }
 
     /// Puts the new keys into the vault. The pair that stays is taken along, so that a generation is whole.
-    async fn stage(&mut self, keys: NewKeys) -> Result<Halt, Problem> {
+    async fn stage(&mut self, keys: NewKeys) -> Result<NeedsInput, Problem> {
         let rotation = self.under_way()?;
         self.working("putting the new keys into the vault");
         let from = self.opened.generation(rotation.from).await?;

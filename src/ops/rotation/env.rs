@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::advance::Halt;
-use super::driver::Driver;
+use super::advance::NeedsInput;
+use super::executor::Executor;
 use super::problem::{Kind, Problem};
 use crate::config::dotenv::{Change, Dotenv, read_text, replace_file, rewrite};
 use crate::domain::credentials::{Source, Variable};
-use crate::domain::rotation::talk::EnvAnswer;
+use crate::domain::rotation::messages::EnvAnswer;
 use crate::domain::rotation::{EnvStands, EnvUpdate, Event, Rotation, Side};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
@@ -30,7 +30,7 @@ fn changed(rotation: &Rotation, generation: &Generation) -> Vec<(Variable, Secre
     rotation.change.sides().flat_map(|(side, _)| values(side, generation)).collect()
 }
 
-impl Driver {
+impl Executor {
     fn env_path(&self) -> Option<PathBuf> {
         self.context.configuration.settings.env_file.as_ref().map(|named| named.value.clone())
     }
@@ -82,7 +82,7 @@ impl Driver {
     }
 
     /// Brings the `.env` up to date as the operator decided, and goes on.
-    pub async fn update_env(&mut self, choice: EnvChoice) -> Result<Halt, Problem> {
+    pub async fn update_env(&mut self, choice: EnvChoice) -> Result<NeedsInput, Problem> {
         let target = self.target().await?;
         let how = match choice {
             EnvAnswer::DoneElsewhere => match self.env_stands(&target)? {
@@ -93,7 +93,7 @@ impl Driver {
             EnvAnswer::Rewrite => match self.env_stands(&target)? {
                 EnvStands::Target => EnvUpdate::Already,
                 EnvStands::Undefined => EnvUpdate::Undefined,
-                EnvStands::Unnamed => return Ok(Halt::Env { path: None, variables: Vec::new() }),
+                EnvStands::Unnamed => return Ok(NeedsInput::Env { path: None, variables: Vec::new() }),
                 EnvStands::Unreadable(why) => return Err(unreadable(&why)),
                 EnvStands::Other => {
                     self.note(Event::EnvIntended)?;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep};
 
-use super::driver::Driver;
+use super::executor::Executor;
 use super::problem::{Kind, Problem};
 use crate::domain::account::ShapeError;
-use crate::domain::canary::CanaryName;
 use crate::domain::credentials::{BucketCredentials, ReadCredentials};
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::rotation::{KeyAnswer, Rotation, Side};
 use crate::domain::self_test::{JudgedStep, Outcome, SelfTest};
-use crate::domain::vaulted::GenerationNumber;
+use crate::domain::self_test_objects::CanaryName;
+use crate::domain::vault_index::GenerationNumber;
 use crate::ops::self_test::{Subject, self_test};
 use crate::storage::{Owner, Target};
 use crate::vault::{Generation, KeyPair};
@@ -21,7 +21,7 @@ use crate::vault::{Generation, KeyPair};
 /// What is written, when it can be, to find out that it can.
 const CANARY: &[u8] = b"grail-console test of a new read key, safe to delete\n";
 
-impl Driver {
+impl Executor {
     /// What a key of a generation can do now. Of an old key nothing but reading is asked.
     pub(super) async fn key_of(&self, number: GenerationNumber, side: Side) -> KeyAnswer {
         let generation = match self.find(number).await {
@@ -71,7 +71,7 @@ impl Driver {
     /// R2 needs up to a minute to know a new key (FACTS 6).
     async fn wait_until_known(&self, generation: &Generation, side: Side) -> Result<(), Problem> {
         let owner = self.owner_of(generation, side).map_err(|why| unusable(side, &why))?;
-        let give_up = Instant::now() + self.patience.new_key;
+        let give_up = Instant::now() + self.timeouts.new_key;
         loop {
             self.working(format!("asking the store with the new {} key", side.word()));
             let why = match self.ask(&owner).await {
@@ -79,14 +79,14 @@ impl Driver {
                 KeyAnswer::Refused { http, code } => format!("the store answers {http} {code}"),
                 KeyAnswer::Unclear(found) => return Err(unusable(side, &found)),
             };
-            if Instant::now() + self.patience.pause > give_up {
-                return Err(unknown(side, &why, self.patience.new_key.as_secs()));
+            if Instant::now() + self.timeouts.pause > give_up {
+                return Err(unknown(side, &why, self.timeouts.new_key.as_secs()));
             }
             self.working(format!(
                 "the store does not know the new {} key yet ({why}); a new token takes a minute",
                 side.word()
             ));
-            sleep(self.patience.pause).await;
+            sleep(self.timeouts.pause).await;
         }
     }
 

@@ -5,29 +5,29 @@
 //!                   └─► turn back ─► advance … ─► rolled back, or given up
 //! ```
 //!
-//! A [`Driver`] holds the wheel: one process drives an owner's rotations at a time. Every act is announced in the journal
-//! before it is done; whatever breaks off, the next driver reads the journal, looks at the world, and goes on or turns back.
+//! A [`Executor`] holds the lock: one process runs an owner's rotations at a time. Every act is announced in the journal
+//! before it is done; whatever breaks off, the next executor reads the journal, looks at the world, and goes on or turns back.
 //! Nothing here decides what may follow on what: the machine does.
 
 mod advance;
 mod begin;
-mod counter;
-mod driver;
 mod env;
+mod executor;
 mod keys;
-mod look;
 mod problem;
 mod publish;
 mod retire;
+mod service;
+mod status;
 
-pub use advance::Halt;
+pub use advance::NeedsInput;
 pub use begin::{Begin, NewKeys};
-pub use counter::{RotorSetup, serve};
-pub(super) use driver::rotations;
-pub use driver::{Driver, DriverSetup, JOURNAL, Patience, Told};
 pub use env::EnvChoice;
-pub use look::{Looked, look};
+pub(super) use executor::rotations;
+pub use executor::{Executor, ExecutorSetup, JOURNAL, ProgressEvent, Timeouts};
 pub use problem::{Kind, Problem};
 pub use publish::Publishing;
 pub(super) use publish::chain_facts;
 pub use retire::Retirement;
+pub use service::{ServiceSetup, serve};
+pub use status::{Looked, look};

@@ -2,15 +2,15 @@
 
 use tokio::sync::mpsc;
 
-use super::advance::Halt;
-use super::driver::{Driver, Told};
+use super::advance::NeedsInput;
+use super::executor::{Executor, ProgressEvent};
 use super::problem::{Kind, Problem};
 use crate::chain::CallLimits;
-use crate::chain::commit::{Desk, DeskOptions};
-use crate::domain::commit::{self, Ended, Plan, Progress, Record, Standing, Verdict};
+use crate::chain::commit::{HotkeyClient, HotkeyClientOptions};
+use crate::domain::commit::{self, Ended, HotkeyState, Plan, Progress, Record, Verdict};
 use crate::domain::rotation::{Blocker, ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
 use crate::domain::secret::Fingerprint;
-use crate::ops::commit::{Prepared, disputed, history, prepare_in_rotation, publish, settle};
+use crate::ops::commit::{Prepared, disputed, history, prepare_in_rotation, publish, reconcile};
 use crate::ops::context::Context;
 use crate::ops::verify::vouch;
 use crate::wallet::{OwnHotkey, Signer};
@@ -43,7 +43,7 @@ pub(super) struct Planned {
     pub(super) publishing: Option<Box<Publishing>>,
 }
 
-impl Driver {
+impl Executor {
     /// What the chain holds, at its newest final block.
     pub(super) async fn chain(&self) -> Result<ChainFacts, Problem> {
         chain_facts(&self.context, &self.owner(), self.now()).await
@@ -74,7 +74,7 @@ impl Driver {
     }
 
     /// Publishes what the operator confirmed, and goes on.
-    pub async fn publish(&mut self, publishing: Publishing, signer: Signer) -> Result<Halt, Problem> {
+    pub async fn publish(&mut self, publishing: Publishing, signer: Signer) -> Result<NeedsInput, Problem> {
         let Publishing { prepared, context } = publishing;
         let before = Seen::of(prepared.plan.standing.commitment.as_ref());
         self.note(Event::Signing { before })?;
@@ -93,7 +93,7 @@ impl Driver {
         if let Some(end) = dead {
             // Whether or not the chain can be asked now, the next start settles it.
             if let Ok(chain) = self.chain().await
-                && let Some(event) = self.under_way()?.settle(&chain, &end)
+                && let Some(event) = self.under_way()?.reconcile(&chain, &end)
             {
                 let landed = matches!(event, Event::Finalized { .. });
                 self.note(event)?;
@@ -132,19 +132,19 @@ impl Driver {
             // The intent is in the journal of commits, so the next start finds it.
             tracing::error!("the commit's hash was not written down: {problem}");
         }
-        self.tell.send(Told::Commit(step)).ok();
+        self.tell.send(ProgressEvent::Commit(step)).ok();
     }
 
     /// What became of a commit; why nothing can be said where nothing can.
-    pub(super) async fn settle(&mut self, rotation: &Rotation) -> Result<Option<Blocker>, Problem> {
+    pub(super) async fn reconcile(&mut self, rotation: &Rotation) -> Result<Option<Blocker>, Problem> {
         self.working("asking the chain what became of the commit");
-        settle(&self.context, self.now()).await;
+        reconcile(&self.context, self.now()).await;
         let chain = self.chain().await?;
         if let Some(stale) = super::advance::stale(&chain) {
             return Ok(Some(stale));
         }
         let end = commit_end(&history(&self.context), rotation);
-        match rotation.settle(&chain, &end) {
+        match rotation.reconcile(&chain, &end) {
             Some(event) => {
                 self.note(event)?;
                 Ok(None)
@@ -198,22 +198,22 @@ pub(in crate::ops) async fn chain_facts(
 ) -> Result<ChainFacts, Problem> {
     let mut network = context.network.clone();
     network.genesis = Some(owner.genesis);
-    let options = DeskOptions {
+    let options = HotkeyClientOptions {
         network,
         netuid: owner.netuid,
         hotkey: owner.hotkey,
         limits: CallLimits::default(),
         store: context.metadata_store(),
     };
-    let desk = Desk::open(&options).await?;
-    let standing = desk.standing(&options.network).await?;
+    let client = HotkeyClient::open(&options).await?;
+    let standing = client.state(&options.network).await?;
     if standing.uid.is_none() {
         tracing::warn!("the hotkey has no uid on subnet {}", owner.netuid);
     }
     Ok(facts_of(&standing, now_ms))
 }
 
-fn facts_of(standing: &Standing, now_ms: u64) -> ChainFacts {
+fn facts_of(standing: &HotkeyState, now_ms: u64) -> ChainFacts {
     ChainFacts {
         finalized: standing.at.number,
         age_ms: now_ms.saturating_sub(standing.at.timestamp_ms),

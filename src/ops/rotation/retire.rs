@@ -1,7 +1,7 @@
 //! The last step: everything is looked at once more, the old key must be refused, and only then it is forgotten.
 
-use super::advance::Halt;
-use super::driver::Driver;
+use super::advance::NeedsInput;
+use super::executor::Executor;
 use super::problem::Problem;
 use super::publish::away;
 use crate::domain::rotation::{Blocker, Facts, KeyAnswer, Retirable, Rotation, Side, Step};
@@ -15,7 +15,7 @@ pub enum Retirement {
     Blocked(Vec<Blocker>),
 }
 
-impl Driver {
+impl Executor {
     /// Looks at everything that retiring depends on.
     pub async fn facts(&self) -> Result<Facts, Problem> {
         let rotation = self.under_way()?;
@@ -67,7 +67,7 @@ impl Driver {
         }
         self.note(leave.event())?;
         match self.advance().await? {
-            Halt::Done => Ok(()),
+            NeedsInput::Done => Ok(()),
             halt => Err(Problem::refused(
                 "not_retired",
                 format!("The old keys were not forgotten: {halt:?}"),

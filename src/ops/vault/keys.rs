@@ -3,7 +3,7 @@
 use super::{VaultProblem, index, indexes, open};
 use crate::domain::owner::Owner;
 use crate::domain::secret::SecretKey;
-use crate::domain::vaulted::Index;
+use crate::domain::vault_index::Index;
 use crate::ops::context::Context;
 
 /// Whether keys of the vault are in use, by its index alone. Where no vault ever was, the chain is not asked whose.

@@ -10,8 +10,8 @@
 //! somebody who is to answer a question: each call runs on a thread of its own, and is waited for only so long.
 
 mod keys;
-mod look;
-mod opened;
+mod open_vault;
+mod status;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 pub use keys::{index_if_any, is_in_use, with_keys};
-pub use look::{GenerationLine, VaultLine, look};
-pub use opened::Opened;
+pub use open_vault::OpenVault;
+pub use status::{GenerationLine, VaultLine, look};
 
 use crate::chain::{self, CallLimits, ChainError};
 use crate::config::Origin;
@@ -32,7 +32,7 @@ use crate::domain::owner::Owner;
 use crate::domain::secret::SecretKey;
 use crate::domain::text::{capitalised, sentence};
 use crate::domain::untrusted::sanitize;
-use crate::domain::vaulted::{Backend, Index};
+use crate::domain::vault_index::{Backend, Index};
 use crate::ops::context::Context;
 use crate::state::{StateError, VaultIndexes};
 use crate::vault::file::locked_with_passphrase;
@@ -142,7 +142,7 @@ pub struct Choice {
 /// Which store is used: the one that is named, else the one that holds the generation in use, else the desktop's. The
 /// encrypted file is never chosen by itself.
 pub fn choose(context: &Context, index: &Index) -> Choice {
-    if let Some(practice) = &context.practice_vault {
+    if let Some(practice) = &context.sandbox_vault {
         return Choice { backend: practice.backend(), named: None };
     }
     if let Some(named) = &context.configuration.settings.vault {
@@ -185,7 +185,7 @@ fn wanted_with(context: &Context, index: &Index) -> Result<Option<Wanted>, Vault
 
 /// Opens the vault of the configured hotkey. The passphrase is for the encrypted file, and needed where
 /// [`passphrase_wanted`] says so.
-pub async fn open(context: &Context, passphrase: Option<SecretKey>) -> Result<Opened, VaultProblem> {
+pub async fn open(context: &Context, passphrase: Option<SecretKey>) -> Result<OpenVault, VaultProblem> {
     open_within(context, passphrase, ANSWER).await
 }
 
@@ -194,16 +194,16 @@ pub async fn open_within(
     context: &Context,
     passphrase: Option<SecretKey>,
     answer: Duration,
-) -> Result<Opened, VaultProblem> {
+) -> Result<OpenVault, VaultProblem> {
     let (owner, index) = index(context).await?;
     let indexes = indexes(context)?;
-    let vault = if let Some(practice) = &context.practice_vault {
+    let vault = if let Some(practice) = &context.sandbox_vault {
         practice.clone()
     } else {
         let opening = opening(context, choose(context, &index).backend, passphrase, &indexes)?;
         within(opening.backend(), answer, move || Ok(vault::open(opening)?)).await?
     };
-    Ok(Opened { vault, owner, index, indexes: Arc::new(indexes), answer })
+    Ok(OpenVault { vault, owner, index, indexes: Arc::new(indexes), answer })
 }
 
 fn opening(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::view::Overlay;
 use super::{Chain, StateAt};
 use crate::sandbox::block::{Block, Hash};
-use crate::sandbox::draft::Act;
+use crate::sandbox::block_builder::Act;
 
 /// Blocks of branches that were given up, at most.
 const KEPT_RETRACTED: usize = 256;
@@ -110,14 +110,14 @@ impl Retracted {
 mod tests {
     use super::*;
     use crate::domain::hotkey::Hotkey;
-    use crate::sandbox::chain::{Base, Contents};
+    use crate::sandbox::chain::{Contents, GenesisState};
     use crate::sandbox::commitment::CommitmentSpec;
     use crate::sandbox::metadata::Runtime;
 
     const WHO: [u8; 32] = [7; 32];
 
     fn chain() -> Chain {
-        Chain::new(&Runtime::finney().unwrap(), 1000, 1_000_000_000, Base::default()).unwrap()
+        Chain::new(&Runtime::finney().unwrap(), 1000, 1_000_000_000, GenesisState::default()).unwrap()
     }
 
     /// A block in which a hotkey publishes a text.

@@ -1,4 +1,4 @@
-//! The practice chain: blocks with their states, the best and the finalized head.
+//! The sandbox chain: blocks with their states, the best and the finalized head.
 
 mod fork;
 mod view;
@@ -10,9 +10,9 @@ use parity_scale_codec::Encode;
 use sp_crypto_hashing::blake2_256;
 
 use super::block::{Block, Hash, Header, digest};
+use super::block_builder::{Act, BlockBuilder, Writes};
 use super::commitment::CommitmentSpec;
 use super::dispatch::{self, Forgery};
-use super::draft::{Act, Draft, Writes};
 use super::extrinsic::{Signed, timestamp_inherent};
 use super::metadata::{MetadataError, Runtime, prefixed_hex};
 use super::state::{Key, Store, Value};
@@ -66,7 +66,7 @@ pub struct Contents<'a> {
 
 impl Chain {
     /// A chain whose history has the state `base`, up to the block numbered `head` at chain time `now_ms`.
-    pub fn new(runtime: &Arc<Runtime>, head: u32, now_ms: u64, base: Base) -> Result<Self, MetadataError> {
+    pub fn new(runtime: &Arc<Runtime>, head: u32, now_ms: u64, base: GenesisState) -> Result<Self, MetadataError> {
         let oldest = head.saturating_sub(HISTORY - 1).max(1);
         let genesis = Arc::new(genesis(runtime));
         let parent = blake2_256(&(b"grail-console sandbox history", oldest).encode());
@@ -216,7 +216,7 @@ impl Chain {
     }
 
     fn draft(&self, timestamp_ms: u64, contents: Contents<'_>) -> Result<Writes, MetadataError> {
-        let mut draft = Draft::new(self.top());
+        let mut draft = BlockBuilder::new(self.top());
         let number = draft.number();
         draft.put("System", "Number", &[], number.encode())?;
         draft.put("System", "ParentHash", &[], self.best.hash.to_vec())?;
@@ -249,9 +249,9 @@ impl Chain {
 
     /// The new runtime's first act: commitments whose variants have moved are written anew. As on a real chain the block
     /// before, which carries the new code, was still written by the old runtime.
-    fn migrate(&self, draft: &mut Draft<'_>) -> Result<(), MetadataError> {
+    fn migrate(&self, draft: &mut BlockBuilder<'_>) -> Result<(), MetadataError> {
         let old = self.block(self.best.number().saturating_sub(1)).map_or(&self.best.runtime, |before| &before.runtime);
-        let prefix = old.entry("Commitments", "CommitmentOf")?.key(&[&super::population::NETUID.encode()]);
+        let prefix = old.entry("Commitments", "CommitmentOf")?.key(&[&super::accounts::NETUID.encode()]);
         for (key, value) in self.top().after(&prefix, None) {
             // What no runtime could have written stays as it is.
             let Some((block, spec)) = CommitmentSpec::decode(old, value) else { continue };
@@ -304,7 +304,7 @@ impl Chain {
 
 /// What there is before the first block.
 #[derive(Debug, Default)]
-pub struct Base {
+pub struct GenesisState {
     /// Writes with the block since which they hold; a block older than the history means "always".
     pub writes: Vec<(u32, Key, Value)>,
     /// Where the commitments of somebody who is not on the subnet end.

@@ -7,9 +7,9 @@ use parity_scale_codec::Encode as _;
 use thiserror::Error;
 
 use crate::domain::hotkey::Hotkey;
+use crate::sandbox::accounts::NETUID;
 use crate::sandbox::block::Block;
 use crate::sandbox::metadata::Runtime;
-use crate::sandbox::population::NETUID;
 use crate::sandbox::state::{Key, Store, Value};
 
 /// Why the node has no state for a block; the texts are those of real nodes.

@@ -1,4 +1,4 @@
-//! The practice runtime: finney's metadata (spec 365) as the node serves it, and what the sandbox needs to know from it
+//! The sandbox runtime: finney's metadata (spec 365) as the node serves it, and what the sandbox needs to know from it
 //! to write storage that every client reads back: keys, hashers, variant indices, constants.
 
 mod doctored;
@@ -85,7 +85,7 @@ impl Runtime {
         FINNEY.get_or_init(|| decode(FINNEY_365).and_then(Self::new).map(Arc::new)).clone()
     }
 
-    /// The practice upgrade: the next spec version, in which `Commitments`' `Data` has one variant more and later
+    /// The sandbox upgrade: the next spec version, in which `Commitments`' `Data` has one variant more and later
     /// variants have moved (see [`upgrade::upgraded`]).
     pub fn upgraded(&self) -> Result<Arc<Self>, MetadataError> {
         Self::new(upgrade::upgraded(&self.metadata, &self.version)?).map(Arc::new)

@@ -1,4 +1,4 @@
-//! The practice runtime upgrade: what changes when the chain moves to its next spec version while clients are connected.
+//! The sandbox runtime upgrade: what changes when the chain moves to its next spec version while clients are connected.
 
 use frame_metadata::v16::RuntimeMetadataV16;
 use parity_scale_codec::Encode;

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::sandbox::block::Hash;
 use crate::sandbox::metadata::prefixed_hex;
 
-/// The one peer of the practice node, to whom it broadcasts: the identity of a development node's first key.
+/// The one peer of the sandbox node, to whom it broadcasts: the identity of a development node's first key.
 const PEER: &str = "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp";
 
 /// What has become of an extrinsic.

@@ -17,8 +17,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::block::Hash;
+use super::byzantine::{ByzantineBoard, through};
 use super::chain::{StateAt, StateError};
-use super::deceit::{DeceitBoard, through};
 use super::metadata::prefixed_hex;
 use super::node::Node;
 
@@ -136,13 +136,13 @@ impl Serialize for HashHex {
 pub struct Metered<S> {
     inner: S,
     node: Arc<Node>,
-    deceit: Arc<DeceitBoard>,
+    byzantine: Arc<ByzantineBoard>,
 }
 
 impl<S> Metered<S> {
     /// Around a service.
-    pub const fn new(inner: S, node: Arc<Node>, deceit: Arc<DeceitBoard>) -> Self {
-        Self { inner, node, deceit }
+    pub const fn new(inner: S, node: Arc<Node>, byzantine: Arc<ByzantineBoard>) -> Self {
+        Self { inner, node, byzantine }
     }
 }
 
@@ -179,11 +179,11 @@ where
     type BatchResponse = MethodResponse;
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let Self { inner, node, deceit } = self.clone();
+        let Self { inner, node, byzantine } = self.clone();
         async move {
             let round = node.meter.requested(request.method_name());
             let response = if admit(&node).await {
-                through(&inner, &node, &deceit, request).await
+                through(&inner, &node, &byzantine, request).await
             } else {
                 MethodResponse::error(request.id, too_many_requests())
             };

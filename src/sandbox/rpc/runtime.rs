@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 
 use super::{Answer, Bytes, HashHex, client_error, in_state, optional};
 use crate::sandbox::block::Hash;
+use crate::sandbox::block_builder::SANDBOX_WEIGHT;
 use crate::sandbox::chain::{Chain, StateAt};
 use crate::sandbox::dispatch::try_out;
-use crate::sandbox::draft::PRACTICE_WEIGHT;
 use crate::sandbox::extrinsic::{Account, decode};
 use crate::sandbox::metadata::{METADATA_VERSIONS, Runtime, prefixed_hex};
 use crate::sandbox::node::Node;
@@ -67,7 +67,7 @@ fn metadata_at(runtime: &Runtime, version: u32) -> String {
 
 /// `RuntimeDispatchInfo`: weight, class normal, and no fee.
 fn free_of_charge() -> Vec<u8> {
-    (Compact(PRACTICE_WEIGHT), Compact(0u64), 0u8, 0u64).encode()
+    (Compact(SANDBOX_WEIGHT), Compact(0u64), 0u8, 0u64).encode()
 }
 
 /// `Result<ValidTransaction, TransactionValidityError>`.
@@ -106,7 +106,7 @@ fn readable(params: &Params<'_>, node: &Node) -> Answer<()> {
 
 fn query_info(params: &Params<'_>, node: &Node) -> Answer<Json> {
     readable(params, node)?;
-    let weight = json!({ "ref_time": PRACTICE_WEIGHT, "proof_size": 0 });
+    let weight = json!({ "ref_time": SANDBOX_WEIGHT, "proof_size": 0 });
     Ok(json!({ "weight": weight, "class": "normal", "partialFee": "0" }))
 }
 

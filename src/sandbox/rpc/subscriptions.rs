@@ -15,8 +15,8 @@ use serde_json::value::to_raw_value;
 use super::state::{ChangeSet, version_json};
 use super::{Bytes, only};
 use crate::sandbox::block::Block;
+use crate::sandbox::byzantine::ByzantineBoard;
 use crate::sandbox::chain::Chain;
-use crate::sandbox::deceit::DeceitBoard;
 use crate::sandbox::node::Node;
 
 type Module = RpcModule<Node>;
@@ -120,7 +120,7 @@ async fn storage(
     node: Arc<Node>,
     extensions: Extensions,
 ) -> SubscriptionResult {
-    let board = extensions.get::<Arc<DeceitBoard>>().cloned().unwrap_or_default();
+    let board = extensions.get::<Arc<ByzantineBoard>>().cloned().unwrap_or_default();
     let keys = match only::<Vec<Bytes>>(&params) {
         Ok(keys) => keys.unwrap_or_default().into_iter().map(|key| key.0).collect::<BTreeSet<_>>(),
         Err(error) => {

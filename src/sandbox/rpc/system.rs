@@ -9,7 +9,7 @@ use super::Answer;
 use crate::domain::hotkey::Hotkey;
 use crate::sandbox::node::Node;
 
-/// What stands wherever a network's name would: nobody must take practice for the real thing.
+/// What stands wherever a network's name would: nobody must take sandbox for the real thing.
 const CHAIN_NAME: &str = "SANDBOX";
 
 pub(super) fn register(module: &mut RpcModule<Node>) -> Result<(), RegisterMethodError> {

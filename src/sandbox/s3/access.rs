@@ -11,7 +11,7 @@ use super::fault::{BucketFault, Dialect};
 use super::keys::Issued;
 use super::tokens::Scope;
 use super::{S3Control, refusal};
-use crate::sandbox::population::BucketKey;
+use crate::sandbox::accounts::BucketKey;
 
 /// How far a signature's time may be from the server's (AWS's documented 15 minutes).
 const MAX_SKEW: Duration = Duration::from_mins(15);

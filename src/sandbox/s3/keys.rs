@@ -1,10 +1,10 @@
-//! Accounts, buckets and keys of everybody on the practice subnet, found by their ids.
+//! Accounts, buckets and keys of everybody on the sandbox subnet, found by their ids.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::tokens::Scope;
-use crate::sandbox::population::{BucketKey, OPERATOR_UID, account_id};
+use crate::sandbox::accounts::{BucketKey, OPERATOR_UID, account_id};
 use crate::sandbox::scenario::Scenario;
 
 /// Read keys of every bucket; a rotation goes from one generation to the next.
@@ -93,7 +93,7 @@ fn bytes(id: &str) -> Option<[u8; 16]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::population::Credentials;
+    use crate::sandbox::accounts::Credentials;
 
     #[test]
     fn every_key_and_bucket_is_found_and_others_are_not() {

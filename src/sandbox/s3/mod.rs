@@ -1,4 +1,4 @@
-//! The S3 server of the practice subnet: every uid's bucket over HTTP on loopback, in path style, in memory.
+//! The S3 server of the sandbox subnet: every uid's bucket over HTTP on loopback, in path style, in memory.
 //!
 //! ```text
 //!   client ══ TCP ══ front ─── s3s ──────── access ─── store ─┬─ standing ── chain
@@ -11,12 +11,12 @@
 mod access;
 mod deformed;
 mod fault;
-mod front;
+mod http_layer;
 mod keys;
+mod object_store;
 mod objects;
 mod refusal;
-mod seen;
-mod shelf;
+mod request_log;
 mod standing;
 mod store;
 mod timetable;
@@ -34,19 +34,19 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use fault::{BucketFault, Dialect};
-pub use seen::SeenRequest;
+pub use request_log::SeenRequest;
 pub use tokens::{Scope, Standing, Token};
 
-use super::desk::Desk;
+use super::accounts::Credentials;
+use super::admin_api::AdminApi;
 use super::node::Node;
-use super::population::Credentials;
-use super::practice::seconds_of;
+use super::sandbox_time::seconds_of;
 use super::scenario::Scenario;
-use front::{Front, shifted};
+use http_layer::{HttpLayer, shifted};
 use keys::{Issued, Ring};
+use object_store::ObjectStore;
 use objects::{Content, Object};
-use seen::Seen;
-use shelf::Shelf;
+use request_log::RequestLog;
 use tokens::Tokens;
 
 /// Seconds by which s3s lets a signature's time differ, a century: how far it may, by which clock, is decided here.
@@ -61,11 +61,11 @@ pub struct S3Control(Arc<State>);
 struct State {
     node: Arc<Node>,
     ring: Ring,
-    /// Seconds of practice time until a new token is known.
+    /// Seconds of sandbox time until a new token is known.
     token_delay_s: u32,
     conduct: RwLock<Conduct>,
-    shelf: Mutex<Shelf>,
-    seen: Mutex<Seen>,
+    shelf: Mutex<ObjectStore>,
+    seen: Mutex<RequestLog>,
 }
 
 /// How the server behaves now.
@@ -114,11 +114,11 @@ impl S3Control {
         self.change().clock_skew = seconds;
     }
 
-    /// Makes a token for a uid's account. The store knows it only after a while, 60 s of practice time where the scenario
+    /// Makes a token for a uid's account. The store knows it only after a while, 60 s of sandbox time where the scenario
     /// says nothing else (one block stands for 12 s of it, however fast blocks come); until then it answers as to any
     /// unknown key.
     pub fn issue(&self, uid: u16, scope: Scope) -> Token {
-        let known_from = self.node().practice.after(self.0.token_delay_s);
+        let known_from = self.node().time.after(self.0.token_delay_s);
         self.change().tokens.issue(uid, scope, known_from)
     }
 
@@ -143,7 +143,7 @@ impl S3Control {
     /// then those that were issued, each with its scope and how it stands.
     pub fn tokens(&self, uid: u16) -> Vec<(String, Scope, Standing)> {
         let Credentials { read_key_id, write_key_id, .. } = Credentials::of(uid, 0);
-        let now = self.node().practice.blocks();
+        let now = self.node().time.blocks();
         let conduct = self.conduct();
         let stands = |key_id: &str, known_from: u64| match known_from.saturating_sub(now) {
             _ if conduct.tokens.is_revoked(key_id) => Standing::Revoked,
@@ -211,11 +211,11 @@ impl S3Control {
         self.0.conduct.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    fn shelf(&self) -> MutexGuard<'_, ObjectStore> {
         self.0.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, RequestLog> {
         self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -238,7 +238,7 @@ impl S3Control {
     /// The key with this id, if it is known and not revoked.
     fn valid_key(&self, id: &str) -> Option<Issued> {
         let from_the_start = self.ring().key(id);
-        let now = self.node().practice.blocks();
+        let now = self.node().time.blocks();
         let conduct = self.conduct();
         let made = || conduct.tokens.get(id).filter(|made| made.known_from <= now);
         let issued = || made().map(|made| Issued { uid: made.uid, scope: made.scope, key: None });
@@ -272,22 +272,22 @@ pub(super) struct S3Server {
 }
 
 impl S3Server {
-    /// Listens on loopback; port 0 takes any free one. The desk is for whoever knows where the server listens.
+    /// Listens on loopback; port 0 takes any free one. The admin interface is for whoever knows where the server listens.
     pub(super) async fn start(
         port: u16,
         control: S3Control,
-        desk: impl FnOnce(&str) -> Desk + Send,
+        admin_api: impl FnOnce(&str) -> AdminApi + Send,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let desk = desk(&url);
+        let admin_api = admin_api(&url);
         let mut config = S3Config::default();
         config.presigned_url_max_skew_time_secs = ANY_SKEW_S;
         let mut builder = S3ServiceBuilder::new(control.clone());
         builder.set_auth(control.clone());
         builder.set_access(control.clone());
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-        let front = Front { control: control.clone(), s3: builder.build(), desk };
+        let front = HttpLayer { control: control.clone(), s3: builder.build(), admin_api };
         Ok(Self { url, control, task: tokio::spawn(accept(listener, front)) })
     }
 
@@ -316,7 +316,7 @@ impl Drop for S3Server {
 }
 
 /// Accepts connections; they end with the task.
-async fn accept(listener: TcpListener, front: Front) {
+async fn accept(listener: TcpListener, front: HttpLayer) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

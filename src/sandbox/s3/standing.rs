@@ -15,7 +15,7 @@ use super::objects::{Content, Object, mix};
 use super::timetable::{WINDOW_BLOCKS, Window, complete};
 use super::tokens::Scope;
 use crate::domain::hotkey::Hotkey;
-use crate::sandbox::population::{TRAINER_UID, VALIDATORS, hotkey};
+use crate::sandbox::accounts::{TRAINER_UID, VALIDATORS, hotkey};
 
 /// Bytes of an object that GRAIL 0.0.60 finds too small (it wants 200).
 const TOO_SMALL: u64 = 150;

@@ -14,10 +14,10 @@ use s3s::dto::{
 };
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
 
+use super::object_store::MAX_OBJECT;
 use super::objects::{Object, moment};
-use super::shelf::MAX_OBJECT;
 use super::{S3Control, refusal, standing};
-use crate::sandbox::population::account_id;
+use crate::sandbox::accounts::account_id;
 
 /// Most names in one answer, as everywhere.
 const PAGE: i32 = 1000;

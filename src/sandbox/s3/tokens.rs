@@ -55,7 +55,7 @@ pub struct Token {
 pub enum Standing {
     /// The store knows it.
     Known,
-    /// The store does not know it yet; it will in so many seconds of practice time at most.
+    /// The store does not know it yet; it will in so many seconds of sandbox time at most.
     KnownIn(u64),
     /// It is revoked.
     Revoked,
@@ -68,7 +68,7 @@ pub struct Made {
     pub uid: u16,
     /// What it may do.
     pub scope: Scope,
-    /// The block time of practice at which the store knows it.
+    /// The block time of sandbox at which the store knows it.
     pub known_from: u64,
     secret: SecretKey,
 }
@@ -76,7 +76,7 @@ pub struct Made {
 /// Tokens by id: what was made, and what became of these and of those that were there from the start.
 #[derive(Debug)]
 pub struct Tokens {
-    /// Another seed, other tokens: a console that remembers the last practice session meets none of its keys again.
+    /// Another seed, other tokens: a console that remembers the last sandbox session meets none of its keys again.
     seed: u64,
     /// In the order in which they were made.
     made: Vec<(String, Made)>,
@@ -97,7 +97,7 @@ impl Tokens {
         sha2_256(format!("grail-console sandbox token {} {}", self.seed, self.count).as_bytes())
     }
 
-    /// Makes a token that the store knows from a block time of practice on.
+    /// Makes a token that the store knows from a block time of sandbox on.
     pub fn issue(&mut self, uid: u16, scope: Scope, known_from: u64) -> Token {
         let key_id = hex::encode(&self.fresh()[..16]);
         let secret = SecretKey::new(hex::encode(self.fresh()));

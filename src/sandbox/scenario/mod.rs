@@ -1,17 +1,19 @@
-//! Scenarios: what the practice subnet looks like and what happens to it, as TOML in `assets/scenarios/`.
+//! Scenarios: what the sandbox subnet looks like and what happens to it, as TOML in `assets/scenarios/`.
 
 mod embedded;
-mod form;
+mod scenario_file;
 
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::accounts::{Credentials, OPERATOR_UID};
 use super::commitment::{CommitmentSpec, Field, MAX_RAW};
-use super::population::{Credentials, OPERATOR_UID};
 use super::s3::BucketFault;
 use embedded::EMBEDDED;
-use form::{BytesText, FieldText, FormerMember, MemberCommitment, Miner, OddBucket, PublishedKey, Server, Subnet};
-pub(super) use form::{HotkeyFile, Local, OperatorSetup, Panel, TimedEvent, What};
+use scenario_file::{
+    BytesText, FieldText, FormerMember, MemberCommitment, Miner, OddBucket, PublishedKey, Server, Subnet,
+};
+pub(super) use scenario_file::{HotkeyFile, Local, OperatorSetup, Panel, TimedEvent, What};
 
 /// Why there is no such scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -196,7 +198,7 @@ impl Scenario {
 
 #[cfg(test)]
 mod tests {
-    use super::form::Parts;
+    use super::scenario_file::Parts;
     use super::*;
 
     fn parse(text: &str) -> Result<Scenario, ScenarioError> {

@@ -7,15 +7,15 @@
 //!          └─ Over ◄───┘            Armed ──┘──┘   waits for a uid, then runs
 //! ```
 
-mod act;
-mod hear;
+mod actions;
+mod on_event;
 mod run;
 pub(super) mod watch;
 
 use serde::Serialize;
 
+use crate::domain::commit::messages::{Locked, Request};
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::talk::{Locked, Request};
 use crate::domain::commit::{Plan, Receipt, Verdict};
 use crate::domain::findings::Finding;
 use crate::domain::network::BlockHash;
@@ -24,8 +24,8 @@ use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::proofs;
 use crate::tui::state::State;
 
-pub(super) use act::{asked, disarm, dismiss, nobody, obey, typed};
-pub(super) use hear::{hear, password_typed, published};
+pub(super) use actions::{asked, cancel_waiting, dismiss, nobody, on_command, typed};
+pub(super) use on_event::{on_event, password_typed, published};
 pub use run::{Note, Run};
 pub use watch::{Raised, Watch};
 
@@ -37,7 +37,7 @@ pub struct Commits {
     /// The one that is planned, under way, armed, or over and not put away yet.
     pub session: Option<Session>,
     /// What became of commits of earlier sessions, the newest last.
-    pub settled: Vec<Settled>,
+    pub settled: Vec<Reconciled>,
     /// The watch over the own commitment.
     pub watch: Watch,
 }
@@ -71,9 +71,9 @@ pub enum Step {
     /// It was ordered and is under way.
     Running(Box<Run>),
     /// It waits for the hotkey's registration, with the key in memory.
-    Armed {
+    AwaitingRegistration {
         /// Whether the operator has asked for an end of that.
-        disarming: bool,
+        cancelling: bool,
     },
     /// Nothing more will happen.
     Over(Box<End>),
@@ -133,7 +133,7 @@ pub struct End {
 
 /// What became of a commit of an earlier session.
 #[derive(Debug, Clone, Serialize)]
-pub struct Settled {
+pub struct Reconciled {
     /// When it was made, in ms since 1970.
     pub at_ms: u64,
     /// The uid it was for.
@@ -162,15 +162,15 @@ impl Session {
     }
 
     /// Whether it waits for a registration.
-    pub const fn is_armed(&self) -> bool {
-        matches!(self.step, Step::Armed { .. })
+    pub const fn is_awaiting(&self) -> bool {
+        matches!(self.step, Step::AwaitingRegistration { .. })
     }
 }
 
 impl Commits {
     /// Whether the commit waits for a registration, with the key in memory.
-    pub fn is_armed(&self) -> bool {
-        self.session.as_ref().is_some_and(Session::is_armed)
+    pub fn is_awaiting(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_awaiting)
     }
 
     /// Whether something is said in the banner that can be put away.
@@ -198,12 +198,12 @@ pub fn keys(state: &State) -> KeyMode {
 /// allowed is another matter, decided by [`forbidden`] where orders leave.
 pub fn question(state: &State) -> Option<Question<'_>> {
     let plan = state.commits.session.as_ref()?.plan.as_deref()?;
-    let arms = match plan.verdict {
+    let waits_for_uid = match plan.verdict {
         Verdict::Ready => false,
         Verdict::NotRegistered => true,
         Verdict::Unchanged | Verdict::BudgetSpent => return None,
     };
-    Some(Question { plan, arms })
+    Some(Question { plan, waits_for_uid })
 }
 
 /// Whether to publish.
@@ -212,7 +212,7 @@ pub struct Question<'a> {
     /// What.
     pub plan: &'a Plan,
     /// Not now, but as soon as the hotkey has a uid.
-    pub arms: bool,
+    pub waits_for_uid: bool,
 }
 
 /// What forbids publishing at this moment. The runner asks it too, where orders leave.
@@ -220,14 +220,14 @@ pub fn forbidden(state: &State) -> Option<Rule> {
     if state.options.read_only {
         Some(Rule::read_only())
     } else {
-        frozen(state, Command::Commit).or_else(|| proofs::locked(state))
+        paused(state, Command::Commit).or_else(|| proofs::locked(state))
     }
 }
 
 /// What forbids it while the table stands still; `again` is the command to press again then.
-pub(super) fn frozen(state: &State, again: Command) -> Option<Rule> {
-    let [thaw, again] = [Command::Freeze, again].map(|command| state.key(command));
-    state.table.frozen().is_some().then(|| Rule::Other {
+pub(super) fn paused(state: &State, again: Command) -> Option<Rule> {
+    let [thaw, again] = [Command::Pause, again].map(|command| state.key(command));
+    state.table.paused().is_some().then(|| Rule::Other {
         code: "frozen",
         what: "The table is frozen: nothing is published from a picture that stands still".to_owned(),
         why: "What changed since then is held back, so the chain may no longer hold what the screen shows.",

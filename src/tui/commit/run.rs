@@ -17,7 +17,7 @@ pub struct Run {
     /// When it was ordered, in ms since 1970.
     pub begun_ms: u64,
     /// It is to wait for a registration, and the key is being opened for that.
-    pub arms: bool,
+    pub waits_for_uid: bool,
     /// The key file is being decrypted.
     pub unlocking: bool,
     /// The last step that was reached.
@@ -53,8 +53,8 @@ pub struct Note {
 
 impl Run {
     /// Ordered at this moment.
-    pub fn begin(now_ms: u64, arms: bool) -> Self {
-        Self { begun_ms: now_ms, arms, ..Self::default() }
+    pub fn begin(now_ms: u64, waits_for_uid: bool) -> Self {
+        Self { begun_ms: now_ms, waits_for_uid, ..Self::default() }
     }
 
     /// Takes a step; how it ended is not a part of the way.

@@ -8,8 +8,8 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level;
 use crate::domain::network::BlockHash;
 use crate::domain::snapshot::{SubnetChange, SubnetSnapshot};
-use crate::domain::surprise::Surprise;
 use crate::domain::text::grouped;
+use crate::domain::unexpected_change::UnexpectedChange;
 use crate::tui::msg::Effect;
 use crate::tui::state::State;
 
@@ -40,7 +40,7 @@ struct Seen {
 #[derive(Debug, Clone, Serialize)]
 pub struct Raised {
     /// What changed.
-    pub surprise: Surprise,
+    pub surprise: UnexpectedChange,
     /// What it changed to.
     after: Option<Published>,
 }
@@ -108,7 +108,7 @@ fn judged(state: &mut State, last: &Seen, seen: &Seen) -> Vec<Effect> {
     let undone = is_undone(state, last, seen);
     let known = is_known(state, seen.commitment.as_ref());
     let local = &state.own.local;
-    let surprise = Surprise::between(last.commitment.as_ref(), seen.commitment.as_ref(), local);
+    let surprise = UnexpectedChange::between(last.commitment.as_ref(), seen.commitment.as_ref(), local);
     let watch = &mut state.commits.watch;
     watch.before = Some(last.clone());
     let raised = watch.surprise.take();

@@ -38,7 +38,7 @@ pub enum Command {
     /// Reverses the order.
     Reverse,
     /// Shows or hides ex-members.
-    Orphans,
+    ExMembers,
     /// Copies a public field of the selected row.
     Copy,
     /// Tests the selected row as a validator would; in You: whether a validator would see oneself.
@@ -52,29 +52,29 @@ pub enum Command {
     /// Verifies the marked rows or the selected one, signatures included.
     Verify,
     /// The operator has read what sources contradict each other about.
-    ReadDispute,
+    Acknowledge,
     /// Marks the selected row, or takes its mark away.
     Mark,
     /// Shows only the rows whose test failed, or all of them again.
     Failed,
     /// The map of uids.
-    Fleet,
+    Map,
     /// The own credentials.
     You,
     /// The log.
     Logs,
     /// Holds live updates back, or lets them in again.
-    Freeze,
+    Pause,
     /// Connects anew and reads everything again.
     Reconnect,
     /// Plans a commit of the own read credentials, or shows the one under way.
     Commit,
     /// Waits no longer for a registration, and drops the key.
-    Disarm,
+    CancelWaiting,
     /// Replaces keys step by step, or shows how far that is.
     Rotate,
     /// Asks whether to roll the open rotation back.
-    TurnBack,
+    RollBack,
     /// The command palette.
     Palette,
     /// The help.
@@ -114,10 +114,10 @@ use Command as C;
 use View as V;
 
 const ANYWHERE: &[View] = &View::ALL;
-const WITH_ROW: &[View] = &[V::Subnet, V::Fleet, V::Detail];
-const ROWS: &[View] = &[V::Subnet, V::Fleet];
+const WITH_ROW: &[View] = &[V::Subnet, V::Map, V::Detail];
+const ROWS: &[View] = &[V::Subnet, V::Map];
 const TABLE: &[View] = &[V::Subnet];
-const MAP: &[View] = &[V::Fleet];
+const MAP: &[View] = &[V::Map];
 const OWN: &[View] = &[V::You];
 const DETAIL: &[View] = &[V::Detail];
 
@@ -132,7 +132,7 @@ const fn spec(
     Spec { command, name, hint, what, views, rank }
 }
 
-const TESTABLE: &[View] = &[V::Subnet, V::Fleet, V::Detail, V::You];
+const TESTABLE: &[View] = &[V::Subnet, V::Map, V::Detail, V::You];
 
 /// Every command, in the order of footer and help.
 pub const SPECS: [Spec; 42] = [
@@ -146,9 +146,9 @@ pub const SPECS: [Spec; 42] = [
         ANYWHERE,
         7,
     ),
-    spec(C::Disarm, "disarm", "disarm", "Wait no longer for a registration, and drop the key", ANYWHERE, 7),
+    spec(C::CancelWaiting, "disarm", "disarm", "Wait no longer for a registration, and drop the key", ANYWHERE, 7),
     spec(C::Rotate, "rotate", "rotate", "Replace your keys step by step, or see how far that is", ANYWHERE, 5),
-    spec(C::TurnBack, "turn_back", "roll back", "Ask whether to roll the open rotation back", ANYWHERE, 6),
+    spec(C::RollBack, "turn_back", "roll back", "Ask whether to roll the open rotation back", ANYWHERE, 6),
     spec(
         C::Probe,
         "probe",
@@ -190,7 +190,7 @@ pub const SPECS: [Spec; 42] = [
         3,
     ),
     spec(
-        C::ReadDispute,
+        C::Acknowledge,
         "read_dispute",
         "read it",
         "Sources contradict each other, and you have read how: writing is your decision from then on",
@@ -202,12 +202,12 @@ pub const SPECS: [Spec; 42] = [
     spec(C::Failed, "failed", "failed only", "Show only rows whose test failed, or all again", ROWS, 2),
     spec(C::Sort, "sort", "sort", "Sort by the next column", TABLE, 6),
     spec(C::Reverse, "reverse", "reverse", "Reverse the order", TABLE, 1),
-    spec(C::Orphans, "orphans", "ex-members", "Show or hide ex-members, whose keys are still on chain", TABLE, 3),
+    spec(C::ExMembers, "orphans", "ex-members", "Show or hide ex-members, whose keys are still on chain", TABLE, 3),
     spec(C::Copy, "copy", "copy", "Copy the row's hotkey, bucket or read key id", WITH_ROW, 4),
-    spec(C::Fleet, "fleet", "map", "The map: every uid as one cell with its read test", ANYWHERE, 4),
+    spec(C::Map, "fleet", "map", "The map: every uid as one cell with its read test", ANYWHERE, 4),
     spec(C::You, "you", "you", "Your credentials: visibility, sources, drift, findings", ANYWHERE, 5),
     spec(C::Logs, "logs", "logs", "What the console did and what went wrong", ANYWHERE, 3),
-    spec(C::Freeze, "freeze", "freeze", "Hold live updates back while you read, or let them in", ANYWHERE, 2),
+    spec(C::Pause, "freeze", "freeze", "Hold live updates back while you read, or let them in", ANYWHERE, 2),
     spec(C::Reconnect, "reconnect", "refresh", "Connect anew and read the whole subnet again", ANYWHERE, 2),
     spec(C::Palette, "palette", "command", "Find any command by a few letters of its name", ANYWHERE, 1),
     spec(C::Down, "down", "down", "Down", ANYWHERE, 0),

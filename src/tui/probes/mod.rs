@@ -8,8 +8,8 @@
 //!  p in You ─► Visible ───────────────────► Seen
 //! ```
 
-mod act;
-mod hear;
+mod actions;
+mod on_event;
 mod own_keys;
 mod sweep;
 
@@ -21,75 +21,20 @@ use serde::{Serialize, Serializer};
 use crate::domain::commitment::Commitment;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Layer, Listing, Probe, Verdict};
+use crate::domain::probe::{Listing, Probe, Verdict, VerdictClass};
+use crate::domain::read_test_summary::Tested;
 use crate::domain::roster::{Roster, Row};
 use crate::domain::self_test::SelfTest;
-use crate::domain::tested::Tested;
 use crate::domain::visible::Visibility;
 
-pub use act::{Scope, scope};
-pub(super) use act::{clear_marks, list, mark, probe, sweep};
-pub(super) use hear::hear;
+pub use actions::{Scope, scope};
+pub(super) use actions::{clear_marks, list, mark, probe, sweep};
+pub(super) use on_event::on_event;
 pub(super) use own_keys::{answer, ask};
 pub use sweep::Sweep;
 
 /// Latencies kept of a row.
 const LATENCIES: usize = 16;
-
-/// What a verdict amounts to at a glance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub enum Sign {
-    /// A validator would take the window.
-    OnTime,
-    /// The bucket can be read, the window is not as it should be.
-    Object,
-    /// The bucket cannot be read.
-    Failed,
-    /// It says nothing about the uid.
-    Unclear,
-    /// There is nothing to read with.
-    Nothing,
-}
-
-impl Sign {
-    /// From the best to the one that means least.
-    pub const ALL: [Self; 5] = [Self::OnTime, Self::Object, Self::Failed, Self::Unclear, Self::Nothing];
-
-    /// What a verdict amounts to.
-    pub const fn of(verdict: Verdict) -> Self {
-        match verdict.layer() {
-            Layer::None => Self::OnTime,
-            Layer::Object => Self::Object,
-            _ if verdict.is_about_here() => Self::Unclear,
-            _ => match verdict {
-                Verdict::NoCommitment => Self::Nothing,
-                _ => Self::Failed,
-            },
-        }
-    }
-
-    /// The glyph before the verdict's word.
-    pub const fn glyph(self) -> &'static str {
-        match self {
-            Self::OnTime => "✓",
-            Self::Object => "!",
-            Self::Failed => "✗",
-            Self::Unclear => "?",
-            Self::Nothing => "○",
-        }
-    }
-
-    /// The word for all verdicts of its kind.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::OnTime => "on time",
-            Self::Object => "bad window",
-            Self::Failed => "no access",
-            Self::Unclear => "unclear",
-            Self::Nothing => "no commitment",
-        }
-    }
-}
 
 /// The last test of a row.
 #[derive(Debug, Clone, Serialize)]
@@ -121,14 +66,14 @@ impl Record {
     }
 
     /// What the verdict amounts to.
-    pub fn sign(&self) -> Sign {
-        Sign::of(self.probe.verdict)
+    pub fn class(&self) -> VerdictClass {
+        VerdictClass::of(self.probe.verdict)
     }
 }
 
 /// The verdict over the own uid.
 #[derive(Debug, Clone, Default, Serialize)]
-pub enum Sight {
+pub enum OwnVisibility {
     /// It was not asked for.
     #[default]
     Idle,
@@ -145,7 +90,7 @@ pub enum Sight {
     Failed(Finding),
 }
 
-impl Sight {
+impl OwnVisibility {
     /// The newest verdict there is, be it one that is being replaced.
     pub fn verdict(&self) -> Option<&Visibility> {
         match self {
@@ -178,7 +123,7 @@ pub struct Probes {
     /// The sweep under way.
     pub sweep: Option<Sweep>,
     /// The verdict over the own uid.
-    pub sight: Sight,
+    pub visibility: OwnVisibility,
     /// The self-test of the own keys.
     pub own_keys: OwnKeys,
     /// The listing that was asked for last: whose, and what came of it once it came.
@@ -215,7 +160,7 @@ impl Probes {
     /// Whether anything is being tested.
     pub const fn is_busy(&self) -> bool {
         self.sweep.is_some()
-            || matches!(self.sight, Sight::Loading { .. })
+            || matches!(self.visibility, OwnVisibility::Loading { .. })
             || matches!(self.own_keys, OwnKeys::Testing { .. })
     }
 
@@ -245,8 +190,8 @@ impl Probes {
     }
 
     /// How many registered uids have a verdict that amounts to this.
-    pub fn count(&self, sign: Sign) -> usize {
-        self.tally.iter().filter(|(verdict, _)| Sign::of(**verdict) == sign).map(|(_, count)| count).sum()
+    pub fn count(&self, class: VerdictClass) -> usize {
+        self.tally.iter().filter(|(verdict, _)| VerdictClass::of(**verdict) == class).map(|(_, count)| count).sum()
     }
 
     /// How many registered uids were tested.
@@ -285,7 +230,7 @@ impl Probes {
             self.bare = roster.summary.none;
             return;
         }
-        let known: HashSet<Hotkey> = roster.rows.iter().chain(&roster.orphans).map(|row| row.hotkey).collect();
+        let known: HashSet<Hotkey> = roster.rows.iter().chain(&roster.ex_members).map(|row| row.hotkey).collect();
         self.results.retain(|hotkey, _| known.contains(hotkey));
         self.running.retain(|hotkey, _| known.contains(hotkey));
         self.marked.retain(|hotkey| known.contains(hotkey));
@@ -329,7 +274,7 @@ impl Probes {
         self.know_risks(&mut probe);
         let commitment = self.running.remove(&hotkey).unwrap_or_else(|| row.commitment.clone());
         let before = self.results.remove(&hotkey);
-        if !row.is_orphan() {
+        if !row.is_ex_member() {
             match &before {
                 Some(before) => {
                     self.tally.entry(before.probe.verdict).and_modify(|count| *count = count.saturating_sub(1));

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::Sign;
 use crate::domain::hotkey::Hotkey;
+use crate::domain::probe::VerdictClass;
 use crate::domain::text::grouped;
 
 /// A sweep under way.
@@ -43,14 +43,14 @@ impl Sweep {
     }
 
     /// A row is through; `None` when nothing was found out. A row of no sweep, or one that was counted, changes nothing.
-    pub(super) fn through(&mut self, hotkey: &Hotkey, sign: Option<Sign>) {
+    pub(super) fn through(&mut self, hotkey: &Hotkey, class: Option<VerdictClass>) {
         if !self.left.remove(hotkey) {
             return;
         }
-        match sign {
-            Some(Sign::OnTime) => self.ok += 1,
-            Some(Sign::Unclear) | None => self.unclear += 1,
-            Some(Sign::Object | Sign::Failed | Sign::Nothing) => self.failed += 1,
+        match class {
+            Some(VerdictClass::OnTime) => self.ok += 1,
+            Some(VerdictClass::Unclear) | None => self.unclear += 1,
+            Some(VerdictClass::Object | VerdictClass::Failed | VerdictClass::Nothing) => self.failed += 1,
         }
     }
 

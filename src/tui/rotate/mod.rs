@@ -7,27 +7,27 @@
 //!              Publish · Env · Revoke · Accept · TurnBack ◄──┘
 //! ```
 
-mod act;
-mod answer;
-mod hear;
+mod actions;
+mod dialog;
+mod on_event;
 mod wizard;
 
 use serde::Serialize;
 
 use crate::domain::commit::Plan;
+use crate::domain::commit::messages::{Locked, Request};
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::talk::{Locked, Request};
 use crate::domain::findings::Finding;
-use crate::domain::rotation::talk::Sides;
+use crate::domain::rotation::messages::Sides;
 use crate::domain::rotation::{Entry, Event, Phase, Report, Rotation, Seen, Side, Step};
 use crate::tui::commit::{self, Choice, Deciding, PasswordLine, Run};
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::proofs;
 use crate::tui::state::{Mode, State};
 
-pub(super) use act::{ask_to_turn_back, asked, dismiss, obey, typed};
-pub use answer::word;
-pub(super) use hear::{hear, keys_typed, password_typed, reverted_now};
+pub(super) use actions::{ask_to_turn_back, asked, dismiss, on_command, typed};
+pub use dialog::word;
+pub(super) use on_event::{keys_typed, on_event, password_typed, reverted_now};
 pub use wizard::{Field, What, Wizard, WizardStep};
 
 /// What the console holds about rotations.
@@ -137,7 +137,7 @@ pub enum AcceptChoice {
     #[default]
     NotNow,
     /// The old keys back.
-    TurnBack,
+    RollBack,
     /// Publish over it.
     GoOn,
 }
@@ -158,7 +158,7 @@ pub enum Page {
     /// How it ended.
     Over,
     /// Whether to roll back.
-    TurnBack,
+    RollBack,
     /// Whether to publish.
     Publish,
     /// The key file's password.
@@ -241,7 +241,7 @@ pub fn page(state: &State) -> Page {
         None => None,
     };
     match unanswered {
-        _ if rotations.turning.is_some() => Page::TurnBack,
+        _ if rotations.turning.is_some() => Page::RollBack,
         _ if rotations.wizard.is_some() => Page::Wizard,
         _ if rotations.run.is_some() => Page::Running,
         Some(page) if rotations.open().is_some() => page,
@@ -259,7 +259,7 @@ pub fn keys(state: &State) -> KeyMode {
     match page(state) {
         Page::Wizard => state.rotations.wizard.as_ref().map_or(KeyMode::Dialog, Wizard::keys),
         Page::Publish if allowed && question(state).is_some() => KeyMode::Confirm,
-        Page::Env | Page::Accept | Page::TurnBack if allowed => KeyMode::Confirm,
+        Page::Env | Page::Accept | Page::RollBack if allowed => KeyMode::Confirm,
         Page::Password => KeyMode::Password,
         _ => KeyMode::Dialog,
     }
@@ -288,7 +288,7 @@ pub fn forbidden(state: &State) -> Option<Rule> {
     if state.options.read_only {
         Some(Rule::read_only())
     } else {
-        commit::frozen(state, Command::Rotate).or_else(|| proofs::locked(state))
+        commit::paused(state, Command::Rotate).or_else(|| proofs::locked(state))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tui_input::InputRequest;
 
-use crate::domain::rotation::talk::{RotateOrder, Sides};
+use crate::domain::rotation::messages::{RotateOrder, Sides};
 use crate::domain::rotation::{DEFAULT_GRACE, LEAST_GRACE, MOST_GRACE};
 use crate::domain::variables::Variable;
 use crate::tui::commit::Choice;
@@ -244,7 +244,7 @@ impl Wizard {
     }
 
     /// A command on the page.
-    pub(super) fn obey(&mut self, command: Command) -> Outcome {
+    pub(super) fn on_command(&mut self, command: Command) -> Outcome {
         match self.step {
             WizardStep::What => return self.choosing(command),
             WizardStep::Keys => self.entering(command),

@@ -22,11 +22,11 @@
 use ratatui::text::Line;
 
 use super::facts::{self, fact, paragraph, remark, section, todo};
-use super::ink::{columns, ink, wrap};
 use super::listing;
 use super::places;
 use super::read_test;
 use super::style::Styles;
+use super::text::{columns, ink, wrap};
 use crate::domain::commitment::{Commitment, MaskedBytes, Published, Reason, Shape};
 use crate::domain::credentials::Mode;
 use crate::domain::provenance::{Level, Limit};
@@ -71,7 +71,7 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
 
 fn title(row: &Row, width: usize, styles: Styles) -> Vec<Line<'static>> {
     let uid = row.uid.map_or_else(|| "ex-member".to_owned(), |uid| format!("uid {uid}"));
-    let role = if row.is_orphan() { String::new() } else { format!(" · {}", row.role.word()) };
+    let role = if row.is_ex_member() { String::new() } else { format!(" · {}", row.role.word()) };
     let mut line = Line::from(vec![ink(&uid, styles.strong()), ink(&role, styles.dim())]);
     if row.own {
         line.push_span(ink(" · ", styles.dim()));
@@ -105,7 +105,7 @@ fn verdict(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usiz
                     be long dead; a new commitment replaces it.";
         remark(lines, "!", text, width, styles.drift());
     }
-    if row.is_orphan() {
+    if row.is_ex_member() {
         let text = "Ex-member: the hotkey is no longer registered, so nobody can overwrite this commitment any more. The \
                     published key stays readable for everybody.";
         remark(lines, "!", text, width, styles.drift());
@@ -147,7 +147,7 @@ fn advice(state: &State, row: &Row) -> Option<String> {
         format!("with {}", state.key(Command::Commit))
     };
     let text = match (row.own, row.state()) {
-        (true, _) if row.is_orphan() => {
+        (true, _) if row.is_ex_member() => {
             "Revoke the published token at Cloudflare: that is the only way left to close the bucket.".to_owned()
         }
         (true, RowState::None | RowState::Unreadable) if state.own.local.mode != Mode::Dual => {
@@ -194,7 +194,7 @@ fn on_chain(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usi
         Some(None) => fact(lines, "set at", ink("unknown", styles.plain()), "the value does not decode", width, styles),
         None => fact(lines, "set at", ink("never", styles.dim()), "", width, styles),
     }
-    match (row.registered_at, row.is_orphan()) {
+    match (row.registered_at, row.is_ex_member()) {
         (Some(number), _) => fact(lines, "registered", block(number), &age(number), width, styles),
         (None, true) => fact(lines, "registered", ink("no longer", styles.drift()), "", width, styles),
         (None, false) => {
@@ -258,7 +258,7 @@ fn dump(lines: &mut Vec<Line<'static>>, bytes: &MaskedBytes, width: usize, style
         let text: String = chunk.iter().map(|byte| byte.map_or('·', as_text)).collect();
         lines.push(Line::from(vec![
             ink(format!("  {:03x} ", i * per_line), styles.dim()),
-            ink(super::ink::fit(&hex, per_line * 3 + 1), styles.plain()),
+            ink(super::text::fit(&hex, per_line * 3 + 1), styles.plain()),
             ink(format!("  {text}"), styles.dim()),
         ]));
     }

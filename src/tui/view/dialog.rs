@@ -15,8 +15,8 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 
-use super::ink::{columns, cut, fit as fitted, ink};
 use super::style::Styles;
+use super::text::{columns, cut, fit as fitted, ink};
 use super::{commit, rotate};
 use crate::domain::text::age_seconds;
 use crate::tui::keymap::{Command, KeyMode};

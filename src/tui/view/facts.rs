@@ -3,8 +3,8 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::ink::{columns, fit, ink, line_columns, wrap};
 use super::style::{Styles, glyph};
+use super::text::{columns, fit, ink, line_columns, wrap};
 use crate::domain::commitment::Published;
 use crate::domain::credentials::LocalView;
 use crate::domain::drift::{Drift, DriftState, FieldDrift};

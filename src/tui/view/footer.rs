@@ -8,8 +8,8 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::ink::{columns, ink};
 use super::style::Styles;
+use super::text::{columns, ink};
 use crate::domain::rotation::Step as RotationStep;
 use crate::tui::commit::{Choice, Step, question};
 use crate::tui::keymap::{Command, KeyMode, SPECS};
@@ -58,7 +58,7 @@ fn hints(state: &State) -> Vec<Hint> {
             let word = word(state, spec.command)?;
             let moves = matches!(spec.command, Command::Down | Command::Up);
             let urgent = match spec.command {
-                Command::Freeze => state.table.frozen().is_some(),
+                Command::Pause => state.table.paused().is_some(),
                 Command::Rotate => state.rotations.open().is_some(),
                 _ => false,
             };
@@ -86,16 +86,16 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
     }
     Some(match (state.keys(), command) {
         (KeyMode::Normal, Command::Open | Command::Copy | Command::Verify) if !listed => return None,
-        (KeyMode::Normal, Command::Probe | Command::Sweep | Command::Mark | Command::Failed | Command::Fleet) => {
+        (KeyMode::Normal, Command::Probe | Command::Sweep | Command::Mark | Command::Failed | Command::Map) => {
             return tests(state, command);
         }
         (KeyMode::Normal, Command::SelfTest) if state.options.read_only || state.own.hotkey.is_none() => return None,
-        (KeyMode::Normal, Command::Filter | Command::Sort | Command::Reverse | Command::Orphans | Command::Freeze)
+        (KeyMode::Normal, Command::Filter | Command::Sort | Command::Reverse | Command::ExMembers | Command::Pause)
             if !known =>
         {
             return None;
         }
-        (KeyMode::Normal, Command::Orphans) if state.table.roster().summary.orphans == 0 => return None,
+        (KeyMode::Normal, Command::ExMembers) if state.table.roster().summary.ex_members == 0 => return None,
         (KeyMode::Normal, Command::Back) if state.commits.has_dismissible() || state.rotations.over => "dismiss",
         (KeyMode::Normal, Command::Back) if state.view == View::Subnet => {
             match (state.list.is_filtered(), state.probes.marks()) {
@@ -114,14 +114,14 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
             (None, Some(_), View::Subnet | View::Detail | View::You) => "rotate",
             (None, ..) => return None,
         },
-        (KeyMode::Normal, Command::TurnBack) => return None,
-        (KeyMode::Normal, Command::ReadDispute) if state.proofs.unread().next().is_none() => return None,
-        (KeyMode::Normal, Command::Disarm) if !state.commits.is_armed() => return None,
+        (KeyMode::Normal, Command::RollBack) => return None,
+        (KeyMode::Normal, Command::Acknowledge) if state.proofs.unread().next().is_none() => return None,
+        (KeyMode::Normal, Command::CancelWaiting) if !state.commits.is_awaiting() => return None,
         (KeyMode::Normal, Command::You) if state.view == View::You => return None,
         (KeyMode::Normal, Command::Logs) if state.view == View::Logs => return None,
         (KeyMode::Normal, Command::Help) if state.view == View::Help => return None,
-        (KeyMode::Normal, Command::Freeze) if state.table.frozen().is_some() => "unfreeze",
-        (KeyMode::Normal, Command::Orphans) if state.list.orphans => "hide ex-members",
+        (KeyMode::Normal, Command::Pause) if state.table.paused().is_some() => "unfreeze",
+        (KeyMode::Normal, Command::ExMembers) if state.list.ex_members => "hide ex-members",
         (KeyMode::Filter, Command::Cancel) => "no filter",
         (KeyMode::Choose, Command::Accept) => "copy",
         (KeyMode::Palette, Command::Accept) => "do it",
@@ -136,7 +136,7 @@ fn tests(state: &State, command: Command) -> Option<&'static str> {
         (Command::Probe, View::You) if state.own.hotkey.is_none() => return None,
         (Command::Probe, View::You) => "am I seen?",
         (Command::Sweep, _) if state.probes.sweep.is_some() => "cancel test",
-        (Command::Fleet, View::Fleet) => return None,
+        (Command::Map, View::Map) => return None,
         (Command::Failed, _) if state.probes.tested() == 0 => return None,
         _ if !listed => return None,
         (Command::Sweep, _) => match scope(state) {
@@ -162,7 +162,7 @@ fn in_dialog(state: &State, command: Command) -> Option<&'static str> {
         (Mode::SelfTest(_), _, Command::Accept | Command::Cancel) => "no",
         (Mode::Leaving(_) | Mode::SelfTest(_), ..) => command.spec().hint,
         (_, Some(Step::Deciding(deciding)), Command::Accept) => match (question(state), deciding.choice) {
-            (Some(question), Choice::Yes) if question.arms => "arm",
+            (Some(question), Choice::Yes) if question.waits_for_uid => "arm",
             (Some(_), Choice::Yes) => "publish",
             (Some(_), Choice::No) if state.keys() == KeyMode::Confirm => "no",
             _ => "close",
@@ -174,11 +174,11 @@ fn in_dialog(state: &State, command: Command) -> Option<&'static str> {
         (_, Some(Step::Deciding(deciding)), Command::Cancel) if deciding.choice == Choice::Yes => "no",
         (_, Some(Step::Password(line)), Command::Accept) => return (line.chars > 0).then_some("unlock"),
         (_, Some(Step::Running(_)), Command::Cancel) => "leave it running",
-        (_, Some(Step::Armed { .. }), Command::Cancel) => "leave it armed",
-        (_, Some(Step::Armed { disarming: false }), Command::Disarm) => "disarm",
+        (_, Some(Step::AwaitingRegistration { .. }), Command::Cancel) => "leave it armed",
+        (_, Some(Step::AwaitingRegistration { cancelling: false }), Command::CancelWaiting) => "disarm",
         (_, Some(Step::Over(_)), Command::Accept) => "close",
         (_, Some(Step::Deciding(_) | Step::Over(_)), Command::Cancel)
-        | (_, _, Command::Accept | Command::Disarm | Command::TurnBack) => {
+        | (_, _, Command::Accept | Command::CancelWaiting | Command::RollBack) => {
             return None;
         }
         _ => command.spec().hint,
@@ -193,8 +193,8 @@ fn rotating(state: &State, command: Command) -> Option<&'static str> {
         Command::Accept => accepts(state),
         Command::Cancel => cancels(state),
         Command::NextChoice => moves(state),
-        Command::TurnBack => turns_back(state).then_some("roll back"),
-        Command::Disarm => None,
+        Command::RollBack => turns_back(state).then_some("roll back"),
+        Command::CancelWaiting => None,
         _ => Some(command.spec().hint),
     }
 }
@@ -202,7 +202,7 @@ fn rotating(state: &State, command: Command) -> Option<&'static str> {
 fn turns_back(state: &State) -> bool {
     let page = matches!(page(state), Page::Stepper | Page::Revoke);
     let free = !state.rotations.is_busy() && !state.rotations.driven_elsewhere && forbidden(state).is_none();
-    page && free && state.rotations.open().is_some_and(|report| report.rotation.can_turn_back())
+    page && free && state.rotations.open().is_some_and(|report| report.rotation.can_roll_back())
 }
 
 fn accepts(state: &State) -> Option<&'static str> {
@@ -223,15 +223,15 @@ fn accepts(state: &State) -> Option<&'static str> {
             RotationStep::Retire => "check again",
             _ => "go on",
         },
-        Page::TurnBack if rotations.turning == Some(Choice::Yes) => "roll back",
-        Page::TurnBack => "no",
+        Page::RollBack if rotations.turning == Some(Choice::Yes) => "roll back",
+        Page::RollBack => "no",
         Page::Publish if confirms && rotations.publishing()?.deciding.choice == Choice::Yes => "publish",
         Page::Password => return (rotations.publishing()?.password.as_ref()?.chars > 0).then_some("unlock"),
         Page::Running => return None,
         Page::Env | Page::Accept => match &rotations.question {
             Some(Asked::Env { choice: EnvChoice::Rewrite, .. }) => "rewrite",
             Some(Asked::Env { choice: EnvChoice::Elsewhere, .. }) => "take it as done",
-            Some(Asked::Accept { choice: AcceptChoice::TurnBack, .. }) => "roll back",
+            Some(Asked::Accept { choice: AcceptChoice::RollBack, .. }) => "roll back",
             Some(Asked::Accept { choice: AcceptChoice::GoOn, .. }) => "go on over it",
             _ => "not now",
         },
@@ -254,7 +254,7 @@ fn cancels(state: &State) -> Option<&'static str> {
         Page::Running => "leave it running",
         Page::Stepper if rotations.is_busy() => "leave it running",
         Page::Stepper => "leave it as it is",
-        Page::TurnBack if rotations.turning == Some(Choice::Yes) => "no",
+        Page::RollBack if rotations.turning == Some(Choice::Yes) => "no",
         Page::Password => "back",
         Page::Revoke => "not now",
         Page::Unreadable => "close",

@@ -10,8 +10,8 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::ink::{columns, cut, ink, line_columns};
 use super::style::Styles;
+use super::text::{columns, cut, ink, line_columns};
 use crate::domain::network::Endpoint;
 use crate::domain::text::{age_seconds, grouped};
 use crate::tui::state::{Connection, STALE_AFTER_MS, State};
@@ -26,7 +26,7 @@ const LAST: u8 = u8::MAX;
 /// Draws the header.
 pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
     let mut left = vec![name(styles), network(state, styles), block(state, styles), connection(state, styles)];
-    let mut right = vec![armed(state, styles), read_only(state, styles), own(state, styles)];
+    let mut right = vec![awaiting(state, styles), read_only(state, styles), own(state, styles)];
     while width_of(&left, 3) + width_of(&right, 2) + 4 > usize::from(area.width) && shorten(&mut left, &mut right) {}
     let left = joined(&left, &ink(" │ ", styles.rule()).into());
     let right = joined(&right, &"  ".into());
@@ -135,8 +135,8 @@ fn read_only(state: &State, styles: Styles) -> Segment {
     Segment(vec![(LAST, badge)])
 }
 
-fn armed(state: &State, styles: Styles) -> Segment {
-    let badge = if state.commits.is_armed() { ink(" ARMED ", styles.badge()).into() } else { Line::default() };
+fn awaiting(state: &State, styles: Styles) -> Segment {
+    let badge = if state.commits.is_awaiting() { ink(" ARMED ", styles.badge()).into() } else { Line::default() };
     Segment(vec![(LAST, badge)])
 }
 

@@ -13,10 +13,10 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::facts::{paragraph, section};
-use super::ink::{fit, ink, wrap};
 use super::style::Styles;
+use super::text::{fit, ink, wrap};
+use crate::domain::probe::VerdictClass;
 use crate::tui::keymap::{Command, KeyMode, SPECS};
-use crate::tui::probes::Sign;
 use crate::tui::state::{State, View};
 
 /// Columns of the keys and words at the left.
@@ -93,17 +93,17 @@ fn words(styles: Styles) -> [(&'static str, &'static str, Style); 15] {
         ("! foreign", "accepted, but not of R2's shapes: no such account on R2", styles.drift()),
         ("! predates", "set before this registration, inherited by the hotkey", styles.drift()),
         ("n fields", "more than one field; GRAIL reads only the first", styles.drift()),
-        ("✓ on time", "read test: a validator would take the last complete window", styles.sign(Sign::OnTime)),
+        ("✓ on time", "read test: a validator would take the last complete window", styles.class(VerdictClass::OnTime)),
         (
             "! late …",
             "the bucket can be read, the window is late, missing or of a wrong size",
-            styles.sign(Sign::Object),
+            styles.class(VerdictClass::Object),
         ),
-        ("✗ denied …", "the bucket cannot be read; the words say at which step", styles.sign(Sign::Failed)),
+        ("✗ denied …", "the bucket cannot be read; the words say at which step", styles.class(VerdictClass::Failed)),
         (
             "? clock …",
             "says nothing about the uid: this machine's clock, or too many requests",
-            styles.sign(Sign::Unclear),
+            styles.class(VerdictClass::Unclear),
         ),
         ("— not tested", "p tests a row, P many; nothing is tested by itself", styles.none()),
         ("before the change", "tested before the commitment changed: says nothing about it now", styles.none()),

@@ -10,8 +10,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use super::ink::{cut, fit, ink, wrap};
 use super::style::Styles;
+use super::text::{cut, fit, ink, wrap};
 use crate::domain::text::grouped;
 use crate::tui::logbook::{Level, LogLine};
 use crate::tui::state::State;

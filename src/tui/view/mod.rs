@@ -14,21 +14,21 @@ mod commit;
 mod detail;
 mod dialog;
 mod facts;
-mod fleet;
 mod footer;
 mod header;
 mod help;
-pub mod ink;
 mod listing;
 mod logs;
+mod map;
 mod own_keys;
 mod places;
 mod popup;
 mod read_test;
+mod read_test_summary;
 mod rotate;
 pub mod style;
 mod subnet;
-mod tested;
+pub mod text;
 mod visibility;
 mod you;
 
@@ -37,10 +37,10 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Widget as _};
 
-use crate::tui::fleet::place;
+use crate::tui::map::place;
 use crate::tui::state::{State, View};
-use ink::ink;
 use style::Styles;
+use text::ink;
 
 /// Columns below which there is no room for a table.
 pub const MIN_WIDTH: u16 = 60;
@@ -82,12 +82,12 @@ pub fn table_page(state: &State) -> usize {
 
 /// Cells of a line of the map.
 pub fn fleet_columns(state: &State) -> usize {
-    fleet::per_line(state.size.0)
+    map::per_line(state.size.0)
 }
 
 /// Lines of the map on the screen.
 pub fn fleet_page(state: &State) -> usize {
-    fleet::page(state, areas(state, screen(state)).body)
+    map::page(state, areas(state, screen(state)).body)
 }
 
 /// How far the map is scrolled so that the selected uid is on the screen, moving it as little as that needs.
@@ -132,7 +132,7 @@ fn text(state: &State, width: usize) -> Vec<Line<'static>> {
         View::Detail => detail::lines(state, width),
         View::You => you::lines(state, width),
         View::Help => help::lines(state, width),
-        View::Subnet | View::Fleet | View::Logs => Vec::new(),
+        View::Subnet | View::Map | View::Logs => Vec::new(),
     }
 }
 
@@ -160,7 +160,7 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
         let text = format!("{}x{} is too small: {MIN_WIDTH}x{MIN_HEIGHT} at least", area.width, area.height);
         let middle = Rect { y: area.y + area.height.saturating_sub(1) / 2, height: area.height.min(1), ..area };
-        return Paragraph::new(ink(ink::cut(&text, usize::from(area.width)), styles.drift()))
+        return Paragraph::new(ink(text::cut(&text, usize::from(area.width)), styles.drift()))
             .centered()
             .render(middle, frame.buffer_mut());
     }
@@ -179,8 +179,8 @@ pub fn render(state: &State, frame: &mut Frame<'_>) {
 
 /// A rule across the screen, with words; on the practice subnet it has a colour of its own.
 fn draw_rule(state: &State, styles: Styles, words: &str, area: Rect, frame: &mut Frame<'_>) {
-    let style = if state.is_sandbox() { styles.practice() } else { styles.rule() };
-    let rest = usize::from(area.width).saturating_sub(ink::columns(words));
+    let style = if state.is_sandbox() { styles.sandbox_words() } else { styles.rule() };
+    let rest = usize::from(area.width).saturating_sub(text::columns(words));
     let said = if state.is_sandbox() { style } else { styles.accent() };
     let line = Line::from(vec![ink(words, said), ink("─".repeat(rest), style)]);
     Paragraph::new(line).render(area, frame.buffer_mut());
@@ -189,8 +189,8 @@ fn draw_rule(state: &State, styles: Styles, words: &str, area: Rect, frame: &mut
 /// A short message, in the views that have no line of their own for it.
 fn message(state: &State, width: u16) -> String {
     match &state.toast {
-        Some(toast) if !matches!(state.view, View::Subnet | View::Fleet) => {
-            format!("── {} ", ink::cut(&toast.text, usize::from(width).saturating_sub(6)))
+        Some(toast) if !matches!(state.view, View::Subnet | View::Map) => {
+            format!("── {} ", text::cut(&toast.text, usize::from(width).saturating_sub(6)))
         }
         _ => String::new(),
     }
@@ -205,7 +205,7 @@ fn draw_body(state: &State, styles: Styles, body: Rect, frame: &mut Frame<'_>) {
                 draw_beside(state, styles, Rect { x: side.right(), width: body.width - side.width, ..body }, frame);
             }
         }
-        View::Fleet => fleet::render(state, styles, body, frame),
+        View::Map => map::render(state, styles, body, frame),
         View::Logs => logs::render(state, styles, body, frame),
         View::Detail | View::You | View::Help => {
             let area = inset(body);

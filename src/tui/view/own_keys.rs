@@ -13,8 +13,8 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::facts::{finding, paragraph, remark, section, todo};
-use super::ink::{fit, ink};
 use super::style::Styles;
+use super::text::{fit, ink};
 use crate::domain::self_test::{JudgedStep, Outcome, SelfTest};
 use crate::domain::text::age_seconds;
 use crate::tui::keymap::Command;

@@ -12,8 +12,8 @@
 use ratatui::text::{Line, Span};
 
 use super::facts::section;
-use super::ink::{fit, ink};
 use super::style::Styles;
+use super::text::{fit, ink};
 use crate::domain::commitment::Published;
 use crate::domain::credentials::{LocalView, MISSHAPEN, Place, PlaceView};
 use crate::domain::secret::Fingerprint;

@@ -12,8 +12,8 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 
-use super::ink::{cut, fit, fit_right, ink};
 use super::style::Styles;
+use super::text::{cut, fit, fit_right, ink};
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::state::{Chooser, Mode, Palette, State};
 

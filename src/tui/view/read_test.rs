@@ -18,9 +18,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::facts::{fact, paragraph, remark, section, todo};
-use super::ink::{fit, fit_right, ink};
+use super::read_test_summary::age;
 use super::style::Styles;
-use super::tested::age;
+use super::text::{fit, fit_right, ink};
 use crate::domain::date::{day, time_of_day};
 use crate::domain::probe::{Probe, Step};
 use crate::domain::roster::Row;
@@ -58,9 +58,9 @@ pub(super) fn lines(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, wi
 fn tested(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, record: &Record, width: usize, styles: Styles) {
     let probe = &record.probe;
     let old = record.is_before_the_change(row);
-    let style = if old { styles.dim() } else { styles.sign(record.sign()) };
+    let style = if old { styles.dim() } else { styles.class(record.class()) };
     lines.push(Line::from(vec![
-        ink(format!("{} {}", record.sign().glyph(), record.word()), style),
+        ink(format!("{} {}", record.class().glyph(), record.word()), style),
         ink(format!("   {}{} ago", took(probe), age(state, record)), styles.dim()),
     ]));
     if old {
@@ -96,7 +96,7 @@ fn object(lines: &mut Vec<Line<'static>>, probe: &Probe, width: usize, styles: S
         fact(lines, "window", ink(grouped(window.start()), styles.plain()), &note, width, styles);
     }
     if let Some(object) = &probe.object {
-        for (i, part) in super::ink::wrap(object, width.saturating_sub(16)).into_iter().enumerate() {
+        for (i, part) in super::text::wrap(object, width.saturating_sub(16)).into_iter().enumerate() {
             fact(lines, if i == 0 { "object" } else { "" }, ink(part, styles.plain()), "", width, styles);
         }
     }
@@ -156,9 +156,9 @@ fn step_lines(step: &Step, width: usize, styles: Styles) -> Vec<Line<'static>> {
         ink(format!("  {}   ", fit_right(&grouped(step.ms), 6)), styles.dim()),
     ];
     let mut line = Line::from(lead);
-    let taken = super::ink::line_columns(&line);
+    let taken = super::text::line_columns(&line);
     let codes =
-        step.code.as_deref().map(|code| super::ink::wrap(code, width.saturating_sub(taken))).unwrap_or_default();
+        step.code.as_deref().map(|code| super::text::wrap(code, width.saturating_sub(taken))).unwrap_or_default();
     let mut codes = codes.into_iter();
     line.spans.extend(codes.next().map(|code| ink(code, of_http(step, styles))));
     let rest = codes.map(|code| Line::from(vec![Span::raw(" ".repeat(taken)), ink(code, of_http(step, styles))]));

@@ -6,8 +6,8 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::domain::findings::Severity;
+use crate::domain::probe::VerdictClass;
 use crate::domain::provenance::{Level, Provenance};
-use crate::tui::probes::Sign;
 use crate::tui::state::{Options, Theme};
 
 /// The styles of one terminal.
@@ -115,13 +115,13 @@ impl Styles {
     }
 
     /// What a read test amounts to.
-    pub fn sign(self, sign: Sign) -> Style {
-        match sign {
-            Sign::OnTime => self.readable(),
-            Sign::Object => self.drift(),
-            Sign::Failed => self.unreadable(),
-            Sign::Unclear => self.unclear(),
-            Sign::Nothing => self.none(),
+    pub fn class(self, class: VerdictClass) -> Style {
+        match class {
+            VerdictClass::OnTime => self.readable(),
+            VerdictClass::Object => self.drift(),
+            VerdictClass::Failed => self.unreadable(),
+            VerdictClass::Unclear => self.unclear(),
+            VerdictClass::Nothing => self.none(),
         }
     }
 
@@ -150,7 +150,7 @@ impl Styles {
     }
 
     /// Words of the practice subnet.
-    pub fn practice(self) -> Style {
+    pub fn sandbox_words(self) -> Style {
         self.colour(Color::Magenta, Color::Indexed(90))
     }
 

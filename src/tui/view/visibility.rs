@@ -18,12 +18,13 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::facts::{finding, remark, section, todo};
-use super::ink::{fit, fit_right, ink, wrap};
 use super::style::Styles;
+use super::text::{fit, fit_right, ink, wrap};
+use crate::domain::probe::VerdictClass;
 use crate::domain::text::{age_seconds, grouped};
 use crate::domain::visible::{Check, Standing, Visibility, WindowSeen};
 use crate::tui::keymap::Command;
-use crate::tui::probes::{Sight, Sign};
+use crate::tui::probes::OwnVisibility;
 use crate::tui::state::State;
 
 /// Columns of a check's words, and of a window in the strip.
@@ -38,19 +39,19 @@ const TALL: u16 = 28;
 
 /// The section.
 pub(super) fn lines(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles: Styles) {
-    let sight = &state.probes.sight;
+    let sight = &state.probes.visibility;
     section(lines, &title(state), styles);
     match sight {
-        Sight::Idle => {
+        OwnVisibility::Idle => {
             let text = format!("not asked yet: {} asks whether a validator would see you", state.key(Command::Probe));
             remark(lines, "—", &text, width, styles.dim());
         }
-        Sight::Loading { since_ms, .. } => {
+        OwnVisibility::Loading { since_ms, .. } => {
             let text = format!("asking chain and store, {}", age_seconds(state.since(*since_ms) / 1_000));
             remark(lines, "…", &text, width, styles.accent());
         }
-        Sight::Failed(problem) => finding(lines, problem, width, styles),
-        Sight::Ready(_) => {}
+        OwnVisibility::Failed(problem) => finding(lines, problem, width, styles),
+        OwnVisibility::Ready(_) => {}
     }
     if let Some(seen) = sight.verdict() {
         verdict(lines, state, seen, width, styles);
@@ -58,7 +59,7 @@ pub(super) fn lines(lines: &mut Vec<Line<'static>>, state: &State, width: usize,
 }
 
 fn title(state: &State) -> String {
-    match state.probes.sight.verdict() {
+    match state.probes.visibility.verdict() {
         Some(seen) => {
             let age = age_seconds(state.since(seen.at_ms) / 1_000);
             format!("VISIBILITY   at block #{}, {age} ago", grouped(seen.block))
@@ -125,8 +126,8 @@ fn strip(lines: &mut Vec<Line<'static>>, windows: &[WindowSeen], width: usize, s
     let mut glyphs = Line::from(ink(format!("  {}", fit("last windows", LABEL)), styles.dim()));
     let mut numbers = Line::from(Span::raw(" ".repeat(LABEL + 2)));
     for seen in shown {
-        let sign = Sign::of(seen.verdict);
-        glyphs.push_span(ink(format!("  {}  ", sign.glyph()), styles.sign(sign)));
+        let class = VerdictClass::of(seen.verdict);
+        glyphs.push_span(ink(format!("  {}  ", class.glyph()), styles.class(class)));
         let number = format!("{:04}", seen.window.start() % 10_000);
         numbers.push_span(ink(format!("{number} "), styles.dim()));
     }
@@ -139,11 +140,11 @@ fn list(lines: &mut Vec<Line<'static>>, windows: &[WindowSeen], styles: Styles) 
     let head = format!("  {}{}{}   upload", fit("window", window), fit("verdict", verdict), fit_right("bytes", size));
     lines.push(ink(head, styles.heading()).into());
     for seen in windows {
-        let sign = Sign::of(seen.verdict);
+        let class = VerdictClass::of(seen.verdict);
         let bytes = seen.size.map_or_else(|| "—".to_owned(), grouped);
         lines.push(Line::from(vec![
             ink(format!("  {}", fit(&grouped(seen.window.start()), window)), styles.plain()),
-            ink(fit(&format!("{} {}", sign.glyph(), seen.verdict.word()), verdict), styles.sign(sign)),
+            ink(fit(&format!("{} {}", class.glyph(), seen.verdict.word()), verdict), styles.class(class)),
             ink(fit_right(&bytes, size), styles.plain()),
             ink(format!("   {}", against(seen)), styles.dim()),
         ]));

@@ -15,10 +15,10 @@
 use ratatui::text::Line;
 
 use super::facts::{self, finding, paragraph, remark, section, todo};
-use super::ink::{fit, ink};
 use super::own_keys;
 use super::places;
 use super::style::Styles;
+use super::text::{fit, ink};
 use super::visibility;
 use crate::domain::commitment::Commitment;
 use crate::domain::credentials::{Masked, Mode, Place, Source};

@@ -7,7 +7,7 @@ use grail_console::domain::environment::Environment;
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::probe::Probe;
 use grail_console::ops::context::Context;
-use grail_console::ops::probe::{Ground, Tester, View};
+use grail_console::ops::probe::{SubnetView, Tester, View};
 use grail_console::ops::survey::survey_keeping;
 use grail_console::sandbox::{CommitmentSpec, Credentials, OPERATOR_UID, Sandbox, hotkey};
 use grail_console::storage::{Store, StoreOptions};
@@ -93,9 +93,9 @@ impl Bench {
     /// Reads the chain as it is now, and sits down to test.
     pub async fn seat(&self) -> Seat {
         let context = self.context();
-        let keys = Ground::new().keys();
+        let keys = SubnetView::new().keys();
         let found = Box::pin(survey_keeping(&context, self.now_ms(), Some(keys.clone()))).await.unwrap();
-        let view = Ground::of(found.snapshot, keys).view().unwrap();
+        let view = SubnetView::of(found.snapshot, keys).view().unwrap();
         let now_ms = self.now_ms();
         let tester = Tester::new(&context, self.store(), Arc::new(move || now_ms));
         Seat { context, tester: Arc::new(tester), view: Arc::new(view) }

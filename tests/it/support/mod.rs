@@ -1,7 +1,7 @@
 //! Shared plumbing of the tests that run the real binary: a home of its own, a practice node, a terminal.
 
+pub mod admin_api;
 pub mod bench;
-pub mod desk;
 pub mod encoder;
 pub mod house;
 pub mod node;

@@ -9,7 +9,7 @@ use grail_console::domain::secret::Fingerprint;
 use grail_console::sandbox::{BlockTime, Credentials, OPERATOR_UID};
 use serde_json::Value;
 
-use super::desk::ask;
+use super::admin_api::ask;
 use super::house::Ran;
 use super::node::line;
 use super::operator::{BLOCKS, Operator, Running};

@@ -10,7 +10,7 @@ use grail_console::domain::environment::Environment;
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::owner::Owner;
 use grail_console::domain::secret::SecretKey;
-use grail_console::domain::vaulted::Origin;
+use grail_console::domain::vault_index::Origin;
 use grail_console::ops::context::Context;
 use grail_console::vault::{Generation, KeyPair};
 use keyring_core::api::{CredentialApi, CredentialStoreApi};

@@ -6,7 +6,7 @@ use super::{Look, Notice, PAST, PRESENT, URGENT, found};
 use crate::domain::commit::{Plan, Stage};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::text::{age_seconds, grouped, middle_cut};
-use crate::tui::commit::{End, Run, Session, Settled, Step};
+use crate::tui::commit::{End, Reconciled, Run, Session, Step};
 use crate::tui::keymap::Command;
 use crate::tui::state::{Mode, State};
 
@@ -37,8 +37,8 @@ fn behind_the_dialog(state: &State, session: &Session) -> Vec<Notice> {
             let look = if run.lost { Look::Odd } else { Look::Note };
             line(spinner(state), [under_way(run), shows].into_iter().chain(lost(run)).collect(), look)
         }
-        Step::Armed { .. } => {
-            let disarms = format!("{} disarms", state.key(Command::Disarm));
+        Step::AwaitingRegistration { .. } => {
+            let disarms = format!("{} disarms", state.key(Command::CancelWaiting));
             line("◌", vec![waits(session.plan.as_deref()), disarms, shows], Look::Odd)
         }
         Step::Password(line_of) if line_of.problem.is_some() => {
@@ -88,7 +88,7 @@ fn ended(state: &State, end: &End, shows: &str) -> Vec<Notice> {
 }
 
 /// Good news needs no explanation.
-fn earlier(state: &State, settled: &Settled) -> Vec<Notice> {
+fn earlier(state: &State, settled: &Reconciled) -> Vec<Notice> {
     let whose = settled.uid.map(|uid| format!("uid {uid}, ")).unwrap_or_default();
     let key = middle_cut(&settled.key.shown(), 4, 4);
     let ago = age_seconds(state.since(settled.at_ms) / 1_000);

@@ -19,8 +19,8 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::header::host_label;
-use super::ink::{columns, cut, ink, wrap};
 use super::style::{Styles, glyph};
+use super::text::{columns, cut, ink, wrap};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::provenance::Dispute;
 use crate::domain::text::{age_seconds, grouped};
@@ -147,13 +147,13 @@ fn all(state: &State) -> Vec<Notice> {
         notices.extend(commits::notices(state));
         notices.extend(rotation::notices(state));
     }
-    if let Some(held) = state.table.frozen() {
+    if let Some(held) = state.table.paused() {
         let changed = match held.touched.len() {
             0 => "nothing changed since".to_owned(),
             1 => "1 row changed since".to_owned(),
             n => format!("{} rows changed since", grouped(n as u64)),
         };
-        let thaw = format!("{} goes on", state.key(Command::Freeze));
+        let thaw = format!("{} goes on", state.key(Command::Pause));
         notices.push(Notice {
             glyph: "‖",
             parts: vec!["Frozen".to_owned(), changed, thaw],
@@ -166,7 +166,7 @@ fn all(state: &State) -> Vec<Notice> {
 
 /// Sources contradict each other: each in full, until it was read.
 fn disputes(state: &State) -> Vec<Notice> {
-    let reads = format!("{} when you have read it", state.key(Command::ReadDispute));
+    let reads = format!("{} when you have read it", state.key(Command::Acknowledge));
     let told = state.proofs.unread().map(Dispute::finding);
     told.flat_map(|told| {
         let (glyph, look) = match told.severity {

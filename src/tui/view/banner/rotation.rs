@@ -46,7 +46,7 @@ fn open(state: &State, report: &Report, urgency: Urgency) -> Vec<Notice> {
         _ => format!("{} since {since}", rotation.phase.words()),
     };
     let key = state.key(Command::Rotate);
-    let shows = match (urgency, rotation.can_turn_back()) {
+    let shows = match (urgency, rotation.can_roll_back()) {
         _ if state.rotations.driven_elsewhere => format!("{key} looks"),
         (Urgency::Calm, _) if rotation.phase == Phase::Grace => format!("{key} shows it"),
         (_, true) => format!("{key} resumes or rolls back"),

@@ -9,8 +9,8 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::super::facts::paragraph;
-use super::super::ink::{columns, cut, ink, line_columns};
 use super::super::style::Styles;
+use super::super::text::{columns, cut, ink, line_columns};
 use super::{Dialog, key};
 use crate::tui::commit::{Choice, Step};
 use crate::tui::keymap::{Command, KeyMode};
@@ -140,11 +140,11 @@ impl Word<'_> {
 pub(in crate::tui::view) fn leaving(state: &State, answer: Choice, width: u16, styles: Styles) -> Dialog {
     let text = usize::from(width).saturating_sub(4);
     let (what, so) = match state.commits.session.as_ref().map(|session| &session.step) {
-        _ if !state.commits.is_under_way() && !state.commits.is_armed() => (
+        _ if !state.commits.is_under_way() && !state.commits.is_awaiting() => (
             "A rotation is at work on a step.",
             "Nothing of it is lost when you leave: the journal has it, and the next start tells and goes on from there.",
         ),
-        Some(Step::Armed { .. }) => (
+        Some(Step::AwaitingRegistration { .. }) => (
             "A commit is armed and waits for the hotkey's registration.",
             "Left now, the key is dropped and nothing will be published when it registers.",
         ),

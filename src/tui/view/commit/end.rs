@@ -13,8 +13,8 @@
 use ratatui::style::Style;
 
 use super::super::facts::{paragraph, remark, todo};
-use super::super::ink::{columns, ink};
 use super::super::style::{Styles, glyph};
+use super::super::text::{columns, ink};
 use super::{Fit, Page, Parts, target, took};
 use crate::domain::commit::{Plan, Receipt, Stage};
 use crate::domain::findings::{Finding, Severity};
@@ -38,7 +38,7 @@ pub(super) fn over(plan: Option<&Plan>, end: &End, width: usize, fit: Fit, style
         extrinsic(&mut page, hash, "", width, styles);
     }
     if let Some(run) = end.run.as_deref() {
-        way(&mut page, end, run, styles);
+        steps(&mut page, end, run, styles);
     }
     (format!("Commit: {}", end.word), frame(&end.finding, styles), page.lines, Vec::new())
 }
@@ -92,7 +92,7 @@ fn extrinsic(page: &mut Page, hash: BlockHash, note: &str, width: usize, styles:
 }
 
 /// How far it came, and how long it took.
-fn way(page: &mut Page, end: &End, run: &Run, styles: Styles) {
+fn steps(page: &mut Page, end: &End, run: &Run, styles: Styles) {
     let after = took(end.at_ms.saturating_sub(run.begun_ms));
     if end.receipt.is_some() {
         return page.fact(

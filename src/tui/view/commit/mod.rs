@@ -7,8 +7,8 @@ pub(super) mod plan;
 pub(super) mod stepper;
 
 use super::dialog::{Dialog, Fit, LABEL, Page, Parts, WIDTH, fitting, key, spinner, took};
-use super::ink::{columns, cut};
 use super::style::Styles;
+use super::text::{columns, cut};
 use crate::domain::commit::Plan;
 use crate::domain::commitment::Published;
 use crate::domain::text::middle_cut;
@@ -39,9 +39,13 @@ fn of_session(state: &State, session: &Session, width: u16, fit: Fit, styles: St
         }
         (Step::Password(line), Some(plan)) => password::asking(plan, line, text, fit, styles),
         (Step::Running(run), Some(plan)) => stepper::running(state, plan, run, text, fit, styles),
-        (Step::Armed { disarming }, Some(plan)) => stepper::armed(state, plan, *disarming, text, fit, styles),
+        (Step::AwaitingRegistration { cancelling }, Some(plan)) => {
+            stepper::awaiting(state, plan, *cancelling, text, fit, styles)
+        }
         (Step::Over(end), _) => end::over(plan, end, text, fit, styles),
-        (Step::Deciding(_) | Step::Password(_) | Step::Running(_) | Step::Armed { .. }, None) => return None,
+        (Step::Deciding(_) | Step::Password(_) | Step::Running(_) | Step::AwaitingRegistration { .. }, None) => {
+            return None;
+        }
     };
     Some(Dialog { title, frame, body, foot, width })
 }

@@ -14,8 +14,8 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use super::super::facts::{finding, paragraph};
-use super::super::ink::{columns, ink};
 use super::super::style::Styles;
+use super::super::text::{columns, ink};
 use super::{Fit, Page, Parts, keys, named, target};
 use crate::domain::commit::Plan;
 use crate::domain::commit::plan::Verdict;
@@ -23,15 +23,15 @@ use crate::tui::commit::PasswordLine;
 
 /// The password is wanted.
 pub(in crate::tui::view) fn asking(plan: &Plan, line: &PasswordLine, width: usize, fit: Fit, styles: Styles) -> Parts {
-    let arms = plan.verdict == Verdict::NotRegistered;
+    let waits_for_uid = plan.verdict == Verdict::NotRegistered;
     let mut page = Page::new(fit);
-    let verb = if arms { "Arm for" } else { "Publish to" };
+    let verb = if waits_for_uid { "Arm for" } else { "Publish to" };
     paragraph(&mut page.lines, &format!("{verb} {}", target(plan)), 0, width, styles.strong());
     paragraph(&mut page.lines, &keys(plan, width), 0, width, styles.dim());
     page.gap();
     let name = named(plan);
     let whose = if name.is_empty() { plan.subject.hotkey.short() } else { name };
-    let long = if arms { "until the hotkey registers or you disarm it" } else { "for this one commit" };
+    let long = if waits_for_uid { "until the hotkey registers or you disarm it" } else { "for this one commit" };
     let text = format!("The key file of {whose} is locked. The password opens it {long}; it is kept nowhere.");
     paragraph(&mut page.lines, &text, 0, width, styles.plain());
     if let Some(problem) = &line.problem {

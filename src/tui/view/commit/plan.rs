@@ -21,8 +21,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::facts::{paragraph, remark, todo};
-use super::super::ink::{columns, cut, fit as fitted, ink};
 use super::super::style::{Styles, glyph};
+use super::super::text::{columns, cut, fit as fitted, ink};
 use super::choice::{Asked, Word};
 use super::{Fit, LABEL, Page, Parts, fitting, named, spinner, target};
 use crate::domain::commit::outcome::Rule;
@@ -102,7 +102,7 @@ pub(in crate::tui::view) fn deciding(
 fn whereto(page: &mut Page, plan: &Plan, width: usize, styles: Styles) {
     let standing = &plan.standing;
     let chain = &standing.chain;
-    let name = if plan.is_practice() {
+    let name = if plan.is_sandbox() {
         ink(format!(" {} ", cut(&chain.network, 24)), styles.sandbox())
     } else {
         ink(cut(&chain.network, 24), styles.strong())
@@ -325,10 +325,11 @@ fn foot(
 }
 
 fn question(state: &State, plan: &Plan, deciding: &Deciding, width: usize, styles: Styles) -> Vec<Line<'static>> {
-    let arms = plan.verdict == Verdict::NotRegistered;
-    let (verb, yes) = if arms { ("Arm for", "Arm") } else { ("Publish to", "Publish") };
+    let waits_for_uid = plan.verdict == Verdict::NotRegistered;
+    let (verb, yes) = if waits_for_uid { ("Arm for", "Arm") } else { ("Publish to", "Publish") };
     let wanted = plan.word();
-    let (what, other) = if arms { ("its last 4 characters", "another hotkey") } else { ("the uid", "another uid") };
+    let (what, other) =
+        if waits_for_uid { ("its last 4 characters", "another hotkey") } else { ("the uid", "another uid") };
     let word = wanted.as_deref().map(|wanted| Word { what, other, typed: &deciding.typed, wanted });
     let asked = Asked { question: format!("{verb} {}?", target(plan)), word, answer: deciding.choice, yes };
     asked.lines(state, width, styles)

@@ -18,8 +18,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::facts::{paragraph, remark};
-use super::super::ink::{columns, cut, fit as fitted, fit_right, ink};
 use super::super::style::Styles;
+use super::super::text::{columns, cut, fit as fitted, fit_right, ink};
 use super::choice::both_ends;
 use super::{Fit, Page, Parts, fitting, key, keys, named, spinner, target, took};
 use crate::domain::commit::progress::BlockId;
@@ -47,7 +47,7 @@ pub(in crate::tui::view) fn running(
     let mut page = Page::new(fit);
     heading(&mut page, plan, width, styles);
     page.gap();
-    if run.arms {
+    if run.waits_for_uid {
         let text = if run.unlocking { "Opening the key file" } else { "Handing the order over" };
         remark(&mut page.lines, spinner(state), text, width, styles.accent());
         if run.unlocking {
@@ -69,10 +69,10 @@ pub(in crate::tui::view) fn running(
 }
 
 /// It waits for the hotkey's registration.
-pub(in crate::tui::view) fn armed(
+pub(in crate::tui::view) fn awaiting(
     state: &State,
     plan: &Plan,
-    disarming: bool,
+    cancelling: bool,
     width: usize,
     fit: Fit,
     styles: Styles,
@@ -80,7 +80,7 @@ pub(in crate::tui::view) fn armed(
     let mut page = Page::new(fit);
     heading(&mut page, plan, width, styles);
     page.gap();
-    let text = if disarming {
+    let text = if cancelling {
         "Disarming: the key is being dropped."
     } else {
         "Armed: it is published once, as soon as the hotkey has a uid. The key is in memory until then."
@@ -90,7 +90,7 @@ pub(in crate::tui::view) fn armed(
     paragraph(&mut page.lines, text, 2, width, styles.plain());
     let keys = format!(
         "{} disarms, {} leaves it armed",
-        key(state, KeyMode::Dialog, Command::Disarm),
+        key(state, KeyMode::Dialog, Command::CancelWaiting),
         key(state, KeyMode::Dialog, Command::Cancel)
     );
     let waiting = state.commits.session.as_ref().map_or(0, |session| state.since(session.since_ms));

@@ -8,8 +8,8 @@
 use ratatui::text::Line;
 
 use super::super::dialog::{Fit, Page};
-use super::super::ink::{cut, fit as fitted, ink};
 use super::super::style::Styles;
+use super::super::text::{cut, fit as fitted, ink};
 use crate::domain::rotation::{Phase, Rotation};
 use crate::domain::text::{age_seconds, grouped};
 use crate::tui::state::State;

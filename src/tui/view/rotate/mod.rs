@@ -12,8 +12,8 @@ use ratatui::text::Line;
 
 use super::dialog::{Dialog, Fit, Page, Parts, spinner};
 use super::facts::{finding, paragraph, remark, todo};
-use super::ink::{columns, fit_right, ink};
 use super::style::Styles;
+use super::text::{columns, fit_right, ink};
 use crate::domain::commit::Ended;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::rotation::{Phase, Rotation, Step};
@@ -33,7 +33,7 @@ fn shown(state: &State, width: usize, fit: Fit, styles: Styles) -> Parts {
     let parts = match (page(state), open) {
         (Shown::Wizard, _) => wizard::page(state, width, fit, styles),
         (Shown::Stepper, Some(report)) => Some(stepper::standing(state, report, width, fit, styles)),
-        (Shown::TurnBack, Some(report)) => questions::turn_back(state, &report.rotation, width, fit, styles),
+        (Shown::RollBack, Some(report)) => questions::roll_back(state, &report.rotation, width, fit, styles),
         (Shown::Publish | Shown::Password, _) => publish::asking(state, width, fit, styles),
         (Shown::Running, _) => publish::running(state, width, fit, styles),
         (Shown::Env, _) => questions::env(state, width, fit, styles),

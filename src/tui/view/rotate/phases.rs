@@ -10,8 +10,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::dialog::{Fit, Page, fitting};
-use super::super::ink::{columns, fit as fitted, fit_right, ink, proportions};
 use super::super::style::Styles;
+use super::super::text::{columns, fit as fitted, fit_right, ink, proportions};
 use crate::domain::rotation::{Entry, Event, Phase, Rotation, Seen, Step};
 use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::tui::rotate::finalized;
@@ -69,7 +69,7 @@ fn summed(glyph: &str, phases: &[(Phase, Mark)], style: Style, styles: Styles) -
 
 /// The phases of the direction with their marks. Turned back it is the same way with the old keys, as far as there is one.
 fn marked(state: &State, rotation: &Rotation) -> Vec<(Phase, Mark)> {
-    let way = way(rotation);
+    let way = steps(rotation);
     let at = way.iter().position(|phase| *phase == rotation.phase);
     let runs = rotation.phase == Phase::Grace && left(state, rotation) != Some(0);
     let mark = |index: usize| match at {
@@ -82,17 +82,17 @@ fn marked(state: &State, rotation: &Rotation) -> Vec<(Phase, Mark)> {
     way.iter().enumerate().map(|(index, phase)| (*phase, mark(index))).collect()
 }
 
-fn way(rotation: &Rotation) -> Vec<Phase> {
+fn steps(rotation: &Rotation) -> Vec<Phase> {
     let gives_up = matches!(rotation.step(), Step::ForgetNew) || rotation.phase == Phase::Abandoned;
     match rotation.back {
         true if gives_up => vec![Phase::Abandoned],
         true => {
             let again = [Phase::Planned, Phase::Signed, Phase::Submitted, Phase::Finalized, Phase::Promoted];
-            let passed = rotation.way();
+            let passed = rotation.steps();
             let again = again.into_iter().filter(|phase| passed.contains(phase));
             again.chain([Phase::EnvUpdated, Phase::RolledBack]).collect()
         }
-        false => rotation.way(),
+        false => rotation.steps(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::super::commit::{password, plan, stepper, target};
 use super::super::dialog::{Fit, Page, Parts, key};
-use super::super::ink::ink;
 use super::super::style::Styles;
+use super::super::text::ink;
 use super::{ends, heading};
 use crate::domain::text::age_seconds;
 use crate::tui::keymap::{Command, KeyMode};

@@ -13,8 +13,8 @@ use ratatui::text::Line;
 use super::super::commit::choice::{Answer, Word, asking};
 use super::super::dialog::{Fit, Page, Parts, key};
 use super::super::facts::{paragraph, remark};
-use super::super::ink::{fit as fitted, ink};
 use super::super::style::Styles;
+use super::super::text::{fit as fitted, ink};
 use super::heading;
 use crate::domain::rotation::{Replacement, Rotation, Seen};
 use crate::domain::secret::Fingerprint;
@@ -95,8 +95,8 @@ pub(super) fn revoke(state: &State, rotation: &Rotation, width: usize, fit: Fit,
         page.push(ink(format!("  curl {url}    curl -X DELETE {url}/ID"), styles.dim()));
     }
     let [enter, back, esc] =
-        [Command::Accept, Command::TurnBack, Command::Cancel].map(|command| key(state, KeyMode::Dialog, command));
-    let turns = if rotation.can_turn_back() { format!(" · {back} rolls back") } else { String::new() };
+        [Command::Accept, Command::RollBack, Command::Cancel].map(|command| key(state, KeyMode::Dialog, command));
+    let turns = if rotation.can_roll_back() { format!(" · {back} rolls back") } else { String::new() };
     let keys = format!("{enter} when it is revoked{turns} · {esc} not now");
     let foot = vec![ink(keys, styles.strong()).into()];
     Some(("Rotation: revoke the old token".to_owned(), styles.drift(), page.lines, foot))
@@ -129,7 +129,7 @@ pub(super) fn accept(state: &State, rotation: &Rotation, width: usize, fit: Fit,
     let reached = line.as_ref().is_none_or(|word| word.typed == word.wanted);
     let all = [
         Answer::new("Not now", *choice == AcceptChoice::NotNow, true),
-        Answer::new("Roll back", *choice == AcceptChoice::TurnBack, rotation.can_turn_back()),
+        Answer::new("Roll back", *choice == AcceptChoice::RollBack, rotation.can_roll_back()),
         Answer::new("Go on over it", *choice == AcceptChoice::GoOn, reached),
     ];
     let foot = asking(state, "Go on over what the chain holds?", line.as_ref(), &all, width, styles);
@@ -174,7 +174,7 @@ fn three_ways(page: &mut Page, rotation: &Rotation, read: &Replacement, seen: Se
 }
 
 /// Whether to roll back.
-pub(super) fn turn_back(state: &State, rotation: &Rotation, width: usize, fit: Fit, styles: Styles) -> Option<Parts> {
+pub(super) fn roll_back(state: &State, rotation: &Rotation, width: usize, fit: Fit, styles: Styles) -> Option<Parts> {
     let choice = state.rotations.turning?;
     let mut page = Page::new(fit);
     heading(&mut page, state, rotation, width, styles);

@@ -18,8 +18,8 @@ use ratatui::text::Line;
 
 use super::super::dialog::{Fit, Page, Parts, key, spinner};
 use super::super::facts::{paragraph, remark, todo};
-use super::super::ink::ink;
 use super::super::style::Styles;
+use super::super::text::ink;
 use super::{ends, heading, phases, trouble};
 use crate::domain::commit::Ended;
 use crate::domain::rotation::{Blocker, Phase, Report, Step};
@@ -111,7 +111,7 @@ fn foot(state: &State, report: &Report, width: usize, styles: Styles) -> Vec<Lin
 
 fn keys(state: &State, report: &Report) -> String {
     let [enter, back, esc] =
-        [Command::Accept, Command::TurnBack, Command::Cancel].map(|command| key(state, KeyMode::Dialog, command));
+        [Command::Accept, Command::RollBack, Command::Cancel].map(|command| key(state, KeyMode::Dialog, command));
     let looks = state.rotations.driven_elsewhere || forbidden(state).is_some();
     let rotation = &report.rotation;
     let goes = match rotation.step() {
@@ -121,7 +121,7 @@ fn keys(state: &State, report: &Report) -> String {
         Step::Publish | Step::UpdateEnv | Step::Accept | Step::Revoke(_) => "asks",
         _ => "goes on",
     };
-    let turns = if looks || !rotation.can_turn_back() { String::new() } else { format!(" · {back} rolls back") };
+    let turns = if looks || !rotation.can_roll_back() { String::new() } else { format!(" · {back} rolls back") };
     format!("{enter} {goes}{turns} · {esc} leaves: it stays as it is")
 }
 

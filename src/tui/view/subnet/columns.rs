@@ -2,8 +2,8 @@
 
 use ratatui::text::Line;
 
-use super::super::ink::{fit, ink};
 use super::super::style::Styles;
+use super::super::text::{fit, ink};
 use crate::domain::roster::Column;
 use crate::tui::state::State;
 
@@ -71,7 +71,7 @@ impl Columns {
                 _ => ((*head).to_owned(), styles.heading()),
             };
             let text = if *cell == Cell::Sorted(Column::Uid) {
-                super::super::ink::fit_right(&text, *width)
+                super::super::text::fit_right(&text, *width)
             } else {
                 fit(&text, *width)
             };

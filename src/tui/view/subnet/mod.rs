@@ -63,7 +63,7 @@ fn rows(state: &State, columns: &Columns, styles: Styles, area: Rect, frame: &mu
     for (y, (index, slot)) in (area.top()..area.bottom()).zip(shown) {
         let selected = index == state.list.cursor();
         let line = match (slot, state.list.row(roster, *slot)) {
-            (Slot::Heading, _) => row::orphan_heading(state, usize::from(area.width), styles),
+            (Slot::Heading, _) => row::ex_member_heading(state, usize::from(area.width), styles),
             (_, Some(one)) => row::drawn(state, one, columns, selected, styles),
             (_, None) => continue,
         };

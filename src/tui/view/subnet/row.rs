@@ -3,9 +3,9 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::ink::{columns as width_of, fit, fit_right, ink};
+use super::super::read_test_summary;
 use super::super::style::Styles;
-use super::super::tested;
+use super::super::text::{columns as width_of, fit, fit_right, ink};
 use super::columns::{Cell, Columns, GAP};
 use crate::domain::commitment::Commitment;
 use crate::domain::drift::FieldDrift;
@@ -37,7 +37,7 @@ pub(super) fn drawn(state: &State, row: &Row, columns: &Columns, selected: bool,
             Cell::Sorted(Column::Locator) => locator(row, *width, styles),
             Cell::Sorted(Column::ReadKey) => read_key(row, styles),
             Cell::Sorted(Column::SetAt) => set_at(state, row, styles),
-            Cell::Sorted(Column::ReadTest) => tested::cell(state, row, *width, styles),
+            Cell::Sorted(Column::ReadTest) => read_test_summary::cell(state, row, *width, styles),
         };
         line.spans.extend(fitted(spans, *width));
         line.push_span(" ".repeat(GAP));
@@ -50,7 +50,7 @@ fn fitted(parts: Vec<(String, Style)>, width: usize) -> Vec<Span<'static>> {
     let mut room = width;
     let mut spans: Vec<Span<'static>> = Vec::with_capacity(parts.len() + 1);
     for (text, style) in parts {
-        let text = super::super::ink::cut(&text, room);
+        let text = super::super::text::cut(&text, room);
         room -= width_of(&text).min(room);
         spans.push(Span::styled(text, style));
     }
@@ -69,7 +69,7 @@ fn uid(row: &Row, width: usize, styles: Styles) -> (String, Style) {
 }
 
 fn role(row: &Row, styles: Styles) -> (String, Style) {
-    match (row.own, row.is_orphan()) {
+    match (row.own, row.is_ex_member()) {
         (true, _) => ("● you".to_owned(), styles.accent()),
         (false, true) => ("ex-member".to_owned(), styles.dim()),
         (false, false) => (row.role.word().to_owned(), styles.plain()),
@@ -175,13 +175,13 @@ fn none(styles: Styles) -> Vec<(String, Style)> {
 }
 
 /// The line above the ex-members.
-pub(super) fn orphan_heading(state: &State, width: usize, styles: Styles) -> Line<'static> {
-    let count = match state.table.roster().summary.orphans {
+pub(super) fn ex_member_heading(state: &State, width: usize, styles: Styles) -> Line<'static> {
+    let count = match state.table.roster().summary.ex_members {
         1 => "1 ex-member".to_owned(),
         n => format!("{} ex-members", grouped(n as u64)),
     };
     let text = format!("── {count} · no longer registered, their keys still on chain ");
-    let text = super::super::ink::cut(&text, width.saturating_sub(2));
+    let text = super::super::text::cut(&text, width.saturating_sub(2));
     let rest = width.saturating_sub(width_of(&text) + 2);
     Line::from(vec![ink(format!(" {text}"), styles.heading()), ink("─".repeat(rest), styles.rule())])
 }

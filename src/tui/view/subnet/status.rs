@@ -4,9 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::super::ink::{cut, ink, line_columns};
 use super::super::popup::edited;
 use super::super::style::Styles;
+use super::super::text::{cut, ink, line_columns};
 use crate::domain::roster::Column;
 use crate::domain::text::grouped;
 use crate::tui::keymap::Command;
@@ -59,9 +59,9 @@ fn filtered(state: &State, room: usize, styles: Styles) -> Line<'static> {
 fn plain(state: &State, room: usize, styles: Styles) -> Line<'static> {
     let order = if state.list.reverse { ", reversed" } else { "" };
     let mut text = format!("by {}{order}", sorted_by(state.list.sort));
-    let hidden = state.table.roster().summary.orphans;
-    if hidden > 0 && !state.list.shows_orphans() {
-        text = format!("{text} · {} shows the ex-members", state.key(Command::Orphans));
+    let hidden = state.table.roster().summary.ex_members;
+    if hidden > 0 && !state.list.shows_ex_members() {
+        text = format!("{text} · {} shows the ex-members", state.key(Command::ExMembers));
     }
     ink(cut(&text, room), styles.dim()).into()
 }
@@ -72,7 +72,7 @@ fn right(state: &State, styles: Styles) -> Line<'static> {
     }
     let listed = state.list.rows();
     let all = state.table.roster().summary.uids
-        + if state.list.shows_orphans() { state.table.roster().orphans.len() } else { 0 };
+        + if state.list.shows_ex_members() { state.table.roster().ex_members.len() } else { 0 };
     let of = if listed == all {
         grouped(all as u64)
     } else {

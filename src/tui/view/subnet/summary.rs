@@ -4,9 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::super::ink::{columns, cut, ink, line_columns, proportions};
+use super::super::read_test_summary;
 use super::super::style::{Styles, glyph};
-use super::super::tested;
+use super::super::text::{columns, cut, ink, line_columns, proportions};
 use crate::domain::findings::Severity;
 use crate::domain::roster::Summary;
 use crate::domain::text::grouped;
@@ -21,7 +21,7 @@ const ROOMY: u16 = 120;
 pub(super) fn height(state: &State, width: u16) -> u16 {
     let styles = Styles::of(&state.options);
     let own_apart = own(state, styles).is_some_and(|own| !beside(&counts(state, styles), &own, width));
-    2 + u16::from(own_apart) + u16::from(tested::has_line(state))
+    2 + u16::from(own_apart) + u16::from(read_test_summary::has_line(state))
 }
 
 /// Draws them.
@@ -42,8 +42,8 @@ pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Fram
     }
     let bar = bar(state.table.roster().summary, usize::from(inner), styles);
     buffer.set_line(area.x + 1, bar_at, &bar, inner);
-    if tested::has_line(state) {
-        let line = tested::line(state, usize::from(inner), styles);
+    if read_test_summary::has_line(state) {
+        let line = read_test_summary::line(state, usize::from(inner), styles);
         buffer.set_line(area.x + 1, bar_at + 1, &line, inner);
     }
 }
@@ -73,9 +73,9 @@ fn counts(state: &State, styles: Styles) -> Line<'static> {
         ink(format!("   ✗ {} unreadable", number(summary.unreadable)), quiet_when_none(summary.unreadable, styles)),
         ink(format!("   ○ {} none", number(summary.none)), styles.none()),
     ];
-    if summary.orphans > 0 {
-        let word = if summary.orphans == 1 { "ex-member" } else { "ex-members" };
-        spans.push(ink(format!("   + {} {word}", number(summary.orphans)), styles.dim()));
+    if summary.ex_members > 0 {
+        let word = if summary.ex_members == 1 { "ex-member" } else { "ex-members" };
+        spans.push(ink(format!("   + {} {word}", number(summary.ex_members)), styles.dim()));
     }
     Line::from(spans)
 }

@@ -1,0 +1,173 @@
+//! A short look beside the table: when blocks were made, and who earns. One connection, closed when it is dropped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::decode;
+use super::error::{ChainError, Fault};
+use super::failover::Failures;
+use super::metadata::{MetadataStore, Schemas};
+use super::options::CallLimits;
+use super::schema::Schema;
+use super::session::Session;
+use super::snapshot::greet;
+use crate::domain::network::{BlockHash, Endpoint, Network};
+use crate::domain::text::BLOCK_SECONDS;
+
+/// Milliseconds between two blocks when none is missing.
+const BLOCK_MS: u64 = BLOCK_SECONDS * 1_000;
+/// By how much a stretch of blocks may differ from that and still count as without a gap, in ms.
+const JITTER_MS: u64 = 500;
+
+/// When a block was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockTime {
+    /// Its `Timestamp.Now`, in ms since 1970.
+    pub ms: u64,
+    /// Whether the chain said so; else it was counted at 12 s a block, since nodes forget old state.
+    pub exact: bool,
+}
+
+/// The connection.
+pub struct BlockTimes {
+    session: Session,
+    schema: Arc<Schema>,
+    head: BlockHash,
+}
+
+impl std::fmt::Debug for BlockTimes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BlockTimes({})", self.session.endpoint())
+    }
+}
+
+impl BlockTimes {
+    /// Connects to the first endpoint that answers as the right chain. The error is that of the preferred one.
+    pub async fn open(network: &Network, store: MetadataStore, limits: &CallLimits) -> Result<Self, ChainError> {
+        let mut schemas = Schemas::new(store);
+        let mut failures = Failures::default();
+        for endpoint in &network.endpoints {
+            match Self::at(endpoint, network, &mut schemas, limits).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => failures.note(error)?,
+            }
+        }
+        Err(failures.of_all(network))
+    }
+
+    async fn at(
+        endpoint: &Endpoint,
+        network: &Network,
+        schemas: &mut Schemas,
+        limits: &CallLimits,
+    ) -> Result<Self, ChainError> {
+        let session = Session::open(endpoint, limits).await?;
+        let greeting = greet(&session, network).await?;
+        let (_, schema) = schemas.at(&session, greeting.genesis, greeting.spec, greeting.head).await?;
+        Ok(Self { session, schema, head: greeting.head })
+    }
+
+    /// When these blocks were made; those that the chain does not have, or that a node has forgotten, are counted from
+    /// the nearest one it has, at 12 s a block. Nothing comes back where it has none of them.
+    ///
+    /// Blocks come 12 s apart at the least, so between two that are apart by exactly so much no block can be missing:
+    /// only stretches with a gap are looked into. Twelve windows without one cost four requests.
+    pub async fn times(&self, blocks: &[u64]) -> Result<BTreeMap<u64, BlockTime>, ChainError> {
+        let mut wanted: Vec<u64> = blocks.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let (Some(first), Some(last)) = (wanted.first().copied(), wanted.last().copied()) else {
+            return Ok(BTreeMap::new());
+        };
+        let mut known = BTreeMap::new();
+        for block in [last, first] {
+            self.look(block, &mut known).await?;
+        }
+        let mut stretches = vec![(0, wanted.len() - 1)];
+        while let Some((from, to)) = stretches.pop() {
+            if to <= from + 1 {
+                continue;
+            }
+            if fill(&wanted[from..=to], &mut known) {
+                continue;
+            }
+            let middle = usize::midpoint(from, to);
+            self.look(wanted[middle], &mut known).await?;
+            stretches.extend([(from, middle), (middle, to)]);
+        }
+        Ok(counted(&wanted, &known))
+    }
+
+    async fn look(&self, block: u64, known: &mut BTreeMap<u64, Option<u64>>) -> Result<(), ChainError> {
+        if known.contains_key(&block) {
+            return Ok(());
+        }
+        let time = match self.time(block).await {
+            Ok(time) => time,
+            // Forgotten state is no reason to give up on the others.
+            Err(ChainError { fault: Fault::Refused { .. }, .. }) => None,
+            Err(error) => return Err(error),
+        };
+        known.insert(block, time);
+        Ok(())
+    }
+
+    async fn time(&self, block: u64) -> Result<Option<u64>, ChainError> {
+        let Some(hash) = self.session.block_hash(block).await? else { return Ok(None) };
+        let now = &self.schema.now;
+        let sets = self.session.query(&[now.key(&[])], hash).await?;
+        let value = sets.into_iter().flat_map(|set| set.changes).find_map(|(_, value)| value);
+        Ok(value.and_then(|value| decode::scalar(&self.schema, now.value, &value.0)).filter(|ms| *ms > 0))
+    }
+
+    /// What each uid of a subnet earned in the last epoch, in rao of its token, at the finalized head; `None` where the
+    /// runtime does not say.
+    pub async fn emission(&self, netuid: u16) -> Result<Option<Vec<u64>>, ChainError> {
+        let Some(entry) = &self.schema.emission else { return Ok(None) };
+        let sets = self.session.query(&[entry.key(&[&netuid.to_le_bytes()])], self.head).await?;
+        let value = sets.into_iter().flat_map(|set| set.changes).find_map(|(_, value)| value);
+        Ok(value.and_then(|value| decode::vector(&self.schema, entry.value, &value.0)))
+    }
+}
+
+/// Fills in a stretch without a gap. A stretch whose ends are not known cannot be filled.
+fn fill(stretch: &[u64], known: &mut BTreeMap<u64, Option<u64>>) -> bool {
+    let time = |block: &u64| known.get(block).copied().flatten();
+    let ends = stretch.first().zip(stretch.last());
+    let Some((first, last)) = ends else { return true };
+    let Some((from, to)) = time(first).zip(time(last)) else { return false };
+    let (blocks, took) = (last - first, to.saturating_sub(from));
+    if took.abs_diff(blocks * BLOCK_MS) > JITTER_MS {
+        return false;
+    }
+    for block in stretch {
+        known.insert(*block, Some(from + (block - first) * BLOCK_MS));
+    }
+    true
+}
+
+/// The times as they are known, and the others counted from the nearest known one.
+fn counted(wanted: &[u64], known: &BTreeMap<u64, Option<u64>>) -> BTreeMap<u64, BlockTime> {
+    let told: Vec<(u64, u64)> = known.iter().filter_map(|(block, ms)| Some((*block, (*ms)?))).collect();
+    let time = |block: u64| {
+        let (near, ms) = told.iter().copied().min_by_key(|(near, _)| near.abs_diff(block))?;
+        let apart = near.abs_diff(block) * BLOCK_MS;
+        let ms = if block >= near { ms.saturating_add(apart) } else { ms.saturating_sub(apart) };
+        Some((block, BlockTime { ms, exact: near == block }))
+    };
+    wanted.iter().filter_map(|block| time(*block)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_nobody_remembers_is_counted_from_the_nearest_that_is() {
+        let known = BTreeMap::from([(100, None), (130, Some(1_000_000)), (160, Some(1_360_500))]);
+        let times = counted(&[100, 130, 160], &known);
+        assert_eq!(times[&100], BlockTime { ms: 640_000, exact: false });
+        assert_eq!(times[&130], BlockTime { ms: 1_000_000, exact: true });
+        assert!(counted(&[100], &BTreeMap::from([(100, None)])).is_empty());
+    }
+}

@@ -1,0 +1,255 @@
+//! One connection for one commit: where the hotkey stands at a finalized block, in two round trips after the metadata.
+
+use std::sync::Arc;
+
+use super::super::decode;
+use super::super::error::{ChainError, Fault};
+use super::super::failover::Failures;
+use super::super::metadata::MetadataStore;
+use super::super::options::CallLimits;
+use super::super::session::Session;
+use super::extrinsic::{Draft, DraftError};
+use super::runtime::Runtime;
+use crate::domain::commit::plan::MOST_WAITING;
+use crate::domain::commit::{HotkeyState, Space};
+use crate::domain::commitment::Commitment;
+use crate::domain::guard::Cleared;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::{BlockHash, Endpoint, Network, SANDBOX, is_sandbox};
+use crate::domain::snapshot::{BlockRef, ChainIdentity};
+
+/// Bytes of an epoch's budget where the chain stores none (FACTS 3).
+const DEFAULT_MAX_SPACE: u64 = 3_100;
+
+/// Whose commitment, and where.
+#[derive(Debug, Clone)]
+pub struct HotkeyClientOptions {
+    /// Where.
+    pub network: Network,
+    /// The subnet.
+    pub netuid: u16,
+    /// Whose commitment.
+    pub hotkey: Hotkey,
+    /// Deadlines and bounds.
+    pub limits: CallLimits,
+    /// Where metadata is kept.
+    pub store: MetadataStore,
+}
+
+/// An open connection with its runtime.
+pub struct HotkeyClient {
+    pub(super) session: Session,
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) netuid: u16,
+    pub(super) hotkey: Hotkey,
+    genesis: BlockHash,
+}
+
+impl std::fmt::Debug for HotkeyClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HotkeyClient({})", self.session.endpoint())
+    }
+}
+
+impl HotkeyClient {
+    /// Connects to the first endpoint that answers as the right chain. The error is that of the preferred one.
+    pub async fn open(options: &HotkeyClientOptions) -> Result<Self, ChainError> {
+        let mut failures = Failures::default();
+        for endpoint in &options.network.endpoints {
+            match Self::at(endpoint, options).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => failures.note(error)?,
+            }
+        }
+        Err(failures.of_all(&options.network))
+    }
+
+    async fn at(endpoint: &Endpoint, options: &HotkeyClientOptions) -> Result<Self, ChainError> {
+        let session = Session::open(endpoint, &options.limits).await?;
+        let (genesis, versions) = tokio::try_join!(session.genesis_hash(), session.versions(None))?;
+        if let Some(expected) = options.network.genesis.filter(|expected| *expected != genesis) {
+            let network = options.network.name.clone();
+            return Err(session.fault(Fault::WrongGenesis { network, expected, found: genesis }));
+        }
+        let runtime = Arc::new(Runtime::of_best(&session, &options.store, genesis, versions).await?);
+        Ok(Self { session, runtime, netuid: options.netuid, hotkey: options.hotkey, genesis })
+    }
+
+    /// The endpoint, as it is shown.
+    pub fn endpoint(&self) -> String {
+        self.session.endpoint().to_string()
+    }
+
+    /// The chain's genesis.
+    pub const fn genesis(&self) -> BlockHash {
+        self.genesis
+    }
+
+    /// Reads where the hotkey stands at the finalized head. `network` is its name, and whether its genesis was pinned.
+    pub async fn state(&self, network: &Network) -> Result<HotkeyState, ChainError> {
+        let head = self.session.finalized_head().await?;
+        let (what, keys): (Vec<What>, Vec<Vec<u8>>) = self.keys().into_iter().unzip();
+        let (header, next, values) =
+            tokio::try_join!(self.session.header(head), self.session.next_index(&self.hotkey), self.read(&keys, head))?;
+        let values = Values(what.into_iter().zip(values).collect());
+        let settled = self.nonce(values.get(What::Account))?;
+        if !(settled..=settled + MOST_WAITING).contains(&next) {
+            let why = format!("the next nonce, {next}, does not fit the account's, {settled}");
+            return Err(self.session.malformed("system_accountNextIndex", &why));
+        }
+        let sandbox = is_sandbox(self.genesis, self.session.endpoint().url());
+        Ok(HotkeyState {
+            chain: ChainIdentity {
+                network: if sandbox { SANDBOX.to_owned() } else { network.name.clone() },
+                endpoint: self.endpoint(),
+                genesis: self.genesis,
+                spec_version: self.runtime.spec,
+            },
+            pinned: sandbox || network.genesis.is_some(),
+            at: BlockRef { number: header.number, hash: head, timestamp_ms: self.now_ms(&values) },
+            uid: self.uid(values.get(What::Uid))?,
+            commitment: values.get(What::Commitment).map(|v| self.commitment(v)),
+            space: self.space(&values, header.number),
+            nonce: next,
+            settled_nonce: settled,
+        })
+    }
+
+    /// Encodes the call and compares it with the bytes built here.
+    pub fn draft(&self, standing: &HotkeyState, cleared: &Cleared) -> Result<Draft, DraftError> {
+        Draft::of(Arc::clone(&self.runtime), self.netuid, self.hotkey, standing, cleared)
+    }
+
+    /// The values of keys at a block, in their order; `None` for what is not there. An answer that passes over a key is
+    /// none: what is not told must not count as absent.
+    async fn read(&self, keys: &[Vec<u8>], at: BlockHash) -> Result<Vec<Option<Vec<u8>>>, ChainError> {
+        let answer = self.session.query(keys, at).await?;
+        let mut told: Vec<_> = answer.into_iter().filter(|set| set.block == at).flat_map(|set| set.changes).collect();
+        let value_of = |key: &Vec<u8>| {
+            let found = told.iter().position(|(told, _)| told.0 == *key);
+            let found = found.ok_or_else(|| self.session.malformed("state_queryStorageAt", "it passes over a key"))?;
+            Ok(told.swap_remove(found).1.map(|value| value.0))
+        };
+        keys.iter().map(value_of).collect()
+    }
+
+    /// The same for so many keys.
+    pub(super) async fn values<const N: usize>(
+        &self,
+        keys: [Vec<u8>; N],
+        at: BlockHash,
+    ) -> Result<[Option<Vec<u8>>; N], ChainError> {
+        let values = self.read(&keys, at).await?;
+        values.try_into().map_err(|_| self.session.malformed("state_queryStorageAt", "it has another number of values"))
+    }
+
+    /// The nonce of the own account; an account that is not there has used none.
+    pub(super) fn nonce(&self, account: Option<&[u8]>) -> Result<u64, ChainError> {
+        let Some(account) = account else { return Ok(0) };
+        let nonce = self.runtime.number(&self.runtime.ledger.account, account, Some("nonce"));
+        nonce.ok_or_else(|| self.session.malformed("state_queryStorageAt", "the account does not decode"))
+    }
+
+    /// Fetches the metadata anew if it is that of an earlier run, and says whether it did: a node that lied then must not
+    /// stand in the way of an honest one.
+    pub async fn fetched_anew(&mut self) -> Result<bool, ChainError> {
+        if self.runtime.was_kept {
+            self.runtime = Arc::new(Runtime::fetched(&self.session).await?);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// What the stored bytes of a commitment say.
+    pub(super) fn commitment(&self, value: &[u8]) -> Commitment {
+        Commitment::of(&decode::stored(&self.runtime.schema, value))
+    }
+
+    /// Storage key of the own commitment.
+    pub(super) fn commitment_key(&self) -> Vec<u8> {
+        self.runtime.schema.commitment_key(self.netuid, &self.hotkey)
+    }
+
+    /// Storage key of the own account.
+    pub(super) fn account_key(&self) -> Vec<u8> {
+        self.runtime.ledger.account.key(&[self.hotkey.as_bytes()])
+    }
+
+    /// Storage key of the own uid.
+    pub(super) fn uid_key(&self) -> Vec<u8> {
+        self.runtime.ledger.uids.key(&[&self.netuid.to_le_bytes(), self.hotkey.as_bytes()])
+    }
+
+    fn keys(&self) -> Vec<(What, Vec<u8>)> {
+        let (ledger, netuid) = (&self.runtime.ledger, self.netuid.to_le_bytes());
+        let (subnet, own): ([&[u8]; 1], [&[u8]; 2]) = ([&netuid], [&netuid, self.hotkey.as_bytes()]);
+        let entries = [
+            (What::Commitment, Some(self.commitment_key())),
+            (What::Uid, Some(self.uid_key())),
+            (What::UsedSpace, ledger.used_space.as_ref().map(|entry| entry.key(&own))),
+            (What::MaxSpace, ledger.max_space.as_ref().map(|entry| entry.key(&[]))),
+            (What::Tempo, ledger.tempo.as_ref().map(|entry| entry.key(&subnet))),
+            (What::EpochIndex, ledger.epoch_index.as_ref().map(|entry| entry.key(&subnet))),
+            (What::Account, Some(self.account_key())),
+            (What::Now, Some(self.runtime.schema.now.key(&[]))),
+        ];
+        entries.into_iter().filter_map(|(what, key)| Some((what, key?))).collect()
+    }
+
+    fn now_ms(&self, values: &Values) -> u64 {
+        let schema = &self.runtime.schema;
+        values.get(What::Now).and_then(|value| decode::scalar(schema, schema.now.value, value)).unwrap_or(0)
+    }
+
+    /// The uid; a hotkey that is not registered has none.
+    fn uid(&self, value: Option<&[u8]>) -> Result<Option<u16>, ChainError> {
+        let Some(value) = value else { return Ok(None) };
+        let uid = self.runtime.number(&self.runtime.ledger.uids, value, None).and_then(|uid| u16::try_from(uid).ok());
+        uid.map(Some).ok_or_else(|| self.session.malformed("state_queryStorageAt", "the uid does not decode"))
+    }
+
+    /// What is left of the epoch's budget, as the pallet counts it (FACTS 3).
+    fn space(&self, values: &Values, head: u64) -> Option<Space> {
+        let (runtime, ledger) = (&self.runtime, &self.runtime.ledger);
+        let entry = ledger.used_space.as_ref()?;
+        let number = |entry: &Option<_>, what| runtime.number(entry.as_ref()?, values.get(what)?, None);
+        let max = number(&ledger.max_space, What::MaxSpace).unwrap_or(DEFAULT_MAX_SPACE);
+        let cycle = number(&ledger.tempo, What::Tempo).map(|tempo| tempo.saturating_add(1));
+        let steps = head.saturating_add(u64::from(self.netuid)).saturating_add(1);
+        let epoch = number(&ledger.epoch_index, What::EpochIndex).or_else(|| Some(steps / cycle?))?;
+        let used = values.get(What::UsedSpace).map_or(Some((0, 0)), |value| {
+            let field = |name| runtime.number(entry, value, Some(name));
+            Some((field("last_epoch")?, field("used_space")?))
+        })?;
+        let (last, used) = used;
+        Some(Space {
+            used: if last == epoch { used } else { 0 },
+            max,
+            epoch,
+            next_epoch_at: cycle.map(|cycle| head.saturating_add(cycle - steps % cycle)),
+        })
+    }
+}
+
+/// A value that a commit depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Commitment,
+    Uid,
+    UsedSpace,
+    MaxSpace,
+    Tempo,
+    EpochIndex,
+    Account,
+    Now,
+}
+
+/// The values that were asked for.
+#[derive(Debug)]
+struct Values(Vec<(What, Option<Vec<u8>>)>);
+
+impl Values {
+    fn get(&self, what: What) -> Option<&[u8]> {
+        self.0.iter().find(|(of, _)| *of == what).and_then(|(_, value)| value.as_deref())
+    }
+}

@@ -1,0 +1,237 @@
+//! The JSON documents, versioned. Field names are a contract with scripts: add, never rename.
+
+use serde::Serialize;
+
+use crate::domain::commitment::{Commitment, Reason, Shape};
+use crate::domain::drift::{Drift, DriftFields, DriftState, PlaceDrift};
+use crate::domain::findings::Finding;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::network::BlockHash;
+use crate::domain::roster::{Role, Roster, Row, State, Summary};
+use crate::domain::snapshot::SubnetSnapshot;
+use crate::domain::untrusted::Untrusted;
+use crate::ops::doctor::Diagnosis;
+
+/// `schema`: `grail-console/<command>/1`.
+pub fn schema(command: &str) -> String {
+    format!("grail-console/{command}/1")
+}
+
+/// Where the answer came from.
+#[derive(Debug, Serialize)]
+pub struct NetworkDocument {
+    name: String,
+    endpoint: String,
+    genesis: BlockHash,
+    spec_version: u32,
+}
+
+/// The block at which everything was read.
+#[derive(Debug, Serialize)]
+pub struct BlockDocument {
+    number: u64,
+    hash: BlockHash,
+    timestamp_ms: u64,
+    finalized: bool,
+}
+
+impl NetworkDocument {
+    /// Of a snapshot.
+    pub fn of(snapshot: &SubnetSnapshot) -> Self {
+        let chain = &snapshot.chain;
+        Self {
+            name: chain.network.clone(),
+            endpoint: chain.endpoint.clone(),
+            genesis: chain.genesis,
+            spec_version: chain.spec_version,
+        }
+    }
+}
+
+impl BlockDocument {
+    /// Of a snapshot, which is always read at a finalized block.
+    pub fn of(snapshot: &SubnetSnapshot) -> Self {
+        let at = snapshot.at;
+        Self { number: at.number, hash: at.hash, timestamp_ms: at.timestamp_ms, finalized: true }
+    }
+}
+
+/// A commitment, judged; no secret in it.
+#[derive(Debug, Serialize)]
+pub struct CommitmentDocument {
+    state: State,
+    reason: Option<Reason>,
+    label: Option<String>,
+    block: Option<u64>,
+    age_blocks: Option<u64>,
+    predates_registration: bool,
+    fields: Option<usize>,
+    locator: Option<Untrusted>,
+    read_key_id: Option<Untrusted>,
+    shape: Option<Shape>,
+}
+
+impl CommitmentDocument {
+    fn of(row: &Row, head: u64) -> Self {
+        let commitment = row.commitment.as_ref();
+        let published = commitment.and_then(Commitment::published);
+        let unreadable = commitment.and_then(Commitment::unreadable);
+        let block = commitment.and_then(|c| c.block);
+        Self {
+            state: row.state(),
+            reason: unreadable.map(|u| u.reason),
+            label: unreadable.map(|u| u.label.clone()),
+            block,
+            age_blocks: block.map(|block| head.saturating_sub(block)),
+            predates_registration: row.predates_registration(),
+            fields: commitment.map_or(Some(0), Commitment::field_count),
+            locator: published.map(|p| p.locator.clone()),
+            read_key_id: published.map(|p| p.read_key_id.clone()),
+            shape: published.map(|p| p.shape),
+        }
+    }
+}
+
+/// The own row's comparison with the local credentials.
+#[derive(Debug, Serialize)]
+pub struct DriftDocument {
+    state: DriftState,
+    fields: DriftFields,
+    places: Vec<PlaceDrift>,
+    headline: String,
+    consequence: String,
+}
+
+impl From<&Drift> for DriftDocument {
+    fn from(drift: &Drift) -> Self {
+        Self {
+            state: drift.state,
+            fields: drift.fields,
+            places: drift.places.clone(),
+            headline: drift.consequence.headline.clone(),
+            consequence: drift.consequence.detail.clone(),
+        }
+    }
+}
+
+/// One row; `uid` and `role` are null for an ex-member.
+#[derive(Debug, Serialize)]
+pub struct RowDocument {
+    uid: Option<u16>,
+    hotkey: Hotkey,
+    role: Option<Role>,
+    own: bool,
+    registered_at: Option<u64>,
+    commitment: CommitmentDocument,
+    drift: Option<DriftDocument>,
+}
+
+impl RowDocument {
+    /// Of a row, with ages counted from `head`.
+    pub fn of(row: &Row, head: u64) -> Self {
+        Self {
+            uid: row.uid,
+            hotkey: row.hotkey,
+            role: (!row.is_ex_member()).then_some(row.role),
+            own: row.own,
+            registered_at: row.registered_at,
+            commitment: CommitmentDocument::of(row, head),
+            drift: row.drift.as_deref().map(DriftDocument::from),
+        }
+    }
+}
+
+/// `status --json`
+#[derive(Debug, Serialize)]
+pub struct StatusDocument {
+    schema: String,
+    network: NetworkDocument,
+    netuid: u16,
+    block: BlockDocument,
+    rows: Vec<RowDocument>,
+    #[serde(rename = "orphans")]
+    ex_members: Vec<RowDocument>,
+    summary: Summary,
+    findings: Vec<Finding>,
+}
+
+impl StatusDocument {
+    /// Of a snapshot and its roster; `keep` picks the rows, the summary always counts all.
+    pub fn of(snapshot: &SubnetSnapshot, roster: &Roster, findings: Vec<Finding>, keep: impl Fn(&Row) -> bool) -> Self {
+        let head = snapshot.at.number;
+        let documents =
+            |rows: &[Row]| rows.iter().filter(|row| keep(row)).map(|row| RowDocument::of(row, head)).collect();
+        Self {
+            schema: schema("status"),
+            network: NetworkDocument::of(snapshot),
+            netuid: snapshot.netuid,
+            block: BlockDocument::of(snapshot),
+            rows: documents(&roster.rows),
+            ex_members: documents(&roster.ex_members),
+            summary: roster.summary,
+            findings,
+        }
+    }
+}
+
+/// `show --json`
+#[derive(Debug, Serialize)]
+pub struct ShowDocument {
+    schema: String,
+    network: NetworkDocument,
+    netuid: u16,
+    block: BlockDocument,
+    row: RowDocument,
+    variant: Option<String>,
+    detail: Option<String>,
+    read_secret_fingerprint: Option<String>,
+    findings: Vec<Finding>,
+}
+
+impl ShowDocument {
+    /// Of one row.
+    pub fn of(snapshot: &SubnetSnapshot, row: &Row, findings: Vec<Finding>) -> Self {
+        let commitment = row.commitment.as_ref();
+        Self {
+            schema: schema("show"),
+            network: NetworkDocument::of(snapshot),
+            netuid: snapshot.netuid,
+            block: BlockDocument::of(snapshot),
+            row: RowDocument::of(row, snapshot.at.number),
+            variant: commitment.map(|c| c.variant.clone()),
+            detail: commitment.and_then(Commitment::unreadable).map(|u| u.detail.clone()),
+            read_secret_fingerprint: commitment.and_then(Commitment::published).map(|p| p.read_secret.to_string()),
+            findings,
+        }
+    }
+}
+
+/// What a failed command prints with `--json`, so that a script never has to read prose.
+#[derive(Debug, Serialize)]
+pub struct ErrorDocument {
+    schema: String,
+    error: String,
+    exit_code: u8,
+}
+
+impl ErrorDocument {
+    /// Of a message that is already sanitised.
+    pub fn new(error: String, exit_code: u8) -> Self {
+        Self { schema: schema("error"), error, exit_code }
+    }
+}
+
+/// `doctor --json`
+#[derive(Debug, Serialize)]
+pub struct DoctorDocument<'a> {
+    schema: String,
+    #[serde(flatten)]
+    diagnosis: &'a Diagnosis,
+}
+
+impl<'a> DoctorDocument<'a> {
+    /// Of a diagnosis.
+    pub fn of(diagnosis: &'a Diagnosis) -> Self {
+        Self { schema: schema("doctor"), diagnosis }
+    }
+}

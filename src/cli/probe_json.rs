@@ -1,0 +1,174 @@
+//! The documents of `probe`, `visible` and `self-test`. Field names are a contract with scripts: add, never rename.
+
+use serde::Serialize;
+
+use crate::cli::json::{BlockDocument, NetworkDocument, schema};
+use crate::domain::date::stamp;
+use crate::domain::findings::Finding;
+use crate::domain::hotkey::Hotkey;
+use crate::domain::probe::{Layer, Listing, Probe, Risk, Step, Verdict};
+use crate::domain::self_test::SelfTest;
+use crate::domain::snapshot::SubnetSnapshot;
+use crate::domain::untrusted::Untrusted;
+use crate::domain::visible::{Check, Visibility};
+use crate::domain::window::Window;
+
+/// `probe`
+#[derive(Debug, Serialize)]
+pub struct ProbeDocument<'d> {
+    schema: String,
+    network: NetworkDocument,
+    netuid: u16,
+    block: BlockDocument,
+    results: Vec<ResultDocument<'d>>,
+    findings: Vec<Finding>,
+}
+
+/// One read test.
+#[derive(Debug, Serialize)]
+pub struct ResultDocument<'d> {
+    uid: Option<u16>,
+    hotkey: Hotkey,
+    verdict: Verdict,
+    layer: Layer,
+    window: Option<Window>,
+    object: Option<&'d str>,
+    size: Option<u64>,
+    last_modified: Option<String>,
+    deadline: Option<String>,
+    deadline_exact: Option<bool>,
+    elapsed_ms: u64,
+    clock_offset_ms: Option<i64>,
+    steps: &'d [Step],
+    risks: &'d [Risk],
+    explanation: &'d str,
+    fix: &'d str,
+    tested_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listing: Option<&'d [Untrusted]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listing_refused: Option<&'d str>,
+}
+
+impl<'d> ResultDocument<'d> {
+    fn of(probe: &'d Probe, listing: Option<&'d Listing>) -> Self {
+        Self {
+            uid: probe.uid,
+            hotkey: probe.hotkey,
+            verdict: probe.verdict,
+            layer: probe.verdict.layer(),
+            window: probe.window,
+            object: probe.object.as_deref(),
+            size: probe.size,
+            last_modified: probe.last_modified_ms.map(stamp),
+            deadline: probe.deadline.map(|deadline| stamp(deadline.at_ms)),
+            deadline_exact: probe.deadline.map(|deadline| deadline.exact),
+            elapsed_ms: probe.elapsed_ms,
+            clock_offset_ms: probe.clock_offset_ms,
+            steps: &probe.steps,
+            risks: &probe.risks,
+            explanation: &probe.explanation,
+            fix: &probe.fix,
+            tested_at: stamp(probe.at_ms),
+            listing: listing.and_then(|listing| listing.as_deref().ok()),
+            listing_refused: listing.and_then(|listing| listing.as_ref().err()).map(String::as_str),
+        }
+    }
+}
+
+impl<'d> ProbeDocument<'d> {
+    /// Of tests and the listings that were asked for.
+    pub fn of(
+        snapshot: &SubnetSnapshot,
+        results: &'d [Probe],
+        listings: &'d [(Hotkey, Listing)],
+        findings: Vec<Finding>,
+    ) -> Self {
+        let listing = |hotkey: Hotkey| listings.iter().find(|(of, _)| *of == hotkey).map(|(_, listing)| listing);
+        Self {
+            schema: schema("probe"),
+            network: NetworkDocument::of(snapshot),
+            netuid: snapshot.netuid,
+            block: BlockDocument::of(snapshot),
+            results: results.iter().map(|probe| ResultDocument::of(probe, listing(probe.hotkey))).collect(),
+            findings,
+        }
+    }
+}
+
+/// `visible`
+#[derive(Debug, Serialize)]
+pub struct VisibleDocument<'d> {
+    schema: String,
+    network: NetworkDocument,
+    netuid: u16,
+    block: BlockDocument,
+    uid: Option<u16>,
+    hotkey: Hotkey,
+    visible: bool,
+    sentence: &'d str,
+    checks: &'d [Check],
+    windows: Vec<WindowDocument>,
+    probe: Option<ResultDocument<'d>>,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct WindowDocument {
+    window: Window,
+    verdict: Verdict,
+    size: Option<u64>,
+    early_ms: Option<i64>,
+    deadline_exact: bool,
+}
+
+impl<'d> VisibleDocument<'d> {
+    /// Of the verdict.
+    pub fn of(snapshot: &SubnetSnapshot, seen: &'d Visibility, findings: Vec<Finding>) -> Self {
+        let windows = seen.windows.iter().map(|seen| WindowDocument {
+            window: seen.window,
+            verdict: seen.verdict,
+            size: seen.size,
+            early_ms: seen.early_ms,
+            deadline_exact: seen.exact,
+        });
+        Self {
+            schema: schema("visible"),
+            network: NetworkDocument::of(snapshot),
+            netuid: snapshot.netuid,
+            block: BlockDocument::of(snapshot),
+            uid: seen.uid,
+            hotkey: seen.hotkey,
+            visible: seen.visible,
+            sentence: &seen.sentence,
+            checks: &seen.checks,
+            windows: windows.collect(),
+            probe: seen.probe.as_deref().map(|probe| ResultDocument::of(probe, None)),
+            findings,
+        }
+    }
+}
+
+/// `self-test`
+#[derive(Debug, Serialize)]
+pub struct SelfTestDocument<'d> {
+    schema: String,
+    network: NetworkDocument,
+    netuid: u16,
+    #[serde(flatten)]
+    test: &'d SelfTest,
+    findings: Vec<Finding>,
+}
+
+impl<'d> SelfTestDocument<'d> {
+    /// Of a self-test.
+    pub fn of(snapshot: &SubnetSnapshot, test: &'d SelfTest, findings: Vec<Finding>) -> Self {
+        Self {
+            schema: schema("self-test"),
+            network: NetworkDocument::of(snapshot),
+            netuid: snapshot.netuid,
+            test,
+            findings,
+        }
+    }
+}

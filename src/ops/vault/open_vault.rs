@@ -1,0 +1,177 @@
+//! A vault that is open, with its index: every change keeps the two in step.
+
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::{VaultProblem, within};
+use crate::domain::owner::Owner;
+use crate::domain::vault_index::{Backend, GenerationNumber, Holding, Index};
+use crate::state::{IndexTurn, VaultIndexes};
+use crate::vault::{Generation, Vault, VaultError};
+
+/// How often the turn to change an index is asked for while another process has it, and how many times.
+const TURN: (Duration, u32) = (Duration::from_millis(50), 200);
+/// So many numbers in a row may be occupied without the index knowing.
+const MOST_SKIPPED: u64 = 1_000;
+
+/// A vault that is open for one owner.
+#[derive(Debug, Clone)]
+pub struct OpenVault {
+    /// The store.
+    pub vault: Vault,
+    /// Whose keys.
+    pub owner: Owner,
+    /// What it holds, as the index said last.
+    pub index: Index,
+    pub(super) indexes: Arc<VaultIndexes>,
+    pub(super) answer: Duration,
+}
+
+/// What a change works with, on its own thread.
+struct LockedIndex {
+    vault: Vault,
+    owner: Owner,
+    indexes: Arc<VaultIndexes>,
+    index: Index,
+    _turn: IndexTurn,
+}
+
+impl OpenVault {
+    /// Which store is open.
+    pub const fn backend(&self) -> Backend {
+        self.vault.backend()
+    }
+
+    /// A generation that the index knows: it must be in this store, and hold the keys that were put there.
+    pub async fn generation(&self, number: GenerationNumber) -> Result<Generation, VaultProblem> {
+        let holding = self.index.holding(number).cloned().ok_or(VaultError::Unknown { number })?;
+        let (vault, owner) = (self.vault.clone(), self.owner);
+        within(self.backend(), self.answer, move || held(&vault, &owner, &holding)).await
+    }
+
+    /// The generation in use, if there is one.
+    pub async fn current(&self) -> Result<Option<Generation>, VaultProblem> {
+        match self.index.current {
+            Some(number) => self.generation(number).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The number for the next generation: higher than every one that was ever given out. What stands in the store above
+    /// those without the index knowing is what a crash left between the two, or an index that was lost: it is taken into
+    /// the index, or passed over where it is none of ours.
+    pub async fn next_number(&mut self) -> Result<GenerationNumber, VaultProblem> {
+        self.change(|locked| {
+            for _ in 0..MOST_SKIPPED {
+                let number = locked.index.next();
+                match locked.vault.get(&locked.owner, number) {
+                    Ok(None) => return Ok(number),
+                    Ok(Some(found)) => locked.index.hold(found.holding(locked.vault.backend())),
+                    Err(VaultError::Damaged { .. }) => locked.index.highest = number,
+                    Err(error) => return Err(error.into()),
+                }
+                locked.write()?;
+            }
+            Err(VaultError::Occupied { backend: locked.vault.backend(), number: locked.index.next() }.into())
+        })
+        .await
+    }
+
+    /// Keeps a generation under its number, reads it back, and then notes it in the index. The same one again is fine;
+    /// other keys under a number that was given out are refused. Nothing is in use by that alone.
+    pub async fn put(&mut self, generation: Generation) -> Result<(), VaultProblem> {
+        self.change(move |locked| {
+            let backend = locked.vault.backend();
+            let noted = locked.index.holding(generation.number);
+            if let Some(holding) = noted.filter(|holding| holding.backend != backend) {
+                return Err(elsewhere(holding, backend));
+            }
+            let new = noted.is_none();
+            if new && generation.number <= locked.index.highest {
+                return Err(VaultError::Spent { number: generation.number }.into());
+            }
+            locked.vault.put(&locked.owner, &generation)?;
+            locked.index.hold(generation.holding(backend));
+            let written = locked.write();
+            if written.is_err() && new {
+                // Without the index it would lie there unknown; whoever brought the keys still has them.
+                let _ = locked.vault.remove(&locked.owner, generation.number);
+            }
+            written
+        })
+        .await
+    }
+
+    /// Puts a generation into use, after it was read once more.
+    pub async fn promote(&mut self, number: GenerationNumber) -> Result<(), VaultProblem> {
+        self.change(move |locked| {
+            let holding = locked.index.holding(number).ok_or(VaultError::Unknown { number })?;
+            held(&locked.vault, &locked.owner, holding)?;
+            locked.index.promote(number);
+            locked.write()
+        })
+        .await
+    }
+
+    /// Removes a generation from the store, and then from the index. One that is gone from the store already is struck out.
+    pub async fn forget(&mut self, number: GenerationNumber) -> Result<(), VaultProblem> {
+        self.change(move |locked| {
+            let holding = locked.index.holding(number).ok_or(VaultError::Unknown { number })?;
+            if holding.backend != locked.vault.backend() {
+                return Err(elsewhere(holding, locked.vault.backend()));
+            }
+            locked.vault.remove(&locked.owner, number)?;
+            locked.index.forget(number);
+            locked.write()
+        })
+        .await
+    }
+
+    /// Changes store and index with the turn taken, on the index as it is on disk now.
+    async fn change<T: Send + 'static>(
+        &mut self,
+        change: impl FnOnce(&mut LockedIndex) -> Result<T, VaultProblem> + Send + 'static,
+    ) -> Result<T, VaultProblem> {
+        let (vault, owner, indexes) = (self.vault.clone(), self.owner, Arc::clone(&self.indexes));
+        let work = move || {
+            let turn = turn(&indexes, &owner)?;
+            let index = indexes.read(&owner)?;
+            let mut locked = LockedIndex { vault, owner, indexes, index, _turn: turn };
+            let result = change(&mut locked)?;
+            Ok((result, locked.index))
+        };
+        let (result, index) = within(self.backend(), self.answer, work).await?;
+        self.index = index;
+        Ok(result)
+    }
+}
+
+impl LockedIndex {
+    fn write(&self) -> Result<(), VaultProblem> {
+        Ok(self.indexes.write(&self.owner, &self.index)?)
+    }
+}
+
+fn turn(indexes: &VaultIndexes, owner: &Owner) -> Result<IndexTurn, VaultProblem> {
+    let (pause, attempts) = TURN;
+    for _ in 0..attempts {
+        match indexes.turn(owner)? {
+            Some(turn) => return Ok(turn),
+            None => sleep(pause),
+        }
+    }
+    Err(VaultProblem::Busy)
+}
+
+fn held(vault: &Vault, owner: &Owner, holding: &Holding) -> Result<Generation, VaultProblem> {
+    if holding.backend == vault.backend() {
+        Ok(vault.held(owner, holding)?)
+    } else {
+        Err(elsewhere(holding, vault.backend()))
+    }
+}
+
+fn elsewhere(holding: &Holding, open: Backend) -> VaultProblem {
+    VaultError::Elsewhere { number: holding.number, holder: holding.backend, open }.into()
+}

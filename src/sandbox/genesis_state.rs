@@ -1,0 +1,286 @@
+//! The state the sandbox subnet starts with.
+
+use std::sync::Arc;
+
+use parity_scale_codec::Encode;
+
+use super::accounts::{NETUID, OPERATOR_UID, VALIDATORS, former_hotkey, hotkey, key_pair_of, ordinary_commitment};
+use super::chain::{FINALITY_LAG, GenesisState, HISTORY, KEPT_STATES};
+use super::commitment::CommitmentSpec;
+use super::dispatch::set_commitment;
+use super::extrinsic::sign;
+use super::metadata::{Entry, MetadataError, Runtime};
+use super::scenario::{Scenario, ScenarioError};
+use crate::domain::hotkey::Hotkey;
+
+/// Other subnets, so that "does not exist" is a real answer for every netuid but these and 81.
+const OTHER_NETUIDS: [u16; 2] = [0, 1];
+/// Blocks per epoch, as on subnet 81.
+const TEMPO: u16 = 360;
+/// Bytes a hotkey may commit per epoch (the chain's default).
+const MAX_SPACE: u32 = 3100;
+/// Names of the subnets' tokens.
+const TOKEN_SYMBOL: &str = "\u{3c4}";
+
+/// Why there is no initial state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BaseError {
+    /// The metadata lacks something.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The scenario asks for something impossible.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+}
+
+/// The storage entries that are written once for every uid, looked up once.
+struct PerUid<'a> {
+    keys: Entry<'a>,
+    uids: Entry<'a>,
+    registered: Entry<'a>,
+    commitment: Entry<'a>,
+    last: Entry<'a>,
+    used: Entry<'a>,
+}
+
+struct Builder<'a> {
+    runtime: &'a Runtime,
+    scenario: &'a Scenario,
+    base: GenesisState,
+}
+
+/// The initial state for a scenario with so many uids (1 to 65,536).
+pub fn build(runtime: &Runtime, scenario: &Scenario, uids: u32) -> Result<GenesisState, BaseError> {
+    let base = GenesisState { unregistered: scenario.subnet.unregistered, ..GenesisState::default() };
+    let mut builder = Builder { runtime, scenario, base };
+    builder.chain_wide()?;
+    for netuid in OTHER_NETUIDS {
+        builder.subnet(netuid, 0)?;
+    }
+    builder.subnet(NETUID, uids)?;
+    builder.members(uids)?;
+    builder.operators_budget()?;
+    Ok(builder.base)
+}
+
+impl Builder<'_> {
+    fn put(&mut self, pallet: &str, entry: &str, parts: &[&[u8]], value: Vec<u8>) -> Result<(), MetadataError> {
+        let key = self.runtime.entry(pallet, entry)?.key(parts);
+        self.write(0, key, value);
+        Ok(())
+    }
+
+    fn write(&mut self, since: u32, key: Vec<u8>, value: Vec<u8>) {
+        self.base.writes.push((since, key.into(), value.into()));
+    }
+
+    fn chain_wide(&mut self) -> Result<(), MetadataError> {
+        let subnets = u16::try_from(OTHER_NETUIDS.len() + 1).unwrap_or(u16::MAX);
+        self.put("Commitments", "MaxSpace", &[], MAX_SPACE.encode())?;
+        self.put("SubtensorModule", "TotalNetworks", &[], subnets.encode())
+    }
+
+    fn subnet(&mut self, netuid: u16, uids: u32) -> Result<(), MetadataError> {
+        let id = netuid.encode();
+        // The chain counts uids in 16 bits: 65,536 of them show as 65,535.
+        let count = u16::try_from(uids).unwrap_or(u16::MAX);
+        let flags: Vec<bool> = (0..uids).map(|uid| uid < u32::from(VALIDATORS)).collect();
+        let updated: Vec<u64> = (0..uids).map(|uid| u64::from(self.scenario.head.saturating_sub(uid % 300))).collect();
+        let incentive: Vec<u16> = (0..uids).map(|uid| share(uid, u32::from(u16::MAX))).collect();
+        let emission: Vec<u64> = incentive.iter().map(|share| u64::from(*share) * 10_000).collect();
+        self.put("SubtensorModule", "NetworksAdded", &[&id], true.encode())?;
+        self.put("SubtensorModule", "SubnetworkN", &[&id], count.encode())?;
+        self.put("SubtensorModule", "MaxAllowedUids", &[&id], count.max(256).encode())?;
+        self.put("SubtensorModule", "Tempo", &[&id], TEMPO.encode())?;
+        self.put("SubtensorModule", "TokenSymbol", &[&id], TOKEN_SYMBOL.as_bytes().to_vec().encode())?;
+        self.put("SubtensorModule", "ValidatorPermit", &[&id], flags.encode())?;
+        self.put("SubtensorModule", "LastUpdate", &[&id], updated.encode())?;
+        self.put("SubtensorModule", "Incentive", &[&id], incentive.encode())?;
+        self.put("SubtensorModule", "Emission", &[&id], emission.encode())?;
+        if self.runtime.entry("SubtensorModule", "SubnetEpochIndex").is_ok() {
+            let epoch = epoch(self.scenario.head);
+            self.put("SubtensorModule", "SubnetEpochIndex", &[&id], epoch.encode())?;
+        }
+        Ok(())
+    }
+
+    fn members(&mut self, uids: u32) -> Result<(), BaseError> {
+        let runtime = self.runtime;
+        let entries = PerUid {
+            keys: runtime.entry("SubtensorModule", "Keys")?,
+            uids: runtime.entry("SubtensorModule", "Uids")?,
+            registered: runtime.entry("SubtensorModule", "BlockAtRegistration")?,
+            commitment: runtime.entry("Commitments", "CommitmentOf")?,
+            last: runtime.entry("Commitments", "LastCommitment")?,
+            used: runtime.entry("Commitments", "UsedSpaceOf")?,
+        };
+        for uid in (0..uids).map_while(|uid| u16::try_from(uid).ok()) {
+            let hotkey = hotkey(uid);
+            if uid == OPERATOR_UID && !self.scenario.operator.registered {
+                self.in_the_operators_place(&entries)?;
+            } else {
+                self.member(&entries, uid, &hotkey);
+            }
+            if let Some((block, spec)) = self.commitment(uid)?
+                && !self.commit_by_extrinsic(&hotkey, block, &spec)?
+            {
+                self.commit(&entries, &hotkey, block, &spec)?;
+            }
+        }
+        for former in &self.scenario.former_members {
+            let spec = CommitmentSpec::raw(ordinary_commitment(u16::MAX - former.index));
+            self.commit(&entries, &former_hotkey(former.index), self.ago(former.blocks_ago), &spec)?;
+        }
+        Ok(())
+    }
+
+    /// What the operator has used of this epoch's space, where the scenario says it.
+    fn operators_budget(&mut self) -> Result<(), MetadataError> {
+        let Some(used) = self.scenario.operator.budget_used else { return Ok(()) };
+        let space = (epoch(self.scenario.head), used).encode();
+        self.put("Commitments", "UsedSpaceOf", &[&NETUID.encode(), hotkey(OPERATOR_UID).as_bytes()], space)
+    }
+
+    fn member(&mut self, entries: &PerUid<'_>, uid: u16, hotkey: &Hotkey) {
+        let (netuid, id) = (NETUID.encode(), uid.encode());
+        let special = self.scenario.subnet.registered.iter().find(|registered| registered.uid == uid);
+        let blocks_ago = special.map_or(500_000 - u32::from(uid % 1000) * 11, |registered| registered.blocks_ago);
+        let registered = u64::from(self.ago(blocks_ago));
+        self.write(0, entries.keys.key(&[&netuid, &id]), hotkey.as_bytes().to_vec());
+        self.write(0, entries.uids.key(&[&netuid, hotkey.as_bytes()]), id.clone());
+        self.write(0, entries.registered.key(&[&netuid, &id]), registered.encode());
+    }
+
+    /// Somebody else has the operator's uid.
+    fn in_the_operators_place(&mut self, entries: &PerUid<'_>) -> Result<(), MetadataError> {
+        let somebody = former_hotkey(OPERATOR_UID);
+        self.member(entries, OPERATOR_UID, &somebody);
+        let spec = CommitmentSpec::raw(ordinary_commitment(u16::MAX - OPERATOR_UID));
+        self.commit(entries, &somebody, self.ago(1_000), &spec)
+    }
+
+    /// What a uid has committed, and at which block.
+    fn commitment(&self, uid: u16) -> Result<Option<(u32, CommitmentSpec)>, ScenarioError> {
+        let ordinary_age = match self.scenario.subnet.recent_blocks {
+            0 => 700 + u32::from(uid) * 7919 % 200_000,
+            recent => FINALITY_LAG + u32::from(uid) % recent,
+        };
+        if let Some(odd) = self.scenario.commitments.iter().find(|odd| odd.uid == uid) {
+            let block = self.ago(odd.blocks_ago.unwrap_or(ordinary_age));
+            return Ok(Some((block, self.scenario.spec(odd)?)));
+        }
+        let block = self.ago(ordinary_age);
+        if uid == OPERATOR_UID {
+            return Ok(self.scenario.operator_commitment().map(|spec| (block, spec)));
+        }
+        if self.scenario.subnet.without_commitment.contains(&uid) {
+            return Ok(None);
+        }
+        Ok(Some((block, CommitmentSpec::raw(ordinary_commitment(uid)))))
+    }
+
+    /// Lets a commitment of a block that exists be made by its extrinsic; tells whether it is.
+    fn commit_by_extrinsic(
+        &mut self,
+        hotkey: &Hotkey,
+        block: u32,
+        spec: &CommitmentSpec,
+    ) -> Result<bool, MetadataError> {
+        let recent = self.scenario.subnet.recent_blocks > 0 && block + HISTORY > self.scenario.head + 1;
+        let (CommitmentSpec::Fields(fields), true) = (spec, recent) else { return Ok(false) };
+        let Some(pair) = key_pair_of(hotkey.as_bytes()) else { return Ok(false) };
+        let call = set_commitment(self.runtime, NETUID, fields)?;
+        let signed = Arc::new(sign(self.runtime, &pair, 0, &call));
+        self.base.signed.entry(block).or_default().push(signed);
+        Ok(true)
+    }
+
+    fn commit(
+        &mut self,
+        entries: &PerUid<'_>,
+        hotkey: &Hotkey,
+        block: u32,
+        spec: &CommitmentSpec,
+    ) -> Result<(), MetadataError> {
+        let netuid = NETUID.encode();
+        let parts: [&[u8]; 2] = [&netuid, hotkey.as_bytes()];
+        // A commitment made within the kept states is visible from its block on, not before.
+        let since = if block + KEPT_STATES > self.scenario.head { block } else { 0 };
+        // The three maps hash their keys alike: what follows the prefix is the same.
+        let key = entries.commitment.key(&parts);
+        let beside = |entry: &Entry<'_>| [entry.prefix(), &key[32..]].concat();
+        let (last, used) = (beside(&entries.last), beside(&entries.used));
+        self.write(since, key, spec.encode(self.runtime, block)?);
+        self.write(since, last, block.encode());
+        self.write(since, used, (epoch(block), spec.charged()).encode());
+        Ok(())
+    }
+
+    const fn ago(&self, blocks: u32) -> u32 {
+        self.scenario.head.saturating_sub(blocks)
+    }
+}
+
+/// Share of a miner in the subnet's incentive; validators have none.
+fn share(uid: u32, whole: u32) -> u16 {
+    if uid < u32::from(VALIDATORS) { 0 } else { u16::try_from(whole / (uid + 17)).unwrap_or(u16::MAX) }
+}
+
+/// Epoch of subnet 81 at a block, as runtimes without an epoch index count it (FACTS 3).
+fn epoch(block: u32) -> u64 {
+    (u64::from(block) + u64::from(NETUID) + 1) / (u64::from(TEMPO) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use frame_metadata::v14::StorageEntryType;
+
+    use super::*;
+
+    /// The value type of the entry that a key belongs to.
+    fn value_type(runtime: &Runtime, key: &[u8]) -> u32 {
+        let pallets =
+            ["System", "Timestamp", "Commitments", "SubtensorModule"].map(|name| runtime.pallet(name).unwrap());
+        let entries = pallets
+            .iter()
+            .flat_map(|pallet| pallet.storage.as_ref().unwrap().entries.iter().map(|entry| (&pallet.name, entry)));
+        let (_, entry) = entries
+            .into_iter()
+            .find(|(pallet, entry)| key.starts_with(&crate::sandbox::metadata::storage_prefix(pallet, &entry.name)))
+            .expect("a key of no entry");
+        match &entry.ty {
+            StorageEntryType::Plain(value) | StorageEntryType::Map { value, .. } => value.id,
+        }
+    }
+
+    #[test]
+    fn every_stored_value_is_exactly_of_its_metadata_type() {
+        let runtime = Runtime::finney().unwrap();
+        for name in ["healthy", "drift", "legacy", "first-run"] {
+            let base = build(&runtime, &Scenario::named(name).unwrap(), 64).unwrap();
+            assert!(base.writes.len() > 64 * 6);
+            for (_, key, value) in &base.writes {
+                let mut rest = value.as_ref();
+                let id = value_type(&runtime, key);
+                scale_value::scale::decode_as_type(&mut rest, id, runtime.types()).unwrap();
+                assert!(rest.is_empty(), "{} has {} bytes too many", hex::encode(key), rest.len());
+            }
+        }
+    }
+
+    #[test]
+    fn commitments_that_scale_value_encodes_by_name_are_ours_byte_for_byte() {
+        let runtime = Runtime::finney().unwrap();
+        let base = build(&runtime, &Scenario::named("hostile").unwrap(), 36).unwrap();
+        let prefix = *runtime.entry("Commitments", "CommitmentOf").unwrap().prefix();
+        let id = runtime.entry("Commitments", "CommitmentOf").unwrap().value_type;
+        let commitments = base.writes.iter().filter(|(_, key, _)| key.starts_with(&prefix)).collect::<Vec<_>>();
+        assert!(commitments.len() > 30);
+        for (_, _, value) in commitments {
+            let decoded = scale_value::scale::decode_as_type(&mut value.as_ref(), id, runtime.types()).unwrap();
+            let mut again = Vec::new();
+            scale_value::scale::encode_as_type(&decoded, id, runtime.types(), &mut again).unwrap();
+            assert_eq!(hex::encode(again), hex::encode(value));
+        }
+    }
+}
