@@ -354,12 +354,20 @@ pub struct SandboxArguments {
     /// Delay added to every answer of the node
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub latency: Option<Duration>,
+    /// Requests a second that each endpoint serves, five at once after a pause; more are refused as public nodes do
+    #[arg(long, value_name = "NUMBER", value_parser = parse_rate)]
+    pub rate_limit: Option<f64>,
     /// Port of the node on 127.0.0.1 [default: any free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
     /// Port of the S3 server on 127.0.0.1 [default: any free one]
     #[arg(long, value_name = "PORT")]
     pub s3_port: Option<u16>,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "a number of requests a second, such as 1 or 0.5".to_owned())
 }
 
 fn parse_vault(text: &str) -> Result<Backend, String> {

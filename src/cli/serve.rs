@@ -61,6 +61,7 @@ pub async fn start(arguments: &SandboxArguments, output: Output) -> Result<Sandb
         options.block_time = BlockTime::Every(block_time);
     }
     options.latency = arguments.latency.unwrap_or_default();
+    options.rate_limit = arguments.rate_limit;
     options.port = arguments.port.unwrap_or_default();
     options.s3_port = arguments.s3_port.unwrap_or_default();
     Sandbox::start(options).await.map_err(|error| failed(error.to_string()))

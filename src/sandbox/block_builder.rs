@@ -9,6 +9,7 @@ use super::accounts::NETUID;
 use super::chain::StateAt;
 use super::commitment::CommitmentSpec;
 use super::extrinsic::Account;
+use super::genesis_state::CODE;
 use super::metadata::{MetadataError, Runtime};
 use super::state::{Key, Value};
 use crate::domain::hotkey::Hotkey;
@@ -232,7 +233,8 @@ impl<'a> BlockBuilder<'a> {
     }
 
     /// The event that tells of new code.
-    pub fn code_updated(&mut self) {
+    pub fn set_code(&mut self, code: Vec<u8>) {
+        self.write(CODE.to_vec(), Some(code));
         self.event("System", "CodeUpdated", Vec::new());
     }
 

@@ -13,7 +13,7 @@ use serde_json::value::to_raw_value;
 use serde_json::{Value as Json, json};
 
 use super::accounts::hotkey;
-use super::block::{Hash, Header, other_genesis};
+use super::block::{Block, Hash, Header, other_genesis};
 use super::metadata::prefixed_hex;
 use super::node::Node;
 
@@ -83,6 +83,11 @@ impl ByzantineBoard {
         told.get_mut(0).map(Json::take).unwrap_or_default()
     }
 
+    /// A block that becomes final as this endpoint tells its followers of it: the hash and the header of its own head.
+    pub fn followed(&self, block: &Block, node: &Node) -> (Hash, Header) {
+        self.lock().followed(block, node)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Present> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,6 +124,27 @@ impl Present {
                 Some(self.invent(finalized.hash, Header { number, parent: finalized.hash, ..finalized.header.clone() }))
             }
             _ => None,
+        }
+    }
+
+    /// What this endpoint tells its followers when a block becomes final: the hash and the header of its own head.
+    fn followed(&mut self, block: &Block, node: &Node) -> (Hash, Header) {
+        let truth = || (block.hash, block.header.clone());
+        match self.byzantine {
+            Some(Byzantine::StaleHead(behind)) => {
+                let stale = node.chain().block(self.since.saturating_sub(behind)).cloned();
+                stale.map_or_else(truth, |stale| (stale.hash, stale.header.clone()))
+            }
+            Some(Byzantine::OtherFork) => {
+                let hash = self.invent(block.hash, block.header.clone());
+                (hash, self.invented.get(&hash).map_or_else(|| block.header.clone(), |(header, _)| header.clone()))
+            }
+            Some(Byzantine::InventedFinality(ahead)) => {
+                let number = block.number() + ahead;
+                let hash = self.invent(block.hash, Header { number, parent: block.hash, ..block.header.clone() });
+                (hash, self.invented.get(&hash).map_or_else(|| block.header.clone(), |(header, _)| header.clone()))
+            }
+            _ => truth(),
         }
     }
 

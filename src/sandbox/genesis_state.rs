@@ -19,6 +19,8 @@ const OTHER_NETUIDS: [u16; 2] = [0, 1];
 const TEMPO: u16 = 360;
 /// Bytes a hotkey may commit per epoch (the chain's default).
 const MAX_SPACE: u32 = 3100;
+/// Where a runtime's code is, as on every Substrate chain.
+pub const CODE: &[u8] = b":code";
 /// Names of the subnets' tokens.
 const TOKEN_SYMBOL: &str = "\u{3c4}";
 
@@ -77,6 +79,8 @@ impl Builder<'_> {
     fn chain_wide(&mut self) -> Result<(), MetadataError> {
         let subnets = u16::try_from(OTHER_NETUIDS.len() + 1).unwrap_or(u16::MAX);
         self.put("Commitments", "MaxSpace", &[], MAX_SPACE.encode())?;
+        self.put("System", "LastRuntimeUpgrade", &[], self.runtime.last_upgrade())?;
+        self.write(0, CODE.to_vec(), self.runtime.code());
         self.put("SubtensorModule", "TotalNetworks", &[], subnets.encode())
     }
 

@@ -32,6 +32,7 @@ mod extrinsic;
 mod faults;
 mod genesis_state;
 mod grail;
+mod limiter;
 mod metadata;
 mod meter;
 mod node;
@@ -65,6 +66,7 @@ use block_builder::Act;
 use byzantine::ByzantineBoard;
 use faults::FaultBoard;
 use genesis_state::BaseError;
+use limiter::Limiter;
 use metadata::Runtime;
 use node::{Clock, Node, wall_clock_ms};
 use s3::S3Server;
@@ -116,6 +118,8 @@ pub struct SandboxOptions {
     pub block_time: BlockTime,
     /// Added to every request and handshake.
     pub latency: Duration,
+    /// Requests that each endpoint serves in a second, five at once after a while without any; `None` for no limit.
+    pub rate_limit: Option<f64>,
     /// Port of the node on 127.0.0.1, 0 for any free one.
     pub port: u16,
     /// Port of the second endpoint on 127.0.0.1, 0 for any free one.
@@ -134,6 +138,7 @@ impl SandboxOptions {
             uids: 256,
             block_time: BlockTime::Every(Duration::from_secs(12)),
             latency: Duration::ZERO,
+            rate_limit: None,
             port: 0,
             witness_port: 0,
             s3_port: 0,
@@ -208,7 +213,8 @@ impl Sandbox {
     /// Builds the chain, listens on loopback and starts making blocks.
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
         check(&options)?;
-        let SandboxOptions { scenario, uids, block_time, latency, port, witness_port, s3_port, now_ms } = options;
+        let SandboxOptions { scenario, uids, block_time, latency, rate_limit, port, witness_port, s3_port, now_ms } =
+            options;
         let operator = Operator::prepare(&scenario.operator).map_err(SandboxError::Folder)?;
         let clock = if block_time == BlockTime::Manual { Clock::Stepped } else { Clock::Wall };
         let built = scenario.clone();
@@ -217,9 +223,11 @@ impl Sandbox {
         let (stop, server) = stop_channel();
         let methods = rpc::methods(Arc::clone(&node))?;
         let deceits = [Arc::<ByzantineBoard>::default(), Arc::default()];
+        let limiter = || rate_limit.map(|per_second| Arc::new(Limiter::new(per_second)));
         let listen = async |port, at: usize| {
             let (methods, stop, byzantine) = (methods.clone(), stop.clone(), Arc::clone(&deceits[at]));
-            let bound = TcpGate::bind(port, Arc::clone(&node), methods, rpc::config(), stop, byzantine).await;
+            let bound =
+                TcpGate::bind(port, Arc::clone(&node), methods, rpc::config(), stop, byzantine, limiter()).await;
             bound.map_err(|reason| SandboxError::Listen { port, reason })
         };
         let ((gate, handle), (witness, witness_handle)) = (listen(port, 0).await?, listen(witness_port, 1).await?);

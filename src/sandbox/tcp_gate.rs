@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tower::Service;
 
 use super::byzantine::ByzantineBoard;
+use super::limiter::Limiter;
 use super::node::Node;
 use super::rpc::Metered;
 
@@ -99,6 +100,7 @@ struct Server {
     config: ServerConfig,
     stop: StopHandle,
     byzantine: Arc<ByzantineBoard>,
+    limiter: Option<Arc<Limiter>>,
 }
 
 /// The listener with its connections.
@@ -121,13 +123,14 @@ impl TcpGate {
         config: ServerConfig,
         stop: StopHandle,
         byzantine: Arc<ByzantineBoard>,
+        limiter: Option<Arc<Limiter>>,
     ) -> io::Result<(Self, GateHandle)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let (orders, received) = mpsc::channel(1);
         let gate = Self {
             address: listener.local_addr()?,
             listener: Some(listener),
-            server: Server { node, methods, config, stop, byzantine },
+            server: Server { node, methods, config, stop, byzantine, limiter },
             connections: JoinSet::new(),
             accepted: 0,
             silence: watch::Sender::default(),
@@ -274,9 +277,9 @@ async fn pump(
 
 /// Serves HTTP and, after the upgrade, JSON-RPC over WebSocket.
 async fn serve(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, server: Server) {
-    let (node, byzantine) = (Arc::clone(&server.node), server.byzantine);
+    let (node, byzantine, limiter) = (Arc::clone(&server.node), server.byzantine, server.limiter);
     let rpc = RpcServiceBuilder::new()
-        .layer_fn(move |service| Metered::new(service, Arc::clone(&node), Arc::clone(&byzantine)));
+        .layer_fn(move |service| Metered::new(service, Arc::clone(&node), Arc::clone(&byzantine), limiter.clone()));
     let builder =
         jsonrpsee::server::ServerBuilder::with_config(server.config).set_rpc_middleware(rpc).to_service_builder();
     let (node, methods, stop) = (server.node, server.methods, server.stop);

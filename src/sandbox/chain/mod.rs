@@ -176,8 +176,8 @@ impl Chain {
     pub fn produce(&mut self, timestamp_ms: u64, contents: Contents<'_>) -> Result<(), MetadataError> {
         let runtime = Arc::clone(&self.best.runtime);
         let upgrade = contents.acts.iter().any(|act| matches!(act, Act::Upgrade));
-        let writes = self.draft(timestamp_ms, contents)?;
         let next_runtime = if upgrade { runtime.upgraded()? } else { Arc::clone(&runtime) };
+        let writes = self.draft(timestamp_ms, contents, &next_runtime)?;
         let inherent = timestamp_inherent(runtime.call_index("Timestamp", "set")?, timestamp_ms);
         let submitted = contents.extrinsics.iter().map(|signed| signed.bytes.clone());
         let extrinsics: Vec<_> = std::iter::once(inherent).chain(submitted).collect();
@@ -215,7 +215,7 @@ impl Chain {
         Ok((block.hash, nodes))
     }
 
-    fn draft(&self, timestamp_ms: u64, contents: Contents<'_>) -> Result<Writes, MetadataError> {
+    fn draft(&self, timestamp_ms: u64, contents: Contents<'_>, next: &Runtime) -> Result<Writes, MetadataError> {
         let mut draft = BlockBuilder::new(self.top());
         let number = draft.number();
         draft.put("System", "Number", &[], number.encode())?;
@@ -223,6 +223,7 @@ impl Chain {
         draft.put("Timestamp", "Now", &[], timestamp_ms.encode())?;
         draft.advance_epoch()?;
         if self.is_new_runtime() {
+            draft.put("System", "LastRuntimeUpgrade", &[], self.best.runtime.last_upgrade())?;
             self.migrate(&mut draft)?;
         }
         draft.begin_extrinsic(0);
@@ -235,7 +236,7 @@ impl Chain {
             match act {
                 Act::Commit { hotkey, spec } => draft.commit(hotkey, spec)?,
                 Act::Register { uid, hotkey } => draft.register(*uid, hotkey)?,
-                Act::Upgrade => draft.code_updated(),
+                Act::Upgrade => draft.set_code(next.code()),
             }
         }
         draft.finish()

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use frame_metadata::v14::{StorageEntryType, StorageHasher};
 use frame_metadata::v16::{PalletMetadata, RuntimeMetadataV16};
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
-use parity_scale_codec::{Decode, Encode};
+use parity_scale_codec::{Compact, Decode, Encode};
 use scale_info::form::PortableForm;
 use scale_info::{PortableRegistry, TypeDef};
 use sp_crypto_hashing::{blake2_128, blake2_256, twox_64, twox_128, twox_256};
@@ -111,6 +111,16 @@ impl Runtime {
     /// The runtime's version.
     pub const fn version(&self) -> &RuntimeVersion {
         &self.version
+    }
+
+    /// `System.LastRuntimeUpgrade` while this runtime executes blocks.
+    pub fn last_upgrade(&self) -> Vec<u8> {
+        (Compact(self.version.spec_version), &self.version.spec_name).encode()
+    }
+
+    /// What stands in the code's place in the state: no program, but another text for each version.
+    pub fn code(&self) -> Vec<u8> {
+        (&self.version.spec_name, self.version.spec_version).encode()
     }
 
     /// The type registry all three metadata versions share.

@@ -8,6 +8,7 @@ mod subscriptions;
 mod system;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use jsonrpsee::core::middleware::{Batch, BatchEntry, Notification, Request, RpcServiceT};
 use jsonrpsee::server::{BatchRequestConfig, MethodResponse, RandomStringIdProvider, ServerConfig};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::block::Hash;
 use super::byzantine::{ByzantineBoard, through};
 use super::chain::{StateAt, StateError};
+use super::limiter::Limiter;
 use super::metadata::prefixed_hex;
 use super::node::Node;
 
@@ -137,17 +139,18 @@ pub struct Metered<S> {
     inner: S,
     node: Arc<Node>,
     byzantine: Arc<ByzantineBoard>,
+    limiter: Option<Arc<Limiter>>,
 }
 
 impl<S> Metered<S> {
     /// Around a service.
-    pub const fn new(inner: S, node: Arc<Node>, byzantine: Arc<ByzantineBoard>) -> Self {
-        Self { inner, node, byzantine }
+    pub const fn new(inner: S, node: Arc<Node>, byzantine: Arc<ByzantineBoard>, limiter: Option<Arc<Limiter>>) -> Self {
+        Self { inner, node, byzantine, limiter }
     }
 }
 
 /// Waits for the latency of the moment and tells whether the request is one too many.
-async fn admit(node: &Node) -> bool {
+async fn admit(node: &Node, limiter: Option<&Limiter>) -> bool {
     let (latency, refused) = {
         let faults = node.faults.now();
         (faults.latency, faults.refuses_requests())
@@ -155,7 +158,7 @@ async fn admit(node: &Node) -> bool {
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    !refused
+    !refused && limiter.is_none_or(|limiter| limiter.admits(Instant::now()))
 }
 
 fn too_many_requests() -> ErrorObjectOwned {
@@ -179,10 +182,10 @@ where
     type BatchResponse = MethodResponse;
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let Self { inner, node, byzantine } = self.clone();
+        let Self { inner, node, byzantine, limiter } = self.clone();
         async move {
             let round = node.meter.requested(request.method_name());
-            let response = if admit(&node).await {
+            let response = if admit(&node, limiter.as_deref()).await {
                 through(&inner, &node, &byzantine, request).await
             } else {
                 MethodResponse::error(request.id, too_many_requests())
@@ -193,11 +196,11 @@ where
     }
 
     fn batch<'a>(&self, requests: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let (inner, node) = (self.inner.clone(), Arc::clone(&self.node));
+        let (inner, node, limiter) = (self.inner.clone(), Arc::clone(&self.node), self.limiter.clone());
         async move {
             let calls = requests.iter().flatten().filter(|entry| matches!(entry, BatchEntry::Call(_)));
             let rounds: Vec<_> = calls.map(|call| node.meter.requested(call.method_name())).collect();
-            let response = if admit(&node).await {
+            let response = if admit(&node, limiter.as_deref()).await {
                 inner.batch(requests).await
             } else {
                 MethodResponse::error(jsonrpsee::types::Id::Null, too_many_requests())

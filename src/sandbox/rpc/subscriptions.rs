@@ -51,7 +51,7 @@ fn register_heads(module: &mut Module) -> Result<(), RegisterMethodError> {
         "chain_subscribeFinalizedHeads",
         "chain_finalizedHead",
         "chain_unsubscribeFinalizedHeads",
-        |_, pending, node, _| finalized_heads(pending, node),
+        |_, pending, node, extensions| finalized_heads(pending, node, extensions),
     )?;
     for (alias, name) in [
         ("chain_subscribeNewHead", "chain_subscribeNewHeads"),
@@ -91,8 +91,14 @@ async fn best_heads(pending: PendingSubscriptionSink, node: Arc<Node>) -> Subscr
     }
 }
 
-/// The finalized head of the moment, then every later one.
-async fn finalized_heads(pending: PendingSubscriptionSink, node: Arc<Node>) -> SubscriptionResult {
+/// The finalized head of the moment, then every later one, as this endpoint has them.
+async fn finalized_heads(
+    pending: PendingSubscriptionSink,
+    node: Arc<Node>,
+    extensions: Extensions,
+) -> SubscriptionResult {
+    let board = extensions.get::<Arc<ByzantineBoard>>().cloned().unwrap_or_default();
+    let mut told = None;
     let sink = pending.accept().await?;
     let mut changes = node.heads();
     let mut next = node.chain().finalized().number();
@@ -100,9 +106,11 @@ async fn finalized_heads(pending: PendingSubscriptionSink, node: Arc<Node>) -> S
         changes.borrow_and_update();
         let head = node.chain().finalized().number();
         while next <= head {
-            let header = node.chain().block(next).map(|block| block.header.to_json());
-            if let Some(header) = header {
-                send(&sink, &header).await?;
+            let block = node.chain().block(next).cloned();
+            let head = block.map(|block| board.followed(&block, &node));
+            if let Some((hash, header)) = head.filter(|(hash, _)| told != Some(*hash)) {
+                told = Some(hash);
+                send(&sink, &header.to_json()).await?;
             }
             next += 1;
         }
