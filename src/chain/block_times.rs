@@ -1,17 +1,13 @@
-//! A short look beside the table: when blocks were made, and who earns. One connection, closed when it is dropped.
+//! When blocks were made, and who earns: what is read beside the table.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::decode;
 use super::error::{ChainError, Fault};
-use super::failover::Failures;
-use super::metadata::{MetadataStore, Schemas};
-use super::options::CallLimits;
+use super::node::{Connection, Node};
 use super::schema::Schema;
-use super::session::Session;
-use super::snapshot::greet;
-use crate::domain::network::{BlockHash, Endpoint, Network};
+use crate::domain::network::BlockHash;
 use crate::domain::text::BLOCK_SECONDS;
 
 /// Milliseconds between two blocks when none is missing.
@@ -28,50 +24,43 @@ pub struct BlockTime {
     pub exact: bool,
 }
 
-/// The connection.
+/// A connection, to ask for times and earnings.
 pub struct BlockTimes {
-    session: Session,
+    connection: Connection,
     schema: Arc<Schema>,
     head: BlockHash,
 }
 
 impl std::fmt::Debug for BlockTimes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "BlockTimes({})", self.session.endpoint())
+        write!(f, "BlockTimes({})", self.connection.session.endpoint())
     }
 }
 
 impl BlockTimes {
-    /// Connects to the first endpoint that answers as the right chain. The error is that of the preferred one.
-    pub async fn open(network: &Network, store: MetadataStore, limits: &CallLimits) -> Result<Self, ChainError> {
-        let mut schemas = Schemas::new(store);
-        let mut failures = Failures::default();
-        for endpoint in &network.endpoints {
-            match Self::at(endpoint, network, &mut schemas, limits).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => failures.note(error)?,
+    /// At the first endpoint that answers. The error is that of the preferred one.
+    pub async fn open(node: &Node) -> Result<Self, ChainError> {
+        let mut attempts = node.attempts();
+        loop {
+            let connection = attempts.next().await?;
+            match Self::at(node, &connection).await {
+                Ok(open) => return Ok(open),
+                Err(error) => attempts.failed(&connection, error).await?,
             }
         }
-        Err(failures.of_all(network))
     }
 
-    async fn at(
-        endpoint: &Endpoint,
-        network: &Network,
-        schemas: &mut Schemas,
-        limits: &CallLimits,
-    ) -> Result<Self, ChainError> {
-        let session = Session::open(endpoint, limits).await?;
-        let greeting = greet(&session, network).await?;
-        let (_, schema) = schemas.at(&session, greeting.genesis, greeting.spec, greeting.head).await?;
-        Ok(Self { session, schema, head: greeting.head })
+    async fn at(node: &Node, connection: &Connection) -> Result<Self, ChainError> {
+        let (head, (spec, _)) = tokio::try_join!(connection.head_hash(), connection.versions())?;
+        let (_, schema) = node.schema(connection, spec, head).await?;
+        Ok(Self { connection: connection.clone(), schema, head })
     }
 
     /// When these blocks were made; those that the chain does not have, or that a node has forgotten, are counted from
     /// the nearest one it has, at 12 s a block. Nothing comes back where it has none of them.
     ///
     /// Blocks come 12 s apart at the least, so between two that are apart by exactly so much no block can be missing:
-    /// only stretches with a gap are looked into. Twelve windows without one cost four requests.
+    /// only stretches with a gap are looked into. Twelve windows without one cost three requests.
     pub async fn times(&self, blocks: &[u64]) -> Result<BTreeMap<u64, BlockTime>, ChainError> {
         let mut wanted: Vec<u64> = blocks.to_vec();
         wanted.sort_unstable();
@@ -79,9 +68,11 @@ impl BlockTimes {
         let (Some(first), Some(last)) = (wanted.first().copied(), wanted.last().copied()) else {
             return Ok(BTreeMap::new());
         };
+        let hashes = self.connection.session.block_hashes(&wanted).await?;
+        let hashes: BTreeMap<u64, Option<BlockHash>> = wanted.iter().copied().zip(hashes).collect();
         let mut known = BTreeMap::new();
         for block in [last, first] {
-            self.look(block, &mut known).await?;
+            self.look(block, &hashes, &mut known).await?;
         }
         let mut stretches = vec![(0, wanted.len() - 1)];
         while let Some((from, to)) = stretches.pop() {
@@ -92,41 +83,46 @@ impl BlockTimes {
                 continue;
             }
             let middle = usize::midpoint(from, to);
-            self.look(wanted[middle], &mut known).await?;
+            self.look(wanted[middle], &hashes, &mut known).await?;
             stretches.extend([(from, middle), (middle, to)]);
         }
         Ok(counted(&wanted, &known))
     }
 
-    async fn look(&self, block: u64, known: &mut BTreeMap<u64, Option<u64>>) -> Result<(), ChainError> {
+    async fn look(
+        &self,
+        block: u64,
+        hashes: &BTreeMap<u64, Option<BlockHash>>,
+        known: &mut BTreeMap<u64, Option<u64>>,
+    ) -> Result<(), ChainError> {
         if known.contains_key(&block) {
             return Ok(());
         }
-        let time = match self.time(block).await {
-            Ok(time) => time,
-            // Forgotten state is no reason to give up on the others.
-            Err(ChainError { fault: Fault::Refused { .. }, .. }) => None,
-            Err(error) => return Err(error),
+        let time = match hashes.get(&block).copied().flatten() {
+            None => None,
+            Some(hash) => match self.time(hash).await {
+                Ok(time) => time,
+                // Forgotten state is no reason to give up on the others.
+                Err(ChainError { fault: Fault::Refused { .. }, .. }) => None,
+                Err(error) => return Err(error),
+            },
         };
         known.insert(block, time);
         Ok(())
     }
 
-    async fn time(&self, block: u64) -> Result<Option<u64>, ChainError> {
-        let Some(hash) = self.session.block_hash(block).await? else { return Ok(None) };
+    async fn time(&self, hash: BlockHash) -> Result<Option<u64>, ChainError> {
         let now = &self.schema.now;
-        let sets = self.session.query(&[now.key(&[])], hash).await?;
-        let value = sets.into_iter().flat_map(|set| set.changes).find_map(|(_, value)| value);
-        Ok(value.and_then(|value| decode::scalar(&self.schema, now.value, &value.0)).filter(|ms| *ms > 0))
+        let value = self.connection.session.value(now.key(&[]), hash).await?;
+        Ok(value.and_then(|value| decode::scalar(&self.schema, now.value, &value)).filter(|ms| *ms > 0))
     }
 
     /// What each uid of a subnet earned in the last epoch, in rao of its token, at the finalized head; `None` where the
     /// runtime does not say.
     pub async fn emission(&self, netuid: u16) -> Result<Option<Vec<u64>>, ChainError> {
         let Some(entry) = &self.schema.emission else { return Ok(None) };
-        let sets = self.session.query(&[entry.key(&[&netuid.to_le_bytes()])], self.head).await?;
-        let value = sets.into_iter().flat_map(|set| set.changes).find_map(|(_, value)| value);
-        Ok(value.and_then(|value| decode::vector(&self.schema, entry.value, &value.0)))
+        let value = self.connection.session.value(entry.key(&[&netuid.to_le_bytes()]), self.head).await?;
+        Ok(value.and_then(|value| decode::vector(&self.schema, entry.value, &value)))
     }
 }
 

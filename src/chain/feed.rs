@@ -8,12 +8,11 @@ use tokio::time::{Instant, sleep};
 
 use super::error::{ChainError, Fault};
 use super::live::{self, Context, Stop};
-use super::metadata::{MetadataStore, Schemas};
+use super::node::Node;
 use super::options::FeedOptions;
 use super::session::jittered;
 use super::snapshot::Subject;
 use crate::domain::feed::FeedEvent;
-use crate::domain::network::Network;
 
 /// However long a node wants to be left alone, and however often it said so: longer than this the console is not silent.
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
@@ -38,34 +37,32 @@ impl Drop for Feed {
     }
 }
 
-/// Follows a subnet of a network, on a task of the current runtime.
+/// Follows a subnet, on a task of the current runtime.
 ///
 /// The feed never gives up: when an endpoint fails it tells [`FeedEvent::Lost`] and tries the next one, with growing
 /// pauses. Nothing that was told before is taken back by it.
-pub fn follow(network: Network, netuid: u16, store: MetadataStore, options: FeedOptions) -> Feed {
+pub fn follow(node: Node, netuid: u16, options: FeedOptions) -> Feed {
     let (sender, events) = mpsc::channel(options.events.max(1));
-    let task = tokio::spawn(run(network, netuid, store, options, sender));
+    let task = tokio::spawn(run(node, netuid, options, sender));
     Feed { events, task }
 }
 
-/// A chain that nobody pinned is pinned by its first answer: what answers at the same address later must be that chain.
-async fn run(mut network: Network, netuid: u16, store: MetadataStore, options: FeedOptions, events: Sender<FeedEvent>) {
-    let mut schemas = Schemas::new(store);
-    let mut pool = Pool::new(network.endpoints.len());
-    while let Some(endpoint) = network.endpoints.get(pool.at).cloned() {
+async fn run(node: Node, netuid: u16, options: FeedOptions, events: Sender<FeedEvent>) {
+    let endpoints = node.network().endpoints.clone();
+    let mut pool = Pool::new(endpoints.len());
+    while let Some(endpoint) = endpoints.get(pool.at) {
         let shown = endpoint.to_string();
         let connecting = FeedEvent::Connecting { endpoint: shown.clone(), attempt: pool.attempt() };
         if events.send(connecting).await.is_err() {
             return;
         }
         let mut settled = None;
-        let subject = Subject { network: &network, netuid, published: options.published.as_ref() };
-        let context = Context { subject, options: &options, events: &events, schemas: &mut schemas };
-        let error = match live::run(context, &endpoint, &mut settled).await {
+        let subject = Subject { node: &node, netuid, published: options.published.as_ref() };
+        let context = Context { subject, options: &options, events: &events };
+        let error = match live::run(context, endpoint, &mut settled).await {
             Stop::Unheard => return,
             Stop::Lost(error) => error,
         };
-        network.genesis = network.genesis.or_else(|| schemas.genesis());
         if settled.is_some_and(|since| since.elapsed() >= options.settled) {
             pool.succeeded();
         }

@@ -20,12 +20,12 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep_until};
 
 use super::error::{ChainError, Fault};
-use super::metadata::Schemas;
+use super::node::Connection;
 use super::options::FeedOptions;
 use super::progress::Progress;
 use super::read_budget::ReadBudget;
 use super::session::{ChangeSet, Header, Session};
-use super::snapshot::{Greeting, Reading, Subject, greet, query, read};
+use super::snapshot::{Reading, Start, Subject, query, read};
 use super::table::{Delta, Table, Watch};
 use crate::domain::feed::FeedEvent;
 use crate::domain::network::{BlockHash, Endpoint};
@@ -60,13 +60,11 @@ pub(super) struct Context<'f> {
     pub(super) options: &'f FeedOptions,
     /// Where events go.
     pub(super) events: &'f Sender<FeedEvent>,
-    /// Schemas, kept from one connection to the next.
-    pub(super) schemas: &'f mut Schemas,
 }
 
 impl Context<'_> {
     fn budget(&self) -> ReadBudget {
-        ReadBudget::new(self.options.survey, self.options.limits.values)
+        ReadBudget::new(self.options.survey, self.subject.node.limits().values)
     }
 
     async fn tell(&self, event: FeedEvent) -> Result<(), Stop> {
@@ -83,21 +81,21 @@ pub(super) async fn run(context: Context<'_>, endpoint: &Endpoint, settled: &mut
 }
 
 async fn open<'f>(context: Context<'f>, endpoint: &Endpoint, settled: &mut Option<Instant>) -> Result<Live<'f>, Stop> {
-    let session = Session::open(endpoint, &context.options.limits).await?;
-    let greeting = greet(&session, context.subject.network).await?;
+    let connection = context.subject.node.connect_to(endpoint).await?;
+    let start = Start::at_head(&connection).await?;
     let chain = ChainIdentity {
-        network: context.subject.network.name.clone(),
+        network: context.subject.node.network().name.clone(),
         endpoint: endpoint.to_string(),
-        genesis: greeting.genesis,
-        spec_version: greeting.spec,
+        genesis: connection.genesis,
+        spec_version: start.spec,
     };
-    context.tell(FeedEvent::Connected { chain, latency_ms: millis(greeting.latency) }).await?;
+    context.tell(FeedEvent::Connected { chain, latency_ms: millis(connection.latency) }).await?;
     let budget = context.budget();
-    let Reading { snapshot, table } = read(&session, context.subject, &greeting, context.schemas, &budget).await?;
+    let Reading { snapshot, table } = read(&connection, context.subject, start, &budget).await?;
     let (spec, number) = (snapshot.chain.spec_version, snapshot.at.number);
     context.tell(FeedEvent::Snapshot(Box::new(snapshot))).await?;
     *settled = Some(Instant::now());
-    Live::begin(context, session, greeting, table, Progress::new(spec, number)).await
+    Live::begin(context, connection, table, Progress::new(spec, number)).await
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -119,8 +117,7 @@ enum Woken {
 
 struct Live<'f> {
     context: Context<'f>,
-    session: Session,
-    greeting: Greeting,
+    connection: Connection,
     table: Table,
     progress: Progress,
     changes: SelectAll<Changes>,
@@ -139,33 +136,33 @@ impl<'f> Live<'f> {
     /// finalized one that was read. Asked for together, those of 65,536 uids would all wait in memory.
     async fn begin(
         context: Context<'f>,
-        session: Session,
-        greeting: Greeting,
+        connection: Connection,
         mut table: Table,
         progress: Progress,
     ) -> Result<Self, Stop> {
-        let mut unwatched = everything(&session, &mut table);
+        let session = &connection.session;
+        let mut unwatched = everything(session, &mut table);
         table.settle();
         let (first, best, finalized, versions) = tokio::try_join!(
-            watch(&session, &table, unwatched.pop_front().unwrap_or_default()),
+            watch(session, &table, unwatched.pop_front().unwrap_or_default()),
             session.best_heads(),
             session.finalized_heads(),
             session.runtime_versions()
         )?;
         let changes = SelectAll::from_iter([first]);
         let latest = None;
-        Ok(Self { context, session, greeting, table, progress, changes, latest, unwatched, best, finalized, versions })
+        Ok(Self { context, connection, table, progress, changes, latest, unwatched, best, finalized, versions })
     }
 
     /// Has all subscriptions of storage made anew, as few as can be.
     fn watch_all(&mut self) {
         self.changes.clear();
-        self.unwatched = everything(&self.session, &mut self.table);
+        self.unwatched = everything(&self.connection.session, &mut self.table);
     }
 
     async fn watch_next(&mut self) -> Result<(), Stop> {
         if let Some(chunk) = self.unwatched.pop_front() {
-            self.changes.push(watch(&self.session, &self.table, chunk).await?);
+            self.changes.push(watch(&self.connection.session, &self.table, chunk).await?);
         }
         Ok(())
     }
@@ -198,20 +195,20 @@ impl<'f> Live<'f> {
         }
         match woken {
             Woken::Version(version) => {
-                let version = arrived(&self.session, version).await?;
+                let version = arrived(&self.connection.session, version).await?;
                 self.on_version(version.spec_version);
                 Ok(())
             }
             Woken::Best(head) => {
-                let head = arrived(&self.session, head).await?;
+                let head = arrived(&self.connection.session, head).await?;
                 self.on_best(head.number).await
             }
             Woken::Changes(changes) => {
-                let changes = arrived(&self.session, changes).await?;
+                let changes = arrived(&self.connection.session, changes).await?;
                 self.on_changes(changes).await
             }
             Woken::Finalized(head) => {
-                let head = arrived(&self.session, head).await?;
+                let head = arrived(&self.connection.session, head).await?;
                 let hash = BlockHash(blake2_256(&head.encode()));
                 self.on_finalized(head.number, hash).await
             }
@@ -266,7 +263,7 @@ impl<'f> Live<'f> {
         match self.latest {
             Some((latest, number)) if latest == block => Ok(number),
             _ => {
-                let number = self.session.header(block).await?.number;
+                let number = self.connection.session.header(block).await?.number;
                 self.latest = Some((block, number));
                 Ok(number)
             }
@@ -277,7 +274,7 @@ impl<'f> Live<'f> {
     async fn digest(&mut self, delta: Delta, number: u64) -> Result<(), Stop> {
         if !self.table.exists() {
             let netuid = self.context.subject.netuid;
-            return Err(self.session.fault(Fault::NoSuchSubnet { netuid }).into());
+            return Err(self.connection.session.fault(Fault::NoSuchSubnet { netuid }).into());
         }
         if delta.shrunk || self.table.is_outgrown() {
             self.progress.reread(number);
@@ -292,13 +289,13 @@ impl<'f> Live<'f> {
         }
         if self.table.is_overfull() {
             let what = "more hotkeys than a subnet can have seen".to_owned();
-            return Err(self.session.fault(Fault::TooLarge { what }).into());
+            return Err(self.connection.session.fault(Fault::TooLarge { what }).into());
         }
         if self.changes.len() + self.unwatched.len() >= MOST_SUBSCRIPTIONS {
             self.watch_all();
         } else {
             let more = self.table.expect(overlooked);
-            self.unwatched.extend(chunks(&self.session, &more));
+            self.unwatched.extend(chunks(&self.connection.session, &more));
         }
         Ok(())
     }
@@ -312,7 +309,7 @@ impl<'f> Live<'f> {
         if due.is_empty() || self.progress.announced.is_some() {
             return Ok(());
         }
-        let values = query(&self.session, &self.table.keys, due, hash).await?;
+        let values = query(&self.connection.session, &self.table.keys, due, hash).await?;
         let delta = self.table.apply(values.iter().map(|(watch, value)| (*watch, value.as_deref())));
         if delta.touched.is_empty() { Ok(()) } else { self.digest(delta, number).await }
     }
@@ -320,10 +317,8 @@ impl<'f> Live<'f> {
     /// Reads the whole subnet at a finalized block, without letting go of the connection.
     async fn reread(&mut self, number: u64, hash: BlockHash) -> Result<(), Stop> {
         let spec = self.progress.announced.unwrap_or(self.progress.spec);
-        self.greeting = Greeting { head: hash, spec, ..self.greeting };
-        let budget = self.context.budget();
-        let (subject, schemas) = (self.context.subject, &mut *self.context.schemas);
-        let Reading { snapshot, table } = read(&self.session, subject, &self.greeting, schemas, &budget).await?;
+        let (budget, start) = (self.context.budget(), Start { at: hash, spec });
+        let Reading { snapshot, table } = read(&self.connection, self.context.subject, start, &budget).await?;
         let spec = snapshot.chain.spec_version;
         self.progress.unconfirmed.clear();
         self.progress.reread_from = None;
@@ -362,13 +357,13 @@ impl<'f> Live<'f> {
             progress.stall_told = Some(now);
             let (number, seconds) = (progress.best, late.as_secs());
             self.context.tell(FeedEvent::Stalled { number, seconds }).await?;
-            if late >= options.stalled_too_long && self.context.subject.network.endpoints.len() > 1 {
-                return Err(self.session.fault(Fault::Stalled { number, seconds }).into());
+            if late >= options.stalled_too_long && self.context.subject.node.network().endpoints.len() > 1 {
+                return Err(self.connection.session.fault(Fault::Stalled { number, seconds }).into());
             }
         }
         let progress = &self.progress;
         if now >= progress.heard_at + options.quiet || now >= progress.measured_at + options.latency {
-            let ms = millis(self.session.round_trip().await?);
+            let ms = millis(self.connection.session.round_trip().await?);
             self.progress.heard_at = Instant::now();
             self.progress.measured_at = self.progress.heard_at;
             self.context.tell(FeedEvent::Latency { ms }).await?;

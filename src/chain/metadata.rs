@@ -56,11 +56,6 @@ impl Schemas {
         Self { store, last: None }
     }
 
-    /// The genesis of the chain that was read last.
-    pub(super) fn genesis(&self) -> Option<BlockHash> {
-        self.last.as_ref().map(|(genesis, ..)| *genesis)
-    }
-
     /// The schema of the runtime held by a block, whose spec version is believed to be `spec`. Returns the spec version that
     /// the schema is really of; without a cached one it costs one round trip.
     pub(super) async fn at(

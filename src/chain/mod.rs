@@ -1,9 +1,10 @@
 //! A Subtensor node over one WebSocket: connect, read a subnet at one block, follow it.
 //!
 //! ```text
-//! Network ─ dial ─► Session ─ metadata ─► Schema ─ snapshot ─► SubnetSnapshot        (survey: once)
-//!                      ├──────────────── feed ─► live ─► FeedEvent …                 (follow: for days)
-//!                      └── hotkey_client ─► state ─► extrinsic ─► signed_commit ─► verified end  (commit: until it is known)
+//! Node ─ Connection ─┬─ metadata ─► Schema ─ snapshot ─► SubnetSnapshot               (survey: once)
+//!                    ├──────────────── feed ─► live ─► FeedEvent …                     (follow: for days)
+//!                    ├── common block ─► values, proof ─► provenance                   (verified: two operators)
+//!                    └── hotkey_client ─► state ─► extrinsic ─► tracker ─► verified end  (commit: until it is known)
 //! ```
 //!
 //! The connection is ours ([`Session`] owns the socket), so its loss is seen the moment it happens. Every call has a
@@ -12,17 +13,18 @@
 
 mod block_times;
 mod budget;
+mod clock;
 pub mod commit;
 mod decode;
 mod dial;
 pub mod error;
-mod failover;
 mod feed;
-mod genesis;
 mod handshake_tap;
 mod live;
 mod metadata;
+mod node;
 mod options;
+mod pacer;
 mod progress;
 pub mod provenance;
 mod published_keys;
@@ -38,9 +40,9 @@ mod table;
 pub use block_times::{BlockTime, BlockTimes};
 pub use error::{ChainError, Fault};
 pub use feed::{Feed, follow};
-pub use genesis::genesis;
 pub use metadata::MetadataStore;
-pub use options::{CallLimits, FeedOptions};
+pub use node::{Node, NodeOptions};
+pub use options::{CallLimits, FeedOptions, Pace};
 pub use published_keys::PublishedKeys;
 pub use session::Session;
 pub use snapshot::survey;

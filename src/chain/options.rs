@@ -17,8 +17,7 @@ pub struct CallLimits {
     pub message: u32,
     /// How often a call that the node's rate limit refused is repeated before that is an error.
     pub rate_limit_retries: u32,
-    /// Pause before the first of these, doubled twice. Public nodes allow about one request a second, and up to four go
-    /// out together.
+    /// Time between two requests once the node has refused one. Public nodes allow about one request a second.
     pub rate_limit_pause: Duration,
     /// Keys asked for in one request of values or one subscription: 4096 make about 0.6 MB to send and 2 MB to receive.
     pub chunk: usize,
@@ -36,7 +35,7 @@ impl Default for CallLimits {
             call: Duration::from_secs(15),
             message: 16 << 20,
             rate_limit_retries: 5,
-            rate_limit_pause: Duration::from_millis(1_200),
+            rate_limit_pause: Duration::from_millis(1_050),
             chunk: 4_096,
             chunks_at_once: 4,
             values: 64 << 20,
@@ -44,11 +43,24 @@ impl Default for CallLimits {
     }
 }
 
-/// How a feed behaves over time; [`survey`](super::survey()) uses the limits and the time for one reading.
+/// Least time between two requests for old blocks to one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Of another machine: public nodes allow about one request a second (FACTS 3).
+    pub elsewhere: Duration,
+    /// Of this machine.
+    pub here: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { elsewhere: Duration::from_secs(1), here: Duration::ZERO }
+    }
+}
+
+/// How a feed behaves over time; [`survey`](super::survey()) uses the time for one reading.
 #[derive(Debug, Clone)]
 pub struct FeedOptions {
-    /// Of each connection.
-    pub limits: CallLimits,
     /// Time for one reading of a subnet, in [`survey`](super::survey()) failover included; 2 s more for each thousand keys
     /// that it finds.
     pub survey: Duration,
@@ -79,7 +91,6 @@ pub struct FeedOptions {
 impl Default for FeedOptions {
     fn default() -> Self {
         Self {
-            limits: CallLimits::default(),
             survey: Duration::from_secs(45),
             backoff_first: Duration::from_millis(500),
             backoff_most: Duration::from_secs(30),

@@ -13,11 +13,12 @@ use subxt::utils::H256;
 use subxt_rpcs::client::{RpcParams, RpcSubscription};
 use subxt_rpcs::methods::legacy::{Bytes, RuntimeVersion, StorageChangeSet, TransactionStatus};
 use subxt_rpcs::{Error as RpcError, LegacyRpcMethods, RpcClient, RpcConfig, UserError};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::dial::dial;
 use super::error::{ChainError, Fault};
 use super::options::CallLimits;
+use super::pacer::Pacer;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, Endpoint};
 use crate::domain::untrusted::Untrusted;
@@ -47,6 +48,7 @@ pub struct Session {
     legacy: LegacyRpcMethods<Wire>,
     limits: CallLimits,
     asked: Arc<AtomicU64>,
+    pacer: Arc<Pacer>,
 }
 
 impl std::fmt::Debug for Session {
@@ -58,10 +60,21 @@ impl std::fmt::Debug for Session {
 impl Session {
     /// Opens a connection.
     pub async fn open(endpoint: &Endpoint, limits: &CallLimits) -> Result<Self, ChainError> {
+        Self::open_counted(endpoint, limits, Arc::default()).await
+    }
+
+    /// Opens a connection whose requests are added to a count.
+    pub(super) async fn open_counted(
+        endpoint: &Endpoint,
+        limits: &CallLimits,
+        asked: Arc<AtomicU64>,
+    ) -> Result<Self, ChainError> {
         let client = Arc::new(dial(endpoint, limits).await.map_err(|fault| fault.at(endpoint))?);
         let rpc = RpcClient::new(Arc::clone(&client));
         let legacy = LegacyRpcMethods::new(rpc.clone());
-        Ok(Self { endpoint: endpoint.clone(), client, rpc, legacy, limits: limits.clone(), asked: Arc::default() })
+        let pacer = Arc::new(Pacer::new(limits.rate_limit_pause));
+        let (endpoint, limits) = (endpoint.clone(), limits.clone());
+        Ok(Self { endpoint, client, rpc, legacy, limits, asked, pacer })
     }
 
     /// The endpoint.
@@ -77,6 +90,16 @@ impl Session {
     /// Deadlines and bounds of this connection.
     pub fn limits(&self) -> &CallLimits {
         &self.limits
+    }
+
+    /// Whether the connection stands, as far as it is known.
+    pub(super) fn is_open(&self) -> bool {
+        self.client.is_connected()
+    }
+
+    /// Whether both are clones of one connection.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.client, &other.client)
     }
 
     /// Returns when the connection is gone, with the reason.
@@ -155,11 +178,6 @@ impl Session {
         Ok(proof.proof.into_iter().map(|node| node.0).collect())
     }
 
-    /// Requests made on this connection.
-    pub(super) fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Relaxed)
-    }
-
     /// The nonce that the next transaction of an account needs, those in the pool counted.
     pub(super) async fn next_index(&self, hotkey: &Hotkey) -> Result<u64, ChainError> {
         self.call("system_accountNextIndex", || self.legacy.system_account_next_index(hotkey)).await
@@ -198,6 +216,19 @@ impl Session {
     pub(super) async fn query(&self, keys: &[Vec<u8>], at: BlockHash) -> Result<Vec<ChangeSet>, ChainError> {
         let call = || self.legacy.state_query_storage_at(keys.iter().map(Vec::as_slice), Some(at));
         self.call("state_queryStorageAt", call).await
+    }
+
+    /// The values of keys at the best block.
+    pub(super) async fn query_best(&self, keys: &[Vec<u8>]) -> Result<Vec<ChangeSet>, ChainError> {
+        let call = || self.legacy.state_query_storage_at(keys.iter().map(Vec::as_slice), None);
+        self.call("state_queryStorageAt", call).await
+    }
+
+    /// The value of one key at a block; `None` where there is none.
+    pub(super) async fn value(&self, key: Vec<u8>, at: BlockHash) -> Result<Option<Vec<u8>>, ChainError> {
+        let sets = self.query(&[key], at).await?;
+        let value = sets.into_iter().flat_map(|set| set.changes).find_map(|(_, value)| value);
+        Ok(value.map(|value| value.0))
     }
 
     /// A runtime call.
@@ -260,15 +291,13 @@ impl Session {
         method: &'static str,
         make: impl Fn() -> F,
     ) -> Result<T, ChainError> {
-        let mut pause = self.limits.rate_limit_pause;
         let mut left = self.limits.rate_limit_retries;
         loop {
             match self.call_once(method, make()).await {
                 Err(Fault::RateLimited { retry_after }) if left > 0 => {
                     left -= 1;
                     tracing::debug!(endpoint = %self.endpoint, method, "rate limited, trying again");
-                    sleep(retry_after.unwrap_or_else(|| jittered(pause))).await;
-                    pause = (pause * 2).min(self.limits.rate_limit_pause * 4);
+                    self.pacer.refused(retry_after);
                 }
                 other => return other.map_err(|fault| self.fault(fault)),
             }
@@ -280,6 +309,7 @@ impl Session {
         method: &'static str,
         call: impl Future<Output = Result<T, RpcError>>,
     ) -> Result<T, Fault> {
+        self.pacer.turn().await;
         self.asked.fetch_add(1, Ordering::Relaxed);
         match timeout(self.limits.call, call).await {
             Ok(answer) => answer.map_err(|error| fault_of(method, error, &self.limits)),

@@ -1,25 +1,23 @@
 //! A subnet at one finalized block, in three sequential round trips when the metadata is at hand:
 //!
 //! 1. genesis, runtime version and finalized head;
-//! 2. the keys under `Keys(netuid,*)` and `CommitmentOf(netuid,*)`, and the header;
-//! 3. all values, and the runtime version at the parent.
+//! 2. the keys under `Keys(netuid,*)` and `CommitmentOf(netuid,*)`;
+//! 3. all values, with the block's number and the version of the runtime that executed it.
 //!
-//! The parent's, because a block's state is written by the runtime that its parent holds: the block that sets new code
-//! already reports the new version, while everything in it is still in the old runtime's form.
+//! That version counts and not the one which the block reports: the block that sets new code already reports the new
+//! version, while everything in it is still in the old runtime's form. These are six requests. A node that does not have
+//! the last two values is asked for the block's header and for its parent's version.
 //!
 //! Requests of one trip are under way together. Everything is read at one block hash, so that uids, hotkeys and
 //! commitments belong together.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::time::Instant;
 
 use super::error::{ChainError, Fault};
-use super::failover::Failures;
-use super::metadata::{MetadataStore, Schemas};
+use super::node::{Connection, Node};
 use super::options::FeedOptions;
 use super::published_keys::PublishedKeys;
 use super::read_budget::ReadBudget;
@@ -27,7 +25,7 @@ use super::session::Session;
 use super::table::{Keys, Table, Watch};
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::{BlockHash, Network};
+use crate::domain::network::BlockHash;
 use crate::domain::snapshot::{BlockRef, ChainIdentity, SubnetSnapshot};
 
 /// Keys in one page; nodes serve no more.
@@ -37,29 +35,20 @@ const MOST_UIDS: usize = 1 << 16;
 /// Commitments of a subnet, ex-members included: four for each possible uid.
 const MOST_COMMITMENTS: usize = 1 << 18;
 
-/// What a node says of itself at first.
+/// Where a reading begins.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Greeting {
-    /// Hash of block 0.
-    pub(super) genesis: BlockHash,
-    /// Spec version at the best block.
+pub(super) struct Start {
+    /// The block that is read.
+    pub(super) at: BlockHash,
+    /// Spec version of the runtime that is believed to have written it.
     pub(super) spec: u32,
-    /// The finalized head.
-    pub(super) head: BlockHash,
-    /// Round trip.
-    pub(super) latency: Duration,
 }
 
-/// The first round trip: is this the right chain, and where does it stand.
-pub(super) async fn greet(session: &Session, network: &Network) -> Result<Greeting, ChainError> {
-    let started = Instant::now();
-    let (genesis, spec, head) =
-        tokio::try_join!(session.genesis_hash(), session.spec_version(None), session.finalized_head())?;
-    match network.genesis {
-        Some(expected) if expected != genesis => {
-            Err(session.fault(Fault::WrongGenesis { network: network.name.clone(), expected, found: genesis }))
-        }
-        _ => Ok(Greeting { genesis, spec, head, latency: started.elapsed() }),
+impl Start {
+    /// At the finalized head of a connection.
+    pub(super) async fn at_head(connection: &Connection) -> Result<Self, ChainError> {
+        let (at, (spec, _)) = tokio::try_join!(connection.head_hash(), connection.versions())?;
+        Ok(Self { at, spec })
     }
 }
 
@@ -75,8 +64,8 @@ pub(super) struct Reading {
 /// Which subnet of which chain is read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'n> {
-    /// The network.
-    pub(super) network: &'n Network,
+    /// The chain's nodes.
+    pub(super) node: &'n Node,
     /// The subnet.
     pub(super) netuid: u16,
     /// Where the secrets of what is read go, if anywhere.
@@ -85,30 +74,28 @@ pub(super) struct Subject<'n> {
 
 /// Reads a subnet at a block, within what the reading may take.
 pub(super) async fn read(
-    session: &Session,
+    connection: &Connection,
     subject: Subject<'_>,
-    greeting: &Greeting,
-    schemas: &mut Schemas,
+    start: Start,
     budget: &ReadBudget,
 ) -> Result<Reading, ChainError> {
-    let reading = budget.keep(read_on(session, subject, greeting, schemas, budget)).await;
-    reading.map_err(|fault| session.fault(fault))?
+    let reading = budget.keep(read_on(connection, subject, start, budget)).await;
+    reading.map_err(|fault| connection.session.fault(fault))?
 }
 
 async fn read_on(
-    session: &Session,
+    connection: &Connection,
     subject: Subject<'_>,
-    greeting: &Greeting,
-    schemas: &mut Schemas,
+    start: Start,
     budget: &ReadBudget,
 ) -> Result<Reading, ChainError> {
-    let at = greeting.head;
-    let (mut believed, mut source) = (greeting.spec, at);
+    let (session, at) = (&connection.session, start.at);
+    let (mut believed, mut source) = (start.spec, at);
     // The best block may run a runtime that had not written the finalized one's state yet: at most one more round.
     for _ in 0..3 {
-        let (spec, schema) = schemas.at(session, greeting.genesis, believed, source).await?;
+        let (spec, schema) = subject.node.schema(connection, believed, source).await?;
         let table = Table::new(Arc::clone(&schema), subject.netuid, subject.published.cloned());
-        let (holders, commitments, header) = tokio::try_join!(
+        let (holders, commitments) = tokio::try_join!(
             found_under(session, &table.keys, Range { prefix: &table.keys.holders, at, most: MOST_UIDS }, budget),
             found_under(
                 session,
@@ -116,30 +103,41 @@ async fn read_on(
                 Range { prefix: &table.keys.commitments, at, most: MOST_COMMITMENTS },
                 budget
             ),
-            session.header(at),
         )?;
-        let found = [holders, commitments].concat();
-        let parent = BlockHash(header.parent_hash.0);
-        let writer = async { if header.number == 0 { Ok(spec) } else { session.spec_version(Some(parent)).await } };
-        let (writer, (table, commitments)) = tokio::try_join!(writer, values(session, table, found, at, budget))?;
+        let (table, commitments) = values(session, table, [holders, commitments].concat(), at, budget).await?;
+        let (number, writer) = block_facts(session, &table, at, spec).await?;
         if writer != spec {
-            (believed, source) = (writer, parent);
+            (believed, source) = (writer, BlockHash(session.header(at).await?.parent_hash.0));
             continue;
         }
         if !table.exists() {
             return Err(session.fault(Fault::NoSuchSubnet { netuid: subject.netuid }));
         }
         let chain = ChainIdentity {
-            network: subject.network.name.clone(),
+            network: subject.node.network().name.clone(),
             endpoint: session.endpoint().to_string(),
-            genesis: greeting.genesis,
+            genesis: connection.genesis,
             spec_version: spec,
         };
-        let at = BlockRef { number: header.number, hash: at, timestamp_ms: table.now_ms };
+        let at = BlockRef { number, hash: at, timestamp_ms: table.now_ms };
         let snapshot = SubnetSnapshot { chain, netuid: subject.netuid, at, members: table.members(), commitments };
         return Ok(Reading { snapshot, table });
     }
     Err(session.malformed("state_getRuntimeVersion", "the spec version of one block keeps changing"))
+}
+
+/// Number of the block, and spec version of the runtime that wrote it: as the state itself says, or else as its header and
+/// its parent do.
+async fn block_facts(session: &Session, table: &Table, at: BlockHash, spec: u32) -> Result<(u64, u32), ChainError> {
+    if let Some(facts) = table.number.zip(table.writer) {
+        return Ok(facts);
+    }
+    let header = session.header(at).await?;
+    let writer = match header.number {
+        0 => spec,
+        _ => session.spec_version(Some(BlockHash(header.parent_hash.0))).await?,
+    };
+    Ok((header.number, writer))
 }
 
 /// The third round trip: the values of what was found, of what belongs to each uid found, and of the subnet itself.
@@ -150,7 +148,7 @@ async fn values(
     at: BlockHash,
     budget: &ReadBudget,
 ) -> Result<(Table, BTreeMap<Hotkey, Commitment>), ChainError> {
-    let own = [Watch::Now, Watch::Exists, Watch::Size, Watch::Permits];
+    let own = [Watch::Number, Watch::Now, Watch::Writer, Watch::Exists, Watch::Size, Watch::Permits];
     let registered: Vec<Watch> = found
         .iter()
         .filter_map(|watch| match watch {
@@ -235,37 +233,29 @@ pub(super) async fn query(
     Ok(values)
 }
 
-/// Reads a subnet once, for a command that ends: each endpoint in turn until one answers, all within one budget of
-/// time and memory.
+/// Reads a subnet once, for a command that ends: each endpoint in turn until one answers, all within one budget of time and
+/// memory.
 ///
 /// What one endpoint says of the chain itself (no such subnet, no such pallet) is not asked of the next. When all fail,
 /// the error is that of the first, which is the preferred one.
 pub async fn survey(
-    network: &Network,
+    node: &Node,
     netuid: u16,
-    store: MetadataStore,
+    published: Option<&PublishedKeys>,
     options: &FeedOptions,
 ) -> Result<SubnetSnapshot, ChainError> {
-    let mut schemas = Schemas::new(store);
-    let budget = ReadBudget::new(options.survey, options.limits.values);
-    let mut failures = Failures::default();
-    for endpoint in &network.endpoints {
-        let attempt = async {
-            let session = Session::open(endpoint, &options.limits).await?;
-            let greeting = greet(&session, network).await?;
-            read_on(
-                &session,
-                Subject { network, netuid, published: options.published.as_ref() },
-                &greeting,
-                &mut schemas,
-                &budget,
-            )
-            .await
+    let budget = ReadBudget::new(options.survey, node.limits().values);
+    let subject = Subject { node, netuid, published };
+    let mut attempts = node.attempts();
+    loop {
+        let connection = match budget.keep(attempts.next()).await {
+            Ok(connection) => connection?,
+            Err(fault) => return Err(attempts.late(fault)),
         };
-        match budget.keep(attempt).await.unwrap_or_else(|fault| Err(fault.at(endpoint))) {
+        let reading = async { read_on(&connection, subject, Start::at_head(&connection).await?, &budget).await };
+        match budget.keep(reading).await.unwrap_or_else(|fault| Err(connection.session.fault(fault))) {
             Ok(reading) => return Ok(reading.snapshot),
-            Err(error) => failures.note(error)?,
+            Err(error) => attempts.failed(&connection, error).await?,
         }
     }
-    Err(failures.of_all(network))
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use parity_scale_codec::{Compact, Decode as _};
 use scale_decode::DecodeAsType;
 
 use super::decode;
@@ -18,6 +19,13 @@ use crate::domain::snapshot::{Member, SubnetChange};
 /// ex-members for each.
 const MOST_WATCHED: usize = 1 << 19;
 
+/// Key of `System.LastRuntimeUpgrade`. Every Substrate runtime writes it with the first block that it executes, so the
+/// version in it is that of the runtime by which a block's state is written.
+pub(super) const LAST_RUNTIME_UPGRADE: [u8; 32] = [
+    0x26, 0xaa, 0x39, 0x4e, 0xea, 0x56, 0x30, 0xe0, 0x7c, 0x48, 0xae, 0x0c, 0x95, 0x58, 0xce, 0xf7, 0xf9, 0xcc, 0xe9,
+    0xc8, 0x88, 0x46, 0x9b, 0xb1, 0xa0, 0xdc, 0xea, 0xa1, 0x29, 0x67, 0x2e, 0xf8,
+];
+
 /// One storage value that the console reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Watch {
@@ -25,6 +33,8 @@ pub(super) enum Watch {
     Number,
     /// `Timestamp.Now`.
     Now,
+    /// `System.LastRuntimeUpgrade`: the runtime that executed the block, and so wrote its state.
+    Writer,
     /// `NetworksAdded`: whether the subnet exists.
     Exists,
     /// `SubnetworkN`: how many uids there are.
@@ -60,6 +70,7 @@ impl Keys {
         let single = [
             (Watch::Number, Some(schema.number.key(&[]))),
             (Watch::Now, Some(schema.now.key(&[]))),
+            (Watch::Writer, Some(LAST_RUNTIME_UPGRADE.to_vec())),
             (Watch::Exists, schema.networks_added.as_ref().map(of)),
             (Watch::Size, Some(of(&schema.subnetwork_n))),
             (Watch::Permits, schema.validator_permit.as_ref().map(of)),
@@ -143,8 +154,12 @@ pub(super) struct Table {
     permits: Vec<bool>,
     size: u16,
     exists: bool,
+    /// `System.Number`, when it was among the values.
+    pub(super) number: Option<u64>,
     /// `Timestamp.Now` in ms, 0 when unknown.
     pub(super) now_ms: u64,
+    /// Spec version of the runtime that executed the block, when it was among the values.
+    pub(super) writer: Option<u32>,
     seen: HashMap<Watch, u64>,
     /// How many values there were when the subnet had been read.
     read: usize,
@@ -161,7 +176,9 @@ impl Table {
             permits: Vec::new(),
             size: 0,
             exists: false,
+            number: None,
             now_ms: 0,
+            writer: None,
             seen: HashMap::new(),
             read: 0,
         }
@@ -181,8 +198,12 @@ impl Table {
 
     /// Everything worth following, in an order that keeps what belongs together close.
     pub(super) fn followed(&self) -> Vec<Watch> {
-        let mut all: Vec<Watch> =
-            self.seen.keys().copied().filter(|watch| !matches!(watch, Watch::Now | Watch::Number)).collect();
+        let mut all: Vec<Watch> = self
+            .seen
+            .keys()
+            .copied()
+            .filter(|watch| !matches!(watch, Watch::Now | Watch::Number | Watch::Writer))
+            .collect();
         all.sort_unstable();
         all
     }
@@ -237,7 +258,12 @@ impl Table {
     fn take(&mut self, watch: Watch, value: Option<&[u8]>, uids: &mut BTreeSet<u16>, delta: &mut Delta) {
         let schema = Arc::clone(&self.keys.schema);
         match watch {
-            Watch::Number => return delta.number = number(&schema, &schema.number, value),
+            Watch::Number => {
+                self.number = number(&schema, &schema.number, value);
+                delta.number = self.number;
+                return;
+            }
+            Watch::Writer => return self.writer = value.and_then(spec_version),
             Watch::Now => return self.now_ms = number(&schema, &schema.now, value).unwrap_or(0),
             Watch::Exists => self.exists = optional(&schema, schema.networks_added.as_ref(), value).unwrap_or(false),
             Watch::Size => {
@@ -290,6 +316,11 @@ impl Table {
             validator_permit: self.permits.get(usize::from(uid)).copied().unwrap_or(false),
         })
     }
+}
+
+/// The version in a `LastRuntimeUpgradeInfo`, which begins with it.
+pub(super) fn spec_version(value: &[u8]) -> Option<u32> {
+    Compact::<u32>::decode(&mut &*value).ok().map(|version| version.0)
 }
 
 fn number(schema: &Schema, entry: &Entry, value: Option<&[u8]>) -> Option<u64> {

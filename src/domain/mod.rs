@@ -14,6 +14,7 @@ pub mod environment;
 pub mod feed;
 pub mod filter;
 pub mod findings;
+pub mod freshness;
 pub mod guard;
 pub mod hexdump;
 pub mod hotkey;

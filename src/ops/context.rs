@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::chain::MetadataStore;
+use crate::chain::{MetadataStore, Node, NodeOptions};
 use crate::config::{ConfigError, Configuration, Flags, Setting};
 use crate::domain::credentials::{LocalView, VaultValues};
 use crate::domain::environment::Environment;
@@ -37,8 +37,8 @@ pub struct Context {
     pub provider: Provider,
     /// Where to connect.
     pub network: Network,
-    /// Which endpoints are asked beside those.
-    pub beside: Beside,
+    /// Its nodes: every connection of this run.
+    pub node: Node,
     /// Disputes between sources that the operator has read: what they are about is no longer locked.
     pub acknowledged: Acknowledged,
     /// The own hotkey, if one is configured and found.
@@ -108,6 +108,12 @@ impl Context {
         let provider = settings.provider()?;
         let identity = own_hotkey(&configuration, &mut findings);
         let disk = paths.as_ref().map(|paths| Disk::open(paths, &mut findings)).unwrap_or_default();
+        let node = Node::new(NodeOptions {
+            witnesses: beside.witnesses,
+            archives: beside.archives,
+            store: disk.metadata_store(),
+            ..NodeOptions::new(network.clone())
+        });
         findings.extend(configuration.findings.iter().cloned());
         findings.extend((provider.is_r2() && settings.s3_endpoint.is_some()).then(r2_host_for_everybody));
         let hotkey = identity.as_ref().map(|own| own.hotkey);
@@ -116,7 +122,7 @@ impl Context {
             configuration,
             provider,
             network,
-            beside,
+            node,
             acknowledged: Acknowledged::of(&flags.acknowledged),
             hotkey,
             identity,
@@ -200,11 +206,6 @@ impl Context {
         let named = self.configuration.settings.s3_region.as_ref().map(|named| named.value.trim());
         let plain = |text: &&str| text.len() <= 32 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         named.filter(plain).filter(|_| !self.provider.is_r2()).unwrap_or("auto")
-    }
-
-    /// Where the chain layer keeps metadata between runs.
-    pub fn metadata_store(&self) -> MetadataStore {
-        self.disk.metadata_store()
     }
 }
 

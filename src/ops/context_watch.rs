@@ -104,6 +104,7 @@ impl Keeper {
     /// A changed `.env`. The console stays with the chain that it opened on, and with its vault.
     fn take(&mut self, mut context: Context) {
         context.network = self.base.network.clone();
+        context.node = self.base.node.clone();
         context.sandbox_vault.clone_from(&self.base.sandbox_vault);
         self.base = context;
         self.known = None;

@@ -31,17 +31,17 @@ pub fn follow_subnet(context: &Context, subnet_view: SubnetView) -> (mpsc::Recei
     let (events, received) = mpsc::channel(EVENTS);
     let again = Arc::new(Notify::new());
     let asked = Arc::clone(&again);
-    let (mut network, netuid, store) = (context.network.clone(), context.netuid(), context.metadata_store());
+    let (node, netuid) = (context.node.clone(), context.netuid());
     tokio::spawn(async move {
         loop {
             let options = FeedOptions { published: Some(subnet_view.keys()), ..FeedOptions::default() };
-            let feed = follow(network.clone(), netuid, store.clone(), options);
-            match relay(feed, &events, &asked, &mut network, &subnet_view).await {
+            let feed = follow(node.clone(), netuid, options);
+            match relay(feed, &events, &asked, &subnet_view).await {
                 Relayed::Asked => {}
                 Relayed::Unheard => return,
                 Relayed::Ended => {
                     tracing::error!("the feed ended by a mistake of ours and begins anew");
-                    if events.send(broken_feed(&network)).await.is_err() {
+                    if events.send(broken_feed(node.network())).await.is_err() {
                         return;
                     }
                     tokio::time::sleep(AFTER_A_MISTAKE).await;
@@ -62,14 +62,8 @@ enum Relayed {
     Ended,
 }
 
-/// Passes a feed on. Whatever answers for the rest of the session must be the chain that answered first.
-async fn relay(
-    mut feed: Feed,
-    events: &mpsc::Sender<FeedEvent>,
-    asked: &Notify,
-    network: &mut Network,
-    subnet_view: &SubnetView,
-) -> Relayed {
+/// Passes a feed on.
+async fn relay(mut feed: Feed, events: &mpsc::Sender<FeedEvent>, asked: &Notify, subnet_view: &SubnetView) -> Relayed {
     loop {
         let event = tokio::select! {
             event = feed.next() => event,
@@ -77,9 +71,6 @@ async fn relay(
             () = events.closed() => return Relayed::Unheard,
         };
         let Some(event) = event else { return Relayed::Ended };
-        if let FeedEvent::Connected { chain, .. } = &event {
-            network.genesis = network.genesis.or(Some(chain.genesis));
-        }
         subnet_view.hear(&event);
         if events.send(noted(named(event))).await.is_err() {
             return Relayed::Unheard;

@@ -2,14 +2,12 @@
 
 use crate::chain::{self, ChainError, FeedOptions, PublishedKeys};
 use crate::domain::findings::{Finding, Severity};
+use crate::domain::freshness::SHOWN_AS_OLD_MS;
 use crate::domain::network::SANDBOX;
 use crate::domain::roster::Roster;
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::text::age_seconds;
 use crate::ops::context::Context;
-
-/// Age of a finalized head, in ms, from which it is called stale: five blocks, as on the screen.
-const HEAD_MAY_LAG_MS: u64 = 60_000;
 
 /// A subnet at one block, joined.
 #[derive(Debug)]
@@ -33,8 +31,8 @@ pub async fn survey_keeping(
     now_ms: u64,
     published: Option<PublishedKeys>,
 ) -> Result<Survey, ChainError> {
-    let options = FeedOptions { published, ..FeedOptions::default() };
-    let mut snapshot = chain::survey(&context.network, context.netuid(), context.metadata_store(), &options).await?;
+    let (netuid, options) = (context.netuid(), FeedOptions::default());
+    let mut snapshot = chain::survey(&context.node, netuid, published.as_ref(), &options).await?;
     name_the_sandbox(&mut snapshot.chain);
     let unkept = context.disk.remember(&snapshot, now_ms);
     let findings = unkept.into_iter().chain(odd_head(&snapshot, now_ms)).collect();
@@ -46,7 +44,7 @@ pub async fn survey_keeping(
 fn odd_head(snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
     let at = snapshot.at;
     let (behind, ahead) = (now_ms.saturating_sub(at.timestamp_ms), at.timestamp_ms.saturating_sub(now_ms));
-    if behind > HEAD_MAY_LAG_MS {
+    if behind > SHOWN_AS_OLD_MS {
         return Some(Finding::new(
             "stale_head",
             Severity::Warning,
@@ -55,7 +53,7 @@ fn odd_head(snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
             "Use another node with --endpoint, or check this machine's clock.",
         ));
     }
-    (ahead > HEAD_MAY_LAG_MS).then(|| {
+    (ahead > SHOWN_AS_OLD_MS).then(|| {
         Finding::new(
             "future_head",
             Severity::Warning,

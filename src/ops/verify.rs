@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::chain::provenance::{Examination, Pace, examine};
-use crate::chain::{CallLimits, ChainError};
+use crate::chain::ChainError;
+use crate::chain::provenance::{Examination, examine};
 use crate::domain::commitment::{Commitment, Published};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
@@ -118,16 +118,7 @@ pub fn serve(setup: VerifierSetup) -> (mpsc::UnboundedSender<VerifyOrder>, mpsc:
 /// Examines the commitments of some hotkeys. `now_ms` is the time since 1970. An error only where no endpoint of the
 /// network answers; whatever else is in the way is said row by row.
 pub async fn verify(context: &Context, rows: &BTreeMap<Hotkey, Depth>, now_ms: u64) -> Result<Examined, ChainError> {
-    let examination = Examination {
-        network: context.network.clone(),
-        witnesses: context.beside.witnesses.clone(),
-        archives: context.beside.archives.clone(),
-        netuid: context.netuid(),
-        store: context.metadata_store(),
-        limits: CallLimits::default(),
-        pace: Pace::default(),
-        now_ms,
-    };
+    let examination = Examination { node: context.node.clone(), netuid: context.netuid(), now_ms };
     let found = Box::pin(examine(&examination, rows)).await?;
     for finding in found.disputes.iter().map(Dispute::finding) {
         tracing::warn!("{}: {}", finding.what, finding.why);

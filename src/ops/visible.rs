@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::chain::BlockTimes;
 use crate::domain::findings::{Finding, Severity};
+use crate::domain::freshness::TOO_OLD_FOR_NOW_MS;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Layer, Probe, Reply, Request, Verdict};
 use crate::domain::snapshot::Member;
@@ -17,8 +18,6 @@ use crate::domain::window::{Deadline, DocumentedName, EXCLUSION_WINDOWS, WINDOWS
 use crate::ops::probe::{Extent, Tester, View, ready_names};
 use crate::storage::{Answer, Part, Reader};
 
-/// Age of the newest block, in ms, from which nothing is said of now: most of a window.
-const CHAIN_MAY_LAG_MS: u64 = 300_000;
 /// Windows of the own bucket looked at at once.
 const OWN_AT_ONCE: usize = 4;
 /// Validators whose newest trust list is asked for: those that earn most.
@@ -87,7 +86,7 @@ fn with_fix(check: Check, fix: impl Into<String>) -> Check {
 /// What is said of an old chain is not said of now.
 fn out_of_date(view: &View, now_ms: u64) -> Option<Check> {
     let age = view.age_ms(now_ms);
-    (age > CHAIN_MAY_LAG_MS).then(|| {
+    (age > TOO_OLD_FOR_NOW_MS).then(|| {
         let evidence = format!("No block is known since {}: what follows is of that time.", age_seconds(age / 1_000));
         with_fix(
             check("chain", "chain followed", Standing::Unknown, evidence),
@@ -266,7 +265,7 @@ async fn concluded(tester: &Tester, view: &View, hotkey: Hotkey) -> Vec<Check> {
 
 /// Who earns what; empty where the chain does not say.
 async fn emission(tester: &Tester, netuid: u16) -> Vec<u64> {
-    let told = async { BlockTimes::emission(&tester.glance().await?, netuid).await };
+    let told = async { BlockTimes::emission(&tester.block_times().await?, netuid).await };
     let told = told.await.inspect_err(|error| tracing::warn!("the emission could not be read: {error}"));
     told.ok().flatten().unwrap_or_default()
 }

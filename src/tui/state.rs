@@ -20,7 +20,6 @@ use crate::tui::rotate::{self, Rotations};
 use crate::tui::table::Table;
 
 /// Age of the last finalized block, in ms, from which the screen says that it is stale: five blocks.
-pub const STALE_AFTER_MS: u64 = 60_000;
 /// How long a short message stays, in ms.
 pub const TOAST_MS: u64 = 4_000;
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use grail_console::chain::{FeedOptions, MetadataStore, survey};
+use grail_console::chain::{FeedOptions, Node, NodeOptions, survey};
 use grail_console::domain::credentials::LocalValues;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::network::Network;
@@ -55,7 +55,7 @@ async fn read(uids: u32) -> (SubnetSnapshot, f64) {
     let sandbox = Sandbox::start(options).await.unwrap();
     let network = Network::at_endpoint(sandbox.url(), None).unwrap();
     let begin = Instant::now();
-    let snapshot = survey(&network, 81, MetadataStore::none(), &FeedOptions::default()).await.unwrap();
+    let snapshot = survey(&Node::new(NodeOptions::new(network)), 81, None, &FeedOptions::default()).await.unwrap();
     (snapshot, begin.elapsed().as_secs_f64())
 }
 

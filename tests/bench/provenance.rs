@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use grail_console::chain::provenance::{Depth, Examination, Pace, StateProof, examine};
-use grail_console::chain::{CallLimits, MetadataStore};
+use grail_console::chain::provenance::{Depth, Examination, StateProof, examine};
+use grail_console::chain::{Node, NodeOptions, Pace};
 use grail_console::domain::network::Network;
 use grail_console::domain::provenance::Level;
 use grail_console::sandbox::{NETUID, Sandbox, SandboxOptions, Scenario, StateTrie, hotkey};
@@ -37,7 +37,9 @@ pub async fn measure() {
     let (took, (requests, bytes)) = examined(&examination(&sandbox), Depth::Signature).await;
     let measured = format!("{:.0} ms, {requests} requests, {bytes} bytes", took * 1e3);
     report("256 rows of 256 blocks signed, on loopback", "", &measured);
-    let paced = Examination { pace: Pace { elsewhere: PACE, here: PACE }, ..examination(&sandbox) };
+    let pace = Pace { elsewhere: PACE, here: PACE };
+    let node = Node::new(NodeOptions { pace, ..examination(&sandbox).node.options().clone() });
+    let paced = Examination { node, ..examination(&sandbox) };
     let (took, (requests, _)) = examined(&paced, Depth::Signature).await;
     let measured = format!("{:.0} s, {requests} requests to two endpoints", took * f64::from(TIMES));
     report("  within one request a second (measured ten times as fast)", "", &measured);
@@ -51,16 +53,10 @@ async fn sandbox(latency: Duration) -> Sandbox {
 
 fn examination(sandbox: &Sandbox) -> Examination {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Examination {
-        network: Network::at_endpoint(sandbox.url(), None).unwrap(),
-        witnesses: vec![sandbox.witness_url().parse().unwrap()],
-        archives: Vec::new(),
-        netuid: NETUID,
-        store: MetadataStore::none(),
-        limits: CallLimits::default(),
-        pace: Pace::default(),
-        now_ms: u64::try_from(now.as_millis()).unwrap(),
-    }
+    let network = Network::at_endpoint(sandbox.url(), None).unwrap();
+    let witnesses = vec![sandbox.witness_url().parse().unwrap()];
+    let node = Node::new(NodeOptions { witnesses, ..NodeOptions::new(network) });
+    Examination { node, netuid: NETUID, now_ms: u64::try_from(now.as_millis()).unwrap() }
 }
 
 /// Seconds, and requests and bytes.

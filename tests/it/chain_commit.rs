@@ -5,7 +5,7 @@ use std::time::Duration;
 use grail_console::chain::commit::{
     Draft, HotkeyClient, HotkeyClientOptions, Signed, SignedCommit, call_bytes, reconcile, track,
 };
-use grail_console::chain::{CallLimits, MetadataStore};
+use grail_console::chain::{CallLimits, MetadataStore, Node};
 use grail_console::domain::commit::{Ended, Failure, HotkeyState, Intent, Plan, PoolAnswer, Progress, Subject};
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::credentials::{LocalValues, Source, Variable};
@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::sandbox_node::{by_hand, client};
 use crate::sandbox_pool::{events, next_index, published, submit};
+use crate::support::chain::node;
 use crate::support::encoder::{self, Offer, hash_of, set_commitment};
 use crate::wallet_public::{ED25519, PLAIN, Wallets, address};
 
@@ -43,20 +44,19 @@ pub fn cleared(credentials: &Credentials, chain: Option<&Commitment>) -> Cleared
     clear(&Provider::default(), &values, chain, &Forbidden::default()).unwrap()
 }
 
+/// The nodes of a sandbox, over connections of their own.
+pub fn nodes(sandbox: &Sandbox, store: MetadataStore) -> Node {
+    node(&Network::at_endpoint(sandbox.url(), None).unwrap(), store, &CallLimits::default())
+}
+
 pub fn options(sandbox: &Sandbox, hotkey: Hotkey) -> HotkeyClientOptions {
-    HotkeyClientOptions {
-        network: Network::at_endpoint(sandbox.url(), None).unwrap(),
-        netuid: NETUID,
-        hotkey,
-        limits: CallLimits::default(),
-        store: MetadataStore::none(),
-    }
+    HotkeyClientOptions { node: nodes(sandbox, MetadataStore::none()), genesis: None, netuid: NETUID, hotkey }
 }
 
 async fn connected(sandbox: &Sandbox, hotkey: Hotkey) -> (HotkeyClient, HotkeyState) {
     let options = options(sandbox, hotkey);
     let hotkey_client = HotkeyClient::open(&options).await.unwrap();
-    let standing = hotkey_client.state(&options.network).await.unwrap();
+    let standing = hotkey_client.state().await.unwrap();
     (hotkey_client, standing)
 }
 

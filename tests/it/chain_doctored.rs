@@ -22,7 +22,7 @@ use scale_info::{Field, Path, PortableType, Type, TypeDef, TypeDefComposite, Typ
 use serde_json::json;
 use subxt_rpcs::client::rpc_params;
 
-use crate::chain_commit::{cleared, options, verifies};
+use crate::chain_commit::{cleared, nodes, options, verifies};
 use crate::chain_lies::{GENESIS, LyingNode, METADATA, doctored, hex0x, served};
 use crate::sandbox_node::{by_hand, client};
 use crate::support::house::House;
@@ -38,7 +38,8 @@ fn signer() -> Signer {
 
 fn at(node: &LyingNode, store: MetadataStore) -> HotkeyClientOptions {
     let hotkey = signer().hotkey();
-    HotkeyClientOptions { network: node.network(), netuid: NETUID, hotkey, limits: CallLimits::default(), store }
+    let node = crate::support::chain::node(&node.network(), store, &CallLimits::default());
+    HotkeyClientOptions { node, genesis: None, netuid: NETUID, hotkey }
 }
 
 fn standing() -> HotkeyState {
@@ -309,9 +310,9 @@ async fn opened(
 ) -> (grail_console::sandbox::Sandbox, HotkeyClient, HotkeyState) {
     let sandbox = by_hand("healthy").await;
     sandbox.faults().lie(lie);
-    let options = HotkeyClientOptions { store: kept.store(), ..options(&sandbox, hotkey) };
+    let options = HotkeyClientOptions { node: nodes(&sandbox, kept.store()), ..options(&sandbox, hotkey) };
     let client = HotkeyClient::open(&options).await.unwrap();
-    let standing = client.state(&options.network).await.unwrap();
+    let standing = client.state().await.unwrap();
     (sandbox, client, standing)
 }
 

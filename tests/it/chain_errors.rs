@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use grail_console::chain::{ChainError, Fault, FeedOptions, MetadataStore, survey};
+use grail_console::chain::{ChainError, Fault, MetadataStore};
 use grail_console::domain::network::Network;
 use grail_console::domain::snapshot::SubnetSnapshot;
 use jsonrpsee::types::ErrorObjectOwned;
@@ -15,12 +15,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::chain_lies::{GENESIS, LyingNode, METADATA, doctored, hasty, hex0x, served};
+use crate::support::chain::{ChainOptions, survey};
 
-async fn read(network: &Network, options: &FeedOptions) -> Result<SubnetSnapshot, ChainError> {
+async fn read(network: &Network, options: &ChainOptions) -> Result<SubnetSnapshot, ChainError> {
     survey(network, 81, MetadataStore::none(), options).await
 }
 
-async fn fault_at(url: &str, options: &FeedOptions) -> ChainError {
+async fn fault_at(url: &str, options: &ChainOptions) -> ChainError {
     read(&Network::at_endpoint(url, None).unwrap(), options).await.unwrap_err()
 }
 

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use grail_console::chain::{Feed, FeedOptions, MetadataStore, follow};
+use grail_console::chain::{Feed, MetadataStore};
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::network::{BlockHash, Network};
 use grail_console::domain::snapshot::{SubnetChange, SubnetSnapshot};
 use grail_console::sandbox::{BlockTime, SANDBOX_GENESIS, Sandbox, SandboxOptions, Scenario};
 use tokio::time::timeout;
+
+use crate::support::chain::{ChainOptions, follow};
 
 /// Prevents a hanging test; nothing is measured with it.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -54,8 +56,8 @@ pub struct Heard {
 }
 
 impl Heard {
-    pub fn on(network: Network, options: FeedOptions) -> Self {
-        Self { feed: follow(network, 81, MetadataStore::none(), options), events: Vec::new() }
+    pub fn on(network: Network, options: ChainOptions) -> Self {
+        Self { feed: follow(&network, 81, MetadataStore::none(), options), events: Vec::new() }
     }
 
     /// Waits for the first event that `pick` accepts.

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use grail_console::chain::{FeedOptions, MetadataStore, follow};
+use grail_console::chain::MetadataStore;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::network::{BlockHash, Network};
 use grail_console::domain::snapshot::{Member, SubnetSnapshot};
@@ -13,9 +13,10 @@ use tokio::net::TcpListener;
 
 use crate::chain_events::{Heard, blocks, names, network, sandbox};
 use crate::chain_lies::hasty;
+use crate::support::chain::{ChainOptions, follow};
 
 /// A feed that has its snapshot.
-async fn following(sandbox: &Sandbox, options: FeedOptions) -> (Heard, SubnetSnapshot) {
+async fn following(sandbox: &Sandbox, options: ChainOptions) -> (Heard, SubnetSnapshot) {
     let mut heard = Heard::on(network(&[sandbox]), options);
     let snapshot = heard.snapshot().await;
     (heard, snapshot)
@@ -290,7 +291,7 @@ async fn a_runtime_upgrade_is_followed_without_misreading_a_single_row() {
 async fn dropping_a_feed_closes_its_connection() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
-    let feed = follow(Network::at_endpoint(&url, None).unwrap(), 81, MetadataStore::none(), hasty());
+    let feed = follow(&Network::at_endpoint(&url, None).unwrap(), 81, MetadataStore::none(), hasty());
     let (mut stream, _) = listener.accept().await.unwrap();
     drop(feed);
     let mut rest = Vec::new();

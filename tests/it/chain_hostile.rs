@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use grail_console::chain::{Fault, MetadataStore, survey};
+use grail_console::chain::{Fault, MetadataStore};
 use grail_console::sandbox::hotkey;
 use jsonrpsee::types::ErrorObjectOwned;
 
 use crate::chain_events::{Heard, blocks, names, network, sandbox};
 use crate::chain_lies::{LyingNode, empty_subnet, hasty};
+use crate::support::chain::survey;
 
 #[tokio::test]
 async fn one_of_several_storage_subscriptions_that_ends_alone_makes_the_feed_read_everything_anew() {

@@ -16,6 +16,8 @@ use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use parity_scale_codec::{Decode, Encode};
 use serde_json::{Value, json};
 
+use crate::support::chain::ChainOptions;
+
 /// Real metadata of finney.
 pub const METADATA: &[u8] = include_bytes!("../../assets/metadata/finney-spec-365.v16.scale");
 /// Hash of block 0 that a lying node names unless told otherwise.
@@ -151,18 +153,20 @@ pub fn doctored(change: impl FnOnce(&mut RuntimeMetadataV16)) -> Vec<u8> {
 }
 
 /// Production's behaviour in a test's time.
-pub fn hasty() -> FeedOptions {
-    FeedOptions {
+pub fn hasty() -> ChainOptions {
+    ChainOptions {
         limits: CallLimits {
             connect: Duration::from_secs(5),
             call: Duration::from_secs(5),
             rate_limit_pause: Duration::from_millis(5),
             ..CallLimits::default()
         },
-        backoff_first: Duration::from_millis(20),
-        backoff_most: Duration::from_millis(200),
-        rate_limited: Duration::from_millis(300),
-        settled: Duration::from_millis(200),
-        ..FeedOptions::default()
+        feed: FeedOptions {
+            backoff_first: Duration::from_millis(20),
+            backoff_most: Duration::from_millis(200),
+            rate_limited: Duration::from_millis(300),
+            settled: Duration::from_millis(200),
+            ..FeedOptions::default()
+        },
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grail_console::chain::{Fault, MetadataStore, survey};
+use grail_console::chain::{Fault, MetadataStore};
 use grail_console::domain::commitment::Reason;
 use grail_console::domain::network::{BlockHash, Network};
 use grail_console::domain::snapshot::SubnetSnapshot;
@@ -12,6 +12,7 @@ use parity_scale_codec::Encode;
 
 use crate::chain_events::{blocks, memory, network, sandbox};
 use crate::chain_lies::hasty;
+use crate::support::chain::survey;
 
 /// Long enough that requests which go out together are seen to.
 const LATENCY: Duration = Duration::from_millis(100);

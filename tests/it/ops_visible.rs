@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use grail_console::chain::{BlockTimes, CallLimits, MetadataStore};
+use grail_console::chain::BlockTimes;
 use grail_console::domain::probe::{Risk, Verdict};
 use grail_console::domain::text::grouped;
 use grail_console::domain::visible::{Standing, Visibility};
@@ -102,16 +102,15 @@ async fn deadlines_of_blocks_that_the_node_has_forgotten_are_marked_as_counted()
 }
 
 #[tokio::test]
-async fn times_of_blocks_without_a_gap_cost_four_requests() {
+async fn times_of_blocks_without_a_gap_cost_three_requests() {
     let bench = Bench::new("healthy").await;
-    let network = bench.context().network;
-    let glance = BlockTimes::open(&network, MetadataStore::none(), &CallLimits::default()).await.unwrap();
+    let times = BlockTimes::open(&bench.context().node).await.unwrap();
     let best = bench.sandbox.best();
     let blocks: Vec<u64> = (0..12).map(|back| u64::from(best.number()) - back * 20).collect();
     bench.sandbox.reset_meter();
-    let times = glance.times(&blocks).await.unwrap();
+    let times = times.times(&blocks).await.unwrap();
     let asked = bench.sandbox.meter();
-    assert_eq!(asked.total(), 4, "{asked:?}");
+    assert_eq!(asked.total(), 3, "{asked:?}");
     for block in blocks {
         let ms = best.timestamp_ms - (u64::from(best.number()) - block) * 12_000;
         assert_eq!((times[&block].ms, times[&block].exact), (ms, true), "block {block}");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use grail_console::chain::provenance::{Depth, Examination, Pace, examine};
-use grail_console::chain::{CallLimits, MetadataStore};
+use grail_console::chain::provenance::{Depth, Examination, examine};
+use grail_console::chain::{CallLimits, Node, NodeOptions};
 use grail_console::domain::network::Network;
 use grail_console::domain::provenance::{Case, Examined, Level, Limit, Side};
 use grail_console::sandbox::{
@@ -32,22 +32,18 @@ fn now_ms() -> u64 {
 }
 
 /// Whoever reads from the first endpoint and knows of the second.
-fn examination(sandbox: &Sandbox) -> Examination {
-    Examination {
-        network: Network::at_endpoint(sandbox.url(), None).unwrap(),
+fn examination(sandbox: &Sandbox) -> NodeOptions {
+    NodeOptions {
         witnesses: vec![sandbox.witness_url().parse().unwrap()],
-        archives: Vec::new(),
-        netuid: NETUID,
-        store: MetadataStore::none(),
         limits: CallLimits { call: Duration::from_secs(30), ..CallLimits::default() },
-        pace: Pace::default(),
-        now_ms: now_ms(),
+        ..NodeOptions::new(Network::at_endpoint(sandbox.url(), None).unwrap())
     }
 }
 
-async fn found(examination: &Examination, uids: &[u16]) -> Examined {
+async fn found(options: &NodeOptions, uids: &[u16]) -> Examined {
+    let examination = Examination { node: Node::new(options.clone()), netuid: NETUID, now_ms: now_ms() };
     let rows: BTreeMap<_, _> = uids.iter().map(|uid| (hotkey(*uid), Depth::Signature)).collect();
-    Box::pin(examine(examination, &rows)).await.unwrap()
+    Box::pin(examine(&examination, &rows)).await.unwrap()
 }
 
 fn level(found: &Examined, uid: u16) -> Level {
@@ -243,6 +239,7 @@ async fn all_rows_are_proven_with_one_proof_and_few_requests() {
     let examination = examination(&sandbox);
     let proof: BTreeMap<_, _> = (0..256).map(|uid| (hotkey(uid), Depth::Proof)).collect();
     sandbox.reset_meter();
+    let examination = Examination { node: Node::new(examination), netuid: NETUID, now_ms: now_ms() };
     let found = Box::pin(examine(&examination, &proof)).await.unwrap();
     assert!(found.rows.values().all(|row| row.level == Level::Proven), "every row");
     let meter = sandbox.meter();

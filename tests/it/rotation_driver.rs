@@ -200,7 +200,7 @@ fn publish(world: &mut World, rotation: &Rotation, press: &mut Option<Press>) ->
     if let Some(event) = rotation.heard(&chain) {
         return line(world, event);
     }
-    if chain.age_ms > grail_console::domain::rotation::STALE_HEAD_MS {
+    if chain.age_ms > grail_console::domain::freshness::TOO_OLD_FOR_NOW_MS {
         return Ok(false);
     }
     if let (Step::Accept, Some(seen)) = (rotation.step(), rotation.difference) {

@@ -160,6 +160,6 @@ fn a_page_in_a_browser_is_sent_away() {
     let store = node.sandbox().s3_url().to_owned();
     let before = ask(&store, "GET", "/-/tokens").text;
     let said = ask_with(&store, "POST", "/-/tokens?kind=read", "Origin: http://example.com\r\n");
-    assert_eq!((said.status, said.text.as_str()), (403, "the desk is for shells, not for pages in a browser\n"));
+    assert_eq!((said.status, said.text.as_str()), (403, "this interface is for shells, not for pages in a browser\n"));
     assert_eq!(ask(&store, "GET", "/-/tokens").text, before);
 }

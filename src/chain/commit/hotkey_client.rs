@@ -1,12 +1,11 @@
-//! One connection for one commit: where the hotkey stands at a finalized block, in two round trips after the metadata.
+//! What a commit needs of the chain: where the hotkey stands at a finalized block, its own values verified, and the runtime
+//! for which its transaction is signed.
 
 use std::sync::Arc;
 
 use super::super::decode;
 use super::super::error::{ChainError, Fault};
-use super::super::failover::Failures;
-use super::super::metadata::MetadataStore;
-use super::super::options::CallLimits;
+use super::super::node::{Connection, Node};
 use super::super::session::Session;
 use super::extrinsic::{Draft, DraftError};
 use super::runtime::Runtime;
@@ -15,7 +14,7 @@ use crate::domain::commit::{HotkeyState, Space};
 use crate::domain::commitment::Commitment;
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::{BlockHash, Endpoint, Network, SANDBOX, is_sandbox};
+use crate::domain::network::{BlockHash, SANDBOX, is_sandbox};
 use crate::domain::snapshot::{BlockRef, ChainIdentity};
 
 /// Bytes of an epoch's budget where the chain stores none (FACTS 3).
@@ -24,94 +23,106 @@ const DEFAULT_MAX_SPACE: u64 = 3_100;
 /// Whose commitment, and where.
 #[derive(Debug, Clone)]
 pub struct HotkeyClientOptions {
-    /// Where.
-    pub network: Network,
+    /// The chain's nodes.
+    pub node: Node,
+    /// The chain that it must be, where that is known.
+    pub genesis: Option<BlockHash>,
     /// The subnet.
     pub netuid: u16,
     /// Whose commitment.
     pub hotkey: Hotkey,
-    /// Deadlines and bounds.
-    pub limits: CallLimits,
-    /// Where metadata is kept.
-    pub store: MetadataStore,
 }
 
-/// An open connection with its runtime.
+/// A connection with its runtime, for one hotkey.
 pub struct HotkeyClient {
-    pub(super) session: Session,
+    pub(super) connection: Connection,
     pub(super) runtime: Arc<Runtime>,
     pub(super) netuid: u16,
     pub(super) hotkey: Hotkey,
-    genesis: BlockHash,
+    node: Node,
 }
 
 impl std::fmt::Debug for HotkeyClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "HotkeyClient({})", self.session.endpoint())
+        write!(f, "HotkeyClient({})", self.session().endpoint())
     }
 }
 
 impl HotkeyClient {
-    /// Connects to the first endpoint that answers as the right chain. The error is that of the preferred one.
+    /// At the first endpoint that answers as the right chain. The error is that of the preferred one.
     pub async fn open(options: &HotkeyClientOptions) -> Result<Self, ChainError> {
-        let mut failures = Failures::default();
-        for endpoint in &options.network.endpoints {
-            match Self::at(endpoint, options).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => failures.note(error)?,
+        let mut attempts = options.node.attempts();
+        loop {
+            let connection = attempts.next().await?;
+            match Self::on(&connection, options).await {
+                Ok(client) => return Ok(client),
+                Err(error) => attempts.failed(&connection, error).await?,
             }
         }
-        Err(failures.of_all(&options.network))
     }
 
-    async fn at(endpoint: &Endpoint, options: &HotkeyClientOptions) -> Result<Self, ChainError> {
-        let session = Session::open(endpoint, &options.limits).await?;
-        let (genesis, versions) = tokio::try_join!(session.genesis_hash(), session.versions(None))?;
-        if let Some(expected) = options.network.genesis.filter(|expected| *expected != genesis) {
-            let network = options.network.name.clone();
-            return Err(session.fault(Fault::WrongGenesis { network, expected, found: genesis }));
+    async fn on(connection: &Connection, options: &HotkeyClientOptions) -> Result<Self, ChainError> {
+        let (node, session, found) = (&options.node, &connection.session, connection.genesis);
+        if let Some(expected) = options.genesis.filter(|expected| *expected != found) {
+            let network = node.network().name.clone();
+            return Err(session.fault(Fault::WrongGenesis { network, expected, found }));
         }
-        let runtime = Arc::new(Runtime::of_best(&session, &options.store, genesis, versions).await?);
-        Ok(Self { session, runtime, netuid: options.netuid, hotkey: options.hotkey, genesis })
+        let versions = connection.versions().await?;
+        let load = Runtime::of_best(session, &node.options().store, connection.genesis, versions);
+        let runtime = node.runtime(versions.0, load).await?;
+        let (connection, node) = (connection.clone(), node.clone());
+        Ok(Self { connection, runtime, netuid: options.netuid, hotkey: options.hotkey, node })
+    }
+
+    /// This client's connection is of no use any more: the next one is opened anew, at another endpoint where there is one.
+    pub(super) async fn give_up(&self) {
+        self.node.forget(&self.connection).await;
+    }
+
+    pub(super) const fn session(&self) -> &Session {
+        &self.connection.session
     }
 
     /// The endpoint, as it is shown.
     pub fn endpoint(&self) -> String {
-        self.session.endpoint().to_string()
+        self.session().endpoint().to_string()
     }
 
     /// The chain's genesis.
     pub const fn genesis(&self) -> BlockHash {
-        self.genesis
+        self.connection.genesis
     }
 
-    /// Reads where the hotkey stands at the finalized head. `network` is its name, and whether its genesis was pinned.
-    pub async fn state(&self, network: &Network) -> Result<HotkeyState, ChainError> {
-        let head = self.session.finalized_head().await?;
+    /// Reads where the hotkey stands at the finalized head.
+    pub async fn state(&self) -> Result<HotkeyState, ChainError> {
+        let head = self.connection.newest_head().await?;
         let (what, keys): (Vec<What>, Vec<Vec<u8>>) = self.keys().into_iter().unzip();
-        let (header, next, values) =
-            tokio::try_join!(self.session.header(head), self.session.next_index(&self.hotkey), self.read(&keys, head))?;
-        let values = Values(what.into_iter().zip(values).collect());
-        let settled = self.nonce(values.get(What::Account))?;
-        if !(settled..=settled + MOST_WAITING).contains(&next) {
-            let why = format!("the next nonce, {next}, does not fit the account's, {settled}");
-            return Err(self.session.malformed("system_accountNextIndex", &why));
+        let (next, values) = tokio::try_join!(self.session().next_index(&self.hotkey), self.read(&keys, head.hash))?;
+        self.state_of(&Values(what.into_iter().zip(values).collect()), head.number(), head.hash, next)
+    }
+
+    fn state_of(&self, values: &Values, number: u64, hash: BlockHash, next: u64) -> Result<HotkeyState, ChainError> {
+        let reconciled = self.nonce(values.get(What::Account))?;
+        if !(reconciled..=reconciled + MOST_WAITING).contains(&next) {
+            let why = format!("the next nonce, {next}, does not fit the account's, {reconciled}");
+            return Err(self.session().malformed("system_accountNextIndex", &why));
         }
-        let sandbox = is_sandbox(self.genesis, self.session.endpoint().url());
+        let (network, genesis) = (self.node.network(), self.connection.genesis);
+        let sandbox = is_sandbox(genesis, self.session().endpoint().url());
         Ok(HotkeyState {
             chain: ChainIdentity {
                 network: if sandbox { SANDBOX.to_owned() } else { network.name.clone() },
                 endpoint: self.endpoint(),
-                genesis: self.genesis,
+                genesis,
                 spec_version: self.runtime.spec,
             },
             pinned: sandbox || network.genesis.is_some(),
-            at: BlockRef { number: header.number, hash: head, timestamp_ms: self.now_ms(&values) },
+            at: BlockRef { number, hash, timestamp_ms: self.now_ms(values) },
             uid: self.uid(values.get(What::Uid))?,
             commitment: values.get(What::Commitment).map(|v| self.commitment(v)),
-            space: self.space(&values, header.number),
+            space: self.space(values, number),
             nonce: next,
-            settled_nonce: settled,
+            settled_nonce: reconciled,
         })
     }
 
@@ -123,11 +134,12 @@ impl HotkeyClient {
     /// The values of keys at a block, in their order; `None` for what is not there. An answer that passes over a key is
     /// none: what is not told must not count as absent.
     async fn read(&self, keys: &[Vec<u8>], at: BlockHash) -> Result<Vec<Option<Vec<u8>>>, ChainError> {
-        let answer = self.session.query(keys, at).await?;
+        let answer = self.session().query(keys, at).await?;
         let mut told: Vec<_> = answer.into_iter().filter(|set| set.block == at).flat_map(|set| set.changes).collect();
         let value_of = |key: &Vec<u8>| {
             let found = told.iter().position(|(told, _)| told.0 == *key);
-            let found = found.ok_or_else(|| self.session.malformed("state_queryStorageAt", "it passes over a key"))?;
+            let found =
+                found.ok_or_else(|| self.session().malformed("state_queryStorageAt", "it passes over a key"))?;
             Ok(told.swap_remove(found).1.map(|value| value.0))
         };
         keys.iter().map(value_of).collect()
@@ -140,21 +152,24 @@ impl HotkeyClient {
         at: BlockHash,
     ) -> Result<[Option<Vec<u8>>; N], ChainError> {
         let values = self.read(&keys, at).await?;
-        values.try_into().map_err(|_| self.session.malformed("state_queryStorageAt", "it has another number of values"))
+        values
+            .try_into()
+            .map_err(|_| self.session().malformed("state_queryStorageAt", "it has another number of values"))
     }
 
     /// The nonce of the own account; an account that is not there has used none.
     pub(super) fn nonce(&self, account: Option<&[u8]>) -> Result<u64, ChainError> {
         let Some(account) = account else { return Ok(0) };
         let nonce = self.runtime.number(&self.runtime.ledger.account, account, Some("nonce"));
-        nonce.ok_or_else(|| self.session.malformed("state_queryStorageAt", "the account does not decode"))
+        nonce.ok_or_else(|| self.session().malformed("state_queryStorageAt", "the account does not decode"))
     }
 
     /// Fetches the metadata anew if it is that of an earlier run, and says whether it did: a node that lied then must not
     /// stand in the way of an honest one.
     pub async fn fetched_anew(&mut self) -> Result<bool, ChainError> {
         if self.runtime.was_kept {
-            self.runtime = Arc::new(Runtime::fetched(&self.session).await?);
+            self.runtime = Arc::new(Runtime::fetched(self.session()).await?);
+            self.node.note_runtime(&self.runtime).await;
             return Ok(true);
         }
         Ok(false)
@@ -205,7 +220,7 @@ impl HotkeyClient {
     fn uid(&self, value: Option<&[u8]>) -> Result<Option<u16>, ChainError> {
         let Some(value) = value else { return Ok(None) };
         let uid = self.runtime.number(&self.runtime.ledger.uids, value, None).and_then(|uid| u16::try_from(uid).ok());
-        uid.map(Some).ok_or_else(|| self.session.malformed("state_queryStorageAt", "the uid does not decode"))
+        uid.map(Some).ok_or_else(|| self.session().malformed("state_queryStorageAt", "the uid does not decode"))
     }
 
     /// What is left of the epoch's budget, as the pallet counts it (FACTS 3).

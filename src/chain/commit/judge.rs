@@ -13,9 +13,14 @@ use crate::domain::text::grouped;
 const KEPT_BLOCKS: u64 = 200;
 
 impl TxTracker<'_> {
-    /// Asks the chain itself: is the value there, the nonce used, the era over? `None` while all is open.
+    /// Asks the newest finalized head what became of it.
     pub(super) async fn look(&mut self, client: &HotkeyClient) -> Result<Option<Ended>, ChainError> {
-        let head = verify::head(client).await?;
+        let head = verify::newest_head(client).await?;
+        self.look_at(client, head).await
+    }
+
+    /// Asks the chain itself: is the value there, the nonce used, the era over? `None` while all is open.
+    pub(super) async fn look_at(&mut self, client: &HotkeyClient, head: Head) -> Result<Option<Ended>, ChainError> {
         let intent = self.intent;
         if intent.is_met_by(head.value.as_ref())
             && let Some(ended) = self.met(client, &head).await?
@@ -37,13 +42,13 @@ impl TxTracker<'_> {
         let set_at = head.value.as_ref().and_then(|value| value.block);
         // Of a block above the head nothing can be looked at yet.
         let Some(number) = set_at.filter(|number| *number <= head.number) else { return Ok(None) };
-        let Some(hash) = client.session.block_hash(number).await? else {
+        let Some(hash) = client.connection.hash_at(number).await? else {
             return Ok(Some(self.contradiction(format!(
                 "the value is said to be set in #{}, a block it does not have",
                 grouped(number)
             ))));
         };
-        match verify::seen_in(client, hash, self.intent).await? {
+        match self.seen_in(client, hash).await? {
             Seen::In { index, .. } => {
                 let block = BlockId { number, hash };
                 self.saw(block).await;
@@ -79,7 +84,7 @@ impl TxTracker<'_> {
             }
             Used::Gone => return Ok(Some(self.failed(Failure::NotThere))),
         };
-        match verify::seen_in(client, block.hash, intent).await? {
+        match self.seen_in(client, block.hash).await? {
             Seen::In { index, .. } => {
                 self.saw(block).await;
                 let facts = verify::facts(client, block, index).await?;

@@ -12,8 +12,9 @@ use subxt_rpcs::methods::legacy::TransactionStatus;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::super::clock::Head;
 use super::super::error::{ChainError, Fault};
-use super::super::session::{Header, jittered};
+use super::super::session::jittered;
 use super::extrinsic::Signed;
 use super::hotkey_client::{HotkeyClient, HotkeyClientOptions};
 use super::pool;
@@ -52,17 +53,17 @@ pub struct SignedCommit {
 /// Hands the extrinsic in and follows it to its end. Progress is told on the way, the end is returned.
 pub async fn track(client: HotkeyClient, signed_commit: SignedCommit, progress: mpsc::Sender<Progress>) -> Ended {
     let SignedCommit { mut options, intent, signed } = signed_commit;
-    options.network.genesis = Some(intent.genesis);
+    options.genesis = Some(intent.genesis);
     let mut tracker = TxTracker::new(&intent, Some(&signed), progress);
     let (mut client, mut pause) = (Some(client), SHORTEST_PAUSE);
     loop {
         let heard_before = tracker.heard;
         let result = match client.take() {
-            Some(client) => tracker.follow(&client).await,
+            Some(client) => tracker.follow_on(&client).await,
             None => match HotkeyClient::open(&options).await {
                 Ok(opened) => {
                     tracker.tell(Progress::Found { endpoint: opened.endpoint() }).await;
-                    tracker.follow(&opened).await
+                    tracker.follow_on(&opened).await
                 }
                 Err(error) => Err(error),
             },
@@ -79,7 +80,6 @@ pub async fn track(client: HotkeyClient, signed_commit: SignedCommit, progress: 
         tracker.tell(Progress::Lost { problem: error.finding() }).await;
         // A connection that brought no block is no better than none, and another endpoint may do more.
         pause = if tracker.heard > heard_before { SHORTEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-        options.network.endpoints.rotate_left(1);
         sleep(jittered(pause)).await;
     }
 }
@@ -95,7 +95,7 @@ type Watch = RpcSubscription<TransactionStatus<BlockHash>>;
 /// What the follow loop woke up for.
 enum Woken {
     Status(Option<TransactionStatus<BlockHash>>),
-    Head(Option<Header>),
+    Head(Option<Head>),
     Silence,
     TooLong,
 }
@@ -117,6 +117,8 @@ pub(super) struct TxTracker<'p> {
     pub(super) unwanted: Option<PoolAnswer>,
     broadcast: bool,
     seen: Option<BlockId>,
+    /// The block whose body was found to hold it, and where.
+    held_in: Option<(BlockId, u32)>,
     pub(super) first_seen: Option<BlockId>,
     pub(super) finalized_told: Option<BlockId>,
 }
@@ -136,6 +138,7 @@ impl<'p> TxTracker<'p> {
             unwanted: None,
             broadcast: false,
             seen: None,
+            held_in: None,
             first_seen: None,
             finalized_told: None,
         }
@@ -152,14 +155,23 @@ impl<'p> TxTracker<'p> {
         self.tell(Progress::Disbelieved { what }).await;
     }
 
-    /// Follows it on one connection until its end is known or the connection is gone.
+    /// Follows it on one connection, which is given up when it is of no use any more.
+    async fn follow_on(&mut self, client: &HotkeyClient) -> Result<Ended, ChainError> {
+        let ended = self.follow(client).await;
+        if ended.is_err() {
+            client.give_up().await;
+        }
+        ended
+    }
+
+    /// Follows it until its end is known or the connection is gone.
     async fn follow(&mut self, client: &HotkeyClient) -> Result<Ended, ChainError> {
         if self.sent
             && let Some(ended) = self.look(client).await?
         {
             return Ok(ended);
         }
-        let mut heads = client.session.finalized_heads().await?;
+        let mut heads = client.connection.heads().await?;
         let mut watch = match self.hand_in(client).await? {
             Ok(watch) => watch,
             Err(ended) => return Ok(ended),
@@ -167,7 +179,7 @@ impl<'p> TxTracker<'p> {
         loop {
             let woken = tokio::select! {
                 status = next_status(&mut watch) => Woken::Status(status),
-                head = heads.next() => Woken::Head(head.and_then(Result::ok)),
+                head = heads.next() => Woken::Head(head),
                 () = sleep(QUIET) => Woken::Silence,
                 () = sleep_until(self.began + LONGEST) => Woken::TooLong,
             };
@@ -177,10 +189,10 @@ impl<'p> TxTracker<'p> {
                     watch = None;
                     None
                 }
-                Woken::Head(Some(head)) => self.on_head(client, head.number).await?,
+                Woken::Head(Some(head)) => self.on_head(client, &head).await?,
                 Woken::Head(None) => return Err(lost(client).await),
                 Woken::Silence => {
-                    client.session.round_trip().await?;
+                    client.session().round_trip().await?;
                     None
                 }
                 Woken::TooLong => {
@@ -205,7 +217,7 @@ impl<'p> TxTracker<'p> {
         if again {
             self.tell(Progress::SentAgain).await;
         }
-        match client.session.submit(signed.bytes()).await {
+        match client.session().submit(signed.bytes()).await {
             Ok(watch) => {
                 self.unwanted = None;
                 Ok(Ok(Some(watch)))
@@ -275,7 +287,7 @@ impl<'p> TxTracker<'p> {
 
     /// A block is said to hold it: the step moves if its body does.
     async fn on_block(&mut self, client: &HotkeyClient, hash: BlockHash) -> Result<(), ChainError> {
-        match verify::seen_in(client, hash, self.intent).await? {
+        match self.seen_in(client, hash).await? {
             Seen::In { number, .. } => self.saw(BlockId { number, hash }).await,
             Seen::NoBlock => self.disbelieve("a block that the node does not have is said to hold it").await,
             Seen::NotIn { .. } => self.disbelieve("a block is said to hold it, and its body does not").await,
@@ -300,13 +312,13 @@ impl<'p> TxTracker<'p> {
 
     /// Said to be final: it is when the chain of the finalized head has the block at its height.
     async fn on_finalized(&mut self, client: &HotkeyClient, hash: BlockHash) -> Result<Option<Ended>, ChainError> {
-        let (seen, head) = tokio::try_join!(verify::seen_in(client, hash, self.intent), verify::head(client))?;
-        let Seen::In { number, index } = seen else {
+        let Seen::In { number, index } = self.seen_in(client, hash).await? else {
             self.disbelieve("a block is said to be final with it, and holds nothing of it").await;
             return Ok(None);
         };
         let block = BlockId { number, hash };
         self.saw(block).await;
+        let head = verify::head_from(client, number).await?;
         if !verify::is_final(client, block, &head).await? {
             self.disbelieve(format!(
                 "its block #{} is said to be final, but the finalized head is #{}",
@@ -320,10 +332,28 @@ impl<'p> TxTracker<'p> {
         self.judged(client, facts, &head).await
     }
 
-    async fn on_head(&mut self, client: &HotkeyClient, number: u64) -> Result<Option<Ended>, ChainError> {
+    async fn on_head(&mut self, client: &HotkeyClient, head: &Head) -> Result<Option<Ended>, ChainError> {
+        let number = head.number();
         self.heard = Instant::now();
         self.tell(Progress::Waited { finalized: number }).await;
-        self.look(client).await
+        // The block that holds it is above this head: nothing can be decided yet.
+        if self.seen.is_some_and(|block| block.number > number) {
+            return Ok(None);
+        }
+        let head = verify::head(client, head).await?;
+        self.look_at(client, head).await
+    }
+
+    /// Looks for the extrinsic in a block's body; a body that held it once is not asked for again.
+    pub(super) async fn seen_in(&mut self, client: &HotkeyClient, hash: BlockHash) -> Result<Seen, ChainError> {
+        if let Some((block, index)) = self.held_in.filter(|(block, _)| block.hash == hash) {
+            return Ok(Seen::In { number: block.number, index });
+        }
+        let seen = verify::seen_in(client, hash, self.intent).await?;
+        if let Seen::In { number, index } = seen {
+            self.held_in = Some((BlockId { number, hash }, index));
+        }
+        Ok(seen)
     }
 }
 
@@ -337,8 +367,8 @@ async fn next_status(watch: &mut Option<Watch>) -> Option<TransactionStatus<Bloc
 
 /// Why the connection ended; its reason follows the end of a subscription at once.
 async fn lost(client: &HotkeyClient) -> ChainError {
-    match timeout(Duration::from_millis(250), client.session.gone()).await {
+    match timeout(Duration::from_millis(250), client.session().gone()).await {
         Ok(error) => error,
-        Err(_) => client.session.fault(Fault::Closed { why: "the node ended a subscription".into() }),
+        Err(_) => client.session().fault(Fault::Closed { why: "the node ended a subscription".into() }),
     }
 }

@@ -5,6 +5,7 @@ use sp_crypto_hashing::blake2_256;
 use subxt::config::substrate::SubstrateConfig;
 use subxt::events::{Event, Phase};
 
+use super::super::clock;
 use super::super::error::{ChainError, Fault};
 use super::extrinsic::{CALL_BYTES, call_bytes};
 use super::hotkey_client::HotkeyClient;
@@ -73,7 +74,7 @@ pub(super) enum Seen {
 
 /// Looks for an extrinsic in a block's body, and for another one that publishes the same.
 pub(super) async fn seen_in(client: &HotkeyClient, block: BlockHash, intent: &Intent) -> Result<Seen, ChainError> {
-    let Some((header, body)) = client.session.block(block).await? else { return Ok(Seen::NoBlock) };
+    let Some((header, body)) = client.session().block(block).await? else { return Ok(Seen::NoBlock) };
     let found = (0_u32..).zip(&body).find(|(_, bytes)| blake2_256(bytes) == intent.extrinsic.0);
     Ok(match found {
         Some((index, _)) => Seen::In { number: header.number, index },
@@ -203,24 +204,39 @@ pub(super) struct Head {
     pub(super) nonce: u64,
 }
 
-/// Reads the finalized head.
-pub(super) async fn head(client: &HotkeyClient) -> Result<Head, ChainError> {
-    let hash = client.session.finalized_head().await?;
-    at(client, hash).await
+/// Reads the newest finalized head.
+pub(super) async fn newest_head(client: &HotkeyClient) -> Result<Head, ChainError> {
+    head(client, &client.connection.newest_head().await?).await
+}
+
+/// Reads the finalized head, asked for where the clock has not come as far as `number`.
+pub(super) async fn head_from(client: &HotkeyClient, number: u64) -> Result<Head, ChainError> {
+    let told = client.connection.head().await?;
+    if told.number() >= number { head(client, &told).await } else { newest_head(client).await }
+}
+
+/// Reads a finalized head.
+pub(super) async fn head(client: &HotkeyClient, head: &clock::Head) -> Result<Head, ChainError> {
+    at(client, head.hash, head.number()).await
 }
 
 /// What the best block holds, which is not final yet.
 pub(super) async fn best_value(client: &HotkeyClient) -> Result<Option<Commitment>, ChainError> {
-    let hash = client.session.best_hash().await?;
-    Ok(at(client, hash).await?.value)
+    let key = client.commitment_key();
+    let sets = client.session().query_best(std::slice::from_ref(&key)).await?;
+    let mut told = sets.into_iter().flat_map(|set| set.changes);
+    let value = told
+        .find(|(told, _)| told.0 == key)
+        .ok_or_else(|| client.session().malformed("state_queryStorageAt", "it passes over a key"))?;
+    Ok(value.1.map(|value| client.commitment(&value.0)))
 }
 
-/// Reads a block's state.
-pub(super) async fn at(client: &HotkeyClient, hash: BlockHash) -> Result<Head, ChainError> {
+/// Reads the state of a block of this height.
+async fn at(client: &HotkeyClient, hash: BlockHash, number: u64) -> Result<Head, ChainError> {
     let keys = [client.commitment_key(), client.account_key()];
-    let (header, [value, account]) = tokio::try_join!(client.session.header(hash), client.values(keys, hash))?;
+    let [value, account] = client.values(keys, hash).await?;
     let value = value.map(|bytes| client.commitment(&bytes));
-    Ok(Head { number: header.number, value, nonce: client.nonce(account.as_deref())? })
+    Ok(Head { number, value, nonce: client.nonce(account.as_deref())? })
 }
 
 /// Whether a block is on the chain that ends in the finalized head, and not above it.
@@ -228,7 +244,7 @@ pub(super) async fn is_final(client: &HotkeyClient, block: BlockId, head: &Head)
     if head.number < block.number {
         return Ok(false);
     }
-    Ok(client.session.block_hash(block.number).await? == Some(block.hash))
+    Ok(client.connection.hash_at(block.number).await? == Some(block.hash))
 }
 
 /// Where a nonce was used.
@@ -263,8 +279,8 @@ pub(super) async fn used_at(client: &HotkeyClient, nonce: u64, birth: u64, last:
 
 /// Whether the state of a height has used the nonce; `None` where ordinary nodes have dropped it.
 async fn used_in(client: &HotkeyClient, nonce: u64, number: u64) -> Result<Option<(bool, BlockId)>, ChainError> {
-    let Some(hash) = client.session.block_hash(number).await? else { return Ok(None) };
-    match at(client, hash).await {
+    let Some(hash) = client.connection.hash_at(number).await? else { return Ok(None) };
+    match at(client, hash, number).await {
         Ok(state) => Ok(Some((state.nonce > nonce, BlockId { number, hash }))),
         Err(ChainError { fault: Fault::Refused { .. }, .. }) => Ok(None),
         Err(error) => Err(error),

@@ -31,26 +31,26 @@ pub async fn registered(options: &HotkeyClientOptions) -> HotkeyClient {
 /// A chain that nobody pinned is pinned by its first answer.
 async fn wait(options: &mut HotkeyClientOptions) -> Result<HotkeyClient, ChainError> {
     let client = HotkeyClient::open(options).await?;
-    options.network.genesis.get_or_insert(client.genesis());
-    let mut changes = client.session.watch(&[client.uid_key()]).await?;
-    let mut heads = client.session.finalized_heads().await?;
+    options.genesis.get_or_insert(client.genesis());
+    let mut changes = client.session().watch(&[client.uid_key()]).await?;
+    let mut heads = client.session().finalized_heads().await?;
     let mut hinted = true;
     loop {
         tokio::select! {
             change = changes.next() => match change {
                 Some(Ok(set)) => hinted |= set.changes.iter().any(|(_, value)| value.is_some()),
-                _ => return Err(client.session.malformed("state_subscribeStorage", "the subscription ended")),
+                _ => return Err(client.session().malformed("state_subscribeStorage", "the subscription ended")),
             },
             head = heads.next() => match head {
                 Some(Ok(_)) if hinted => {
-                    if client.state(&options.network).await?.uid.is_some() {
+                    if client.state().await?.uid.is_some() {
                         return Ok(client);
                     }
                 }
                 Some(Ok(_)) => {}
-                _ => return Err(client.session.malformed("chain_subscribeFinalizedHeads", "the subscription ended")),
+                _ => return Err(client.session().malformed("chain_subscribeFinalizedHeads", "the subscription ended")),
             },
-            () = sleep(QUIET) => drop(client.session.round_trip().await?),
+            () = sleep(QUIET) => drop(client.session().round_trip().await?),
         }
     }
 }

@@ -4,21 +4,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 
-use super::common_block::{CommonBlock, said};
-use super::signed::Body;
+use super::Examination;
+use super::common_block::said;
+use super::signed::{Body, Subject};
 use super::sources::Sources;
-use super::{Examination, Primary};
 use crate::chain::commit::runtime::Runtime;
-use crate::chain::error::ChainError;
+use crate::chain::error::{ChainError, Fault};
 use crate::chain::metadata;
+use crate::chain::node::Versions;
 use crate::chain::session::Session;
 use crate::domain::network::BlockHash;
 use crate::domain::provenance::Limit;
-
-/// Versions of specification and transactions.
-type Versions = (u32, u32);
 
 /// A runtime, and whether it is known to be that of the block or only believed to be.
 #[derive(Clone)]
@@ -29,11 +27,7 @@ pub(super) struct Known {
 
 /// What is known of the runtimes of some blocks.
 pub(super) struct Runtimes<'e> {
-    examination: &'e Examination,
-    genesis: BlockHash,
-    near: Session,
-    /// The runtime of the block at which everything is read, by its parent.
-    present: BlockHash,
+    subject: Subject<'e>,
     /// By block, what it runs on, or why nobody knows.
     versions: BTreeMap<u64, Result<Versions, String>>,
     loaded: BTreeMap<u32, Result<Arc<Runtime>, String>>,
@@ -41,24 +35,16 @@ pub(super) struct Runtimes<'e> {
 }
 
 impl<'e> Runtimes<'e> {
-    pub(super) fn new(examination: &'e Examination, primary: &Primary, common_block: &CommonBlock) -> Self {
-        Self {
-            examination,
-            genesis: primary.genesis,
-            near: primary.session.clone(),
-            present: BlockHash(common_block.header.parent_hash.0),
-            versions: BTreeMap::new(),
-            loaded: BTreeMap::new(),
-            believed: None,
-        }
+    pub(super) const fn new(subject: Subject<'e>) -> Self {
+        Self { subject, versions: BTreeMap::new(), loaded: BTreeMap::new(), believed: None }
     }
 
     /// Learns what the blocks run on. Where nobody tells, the present runtime is believed to be that of the block: a
     /// signature that holds under it proves that it was.
     pub(super) async fn learn(&mut self, sources: &mut Sources<'_>, bodies: impl Iterator<Item = &Body>) {
-        let near = self.near.clone();
-        if let Ok(versions) = near.versions(Some(self.present)).await {
-            self.load(&near, versions, self.present).await;
+        let near = self.subject.primary.session.clone();
+        if let Ok((versions, at)) = self.present().await {
+            self.load(&near, versions, at).await;
             self.believed = Some(versions.0);
         }
         let blocks: Vec<(u64, BlockHash)> = bodies.map(|body| (body.id.number, body.parent)).collect();
@@ -90,6 +76,17 @@ impl<'e> Runtimes<'e> {
         }
     }
 
+    /// Versions of the runtime that wrote the block at which everything is read, and a block that runs it.
+    async fn present(&self) -> Result<(Versions, BlockHash), ChainError> {
+        let (primary, block) = (self.subject.primary, self.subject.block);
+        let best = primary.versions().await?;
+        if best.0 == self.subject.read.spec {
+            return Ok((best, block.id.hash));
+        }
+        let parent = BlockHash(block.header.parent_hash.0);
+        Ok((primary.session.versions(Some(parent)).await?, parent))
+    }
+
     async fn ask(&mut self, sources: &mut Sources<'_>, (number, parent): (u64, BlockHash)) {
         if self.versions.contains_key(&number) {
             return;
@@ -114,26 +111,10 @@ impl<'e> Runtimes<'e> {
         if self.loaded.contains_key(&spec) {
             return;
         }
-        let loaded = self.fetched(session, (spec, transactions), at).await;
-        let loaded = loaded.map(Arc::new).map_err(|error| said(&error));
+        let examination = self.subject.examination;
+        let load = fetched(examination, self.subject.primary.genesis, session, (spec, transactions), at);
+        let loaded = examination.node.runtime(spec, load).await.map_err(|error| said(&error));
         self.loaded.insert(spec, loaded);
-    }
-
-    async fn fetched(
-        &self,
-        session: &Session,
-        (spec, transactions): Versions,
-        at: BlockHash,
-    ) -> Result<Runtime, ChainError> {
-        let bytes = match metadata::kept(&self.examination.store, self.genesis, spec).await {
-            Some(bytes) => bytes,
-            None => metadata::fetch(session, at).await?,
-        };
-        let decoded = spawn_blocking(move || Runtime::of(&bytes, spec, transactions)).await;
-        let decoded = decoded.unwrap_or_else(|error| {
-            Err(crate::chain::error::Fault::Metadata { why: error.to_string().as_str().into() })
-        });
-        decoded.map_err(|fault| session.fault(fault))
     }
 
     /// The runtime of a block, or the present one where nobody tells.
@@ -157,4 +138,20 @@ impl<'e> Runtimes<'e> {
         };
         Limit::NoRuntime { block, why }
     }
+}
+
+async fn fetched(
+    examination: &Examination,
+    genesis: BlockHash,
+    session: &Session,
+    (spec, transactions): Versions,
+    at: BlockHash,
+) -> Result<Runtime, ChainError> {
+    let bytes = match metadata::kept(&examination.node.options().store, genesis, spec).await {
+        Some(bytes) => bytes,
+        None => metadata::fetch(session, at).await?,
+    };
+    let decoded = spawn_blocking(move || Runtime::of(&bytes, spec, transactions)).await;
+    let broke_off = |error: JoinError| Err(Fault::Metadata { why: error.to_string().as_str().into() });
+    decoded.unwrap_or_else(broke_off).map_err(|fault| session.fault(fault))
 }

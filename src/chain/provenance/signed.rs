@@ -6,14 +6,17 @@ use parity_scale_codec::Encode as _;
 use sp_crypto_hashing::blake2_256;
 use subxt::Metadata;
 
+use super::Examination;
 use super::common_block::{CommonBlock, claim};
 use super::decode_extrinsic::{Bound, DecodedExtrinsic, call_name, decode_extrinsic};
 use super::proof::are_of_root;
 use super::runtimes::{Known, Runtimes};
 use super::sources::Sources;
-use super::{Examination, Primary};
+use super::values::Read;
 use crate::chain::decode;
+use crate::chain::node::Connection;
 use crate::chain::session::{Header, Session};
+use crate::domain::commit::plan::ERA_BLOCKS;
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::{Payload, Stored};
 use crate::domain::hotkey::Hotkey;
@@ -53,21 +56,36 @@ struct Candidate<'b> {
     born: Option<u64>,
 }
 
-/// Checks the signatures of rows that are proven, each as far as it goes. Returns the requests that archives were asked.
+/// Rows of so few blocks are asked for together with the births of their eras, in one request.
+const FEW: usize = 8;
+
+/// What the signatures are looked for with.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'s> {
+    pub(super) examination: &'s Examination,
+    pub(super) primary: &'s Connection,
+    pub(super) block: &'s CommonBlock,
+    pub(super) read: &'s Read,
+}
+
+/// Checks the signatures of rows that are proven, each as far as it goes.
 pub(super) async fn check(
-    examination: &Examination,
-    primary: &Primary,
-    common_block: &CommonBlock,
+    subject: Subject<'_>,
     hotkeys: Vec<Hotkey>,
     stored: &BTreeMap<Hotkey, Vec<u8>>,
     found: &mut Examined,
-) -> u64 {
+) {
     let wanted = wanted(hotkeys, stored, found);
     if wanted.is_empty() {
-        return 0;
+        return;
     }
-    let mut sources = Sources::new(examination, primary, common_block);
+    let Subject { examination, primary, block, .. } = subject;
+    let mut sources = Sources::new(examination, primary, block);
     let numbers: BTreeSet<u64> = wanted.iter().map(|wanted| wanted.block).collect();
+    if numbers.len() <= FEW {
+        let eras = numbers.iter().flat_map(|number| number.saturating_sub(ERA_BLOCKS)..=*number).collect();
+        sources.hashes(&eras, &mut found.disputes).await;
+    }
     let hashes = sources.hashes(&numbers, &mut found.disputes).await;
     let mut bodies = BTreeMap::new();
     for (number, hash) in hashes {
@@ -79,13 +97,13 @@ pub(super) async fn check(
         found.cost.bytes += bytes.sum::<u64>();
         bodies.insert(number, body);
     }
-    let mut runtimes = Runtimes::new(examination, primary, common_block);
+    let mut runtimes = Runtimes::new(subject);
     runtimes.learn(&mut sources, bodies.values().filter_map(|body| body.as_ref().ok())).await;
     let mut candidates = Vec::new();
     for wanted in &wanted {
         let Some(body) = bodies.get(&wanted.block) else { continue };
         let body = body.as_ref().map_err(Limit::clone);
-        match body.and_then(|body| candidate(examination, common_block, &runtimes, wanted, body)) {
+        match body.and_then(|body| candidate(subject, &runtimes, wanted, body)) {
             Ok(candidate) => candidates.push(candidate),
             Err(limit) => limited(found, &wanted.hotkey, limit),
         }
@@ -95,7 +113,6 @@ pub(super) async fn check(
     for candidate in candidates {
         conclude(primary, &candidate, &births, found);
     }
-    sources.archives_asked()
 }
 
 fn wanted(hotkeys: Vec<Hotkey>, stored: &BTreeMap<Hotkey, Vec<u8>>, found: &mut Examined) -> Vec<Wanted> {
@@ -119,16 +136,15 @@ fn limited(found: &mut Examined, hotkey: &Hotkey, limit: Limit) {
 
 /// The extrinsic of a block that publishes exactly what is stored, for this netuid and by this hotkey.
 fn candidate<'b>(
-    examination: &Examination,
-    common_block: &CommonBlock,
-    runtimes: &Runtimes,
+    subject: Subject<'_>,
+    runtimes: &Runtimes<'_>,
     wanted: &'b Wanted,
     body: &'b Body,
 ) -> Result<Candidate<'b>, Limit> {
     let known = runtimes.of(body.id.number)?;
     let metadata = &known.runtime.metadata;
-    let netuid = examination.netuid.to_le_bytes();
-    let stored = fields(decode::stored(&common_block.schema, &wanted.value));
+    let netuid = subject.examination.netuid.to_le_bytes();
+    let stored = fields(decode::stored(&subject.read.schema, &wanted.value));
     let call = set_commitment(metadata);
     let publishes = |call_bytes: &[u8]| {
         let Some((head, info)) = call_bytes.split_at_checked(BEFORE_FIELDS) else { return false };
@@ -191,7 +207,7 @@ fn contains(bytes: &[u8], needle: &[u8]) -> bool {
 
 /// Verifies a signature, and writes down what came of it.
 fn conclude(
-    primary: &Primary,
+    primary: &Connection,
     candidate: &Candidate<'_>,
     births: &BTreeMap<u64, Result<BlockHash, Limit>>,
     found: &mut Examined,

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::{Instant, sleep_until};
 
+use super::Examination;
 use super::common_block::{CommonBlock, claim, said, why};
 use super::signed::Body;
-use super::{Examination, Pace, Primary};
-use crate::chain::error::ChainError;
+use crate::chain::error::Fault;
+use crate::chain::node::Connection;
+use crate::chain::options::Pace;
 use crate::chain::session::Session;
 use crate::domain::commit::progress::BlockId;
 use crate::domain::network::BlockHash;
@@ -26,8 +28,9 @@ struct Source {
 /// The sources.
 pub(super) struct Sources<'e> {
     examination: &'e Examination,
-    genesis: BlockHash,
     all: Vec<Source>,
+    /// Hashes by height that both near sources agree on, or one of them had.
+    known: BTreeMap<u64, BlockHash>,
     /// How many of them are no archives.
     near: usize,
     /// Whether archives have been dialled.
@@ -37,17 +40,12 @@ pub(super) struct Sources<'e> {
 }
 
 impl<'e> Sources<'e> {
-    pub(super) fn new(examination: &'e Examination, primary: &Primary, common_block: &CommonBlock) -> Self {
+    pub(super) fn new(examination: &'e Examination, primary: &Connection, block: &CommonBlock) -> Self {
         let source = |session: &Session, side| Source { session: session.clone(), side, next: Instant::now() };
-        let witness = common_block.witness.as_ref().map(|witness| source(&witness.session, Side::Witness));
-        let sources: Vec<Source> = [source(&primary.session, Side::Endpoint)].into_iter().chain(witness).collect();
-        let near = sources.len();
-        Self { examination, genesis: primary.genesis, all: sources, near, is_wide: false, away: None }
-    }
-
-    /// Requests that archives were asked.
-    pub(super) fn archives_asked(&self) -> u64 {
-        self.all.iter().skip(self.near).map(|source| source.session.asked()).sum()
+        let witness = block.witness.as_ref().map(|witness| source(&witness.session, Side::Witness));
+        let all: Vec<Source> = [source(&primary.session, Side::Endpoint)].into_iter().chain(witness).collect();
+        let near = all.len();
+        Self { examination, all, known: BTreeMap::new(), near, is_wide: false, away: None }
     }
 
     /// Dials the archives, once, when nobody near has what is wanted.
@@ -55,24 +53,17 @@ impl<'e> Sources<'e> {
         if std::mem::replace(&mut self.is_wide, true) {
             return;
         }
-        for endpoint in &self.examination.archives {
-            let attempt = async {
-                let session = Session::open(endpoint, &self.examination.limits).await?;
-                let genesis = session.genesis_hash().await?;
-                Ok::<_, ChainError>((session, genesis))
-            };
-            match attempt.await {
-                Ok((session, genesis)) if genesis == self.genesis => {
-                    self.all.push(Source { session, side: Side::Witness, next: Instant::now() });
-                    return;
-                }
-                Ok(_) => {
-                    let endpoint = endpoint.to_string();
-                    self.away = Some(Limit::ArchiveAway { endpoint, why: "it is of another chain".to_owned() });
-                }
-                Err(error) => {
-                    self.away = Some(Limit::ArchiveAway { endpoint: endpoint.to_string(), why: why(&error) });
-                }
+        match self.examination.node.archive().await {
+            Ok(archive) => {
+                self.all.push(Source { session: archive.session, side: Side::Witness, next: Instant::now() });
+            }
+            Err(None) => {}
+            Err(Some(error)) => {
+                let why = match error.fault {
+                    Fault::WrongGenesis { .. } => "it is of another chain".to_owned(),
+                    _ => why(&error),
+                };
+                self.away = Some(Limit::ArchiveAway { endpoint: error.endpoint, why });
             }
         }
     }
@@ -87,7 +78,7 @@ impl<'e> Sources<'e> {
         if index >= self.all.len() {
             self.widen().await;
         }
-        let Pace { elsewhere, here } = self.examination.pace;
+        let Pace { elsewhere, here } = self.examination.node.options().pace;
         let source = self.all.get_mut(index)?;
         sleep_until(source.next).await;
         source.next = Instant::now() + if source.session.endpoint().is_this_machine() { here } else { elsewhere };
@@ -103,9 +94,9 @@ impl<'e> Sources<'e> {
     ) -> BTreeMap<u64, Result<BlockHash, Limit>> {
         let mut hashes: BTreeMap<u64, (BlockHash, Session)> = BTreeMap::new();
         let (mut split, mut failed) = (BTreeSet::new(), None);
-        let all: Vec<u64> = numbers.iter().copied().collect();
+        let all: Vec<u64> = numbers.iter().copied().filter(|number| !self.known.contains_key(number)).collect();
         let mut index = 0;
-        while !numbers.is_empty() && (index < self.near || hashes.len() < numbers.len()) {
+        while !all.is_empty() && (index < self.near || hashes.len() < all.len()) {
             let Some(session) = self.turn(index).await else { break };
             index += 1;
             for heights in all.chunks(HEIGHTS) {
@@ -124,12 +115,14 @@ impl<'e> Sources<'e> {
                 }
             }
         }
-        let of = |number: u64| match hashes.get(&number) {
-            _ if split.contains(&number) => Err(Limit::Disputed { case: Case::OtherFork }),
-            Some((hash, _)) => Ok(*hash),
+        let agreed = hashes.iter().filter(|(number, _)| !split.contains(number));
+        self.known.extend(agreed.map(|(number, (hash, _))| (*number, *hash)));
+        let of = |number: u64| match self.known.get(&number) {
+            Some(hash) => Ok(*hash),
+            None if split.contains(&number) => Err(Limit::Disputed { case: Case::OtherFork }),
             None => Err(self.or_away(Limit::NoBlock { block: number, why: failed.clone() })),
         };
-        all.into_iter().map(|number| (number, of(number))).collect()
+        numbers.iter().map(|number| (*number, of(*number))).collect()
     }
 
     /// The body of a block, from the first that has it. One that is not that of the block is a dispute, and the next is

@@ -1,17 +1,22 @@
 //! What both sources say of the commitments in one state, and what that state proves.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::Examination;
 use super::common_block::{CommonBlock, claim, said, why};
 use super::proof::StateProof;
 use crate::chain::decode;
 use crate::chain::error::ChainError;
+use crate::chain::node::Connection;
+use crate::chain::schema::Schema;
 use crate::chain::session::Session;
+use crate::chain::table::{LAST_RUNTIME_UPGRADE, spec_version};
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
 use crate::domain::provenance::{Case, Claim, Dispute, Level, Limit, Provenance, Side, value_words};
+use crate::domain::snapshot::BlockRef;
 
 /// Values by key; a key that an endpoint passes over has none.
 type Values = HashMap<Vec<u8>, Vec<u8>>;
@@ -22,6 +27,11 @@ pub(super) struct Read {
     own: Values,
     /// What the witness said, or why it did not.
     theirs: Option<Result<Values, Limit>>,
+    /// How the state is written, and by which version of the runtime.
+    pub(super) schema: Arc<Schema>,
+    pub(super) spec: u32,
+    /// The block, with its time.
+    pub(super) at: BlockRef,
 }
 
 /// All rows.
@@ -34,33 +44,60 @@ pub(super) struct Judged {
     pub(super) proof_bytes: u64,
 }
 
-/// Reads the values from both.
+/// Reads the values from both. The state itself tells which runtime wrote it; where that is not the one of the best block,
+/// the keys are made and read once more.
 pub(super) async fn read(
     examination: &Examination,
-    own: &Session,
-    common_block: &CommonBlock,
+    primary: &Connection,
+    block: &CommonBlock,
     hotkeys: &[Hotkey],
 ) -> Result<Read, ChainError> {
-    let key = |hotkey: &Hotkey| (*hotkey, common_block.schema.commitment_key(examination.netuid, hotkey));
-    let keys: Vec<(Hotkey, Vec<u8>)> = hotkeys.iter().map(key).collect();
-    let theirs = async {
-        let witness = common_block.witness.as_ref()?;
-        let read = values(&witness.session, &keys, common_block).await;
-        Some(read.map_err(|error| Limit::WitnessAway { endpoint: error.endpoint.clone(), why: why(&error) }))
-    };
-    let (own, theirs) = tokio::join!(values(own, &keys, common_block), theirs);
-    Ok(Read { own: own?, theirs, keys })
+    let (mut spec, source) = (primary.versions().await?.0, block.id.hash);
+    let (_, mut schema) = examination.node.schema(primary, spec, source).await?;
+    for _ in 0..2 {
+        let read = read_by(examination, primary, block, hotkeys, (spec, schema)).await?;
+        let parent = BlockHash(block.header.parent_hash.0);
+        let writer = match read.own.get(LAST_RUNTIME_UPGRADE.as_slice()).and_then(|value| spec_version(value)) {
+            Some(writer) => writer,
+            None if block.id.number == 0 => read.spec,
+            None => primary.session.spec_version(Some(parent)).await?,
+        };
+        if writer == read.spec {
+            return Ok(read);
+        }
+        (spec, schema) = examination.node.schema(primary, writer, parent).await?;
+    }
+    Err(primary.session.malformed("state_getRuntimeVersion", "the spec version of one block keeps changing"))
 }
 
-async fn values(
-    session: &Session,
-    keys: &[(Hotkey, Vec<u8>)],
-    common_block: &CommonBlock,
-) -> Result<Values, ChainError> {
+async fn read_by(
+    examination: &Examination,
+    primary: &Connection,
+    block: &CommonBlock,
+    hotkeys: &[Hotkey],
+    (spec, schema): (u32, Arc<Schema>),
+) -> Result<Read, ChainError> {
+    let key = |hotkey: &Hotkey| (*hotkey, schema.commitment_key(examination.netuid, hotkey));
+    let keys: Vec<(Hotkey, Vec<u8>)> = hotkeys.iter().map(key).collect();
+    let now = schema.now.key(&[]);
+    let asked: Vec<Vec<u8>> = keys.iter().map(|(_, key)| key.clone()).collect();
+    let with_facts = [asked.as_slice(), &[now.clone(), LAST_RUNTIME_UPGRADE.to_vec()]].concat();
+    let theirs = async {
+        let witness = block.witness.as_ref()?;
+        let read = values(&witness.session, &asked, block.id.hash).await;
+        Some(read.map_err(|error| Limit::WitnessAway { endpoint: error.endpoint.clone(), why: why(&error) }))
+    };
+    let (own, theirs) = tokio::join!(values(&primary.session, &with_facts, block.id.hash), theirs);
+    let own = own?;
+    let timestamp_ms = own.get(&now).and_then(|value| decode::scalar(&schema, schema.now.value, value)).unwrap_or(0);
+    let at = BlockRef { number: block.id.number, hash: block.id.hash, timestamp_ms };
+    Ok(Read { keys, own, theirs, schema, spec, at })
+}
+
+async fn values(session: &Session, keys: &[Vec<u8>], at: BlockHash) -> Result<Values, ChainError> {
     let mut values = Values::new();
     for chunk in keys.chunks(session.limits().chunk) {
-        let asked: Vec<Vec<u8>> = chunk.iter().map(|(_, key)| key.clone()).collect();
-        let sets = session.query(&asked, common_block.at.hash).await?;
+        let sets = session.query(chunk, at).await?;
         let told = sets.into_iter().flat_map(|set| set.changes);
         values.extend(told.filter_map(|(key, value)| Some((key.0, value?.0))));
     }
@@ -69,15 +106,16 @@ async fn values(
 
 /// Judges every row by what both said and by the proof.
 pub(super) async fn judge(
-    own: &Session,
-    common_block: &CommonBlock,
-    read: Read,
+    primary: &Connection,
+    block: &CommonBlock,
+    read: &Read,
     disputes: &mut Vec<Dispute>,
 ) -> Judged {
-    let proof = prove(own, common_block, &read.keys, disputes).await;
+    let own = &primary.session;
+    let proof = prove(own, block, &read.keys, disputes).await;
     let proof_bytes = proof.as_ref().map_or(0, |proven| proven.proof.size().bytes as u64);
     let mut judged = Judged { proof_bytes, ..Judged::default() };
-    let case = Evidence { own, common_block, theirs: &read.theirs, proof: &proof };
+    let case = Evidence { own, block, read, proof: &proof };
     for (hotkey, key) in &read.keys {
         let said = read.own.get(key);
         judged.rows.insert(*hotkey, case.row(*hotkey, key, said, disputes));
@@ -95,16 +133,16 @@ struct Proven {
 /// A proof that answers for every key, and whose it is; or why there is none.
 async fn prove(
     own: &Session,
-    common_block: &CommonBlock,
+    block: &CommonBlock,
     keys: &[(Hotkey, Vec<u8>)],
     disputes: &mut Vec<Dispute>,
 ) -> Result<Proven, Limit> {
     let asked: Vec<Vec<u8>> = keys.iter().map(|(_, key)| key.clone()).collect();
     let mut limit = Limit::NoProofs { why: "nobody was asked".to_owned() };
-    let theirs = common_block.witness.as_ref().map(|witness| &witness.session);
+    let theirs = block.witness.as_ref().map(|witness| &witness.session);
     for (side, session) in [(Side::Endpoint, Some(own)), (Side::Witness, theirs)] {
         let Some(session) = session else { continue };
-        let nodes = match proof_nodes(session, &asked, common_block).await {
+        let nodes = match proof_nodes(session, &asked, block).await {
             Ok(nodes) => nodes,
             Err(error) => {
                 limit = Limit::NoProofs { why: said(&error) };
@@ -112,12 +150,12 @@ async fn prove(
             }
         };
         let proof = StateProof::new(nodes, asked.len());
-        let root = &common_block.header.state_root.0;
+        let root = &block.header.state_root.0;
         let short = asked.iter().filter(|key| proof.value(root, key).is_err()).count();
         if short == 0 {
             return Ok(Proven { proof, from: session.endpoint().to_string() });
         }
-        let block = Some(common_block.id());
+        let block = Some(block.id);
         let bad = Claim {
             proof: Some(proof.size()),
             ..claim(session, block, format!("a proof that says nothing of {short} of {} keys", asked.len()))
@@ -131,14 +169,10 @@ async fn prove(
 }
 
 /// The nodes for all keys: one request, or a few where there are thousands.
-async fn proof_nodes(
-    session: &Session,
-    keys: &[Vec<u8>],
-    common_block: &CommonBlock,
-) -> Result<Vec<Vec<u8>>, ChainError> {
+async fn proof_nodes(session: &Session, keys: &[Vec<u8>], block: &CommonBlock) -> Result<Vec<Vec<u8>>, ChainError> {
     let mut nodes = Vec::new();
     for chunk in keys.chunks(session.limits().chunk) {
-        nodes.extend(session.read_proof(chunk, common_block.at.hash).await?);
+        nodes.extend(session.read_proof(chunk, block.id.hash).await?);
     }
     Ok(nodes)
 }
@@ -147,8 +181,8 @@ async fn proof_nodes(
 #[derive(Clone, Copy)]
 struct Evidence<'c> {
     own: &'c Session,
-    common_block: &'c CommonBlock,
-    theirs: &'c Option<Result<Values, Limit>>,
+    block: &'c CommonBlock,
+    read: &'c Read,
     proof: &'c Result<Proven, Limit>,
 }
 
@@ -156,18 +190,18 @@ impl Evidence<'_> {
     /// A row whose value the endpoint says to be `said`.
     fn row(self, hotkey: Hotkey, key: &[u8], said: Option<&Vec<u8>>, disputes: &mut Vec<Dispute>) -> Provenance {
         let endpoint = self.own.endpoint().to_string();
-        let alone = self.common_block.alone.clone().unwrap_or(Limit::NoWitness);
-        let mut row = Provenance::reported(self.common_block.at, self.commitment(said), &endpoint, alone);
+        let alone = self.block.alone.clone().unwrap_or(Limit::NoWitness);
+        let mut row = Provenance::reported(self.read.at, self.commitment(said), &endpoint, alone);
         let proven = self.proof.as_ref().ok();
         row.proof = proven.map(|proven| proven.proof.size());
         row.proof_from = proven.map(|proven| proven.from.clone());
-        if let (Some(Ok(_)), Some(witness)) = (self.theirs, &self.common_block.witness) {
+        if let (Some(Ok(_)), Some(witness)) = (&self.read.theirs, &self.block.witness) {
             row.endpoints.push(witness.session.endpoint().to_string());
         }
         let dispute = self.contradiction(hotkey, key, said);
         let is_doubted = dispute.as_ref().is_some_and(Dispute::locks);
         disputes.extend(dispute);
-        (row.level, row.limit) = match (self.theirs, self.proof) {
+        (row.level, row.limit) = match (&self.read.theirs, self.proof) {
             _ if is_doubted => (Level::Reported, Some(Limit::Disputed { case: Case::ForgedValue })),
             (None, _) => (Level::Reported, row.limit),
             (Some(Err(limit)), _) => (Level::Reported, Some(limit.clone())),
@@ -180,13 +214,13 @@ impl Evidence<'_> {
 
     /// Where what the endpoint says is not what is proven, or not what the witness says.
     fn contradiction(self, hotkey: Hotkey, key: &[u8], said: Option<&Vec<u8>>) -> Option<Dispute> {
-        let block = Some(self.common_block.id());
+        let block = Some(self.block.id);
         let words = |value: Option<&Vec<u8>>| value_words(self.commitment(value).as_ref()).shown();
         let proven = self.proof.as_ref().ok().and_then(|Proven { proof, from }| {
-            Some((proof.value(&self.common_block.header.state_root.0, key).ok()?, proof.size(), from.clone()))
+            Some((proof.value(&self.block.header.state_root.0, key).ok()?, proof.size(), from.clone()))
         });
-        let witness = self.common_block.witness.as_ref().map(|witness| &witness.session);
-        let told = self.theirs.as_ref().and_then(|theirs| theirs.as_ref().ok()).map(|theirs| theirs.get(key));
+        let witness = self.block.witness.as_ref().map(|witness| &witness.session);
+        let told = self.read.theirs.as_ref().and_then(|theirs| theirs.as_ref().ok()).map(|theirs| theirs.get(key));
         let (other, proven_wrong) = match (&proven, told.zip(witness)) {
             (Some((value, size, from)), _) if value.as_ref() != said => {
                 let says = format!("a proof of {}", words(value.as_ref()));
@@ -203,6 +237,6 @@ impl Evidence<'_> {
     }
 
     fn commitment(self, value: Option<&Vec<u8>>) -> Option<Commitment> {
-        value.map(|value| Commitment::of(&decode::stored(&self.common_block.schema, value)))
+        value.map(|value| Commitment::of(&decode::stored(&self.read.schema, value)))
     }
 }

@@ -6,6 +6,7 @@ use crate::domain::commit::outcome::{Ended, Rule};
 use crate::domain::commitment::{Commitment, MaskedBytes, Published};
 use crate::domain::drift::{DriftFields, FieldDrift};
 use crate::domain::findings::Severity;
+use crate::domain::freshness::TOO_OLD_TO_SIGN_MS;
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::provenance::{Confirmed, Level};
@@ -19,8 +20,6 @@ pub const ERA_BLOCKS: u64 = 64;
 pub const CHARGE: u64 = 128;
 /// Transactions of one hotkey that may be waiting before the nonce of a node is no longer believed: commits per epoch.
 pub const MOST_WAITING: u64 = 24;
-/// Age of the finalized head, in ms, past which a transaction would be born nearly dead: half its era.
-pub const HEAD_TOO_OLD_MS: u64 = ERA_BLOCKS * 12_000 / 2;
 
 /// For whom, on which subnet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -293,7 +292,7 @@ fn checks(subject: &Subject, standing: &HotkeyState, now_ms: u64) -> Vec<Check> 
         None => Check::odd("registered", format!("not registered on subnet {}", subject.netuid)),
     });
     let behind = now_ms.saturating_sub(standing.at.timestamp_ms);
-    if behind > HEAD_TOO_OLD_MS {
+    if behind > TOO_OLD_TO_SIGN_MS {
         checks.push(Check::odd("head", format!("the node's finalized head is {} old", age_seconds(behind / 1_000))));
     }
     let waiting = standing.nonce.saturating_sub(standing.settled_nonce);

@@ -3,14 +3,12 @@
 use serde::Serialize;
 
 use crate::domain::findings::{Finding, Severity};
+use crate::domain::freshness::TOO_OLD_FOR_NOW_MS;
 use crate::domain::rotation::change::{Seen, Side};
 use crate::domain::rotation::event::{EnvUpdate, Event};
 use crate::domain::rotation::machine::{Rotation, Step};
 use crate::domain::rotation::phase::Phase;
 use crate::domain::text::{age_blocks, age_seconds, grouped};
-
-/// Age of the finalized head, in ms, past which a node's word is history and nothing is decided on it.
-pub const STALE_HEAD_MS: u64 = 300_000;
 
 /// What a node said at a finalized block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,7 +26,7 @@ pub struct ChainFacts {
 impl ChainFacts {
     /// Whether it is young enough to decide anything on it.
     pub const fn is_fresh(&self) -> bool {
-        self.age_ms <= STALE_HEAD_MS
+        self.age_ms <= TOO_OLD_FOR_NOW_MS
     }
 }
 

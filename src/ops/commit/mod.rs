@@ -17,15 +17,15 @@ pub use publish::{publish, unlock, wait_until_registered};
 pub use reconcile::{Reconciled, history, reconcile, replaced_secrets};
 pub use service::{ServiceSetup, serve};
 
+use crate::chain::ChainError;
 use crate::chain::commit::{Draft, DraftError, HotkeyClient, HotkeyClientOptions};
-use crate::chain::{CallLimits, ChainError, MetadataStore};
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::plan::HEAD_TOO_OLD_MS;
 use crate::domain::commit::{Ended, HotkeyState, Plan, Subject};
 use crate::domain::commitment::Commitment;
 use crate::domain::findings::{Finding, Severity};
+use crate::domain::freshness::TOO_OLD_TO_SIGN_MS;
 use crate::domain::guard::{self, Forbidden, SecretKind};
-use crate::domain::network::Network;
+use crate::domain::network::BlockHash;
 use crate::domain::owner::Owner;
 use crate::domain::provenance::{Confirmed, Dispute};
 use crate::domain::text::{age_seconds, capitalised, sentence, uncapitalised};
@@ -105,7 +105,7 @@ async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Re
     // What no chain could make right is refused before anybody is asked.
     let early = guard::clear(&context.provider, values, None, &forbidden);
     early.map_err(|refusal| refused(refusal.into()))?;
-    let options = client_options(context, own, &context.network);
+    let options = client_options(context, own, context.network.genesis);
     let client = HotkeyClient::open(&options).await?;
     if must_be_in_use {
         let owner = Owner { genesis: client.genesis(), netuid: options.netuid, hotkey: options.hotkey };
@@ -121,7 +121,7 @@ fn refused(rule: Rule) -> Unprepared {
 /// A finalized head so old that what the node says of it is history: neither "nothing to do" nor a plan may rest on it.
 fn stale_head(standing: &HotkeyState, now_ms: u64) -> Option<Rule> {
     let behind = now_ms.saturating_sub(standing.at.timestamp_ms);
-    (behind > HEAD_TOO_OLD_MS).then(|| Rule::Other {
+    (behind > TOO_OLD_TO_SIGN_MS).then(|| Rule::Other {
         code: "stale_head",
         what: format!("Not sent: the node's finalized head is {} old", age_seconds(behind / 1_000)),
         why: "What it says is no longer so, and a transaction that refers to it would be born nearly dead.",
@@ -135,7 +135,7 @@ async fn prepared(
     context: &Context,
     own: &OwnHotkey,
     mut client: HotkeyClient,
-    mut options: HotkeyClientOptions,
+    options: HotkeyClientOptions,
     forbidden: &Forbidden,
     confirmed: Option<Confirmed>,
     now_ms: u64,
@@ -144,12 +144,10 @@ async fn prepared(
         Some(_) => None,
         None => vouch(context, own.hotkey, now_ms).await.map_err(|dispute| refused(disputed(&dispute)))?,
     };
-    let (mut plan, mut draft) = planned(context, own, &client, &options, forbidden, now_ms).await?;
+    let (mut plan, mut draft) = planned(context, own, &client, forbidden, now_ms).await?;
     if draft.as_ref().is_err_and(DraftError::is_of_the_metadata) && client.fetched_anew().await? {
         tracing::warn!("the cached metadata would have something else signed; that of the node is taken instead");
-        // Nor does the cache tell how the commit ended.
-        options.store = MetadataStore::none();
-        (plan, draft) = planned(context, own, &client, &options, forbidden, now_ms).await?;
+        (plan, draft) = planned(context, own, &client, forbidden, now_ms).await?;
     }
     let there = plan.standing.commitment.clone();
     let is_it = |row: Option<&Commitment>| row == there.as_ref();
@@ -162,11 +160,10 @@ async fn planned(
     context: &Context,
     own: &OwnHotkey,
     client: &HotkeyClient,
-    options: &HotkeyClientOptions,
     forbidden: &Forbidden,
     now_ms: u64,
 ) -> Result<(Plan, Result<Draft, DraftError>), Unprepared> {
-    let standing = client.state(&options.network).await?;
+    let standing = client.state().await?;
     if let Some(rule) = stale_head(&standing, now_ms) {
         return Err(refused(rule));
     }
@@ -218,14 +215,8 @@ pub(super) fn identity(context: &Context) -> Result<&OwnHotkey, Unprepared> {
     }
 }
 
-pub(super) fn client_options(context: &Context, own: &OwnHotkey, network: &Network) -> HotkeyClientOptions {
-    HotkeyClientOptions {
-        network: network.clone(),
-        netuid: context.netuid(),
-        hotkey: own.hotkey,
-        limits: CallLimits::default(),
-        store: context.metadata_store(),
-    }
+pub(super) fn client_options(context: &Context, own: &OwnHotkey, genesis: Option<BlockHash>) -> HotkeyClientOptions {
+    HotkeyClientOptions { node: context.node.clone(), genesis, netuid: context.netuid(), hotkey: own.hotkey }
 }
 
 /// Everything on this machine that must not be published: the write pair, those of the vault, the other secrets of `.env` and environment,

@@ -266,8 +266,7 @@ pub async fn wait_until_registered(
     now_ms: impl Fn() -> u64,
 ) -> Result<Prepared, Unprepared> {
     let own = identity(context)?;
-    let mut options = client_options(context, own, &context.network);
-    options.network.genesis = Some(confirmed.standing.chain.genesis);
+    let options = client_options(context, own, Some(confirmed.standing.chain.genesis));
     let client = registered(&options).await;
     let forbidden = forbidden(context).await;
     let prepared = prepared(context, own, client, options, &forbidden, None, now_ms()).await?;

@@ -41,9 +41,7 @@ pub async fn reconcile(context: &Context, now_ms: u64) -> Vec<Reconciled> {
         let Some(turn) = open(&journal, &owner).first().and_then(|_| journal.turn(&owner).ok().flatten()) else {
             continue;
         };
-        let mut network = context.network.clone();
-        network.genesis = Some(owner.genesis);
-        let client = HotkeyClient::open(&client_options(context, own, &network)).await;
+        let client = HotkeyClient::open(&client_options(context, own, Some(owner.genesis))).await;
         if context.network.genesis.is_none() && matches!(&client, Err(error) if is_another_chain(error)) {
             continue;
         }

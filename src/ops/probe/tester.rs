@@ -8,12 +8,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::subnet_view::{NoKey, View};
-use crate::chain::{BlockTime, BlockTimes, CallLimits, MetadataStore};
+use crate::chain::{BlockTime, BlockTimes, ChainError, Node};
 use crate::domain::commitment::Commitment;
 use crate::domain::credentials::LocalView;
 use crate::domain::drift::exposes_write_key;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::Network;
 use crate::domain::probe::{self, Case, Exchange, Judgement, Probe, Reply, Request, Risk, Step, Verdict, judge};
 use crate::domain::provider::Provider;
 use crate::domain::roster::Role;
@@ -34,8 +33,7 @@ pub struct Tester {
     /// The S3 client.
     pub store: Store,
     local: LocalView,
-    network: Network,
-    metadata: MetadataStore,
+    node: Node,
     now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
     times: Mutex<Times>,
     /// One test at a time for each account.
@@ -61,8 +59,7 @@ impl Tester {
             own: context.hotkey,
             store,
             local: context.local(),
-            network: context.network.clone(),
-            metadata: context.metadata_store(),
+            node: context.node.clone(),
             now_ms,
             times: Mutex::default(),
             accounts: Mutex::default(),
@@ -269,13 +266,13 @@ impl Tester {
         windows.iter().map(deadline).collect()
     }
 
-    async fn ask_times(&self, blocks: &[u64]) -> Result<BTreeMap<u64, BlockTime>, crate::chain::ChainError> {
-        self.glance().await?.times(blocks).await
+    async fn ask_times(&self, blocks: &[u64]) -> Result<BTreeMap<u64, BlockTime>, ChainError> {
+        self.block_times().await?.times(blocks).await
     }
 
-    /// A short connection of its own to the chain.
-    pub async fn glance(&self) -> Result<BlockTimes, crate::chain::ChainError> {
-        BlockTimes::open(&self.network, self.metadata.clone(), &CallLimits::default()).await
+    /// The chain, to be asked for times and earnings.
+    pub async fn block_times(&self) -> Result<BlockTimes, ChainError> {
+        BlockTimes::open(&self.node).await
     }
 
     fn risks(&self, view: &View, hotkey: &Hotkey) -> Vec<Risk> {

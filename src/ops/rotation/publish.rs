@@ -5,7 +5,6 @@ use tokio::sync::mpsc;
 use super::advance::NeedsInput;
 use super::executor::{Executor, ProgressEvent};
 use super::problem::{Kind, Problem};
-use crate::chain::CallLimits;
 use crate::chain::commit::{HotkeyClient, HotkeyClientOptions};
 use crate::domain::commit::{self, Ended, HotkeyState, Plan, Progress, Record, Verdict};
 use crate::domain::rotation::{Blocker, ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
@@ -196,17 +195,13 @@ pub(in crate::ops) async fn chain_facts(
     owner: &crate::domain::owner::Owner,
     now_ms: u64,
 ) -> Result<ChainFacts, Problem> {
-    let mut network = context.network.clone();
-    network.genesis = Some(owner.genesis);
     let options = HotkeyClientOptions {
-        network,
+        node: context.node.clone(),
+        genesis: Some(owner.genesis),
         netuid: owner.netuid,
         hotkey: owner.hotkey,
-        limits: CallLimits::default(),
-        store: context.metadata_store(),
     };
-    let client = HotkeyClient::open(&options).await?;
-    let standing = client.state(&options.network).await?;
+    let standing = HotkeyClient::open(&options).await?.state().await?;
     if standing.uid.is_none() {
         tracing::warn!("the hotkey has no uid on subnet {}", owner.netuid);
     }

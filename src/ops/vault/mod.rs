@@ -24,7 +24,7 @@ pub use keys::{index_if_any, is_in_use, with_keys};
 pub use open_vault::OpenVault;
 pub use status::{GenerationLine, VaultLine, look};
 
-use crate::chain::{self, CallLimits, ChainError};
+use crate::chain::ChainError;
 use crate::config::Origin;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::network::BlockHash;
@@ -100,7 +100,7 @@ pub async fn genesis(context: &Context) -> Result<BlockHash, ChainError> {
     if let Some(genesis) = known_genesis(context) {
         return Ok(genesis);
     }
-    let (endpoint, genesis) = chain::genesis(&context.network, &CallLimits::default()).await?;
+    let (endpoint, genesis) = context.node.chain().await?;
     context.disk.note_genesis_at(&endpoint.to_string(), genesis);
     Ok(genesis)
 }

@@ -12,9 +12,10 @@ use ratatui::text::Line;
 
 use super::style::Styles;
 use super::text::{columns, cut, ink, line_columns};
+use crate::domain::freshness::SHOWN_AS_OLD_MS;
 use crate::domain::network::Endpoint;
 use crate::domain::text::{age_seconds, grouped};
-use crate::tui::state::{Connection, STALE_AFTER_MS, State};
+use crate::tui::state::{Connection, State};
 use crate::tui::table::Origin;
 
 /// A part of the header in falling length; a form is left in the order of its rank, the lowest first.
@@ -81,7 +82,7 @@ fn block(state: &State, styles: Styles) -> Segment {
         return Segment(vec![(5, ink("no block yet", styles.dim()).into()), (LAST, Line::default())]);
     };
     let since = state.since(at_ms);
-    let old = since >= STALE_AFTER_MS;
+    let old = since >= SHOWN_AS_OLD_MS;
     let style = if old { styles.drift() } else { styles.dim() };
     let form = |rank, age: String| {
         (rank, Line::from(vec![ink(format!("#{}", grouped(number)), styles.plain()), ink(age, style)]))

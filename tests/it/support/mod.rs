@@ -2,6 +2,7 @@
 
 pub mod admin_api;
 pub mod bench;
+pub mod chain;
 pub mod encoder;
 pub mod house;
 pub mod node;

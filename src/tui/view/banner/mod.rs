@@ -22,11 +22,12 @@ use super::header::host_label;
 use super::style::{Styles, glyph};
 use super::text::{columns, cut, ink, wrap};
 use crate::domain::findings::{Finding, Severity};
+use crate::domain::freshness::SHOWN_AS_OLD_MS;
 use crate::domain::provenance::Dispute;
 use crate::domain::text::{age_seconds, grouped};
 use crate::tui::keymap::Command;
 use crate::tui::rotate::Urgency;
-use crate::tui::state::{Connection, Loss, STALE_AFTER_MS, State};
+use crate::tui::state::{Connection, Loss, State};
 use crate::tui::table::Origin;
 
 /// How far a fresh snapshot may lie behind the clock, in ms, before it is said: finality takes half a minute, clocks
@@ -227,7 +228,9 @@ fn retry(state: &State) -> String {
 fn still(state: &State) -> Option<Notice> {
     let silent_ms = match &state.connection {
         Connection::Stalled { since_ms, .. } => state.since(*since_ms),
-        Connection::Live { .. } => Some(state.since(state.heads.finalized_at_ms)).filter(|ms| *ms >= STALE_AFTER_MS)?,
+        Connection::Live { .. } => {
+            Some(state.since(state.heads.finalized_at_ms)).filter(|ms| *ms >= SHOWN_AS_OLD_MS)?
+        }
         _ => return None,
     };
     let parts = vec![
