@@ -12,12 +12,14 @@
 //! ```text
 //!   domain  ◄──  chain · wallet · storage · vault · state · config · logs  ◄──  ops  ◄──  cli · tui
 //!                (chain knows wallet's signer, vault knows state's atomic files, nothing else crosses)
+//!   domain  ◄──  net  ◄──  chain · storage
 //!   domain  ◄──  sandbox  ◄──  cli, tests
 //! ```
 //!
 //! | layer | what it is | where to start |
 //! |---|---|---|
 //! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::guard`], [`domain::commit`], [`domain::probe`], [`domain::rotation`], [`domain::provenance`] |
+//! | `net` | one way to reach a host, for chain and storage: name, allowed addresses, TCP, TLS, under one deadline | `net::dial` |
 //! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed, commits, proofs and signatures | `chain::feed`, [`chain::commit`], [`chain::provenance`] |
 //! | [`wallet`] | Bittensor wallet files: which hotkey is ours, and the unlocked one that signs | [`wallet`] |
 //! | [`storage`] | S3 with everything bounded: readers of anybody's bucket, owners of the own one | [`storage::Store`] |
@@ -60,6 +62,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod logs;
+mod net;
 pub mod ops;
 pub mod sandbox;
 pub mod state;

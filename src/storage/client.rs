@@ -13,11 +13,12 @@ use aws_sdk_s3::{Client, Config};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::bucket::Bucket;
-use super::dial::{Dialer, Resolver};
+use super::dial::Dialer;
 use super::owner::Owner;
 use super::reader::Reader;
 use super::target::Target;
 use super::transport::Transport;
+use crate::net::Resolver;
 
 /// Bounds of every request, and the two seams: how names become addresses, and whom to trust besides the system.
 #[derive(Debug, Clone)]

@@ -15,7 +15,6 @@ mod bucket;
 mod client;
 mod dial;
 mod owner;
-mod public;
 mod reader;
 mod record;
 mod target;
@@ -23,7 +22,8 @@ mod transport;
 
 pub use bucket::Answer;
 pub use client::{Store, StoreOptions};
-pub use dial::Resolver;
 pub use owner::Owner;
 pub use reader::{Part, Reader};
 pub use target::{Misfit, Target};
+
+pub use crate::net::Resolver;

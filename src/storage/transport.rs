@@ -18,10 +18,11 @@ use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::body::Capped;
-use super::dial::{Dialer, Undialled, plain};
+use super::dial::{Dialer, undialled};
 use super::record::Record;
 use crate::domain::probe::Trouble;
 use crate::domain::untrusted::Untrusted;
+use crate::net::{DialError, plain};
 
 /// What stores read in their logs.
 const AGENT: &str = concat!("grail-console/", env!("CARGO_PKG_VERSION"));
@@ -88,10 +89,10 @@ fn outgoing(request: HttpRequest) -> Result<http::Request<SdkBody>, ConnectorErr
 /// Why a request has no answer.
 fn unanswered(error: &ClientError) -> Trouble {
     let chain = || successors(Some(error as &(dyn StdError + 'static)), |&error| error.source());
-    let undialled = chain().find_map(|error| error.downcast_ref::<Undialled>());
+    let dial = chain().find_map(|error| error.downcast_ref::<DialError>());
     let hyper = chain().find_map(|error| error.downcast_ref::<hyper::Error>());
-    match (undialled, hyper) {
-        (Some(undialled), _) => undialled.0.clone(),
+    match (dial, hyper) {
+        (Some(error), _) => undialled(error),
         (None, Some(hyper)) => broken(hyper),
         (None, None) => Trouble::Closed { why: error.to_string() },
     }

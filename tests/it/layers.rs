@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. `chain` may know the signer type of `wallet`, `vault` the atomic files of `state`; nothing else crosses.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("domain", &[]),
-    ("chain", &["domain", "wallet"]),
+    ("net", &["domain"]),
+    ("chain", &["domain", "net", "wallet"]),
     ("wallet", &["domain"]),
-    ("storage", &["domain"]),
+    ("storage", &["domain", "net"]),
     ("state", &["domain"]),
     ("vault", &["domain", "state"]),
     ("config", &["domain"]),
