@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex as StdMutex, MutexGuard as StdGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::clock::{Clock, Head, Heads};
 use super::commit::runtime::Runtime;
@@ -29,6 +29,9 @@ use crate::domain::network::{BlockHash, Endpoint, Network};
 const VERSIONS_HOLD: Duration = Duration::from_secs(12);
 /// How long the head of the greeting may wait for whoever needs the newest one first.
 const GREETING_HOLDS: Duration = Duration::from_secs(2);
+/// A second source that is behind by so few blocks is given a moment to come as far.
+const MOMENTS_BEHIND: u64 = 3;
+const A_MOMENT: Duration = Duration::from_millis(400);
 /// How long a second source that did not answer is left alone.
 const WITNESS_LEFT_ALONE: Duration = Duration::from_secs(3);
 
@@ -199,6 +202,24 @@ impl Connection {
     /// The newest finalized head, as the clock tells it.
     pub(super) async fn head(&self) -> Result<Head, ChainError> {
         self.clock().await?.head(&self.session).await
+    }
+
+    /// The newest finalized head as the clock tells it, given a moment to come as far as `number`.
+    pub(super) async fn head_from(&self, number: u64) -> Result<Head, ChainError> {
+        let head = self.head().await?;
+        if head.number() >= number || head.number() + MOMENTS_BEHIND < number {
+            return Ok(head);
+        }
+        let mut heads = self.heads().await?;
+        let caught_up = async {
+            while let Some(next) = heads.next().await {
+                if next.number() >= number {
+                    break;
+                }
+            }
+        };
+        timeout(A_MOMENT, caught_up).await.ok();
+        self.head().await
     }
 
     /// The finalized heads from now on.

@@ -10,6 +10,7 @@ mod console;
 mod frames;
 mod probes;
 mod provenance;
+mod requests;
 mod rotation;
 mod status;
 mod vault;
@@ -37,6 +38,9 @@ fn main() {
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|one| one == part);
     if wanted("status") {
         runtime.block_on(status::measure());
+    }
+    if wanted("requests") {
+        runtime.block_on(requests::measure());
     }
     if wanted("commit") {
         runtime.block_on(commit::measure());

@@ -64,17 +64,17 @@ async fn one() -> (f64, f64, u64) {
     (begun, retired, files.map(|file| file.metadata().unwrap().len()).sum())
 }
 
-fn read_lines(keys: &Credentials) -> String {
+pub fn read_lines(keys: &Credentials) -> String {
     format!("R2_READ_ACCESS_KEY_ID={}\nR2_READ_SECRET_ACCESS_KEY={}\n", keys.read_key_id, keys.read_secret.expose())
 }
 
-fn write(home: &Path, name: &str, text: &str) -> String {
+pub fn write(home: &Path, name: &str, text: &str) -> String {
     let path = home.join(name);
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
-fn flags(sandbox: &Sandbox, home: &Path, keys: &Credentials) -> Vec<String> {
+pub fn flags(sandbox: &Sandbox, home: &Path, keys: &Credentials) -> Vec<String> {
     let own = sandbox.operator().unwrap();
     let key_file = home.join("vault.key");
     FileKey::generate(&key_file).unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use grail_console::chain::commit::{
     Draft, HotkeyClient, HotkeyClientOptions, Signed, SignedCommit, call_bytes, reconcile, track,
 };
+use grail_console::chain::provenance::Depth;
 use grail_console::chain::{CallLimits, MetadataStore, Node};
 use grail_console::domain::commit::{Ended, Failure, HotkeyState, Intent, Plan, PoolAnswer, Progress, Subject};
 use grail_console::domain::commitment::Commitment;
@@ -56,7 +57,7 @@ pub fn options(sandbox: &Sandbox, hotkey: Hotkey) -> HotkeyClientOptions {
 async fn connected(sandbox: &Sandbox, hotkey: Hotkey) -> (HotkeyClient, HotkeyState) {
     let options = options(sandbox, hotkey);
     let hotkey_client = HotkeyClient::open(&options).await.unwrap();
-    let standing = hotkey_client.state().await.unwrap();
+    let standing = hotkey_client.state(0, Depth::Proof).await.unwrap().state;
     (hotkey_client, standing)
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use frame_metadata::v16::{RuntimeMetadataV16, StorageEntryType};
 use grail_console::chain::commit::{Draft, DraftError, HotkeyClient, HotkeyClientOptions, call_bytes};
+use grail_console::chain::provenance::Depth;
 use grail_console::chain::schema::Schema;
 use grail_console::chain::{CallLimits, ChainError, Fault, MetadataStore};
 use grail_console::domain::commit::HotkeyState;
@@ -312,7 +313,7 @@ async fn opened(
     sandbox.faults().lie(lie);
     let options = HotkeyClientOptions { node: nodes(&sandbox, kept.store()), ..options(&sandbox, hotkey) };
     let client = HotkeyClient::open(&options).await.unwrap();
-    let standing = client.state().await.unwrap();
+    let standing = client.state(0, Depth::Proof).await.unwrap().state;
     (sandbox, client, standing)
 }
 

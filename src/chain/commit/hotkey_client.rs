@@ -1,11 +1,13 @@
 //! What a commit needs of the chain: where the hotkey stands at a finalized block, its own values verified, and the runtime
 //! for which its transaction is signed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::decode;
 use super::super::error::{ChainError, Fault};
 use super::super::node::{Connection, Node};
+use super::super::provenance::{Depth, Examination, Fact, examine_on};
 use super::super::session::Session;
 use super::extrinsic::{Draft, DraftError};
 use super::runtime::Runtime;
@@ -15,6 +17,7 @@ use crate::domain::commitment::Commitment;
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, SANDBOX, is_sandbox};
+use crate::domain::provenance::{Dispute, Provenance};
 use crate::domain::snapshot::{BlockRef, ChainIdentity};
 
 /// Bytes of an epoch's budget where the chain stores none (FACTS 3).
@@ -31,6 +34,17 @@ pub struct HotkeyClientOptions {
     pub netuid: u16,
     /// Whose commitment.
     pub hotkey: Hotkey,
+}
+
+/// Where a hotkey stands, and what speaks for it.
+#[derive(Debug, Clone)]
+pub struct OwnState {
+    /// What may be acted on.
+    pub state: HotkeyState,
+    /// Where the commitment in it comes from.
+    pub row: Option<Provenance>,
+    /// Where sources contradict each other.
+    pub disputes: Vec<Dispute>,
 }
 
 /// A connection with its runtime, for one hotkey.
@@ -93,12 +107,26 @@ impl HotkeyClient {
         self.connection.genesis
     }
 
-    /// Reads where the hotkey stands at the finalized head.
-    pub async fn state(&self) -> Result<HotkeyState, ChainError> {
+    /// Where the hotkey stands at the newest finalized block that both operators have, or that the endpoint has alone: one
+    /// reading, verified, and that very reading is what may be acted on. `now_ms` is the time since 1970.
+    pub async fn state(&self, now_ms: u64, depth: Depth) -> Result<OwnState, ChainError> {
+        let examination = Examination { node: self.node.clone(), netuid: self.netuid, now_ms };
+        let (what, facts): (Vec<What>, Vec<Fact>) =
+            self.keys().into_iter().map(|(what, key)| (what, (what.word(), key))).unzip();
+        let rows = BTreeMap::from([(self.hotkey, depth)]);
+        let verified = examine_on(&examination, &self.connection, &rows, &facts);
+        let (next, verified) = tokio::try_join!(self.session().next_index(&self.hotkey), Box::pin(verified))?;
+        let values = Values(what.into_iter().zip(verified.facts).collect());
+        let mut examined = verified.examined;
+        let state = self.state_of(&values, verified.at.number, verified.at.hash, next)?;
+        Ok(OwnState { state, row: examined.rows.remove(&self.hotkey), disputes: examined.disputes })
+    }
+
+    /// Whether the newest finalized block gives the hotkey a uid, by the word of this node alone.
+    pub(super) async fn has_uid(&self) -> Result<bool, ChainError> {
         let head = self.connection.newest_head().await?;
-        let (what, keys): (Vec<What>, Vec<Vec<u8>>) = self.keys().into_iter().unzip();
-        let (next, values) = tokio::try_join!(self.session().next_index(&self.hotkey), self.read(&keys, head.hash))?;
-        self.state_of(&Values(what.into_iter().zip(values).collect()), head.number(), head.hash, next)
+        let [uid] = self.values([self.uid_key()], head.hash).await?;
+        Ok(self.uid(uid.as_deref())?.is_some())
     }
 
     fn state_of(&self, values: &Values, number: u64, hash: BlockHash, next: u64) -> Result<HotkeyState, ChainError> {
@@ -257,6 +285,22 @@ enum What {
     EpochIndex,
     Account,
     Now,
+}
+
+impl What {
+    /// What it is, in a dispute about it.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Commitment => "commitment",
+            Self::Uid => "uid",
+            Self::UsedSpace => "used space",
+            Self::MaxSpace => "space of an epoch",
+            Self::Tempo => "tempo",
+            Self::EpochIndex => "epoch",
+            Self::Account => "account",
+            Self::Now => "time",
+        }
+    }
 }
 
 /// The values that were asked for.

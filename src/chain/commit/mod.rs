@@ -22,6 +22,6 @@ mod verify;
 mod wait;
 
 pub use extrinsic::{Draft, DraftError, Signed, call_bytes};
-pub use hotkey_client::{HotkeyClient, HotkeyClientOptions};
+pub use hotkey_client::{HotkeyClient, HotkeyClientOptions, OwnState};
 pub use tracker::{SignedCommit, reconcile, track};
 pub use wait::registered;

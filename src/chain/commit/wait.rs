@@ -43,7 +43,7 @@ async fn wait(options: &mut HotkeyClientOptions) -> Result<HotkeyClient, ChainEr
             },
             head = heads.next() => match head {
                 Some(Ok(_)) if hinted => {
-                    if client.state().await?.uid.is_some() {
+                    if client.has_uid().await? {
                         return Ok(client);
                     }
                 }

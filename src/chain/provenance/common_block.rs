@@ -53,7 +53,7 @@ pub(super) async fn find(
     primary: &Connection,
     disputes: &mut Vec<Dispute>,
 ) -> Result<CommonBlock, ChainError> {
-    let own = primary.head().await?;
+    let own = primary.newest_head().await?;
     let (id, witness, alone) = match examination.node.witness(primary.session.endpoint()).await {
         Err(why) => (id_of(&own), None, Some(nobody_else(examination, primary, why, disputes))),
         Ok(witness) => match common(examination, primary, &own, &witness, disputes).await {
@@ -111,7 +111,7 @@ async fn common(
     disputes: &mut Vec<Dispute>,
 ) -> Result<BlockId, Limit> {
     let away = |error: ChainError| Limit::WitnessAway { endpoint: error.endpoint.clone(), why: why(&error) };
-    let theirs = witness.head().await.map_err(away)?;
+    let theirs = witness.head_from(own.number()).await.map_err(away)?;
     let (own, theirs) = (id_of(own), id_of(&theirs));
     let mut contradict = |case: Case, mine: (BlockId, String), other: (BlockId, String)| {
         let of = |session, (id, says)| claim(session, Some(id), says);

@@ -22,8 +22,10 @@ use super::error::ChainError;
 use super::node::{Connection, Node};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::provenance::Examined;
+use crate::domain::snapshot::BlockRef;
 
 pub use proof::{StateProof, Unproven};
+pub(in crate::chain) use values::Fact;
 
 /// What is examined, and by whom.
 #[derive(Debug, Clone)]
@@ -52,8 +54,8 @@ pub async fn examine(examination: &Examination, rows: &BTreeMap<Hotkey, Depth>) 
     let mut attempts = examination.node.attempts();
     loop {
         let connection = attempts.next().await?;
-        match Box::pin(examine_on(examination, &connection, rows)).await {
-            Ok(mut found) => {
+        match Box::pin(examine_on(examination, &connection, rows, &[])).await {
+            Ok(Verified { examined: mut found, .. }) => {
                 found.cost.requests = examination.node.asked() - asked_before;
                 found.cost.ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
                 return Ok(found);
@@ -63,20 +65,31 @@ pub async fn examine(examination: &Examination, rows: &BTreeMap<Hotkey, Depth>) 
     }
 }
 
-async fn examine_on(
+/// Rows and facts of one state, verified together.
+pub(in crate::chain) struct Verified {
+    pub(in crate::chain) examined: Examined,
+    /// The block.
+    pub(in crate::chain) at: BlockRef,
+    /// What may be acted on of the facts, in their order.
+    pub(in crate::chain) facts: Vec<Option<Vec<u8>>>,
+}
+
+/// Examines rows on one connection, and other values of the same state with them.
+pub(in crate::chain) async fn examine_on(
     examination: &Examination,
     primary: &Connection,
     rows: &BTreeMap<Hotkey, Depth>,
-) -> Result<Examined, ChainError> {
+    facts: &[Fact],
+) -> Result<Verified, ChainError> {
     let mut found = Examined::default();
     let block = common_block::find(examination, primary, &mut found.disputes).await?;
     let hotkeys: Vec<Hotkey> = rows.keys().copied().collect();
-    let read = values::read(examination, primary, &block, &hotkeys).await?;
+    let read = values::read(examination, primary, &block, &hotkeys, facts).await?;
     let judged = values::judge(primary, &block, &read, &mut found.disputes).await;
     found.rows = judged.rows;
     found.cost.bytes += judged.proof_bytes;
     let wanted = rows.iter().filter(|(_, depth)| **depth == Depth::Signature).map(|(hotkey, _)| *hotkey).collect();
     let subject = signed::Subject { examination, primary, block: &block, read: &read };
     signed::check(subject, wanted, &judged.stored, &mut found).await;
-    Ok(found)
+    Ok(Verified { examined: found, at: read.at, facts: judged.facts })
 }

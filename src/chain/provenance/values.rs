@@ -15,15 +15,20 @@ use crate::chain::table::{LAST_RUNTIME_UPGRADE, spec_version};
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
-use crate::domain::provenance::{Case, Claim, Dispute, Level, Limit, Provenance, Side, value_words};
+use crate::domain::provenance::{Case, Claim, Dispute, Level, Limit, ProofSize, Provenance, Side, value_words};
 use crate::domain::snapshot::BlockRef;
 
 /// Values by key; a key that an endpoint passes over has none.
 type Values = HashMap<Vec<u8>, Vec<u8>>;
 
+/// A value beside the rows: what it is, and its key.
+pub(in crate::chain) type Fact = (&'static str, Vec<u8>);
+
 /// What was said.
 pub(super) struct Read {
     keys: Vec<(Hotkey, Vec<u8>)>,
+    /// Other values of the same state, by what they are.
+    facts: Vec<Fact>,
     own: Values,
     /// What the witness said, or why it did not.
     theirs: Option<Result<Values, Limit>>,
@@ -40,6 +45,8 @@ pub(super) struct Judged {
     pub(super) rows: BTreeMap<Hotkey, Provenance>,
     /// The values as they are stored, where there are any.
     pub(super) stored: BTreeMap<Hotkey, Vec<u8>>,
+    /// What may be acted on of the facts, in their order: what is proven, or else what the endpoint says.
+    pub(super) facts: Vec<Option<Vec<u8>>>,
     /// Bytes of the proof.
     pub(super) proof_bytes: u64,
 }
@@ -51,11 +58,12 @@ pub(super) async fn read(
     primary: &Connection,
     block: &CommonBlock,
     hotkeys: &[Hotkey],
+    facts: &[Fact],
 ) -> Result<Read, ChainError> {
     let (mut spec, source) = (primary.versions().await?.0, block.id.hash);
     let (_, mut schema) = examination.node.schema(primary, spec, source).await?;
     for _ in 0..2 {
-        let read = read_by(examination, primary, block, hotkeys, (spec, schema)).await?;
+        let read = read_by(examination, primary, block, (hotkeys, facts), (spec, schema)).await?;
         let parent = BlockHash(block.header.parent_hash.0);
         let writer = match read.own.get(LAST_RUNTIME_UPGRADE.as_slice()).and_then(|value| spec_version(value)) {
             Some(writer) => writer,
@@ -74,24 +82,32 @@ async fn read_by(
     examination: &Examination,
     primary: &Connection,
     block: &CommonBlock,
-    hotkeys: &[Hotkey],
+    (hotkeys, facts): (&[Hotkey], &[Fact]),
     (spec, schema): (u32, Arc<Schema>),
 ) -> Result<Read, ChainError> {
     let key = |hotkey: &Hotkey| (*hotkey, schema.commitment_key(examination.netuid, hotkey));
     let keys: Vec<(Hotkey, Vec<u8>)> = hotkeys.iter().map(key).collect();
     let now = schema.now.key(&[]);
-    let asked: Vec<Vec<u8>> = keys.iter().map(|(_, key)| key.clone()).collect();
-    let with_facts = [asked.as_slice(), &[now.clone(), LAST_RUNTIME_UPGRADE.to_vec()]].concat();
+    let asked: Vec<Vec<u8>> = asked(&keys, facts);
+    let beside = [now.clone(), LAST_RUNTIME_UPGRADE.to_vec()].into_iter().filter(|key| !asked.contains(key));
+    let with_time: Vec<Vec<u8>> = asked.iter().cloned().chain(beside).collect();
     let theirs = async {
         let witness = block.witness.as_ref()?;
         let read = values(&witness.session, &asked, block.id.hash).await;
         Some(read.map_err(|error| Limit::WitnessAway { endpoint: error.endpoint.clone(), why: why(&error) }))
     };
-    let (own, theirs) = tokio::join!(values(&primary.session, &with_facts, block.id.hash), theirs);
+    let (own, theirs) = tokio::join!(values(&primary.session, &with_time, block.id.hash), theirs);
     let own = own?;
     let timestamp_ms = own.get(&now).and_then(|value| decode::scalar(&schema, schema.now.value, value)).unwrap_or(0);
     let at = BlockRef { number: block.id.number, hash: block.id.hash, timestamp_ms };
-    Ok(Read { keys, own, theirs, schema, spec, at })
+    Ok(Read { keys, facts: facts.to_vec(), own, theirs, schema, spec, at })
+}
+
+/// Every key that is asked for and has to be proven.
+fn asked(keys: &[(Hotkey, Vec<u8>)], facts: &[Fact]) -> Vec<Vec<u8>> {
+    let rows = keys.iter().map(|(_, key)| key);
+    let beside = facts.iter().map(|(_, key)| key).filter(|fact| !keys.iter().any(|(_, key)| key == *fact));
+    rows.chain(beside).cloned().collect()
 }
 
 async fn values(session: &Session, keys: &[Vec<u8>], at: BlockHash) -> Result<Values, ChainError> {
@@ -112,7 +128,7 @@ pub(super) async fn judge(
     disputes: &mut Vec<Dispute>,
 ) -> Judged {
     let own = &primary.session;
-    let proof = prove(own, block, &read.keys, disputes).await;
+    let proof = prove(own, block, &asked(&read.keys, &read.facts), disputes).await;
     let proof_bytes = proof.as_ref().map_or(0, |proven| proven.proof.size().bytes as u64);
     let mut judged = Judged { proof_bytes, ..Judged::default() };
     let case = Evidence { own, block, read, proof: &proof };
@@ -121,7 +137,19 @@ pub(super) async fn judge(
         judged.rows.insert(*hotkey, case.row(*hotkey, key, said, disputes));
         judged.stored.extend(said.map(|value| (*hotkey, value.clone())));
     }
+    for (what, key) in &read.facts {
+        // A row that is a fact, too, was judged as a row.
+        if !read.keys.iter().any(|(_, row)| row == key) {
+            disputes.extend(case.contradiction(key, &|value| fact_words(what, value)));
+        }
+        judged.facts.push(case.believed(key));
+    }
     judged
+}
+
+/// A fact in a few words: what it is, and the first bytes of its value.
+fn fact_words(what: &str, value: Option<&Vec<u8>>) -> String {
+    value.map_or_else(|| format!("no {what}"), |value| format!("{what} {}", hex::encode(&value[..value.len().min(16)])))
 }
 
 /// A proof that answers for every key, and who served it.
@@ -134,15 +162,14 @@ struct Proven {
 async fn prove(
     own: &Session,
     block: &CommonBlock,
-    keys: &[(Hotkey, Vec<u8>)],
+    asked: &[Vec<u8>],
     disputes: &mut Vec<Dispute>,
 ) -> Result<Proven, Limit> {
-    let asked: Vec<Vec<u8>> = keys.iter().map(|(_, key)| key.clone()).collect();
     let mut limit = Limit::NoProofs { why: "nobody was asked".to_owned() };
     let theirs = block.witness.as_ref().map(|witness| &witness.session);
     for (side, session) in [(Side::Endpoint, Some(own)), (Side::Witness, theirs)] {
         let Some(session) = session else { continue };
-        let nodes = match proof_nodes(session, &asked, block).await {
+        let nodes = match proof_nodes(session, asked, block).await {
             Ok(nodes) => nodes,
             Err(error) => {
                 limit = Limit::NoProofs { why: said(&error) };
@@ -198,7 +225,8 @@ impl Evidence<'_> {
         if let (Some(Ok(_)), Some(witness)) = (&self.read.theirs, &self.block.witness) {
             row.endpoints.push(witness.session.endpoint().to_string());
         }
-        let dispute = self.contradiction(hotkey, key, said);
+        let words = |value: Option<&Vec<u8>>| value_words(self.commitment(value).as_ref()).shown();
+        let dispute = self.contradiction(key, &words).map(|dispute| Dispute { hotkey: Some(hotkey), ..dispute });
         let is_doubted = dispute.as_ref().is_some_and(Dispute::locks);
         disputes.extend(dispute);
         (row.level, row.limit) = match (&self.read.theirs, self.proof) {
@@ -213,12 +241,9 @@ impl Evidence<'_> {
     }
 
     /// Where what the endpoint says is not what is proven, or not what the witness says.
-    fn contradiction(self, hotkey: Hotkey, key: &[u8], said: Option<&Vec<u8>>) -> Option<Dispute> {
-        let block = Some(self.block.id);
-        let words = |value: Option<&Vec<u8>>| value_words(self.commitment(value).as_ref()).shown();
-        let proven = self.proof.as_ref().ok().and_then(|Proven { proof, from }| {
-            Some((proof.value(&self.block.header.state_root.0, key).ok()?, proof.size(), from.clone()))
-        });
+    fn contradiction(self, key: &[u8], words: &dyn Fn(Option<&Vec<u8>>) -> String) -> Option<Dispute> {
+        let (block, said) = (Some(self.block.id), self.read.own.get(key));
+        let proven = self.proven(key);
         let witness = self.block.witness.as_ref().map(|witness| &witness.session);
         let told = self.read.theirs.as_ref().and_then(|theirs| theirs.as_ref().ok()).map(|theirs| theirs.get(key));
         let (other, proven_wrong) = match (&proven, told.zip(witness)) {
@@ -233,7 +258,21 @@ impl Evidence<'_> {
             _ => return None,
         };
         let endpoint = claim(self.own, block, words(said));
-        Some(Dispute { case: Case::ForgedValue, hotkey: Some(hotkey), endpoint, witness: other, proven_wrong })
+        Some(Dispute { case: Case::ForgedValue, hotkey: None, endpoint, witness: other, proven_wrong })
+    }
+
+    /// What the proof shows for a key, what it weighs, and who served it.
+    fn proven(self, key: &[u8]) -> Option<(Option<Vec<u8>>, ProofSize, String)> {
+        let Proven { proof, from } = self.proof.as_ref().ok()?;
+        Some((proof.value(&self.block.header.state_root.0, key).ok()?, proof.size(), from.clone()))
+    }
+
+    /// What may be acted on: what is proven, or else what the endpoint says.
+    fn believed(self, key: &[u8]) -> Option<Vec<u8>> {
+        match self.proven(key) {
+            Some((value, ..)) => value,
+            None => self.read.own.get(key).cloned(),
+        }
     }
 
     fn commitment(self, value: Option<&Vec<u8>>) -> Option<Commitment> {

@@ -19,6 +19,7 @@ pub use service::{ServiceSetup, serve};
 
 use crate::chain::ChainError;
 use crate::chain::commit::{Draft, DraftError, HotkeyClient, HotkeyClientOptions};
+use crate::chain::provenance::Depth;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, HotkeyState, Plan, Subject};
 use crate::domain::commitment::Commitment;
@@ -31,7 +32,6 @@ use crate::domain::provenance::{Confirmed, Dispute};
 use crate::domain::text::{age_seconds, capitalised, sentence, uncapitalised};
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::ops::context::Context;
-use crate::ops::verify::vouch;
 use crate::wallet::{self, OwnHotkey, WalletError};
 
 /// A plan with everything that publishing it needs.
@@ -129,8 +129,9 @@ fn stale_head(standing: &HotkeyState, now_ms: u64) -> Option<Rule> {
     })
 }
 
-/// The plan over an open connection. What the metadata of an earlier run spoils is tried once more with the node's own. How
-/// well the chain's word is confirmed is found out unless that was done a moment ago.
+/// The plan over an open connection: made of one reading of the chain, which is verified as far as it can be. What the
+/// metadata of an earlier run spoils is tried once more with the node's own. `confirmed` is what is known already of how
+/// well the chain's word is confirmed; then the signature is not looked for again.
 async fn prepared(
     context: &Context,
     own: &OwnHotkey,
@@ -140,30 +141,31 @@ async fn prepared(
     confirmed: Option<Confirmed>,
     now_ms: u64,
 ) -> Result<Prepared, Unprepared> {
-    let vouched = match &confirmed {
-        Some(_) => None,
-        None => vouch(context, own.hotkey, now_ms).await.map_err(|dispute| refused(disputed(&dispute)))?,
-    };
-    let (mut plan, mut draft) = planned(context, own, &client, forbidden, now_ms).await?;
+    let depth = if confirmed.is_some() { Depth::Proof } else { Depth::Signature };
+    let chain = client.state(now_ms, depth).await?;
+    if let Some(dispute) = unread(context, &chain.disputes) {
+        return Err(refused(disputed(dispute)));
+    }
+    let (mut plan, mut draft) = planned(context, own, &client, chain.state.clone(), forbidden, now_ms)?;
     if draft.as_ref().is_err_and(DraftError::is_of_the_metadata) && client.fetched_anew().await? {
         tracing::warn!("the cached metadata would have something else signed; that of the node is taken instead");
-        (plan, draft) = planned(context, own, &client, forbidden, now_ms).await?;
+        (plan, draft) = planned(context, own, &client, chain.state.clone(), forbidden, now_ms)?;
     }
     let there = plan.standing.commitment.clone();
     let is_it = |row: Option<&Commitment>| row == there.as_ref();
-    let plan = plan.confirmed(confirmed.unwrap_or_else(|| Confirmed::of(vouched.as_ref(), is_it)));
+    let plan = plan.confirmed(confirmed.unwrap_or_else(|| Confirmed::of(chain.row.as_ref(), is_it)));
     let draft = draft.map_err(|error| refused(draft_rule(&error)))?;
     Ok(Prepared { plan, client, draft, options })
 }
 
-async fn planned(
+fn planned(
     context: &Context,
     own: &OwnHotkey,
     client: &HotkeyClient,
+    standing: HotkeyState,
     forbidden: &Forbidden,
     now_ms: u64,
 ) -> Result<(Plan, Result<Draft, DraftError>), Unprepared> {
-    let standing = client.state().await?;
     if let Some(rule) = stale_head(&standing, now_ms) {
         return Err(refused(rule));
     }
@@ -173,6 +175,14 @@ async fn planned(
     let plan = Plan::of(subject(context, own), standing, &cleared, now_ms);
     let draft = client.draft(&plan.standing, &cleared);
     Ok((plan, draft))
+}
+
+/// The first contradiction that locks writing and that the operator has not acknowledged.
+pub(super) fn unread<'d>(context: &Context, disputes: &'d [Dispute]) -> Option<&'d Dispute> {
+    for finding in disputes.iter().map(Dispute::finding) {
+        tracing::warn!("{}: {}", finding.what, finding.why);
+    }
+    disputes.iter().find(|dispute| dispute.locks() && !context.acknowledged.contains(&dispute.id()))
 }
 
 /// Sources contradict each other, and the operator has not read it yet.

@@ -6,12 +6,12 @@ use super::advance::NeedsInput;
 use super::executor::{Executor, ProgressEvent};
 use super::problem::{Kind, Problem};
 use crate::chain::commit::{HotkeyClient, HotkeyClientOptions};
+use crate::chain::provenance::Depth;
 use crate::domain::commit::{self, Ended, HotkeyState, Plan, Progress, Record, Verdict};
 use crate::domain::rotation::{Blocker, ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
 use crate::domain::secret::Fingerprint;
-use crate::ops::commit::{Prepared, disputed, history, prepare_in_rotation, publish, reconcile};
+use crate::ops::commit::{Prepared, disputed, history, prepare_in_rotation, publish, reconcile, unread};
 use crate::ops::context::Context;
-use crate::ops::verify::vouch;
 use crate::wallet::{OwnHotkey, Signer};
 
 /// A plan that waits for the operator, with what publishing it needs.
@@ -48,14 +48,17 @@ impl Executor {
         chain_facts(&self.context, &self.owner(), self.now()).await
     }
 
-    /// Nothing rests on the chain while its sources contradict each other and the operator has not read it.
+    /// Nothing rests on the chain while its sources contradict each other and the operator has not acknowledged it. A chain
+    /// that cannot be asked contradicts nobody.
     pub(super) async fn undisputed(&self) -> Result<(), Problem> {
         let trusts_chain = self.rotation().is_some_and(|rotation| rotation.change.read.is_some());
         if !trusts_chain {
             return Ok(());
         }
-        let vouched = vouch(&self.context, self.owner().hotkey, self.now()).await;
-        vouched.map(drop).map_err(|dispute| disputed(&dispute).into())
+        match self.chain().await {
+            Err(problem) if problem.kind == Kind::Refused => Err(problem),
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn plan(&self) -> Result<Planned, Problem> {
@@ -201,11 +204,14 @@ pub(in crate::ops) async fn chain_facts(
         netuid: owner.netuid,
         hotkey: owner.hotkey,
     };
-    let standing = HotkeyClient::open(&options).await?.state().await?;
-    if standing.uid.is_none() {
+    let chain = HotkeyClient::open(&options).await?.state(now_ms, Depth::Proof).await?;
+    if let Some(dispute) = unread(context, &chain.disputes) {
+        return Err(disputed(dispute).into());
+    }
+    if chain.state.uid.is_none() {
         tracing::warn!("the hotkey has no uid on subnet {}", owner.netuid);
     }
-    Ok(facts_of(&standing, now_ms))
+    Ok(facts_of(&chain.state, now_ms))
 }
 
 fn facts_of(standing: &HotkeyState, now_ms: u64) -> ChainFacts {
