@@ -1,4 +1,4 @@
-//! The dialog of a commit and what the banner says of commits, in every state, as they look.
+//! The dialog of a commit and what the banner says of commits, in every state.
 
 use grail_console::domain::commit::messages::{Locked, News};
 use grail_console::domain::commit::outcome::Rule;
@@ -15,26 +15,18 @@ use grail_console::tui::state::State;
 use grail_console::tui::update::update;
 use insta::assert_snapshot;
 use ratatui::style::Color;
-use rstest::rstest;
 
 use crate::tui_commit_fixtures::*;
 use crate::tui_fixtures::*;
+use crate::tui_parts::*;
 
-const SIZES: [(u16, u16); 2] = [(120, 32), (80, 24)];
-
-fn looks(name: &str, state: &State) {
-    for (width, height) in SIZES {
-        assert_snapshot!(format!("{name}_{width}x{height}"), screen(state, width, height));
-    }
-}
-
-fn deciding(plan: grail_console::domain::commit::Plan) -> State {
+pub fn deciding(plan: grail_console::domain::commit::Plan) -> State {
     let mut state = ready();
     planned(&mut state, plan, Locked::Open);
     state
 }
 
-fn practice_console() -> State {
+pub fn practice_console() -> State {
     let mut state = ready();
     state.options.is_sandbox = true;
     "SANDBOX".clone_into(&mut state.options.network);
@@ -46,63 +38,52 @@ fn the_chain_is_read() {
     let mut state = ready();
     press(&mut state, "C");
     pass(&mut state, 2);
-    looks("reading", &state);
+    assert_snapshot!(dialog_at_both_sizes(&state));
 }
 
 #[test]
 fn a_plan_for_finney_asks_for_the_uid() {
     let mut state = deciding(plan());
-    looks("finney", &state);
+    let mut pictures = Pictures::default();
+    pictures.add("nothing typed", with_keys(question)(&state, 80, 24));
     press(&mut state, "text:43");
-    assert_snapshot!("finney_another_uid_80x24", screen(&state, 80, 24));
+    pictures.add("another uid", with_keys(question)(&state, 80, 24));
     press(&mut state, "backspace text:2 tab");
-    assert_snapshot!("finney_confirmed_80x24", screen(&state, 80, 24));
+    pictures.add("confirmed", with_keys(question)(&state, 80, 24));
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
-fn a_plan_for_the_practice_subnet_only_asks() {
+fn a_plan_names_what_is_unusual_about_the_hotkey() {
+    let mut first = standing();
+    first.commitment = None;
+    first.pinned = false;
+    first.nonce = 18;
+    first.chain.network = "127.0.0.1:9944".to_owned();
+    let mut unreadable = standing();
+    unreadable.commitment = Some(commitment(HEAD - 9, vec![raw("short")]));
+    unreadable.space = None;
+    let mut unregistered = standing();
+    unregistered.uid = None;
+    let mut spent = standing();
+    spent.space = spent.space.map(|space| Space { used: 3_072, ..space });
+    let mut pictures = Pictures::default();
+    pictures.add_dialog("usual", &deciding(plan()));
+    for (name, standing, rotated) in [
+        ("a first commit on a chain that nobody pinned", first, true),
+        ("over something unreadable, without a budget", unreadable, true),
+        ("nothing to do", standing(), false),
+        ("without a uid it can be armed", unregistered, true),
+        ("a spent budget says when there is a new one", spent, true),
+    ] {
+        pictures.add_dialog_variant(name, "usual", &deciding(plan_of(standing, rotated)));
+    }
     let mut state = practice_console();
     planned(&mut state, plan_of(practice(standing()), true), Locked::Open);
-    looks("practice", &state);
+    pictures.add_dialog_variant("on the practice subnet it only asks", "usual", &state);
     press(&mut state, "tab");
-    assert_snapshot!("practice_publish_80x24", screen(&state, 80, 24));
-}
-
-#[test]
-fn a_first_commit_on_a_chain_that_nobody_pinned() {
-    let mut standing = standing();
-    standing.commitment = None;
-    standing.pinned = false;
-    standing.nonce = 18;
-    standing.chain.network = "127.0.0.1:9944".to_owned();
-    looks("first_commit", &deciding(plan_of(standing, true)));
-}
-
-#[test]
-fn over_something_unreadable_without_a_budget() {
-    let mut standing = standing();
-    standing.commitment = Some(commitment(HEAD - 9, vec![raw("short")]));
-    standing.space = None;
-    looks("over_unreadable", &deciding(plan_of(standing, true)));
-}
-
-#[test]
-fn nothing_to_do() {
-    looks("unchanged", &deciding(plan_of(standing(), false)));
-}
-
-#[test]
-fn a_hotkey_without_a_uid_can_be_armed() {
-    let mut standing = standing();
-    standing.uid = None;
-    looks("not_registered", &deciding(plan_of(standing, true)));
-}
-
-#[test]
-fn a_spent_budget_says_when_there_is_a_new_one() {
-    let mut standing = standing();
-    standing.space = standing.space.map(|space| Space { used: 3_072, ..space });
-    looks("budget_spent", &deciding(plan_of(standing, true)));
+    pictures.add("on the practice subnet, publish", with_keys(question)(&state, 80, 24));
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
@@ -110,7 +91,7 @@ fn a_rule_refuses_before_any_plan() {
     let mut state = ready();
     press(&mut state, "C");
     ended(&mut state, Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::WriteKeyId))));
-    looks("refused", &state);
+    assert_snapshot!(dialog_at_both_sizes(&state));
 }
 
 #[test]
@@ -119,33 +100,43 @@ fn the_chain_cannot_be_read() {
     press(&mut state, "C");
     let request = request(&state);
     news(&mut state, News::Failed { request, problem: unreachable() });
-    looks("no_plan", &state);
+    assert_snapshot!(dialog_at_both_sizes(&state));
 }
 
 #[test]
 fn a_locked_key_file() {
     let mut state = ready();
+    let mut pictures = Pictures::default();
     confirmed(&mut state, Locked::Password);
-    assert_snapshot!("password_empty_80x24", screen(&state, 80, 24));
+    pictures.add_dialog("nothing typed", &state);
     update(&mut state, Msg::Typed { chars: 12 });
-    looks("password", &state);
+    pictures.add_dialog_variant("typed", "nothing typed", &state);
     press(&mut state, "enter");
     went(&mut state, Progress::Unlocking);
     pass(&mut state, 2);
-    looks("unlocking", &state);
+    pictures.add_dialog("unlocking", &state);
     let request = request(&state);
     news(&mut state, News::WrongPassword { request, problem: wrong_password() });
-    looks("wrong_password", &state);
+    pictures.add_dialog_variant("wrong", "nothing typed", &state);
+    assert_snapshot!(pictures.text());
 }
 
-#[rstest]
-fn every_step(#[values(0, 1, 2, 3, 4, 5, 6)] steps: usize) {
-    let mut state = under_way(steps);
-    pass(&mut state, 3);
-    looks(&format!("step_{steps}"), &state);
+#[test]
+fn every_step() {
+    let mut pictures = Pictures::default();
+    for steps in 0..=6 {
+        let mut state = under_way(steps);
+        pass(&mut state, 3);
+        let name = format!("step {steps}");
+        match steps {
+            0 => pictures.add_dialog(&name, &state),
+            _ => pictures.add_dialog_variant(&name, &format!("step {}", steps - 1), &state),
+        }
+    }
+    assert_snapshot!(pictures.text());
 }
 
-fn troubled() -> State {
+pub fn troubled() -> State {
     let mut state = under_way(3);
     went(&mut state, Progress::Retracted(block(HEAD + 3)));
     went(&mut state, Progress::Waited { finalized: HEAD + 4 });
@@ -154,37 +145,43 @@ fn troubled() -> State {
 
 #[test]
 fn a_block_that_was_replaced_moves_it_back() {
-    looks("retracted", &troubled());
+    assert_snapshot!(dialog_at_both_sizes(&troubled()));
 }
 
 #[test]
 fn a_lost_connection_is_told_under_the_steps() {
+    let mut pictures = Pictures::default();
     let mut state = under_way(2);
     let problem = Finding::new("closed", Severity::Danger, "the node closed the connection (going away)", "", "");
     went(&mut state, Progress::Lost { problem });
-    looks("lost", &state);
+    pictures.add_dialog("lost", &state);
     went(&mut state, Progress::Found { endpoint: "wss://lite.sub.latent.to:443".to_owned() });
     went(&mut state, Progress::SentAgain);
-    assert_snapshot!("sent_again_80x24", screen(&state, 80, 24));
+    pictures.add_dialog_variant("sent again", "lost", &state);
     let what = "it called block #9,168,540 final, and the chain it serves does not hold that block".to_owned();
     went(&mut state, Progress::Disbelieved { what });
-    looks("disbelieved", &state);
+    pictures.add_dialog_variant("disbelieved", "sent again", &state);
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
 fn final_in_another_block_than_first_seen() {
     let mut state = under_way(3);
     went(&mut state, Progress::Finalized(block(HEAD + 4)));
-    assert_snapshot!("moved_80x24", screen(&state, 80, 24));
+    assert_snapshot!(dialog_at_both_sizes(&state));
 }
 
 #[test]
 fn what_is_under_way_behind_the_closed_dialog() {
     let mut state = under_way(3);
+    let mut pictures = Pictures::default();
     press(&mut state, "esc");
-    looks("closed_under_way", &state);
+    pictures.add_banner("closed", &state);
     press(&mut state, "q");
-    looks("leaving", &state);
+    pictures.add_dialog("leaving", &state);
+    press(&mut state, "tab");
+    pictures.add("leave", with_keys(question)(&state, 80, 24));
+    assert_snapshot!(pictures.text());
 }
 
 fn ends() -> Vec<(&'static str, Ended)> {
@@ -240,14 +237,21 @@ fn reached(end: &Ended) -> usize {
 
 #[test]
 fn every_end() {
+    let mut pictures = Pictures::default();
     for (name, end) in ends() {
         let mut state = under_way(reached(&end));
         pass(&mut state, 1);
         ended(&mut state, end);
-        looks(&format!("end_{name}"), &state);
+        if name == "committed" {
+            pictures.add_dialog(name, &state);
+        } else {
+            pictures.add(name, dialog_text(&state, 80, 24));
+        }
+        assert_eq!(footer(&state, 80, 24), " enter close\n");
         press(&mut state, "enter");
         assert_eq!(step(&state), "none");
     }
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
@@ -255,14 +259,16 @@ fn an_end_behind_the_closed_dialog_stays_in_the_banner() {
     let mut state = under_way(5);
     press(&mut state, "esc");
     ended(&mut state, Ended::Committed(receipt()));
-    looks("closed_committed", &state);
+    let mut pictures = Pictures::default();
+    pictures.add_banner("committed", &state);
     let mut state = under_way(2);
     press(&mut state, "esc");
     ended(&mut state, Ended::Failed { failure: Failure::Replaced, extrinsic: Some(EXTRINSIC) });
-    assert_snapshot!("closed_failed_80x24", screen(&state, 80, 24));
+    pictures.add_banner("failed", &state);
+    assert_snapshot!(pictures.text());
 }
 
-fn awaiting() -> State {
+pub fn awaiting() -> State {
     let mut standing = standing();
     standing.uid = None;
     let plan = plan_of(standing, true);
@@ -278,21 +284,23 @@ fn awaiting() -> State {
 
 #[test]
 fn an_armed_commit_waits_and_says_so() {
+    let mut pictures = Pictures::default();
     let mut state = awaiting();
-    looks("armed", &state);
+    pictures.add_dialog("armed", &state);
     press(&mut state, "esc");
-    looks("armed_closed", &state);
+    pictures.add_banner("closed", &state);
     press(&mut state, "q");
-    assert_snapshot!("leaving_armed_80x24", screen(&state, 80, 24));
+    pictures.add_dialog("leaving", &state);
     press(&mut state, "esc");
     news(&mut state, News::WaitingCancelled { why: "The key was dropped after an hour without use.".to_owned() });
-    assert_snapshot!("disarmed_80x24", screen(&state, 80, 24));
+    pictures.add_banner("disarmed", &state);
     press(&mut state, "C");
-    assert_snapshot!("disarmed_dialog_80x24", screen(&state, 80, 24));
+    pictures.add_dialog("disarmed, opened again", &state);
+    assert_snapshot!(pictures.text());
 }
 
 /// A console whose own commitment becomes something else.
-fn surprised(local: &LocalValues, replaced: &[u64], after: Option<Commitment>) -> State {
+pub fn surprised(local: &LocalValues, replaced: &[u64], after: Option<Commitment>) -> State {
     let mut own = own(local);
     own.local.replaced = replaced.iter().map(|n| grail_console::domain::secret::Fingerprint::of(&secret(*n))).collect();
     let mut state = live(own, healthy());
@@ -315,33 +323,41 @@ fn a_change_that_nobody_here_made_is_named_with_its_cause() {
         ("unreadable", surprised(&same, &[], Some(commitment(HEAD + 3, vec![raw(vec![0xff; 128])])))),
         ("removed", surprised(&same, &[], None)),
     ];
+    let mut pictures = Pictures::default();
     for (name, state) in causes {
-        looks(&format!("surprise_{name}"), &state);
+        let own = lines_with(&["you:", "● you"]);
+        let part = |state: &State, width, height| banner(state, width, height) + &own(state, width, height);
+        pictures.add(name, at_both_sizes(&state, with_keys(part)));
     }
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
 fn what_became_of_an_earlier_commit_is_told_at_the_start() {
     let mut state = ready();
+    let mut pictures = Pictures::default();
     settled(&mut state, Ended::Committed(receipt()));
-    looks("settled_good", &state);
+    pictures.add_banner("published", &state);
     let mut state = ready();
     settled(&mut state, Ended::Expired { extrinsic: EXTRINSIC, death: HEAD - 900 });
-    looks("settled_bad", &state);
+    pictures.add_banner("expired", &state);
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
 fn a_frozen_table_and_a_read_only_console_say_why_nothing_is_published() {
     let mut state = ready();
+    let mut pictures = Pictures::default();
     press(&mut state, "space C");
-    looks("barred_frozen", &state);
+    pictures.add_dialog("frozen", &state);
     let mut state = ready();
     state.options.read_only = true;
     planned(&mut state, plan(), Locked::Open);
-    looks("barred_read_only", &state);
+    pictures.add("read-only", at_both_sizes(&state, with_keys(dialog_text)));
     let mut state = live(nobody(), healthy());
     press(&mut state, "C");
-    looks("barred_no_hotkey", &state);
+    pictures.add_dialog("no hotkey", &state);
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
@@ -355,19 +371,4 @@ fn without_colour_every_dialog_has_the_same_words() {
         let unshaded = |text: String| text.replace(['█', '▓', '░'], "▄");
         assert_eq!(unshaded(text(&buffer)), screen(&state, 120, 32));
     }
-}
-
-#[test]
-fn the_smallest_screen_keeps_the_question_and_scrolls_the_rest() {
-    let mut state = deciding(plan());
-    update(&mut state, Msg::Resize { width: 60, height: 15 });
-    assert_snapshot!("finney_60x15", screen(&state, 60, 15));
-    press(&mut state, "pgdn");
-    assert_snapshot!("finney_60x15_scrolled", screen(&state, 60, 15));
-    for (name, state) in [("armed", awaiting()), ("retracted", troubled())] {
-        assert_snapshot!(format!("{name}_60x15"), screen(&state, 60, 15));
-    }
-    let mut state = under_way(2);
-    ended(&mut state, Ended::Committed(receipt()));
-    assert_snapshot!("end_committed_60x15", screen(&state, 60, 15));
 }

@@ -21,6 +21,7 @@ use grail_console::tui::view;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 /// 2026-05-01 12:00:00 UTC.
 pub const NOW_MS: u64 = 1_777_636_800_000;
@@ -294,13 +295,18 @@ pub fn drawn(state: &State, width: u16, height: u16) -> Buffer {
     terminal.backend().buffer().clone()
 }
 
-/// The picture as text. The second column of a wide character is left out, as a terminal does.
+/// The picture as text.
 pub fn text(buffer: &Buffer) -> String {
+    text_in(buffer, buffer.area)
+}
+
+/// A part of the picture as text. The second column of a wide character is left out, as a terminal does.
+pub fn text_in(buffer: &Buffer, area: Rect) -> String {
     let mut out = String::new();
-    for y in 0..buffer.area.height {
+    for y in area.top()..area.bottom() {
         let mut line = String::new();
-        let mut x = 0;
-        while x < buffer.area.width {
+        let mut x = area.left();
+        while x < area.right() {
             let symbol = buffer[(x, y)].symbol();
             line.push_str(symbol);
             x += u16::try_from(unicode_width::UnicodeWidthStr::width(symbol)).unwrap().max(1);

@@ -4,13 +4,13 @@ use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::probe::{Exchange, Found, ProbeNews, ProbeOrder, Reply, Request, Risk, Verdict};
 use grail_console::domain::self_test::{JudgedStep, Outcome, SelfTest};
-use grail_console::tui::msg::{Effect, Msg};
+use grail_console::tui::msg::Effect;
 use grail_console::tui::probes::OwnKeys;
 use grail_console::tui::state::{Mode, State, View};
-use grail_console::tui::update::update;
 use insta::assert_snapshot;
 
 use crate::tui_fixtures::*;
+use crate::tui_parts::*;
 use crate::tui_probe_fixtures::*;
 
 /// One that may write.
@@ -20,7 +20,7 @@ fn console() -> State {
     state
 }
 
-fn in_you() -> State {
+pub fn in_you() -> State {
     let mut state = console();
     press(&mut state, "u");
     state
@@ -123,24 +123,21 @@ fn a_self_test_that_cannot_be_made_says_why() {
 
 #[test]
 fn the_question_and_the_ends() {
-    for (width, height) in [(120, 32), (80, 24)] {
-        let shown = |name: &str, state: &State, scroll: &str| {
-            let mut state = state.clone();
-            update(&mut state, Msg::Resize { width, height });
-            if !scroll.is_empty() {
-                press(&mut state, scroll);
-            }
-            assert_snapshot!(format!("{name}_{width}x{height}"), screen(&state, width, height));
-        };
-        let mut state = in_you();
-        press(&mut state, "T");
-        shown("question", &state, "");
-        press(&mut state, "tab enter");
-        shown("testing", &state, "");
-        let mut good = state.clone();
-        ended(&mut good, true);
-        shown("good", &good, "");
-        ended(&mut state, false);
-        shown("bad", &state, "");
+    let mut pictures = Pictures::default();
+    let mut state = in_you();
+    pictures.add("not tested", at_both_sizes(&state, section("YOUR KEYS")));
+    press(&mut state, "T");
+    pictures.add_dialog("question", &state);
+    press(&mut state, "tab");
+    pictures.add("test", with_keys(question)(&state, 80, 24));
+    press(&mut state, "enter");
+    pictures.add("testing", at_both_sizes(&state, with_keys(section("YOUR KEYS"))));
+    for (name, is_good) in [("good", true), ("bad", false)] {
+        let mut state = state.clone();
+        ended(&mut state, is_good);
+        let keys = section("YOUR KEYS");
+        let part = |state: &State, width, height| keys(state, width, height) + &message(state, width, height);
+        pictures.add(name, at_both_sizes(&state, part));
     }
+    assert_snapshot!(pictures.text());
 }

@@ -1,4 +1,4 @@
-//! Read tests as they look.
+//! Read tests as they look: in the table, in the detail, on the own side, on the map.
 
 use grail_console::domain::probe::{ProbeNews, Verdict};
 use grail_console::tui::msg::Msg;
@@ -8,12 +8,11 @@ use insta::assert_snapshot;
 use ratatui::style::{Color, Modifier};
 
 use crate::tui_fixtures::*;
+use crate::tui_parts::*;
 use crate::tui_probe_fixtures::*;
 
-const SIZES: [(u16, u16); 2] = [(120, 32), (80, 24)];
-
 /// Everything was tested three minutes ago but a few; one commitment changed since.
-fn swept_subnet() -> State {
+pub fn swept_subnet() -> State {
     let mut state = live(own(&values(42, false)), healthy());
     swept(&mut state, 250);
     pass(&mut state, 190);
@@ -24,15 +23,14 @@ fn swept_subnet() -> State {
     state
 }
 
-fn shown(name: &str, state: &State, keys: &str) {
-    for (width, height) in SIZES {
+/// A part at both sizes, after keys that were pressed at that size.
+fn pressed(state: &State, keys: &str, part: impl Fn(&State, u16, u16) -> String) -> String {
+    at_both_sizes(state, |state, width, height| {
         let mut state = state.clone();
         update(&mut state, Msg::Resize { width, height });
-        if !keys.is_empty() {
-            press(&mut state, keys);
-        }
-        assert_snapshot!(format!("{name}_{width}x{height}"), screen(&state, width, height));
-    }
+        press(&mut state, keys);
+        part(&state, width, height)
+    })
 }
 
 fn at(uid: &str) -> String {
@@ -43,21 +41,37 @@ fn at(uid: &str) -> String {
 fn the_table_with_results_and_marks() {
     let mut state = swept_subnet();
     press(&mut state, "j j v v");
-    shown("subnet", &state, "");
+    let rows = |state: &State, width, height| {
+        let telling = lines_with(&["HOTKEY", "◆    ", "▌    ", "● you", "before", "no such host", "unknown key"]);
+        summary_and_status(state, width, height) + &telling(state, width, height)
+    };
+    assert_snapshot!(at_both_sizes(&state, with_keys(rows)));
 }
 
-#[test]
-fn a_sweep_under_way() {
+/// A sweep of everything, a third of the way.
+pub fn sweeping() -> State {
     let mut state = live(own(&values(42, false)), healthy());
     press(&mut state, "P");
     swept(&mut state, 87);
     for uid in 87..95 {
         tell(&mut state, ProbeNews::Began(hotkey(uid)));
     }
-    shown("sweeping", &state, "");
-    shown("sweeping_map", &state, "m");
+    state
+}
+
+#[test]
+fn a_sweep_under_way() {
+    let mut pictures = Pictures::default();
+    let mut state = sweeping();
+    pictures.add("under way", at_both_sizes(&state, with_keys(summary_and_status)));
     tell(&mut state, ProbeNews::SweepEnded { cancelled: true });
-    shown("sweep_ended", &state, "");
+    pictures.add("ended", at_both_sizes(&state, summary_and_status));
+    assert_snapshot!(pictures.text());
+}
+
+/// Of the detail how the commitment stands, and its read test.
+fn opening_and_test(state: &State, width: u16, height: u16) -> String {
+    opening(state, width, height) + &section("READ TEST")(state, width, height)
 }
 
 #[test]
@@ -68,33 +82,43 @@ fn the_detail_of_rows_that_pass_fail_are_risky_and_changed() {
         (one.elapsed_ms, one.at_ms) = (ms, state.now_ms);
         tested(&mut state, one);
     }
-    shown("detail_ok", &state, "g enter");
-    shown("detail_denied", &state, &at("9"));
-    shown("detail_late", &state, &at("12"));
-    shown("detail_shared", &state, &at("30"));
-    shown("detail_changed", &state, &at("5"));
-    shown("detail_untested", &state, &at("255"));
+    let mut pictures = Pictures::default();
+    for (name, keys) in [
+        ("ok", "g enter".to_owned()),
+        ("denied", at("9")),
+        ("late", at("12")),
+        ("shared key", at("30")),
+        ("changed", at("5")),
+        ("untested", at("255")),
+    ] {
+        let picture = pressed(&state, &keys, opening_and_test);
+        match name {
+            "shared key" | "changed" => pictures.add_variant(name, "ok", picture),
+            _ => pictures.add(name, picture),
+        }
+    }
+    assert_snapshot!(pictures.text());
 }
 
-#[test]
-fn the_detail_stands_beside_the_table_of_a_wide_terminal() {
-    let mut state = swept_subnet();
-    press(&mut state, "/ text:test:late enter");
-    assert_snapshot!("wide_160x40", screen(&state, 160, 40));
+/// The own side, asked whether a validator sees it.
+pub fn seen(visible: bool) -> State {
+    let mut state = live(own(&values(42, false)), healthy());
+    press(&mut state, "u p");
+    tell(&mut state, ProbeNews::Seen(Box::new(visibility(visible))));
+    state
 }
 
 #[test]
 fn whether_a_validator_would_see_me() {
+    let mut pictures = Pictures::default();
     let mut state = live(own(&values(42, false)), healthy());
     press(&mut state, "u");
-    shown("you_idle", &state, "");
+    let part = || section("VISIBILITY");
+    pictures.add("not asked", at_both_sizes(&state, part()));
     press(&mut state, "p");
-    shown("you_asking", &state, "");
-    for (name, visible) in [("you_visible", true), ("you_invisible", false)] {
-        tell(&mut state, ProbeNews::Seen(Box::new(visibility(visible))));
-        shown(name, &state, "");
-    }
-    shown("you_invisible_end", &state, "G");
+    pictures.add("asked", at_both_sizes(&state, part()));
+    pictures.add("visible", at_both_sizes(&seen(true), part()));
+    pictures.add_variant("not visible", "visible", at_both_sizes(&seen(false), part()));
     let problem = grail_console::domain::findings::Finding::new(
         "no_node",
         grail_console::domain::findings::Severity::Danger,
@@ -102,28 +126,43 @@ fn whether_a_validator_would_see_me() {
         "The window that counts is read from the chain.",
         "Wait until the console is connected again, then press p.",
     );
+    let mut state = seen(false);
     tell(&mut state, ProbeNews::Failed { hotkeys: Vec::new(), problem });
-    shown("you_failed", &state, "");
+    pictures.add("not answered", at_both_sizes(&state, part()));
+    assert_snapshot!(pictures.text());
+}
+
+/// The cursor on the map of a subnet with marks.
+pub fn on_the_map() -> State {
+    let mut state = swept_subnet();
+    press(&mut state, "j v v m");
+    state
 }
 
 #[test]
 fn the_map_of_uids() {
-    shown("map_untested", &live(own(&values(42, false)), healthy()), "m");
+    let mut pictures = Pictures::default();
+    pictures.add("untested", pressed(&live(own(&values(42, false)), healthy()), "m", body));
+    pictures.add("sweep under way", pressed(&sweeping(), "m", body));
     let mut state = swept_subnet();
     press(&mut state, "j v v");
-    shown("map", &state, "m j j right right right");
-    shown("map_filtered", &state, "/ text:test:failed enter m");
-    press(&mut state, "m");
-    assert_snapshot!("map_160x40", screen(&state, 160, 40));
+    pictures.add("swept", pressed(&state, "m j j right right right", body));
+    pictures.add("filtered", pressed(&state, "/ text:test:failed enter m", body));
+    pictures.add("swept, at 160x40", body(&on_the_map(), 160, 40));
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
-fn a_large_map_and_a_small_screen() {
+fn a_large_map_is_scrolled() {
+    assert_snapshot!(body(&large_map(), 80, 24));
+}
+
+/// The end of the map of 5,000 uids.
+pub fn large_map() -> State {
     let mut state = live(nobody(), all_good(5_000, 0));
     swept(&mut state, 3_000);
     press(&mut state, "m G");
-    assert_snapshot!("map_large_80x24", screen(&state, 80, 24));
-    assert_snapshot!("map_small_60x15", screen(&state, 60, 15));
+    state
 }
 
 #[test]
@@ -135,9 +174,12 @@ fn hostile_words_of_a_store_are_made_visible() {
     for uid in 0..20 {
         tested(&mut state, judged(uid, vec![(Request::HeadCompressed, wild.clone())], 9_999));
     }
-    shown("hostile", &state, "");
-    shown("hostile_map", &state, "m");
-    shown("hostile_detail", &state, "j j enter");
+    let mut pictures = Pictures::default();
+    pictures.add("table", at_both_sizes(&state, summary_and_status));
+    pictures.add("row", at_both_sizes(&state, lines_with(&["5GkraJ…wsjy"])));
+    pictures.add("map", pressed(&state, "m", body));
+    pictures.add("detail", pressed(&state, "j j enter", opening_and_test));
+    assert_snapshot!(pictures.text());
 }
 
 #[test]

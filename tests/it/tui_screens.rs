@@ -1,4 +1,4 @@
-//! Every view in every state, as it looks.
+//! Every view in every state: the part that the state is about. `tui_whole_screens` has the screens in full.
 
 use grail_console::domain::feed::FeedEvent;
 use grail_console::tui::logbook::{Level, LogLine};
@@ -9,13 +9,16 @@ use grail_console::tui::update::update;
 use insta::assert_snapshot;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
-use rstest::rstest;
 
+use crate::tui_commit_fixtures::{ready, under_way};
 use crate::tui_fixtures::*;
+use crate::tui_parts::*;
+use crate::tui_rotation_fixtures::{in_grace, with};
 
-const SIZES: [(u16, u16); 2] = [(120, 32), (80, 24)];
 /// Each view and the keys that lead there.
 const VIEWS: [(&str, &str); 5] = [("subnet", "g"), ("detail", "enter"), ("you", "u"), ("logs", "L"), ("help", "?")];
+
+const SCENARIOS: [&str; 5] = ["healthy", "drift", "hostile", "outage", "first_run"];
 
 fn logged(state: &mut State, message: &str) {
     let line = |seq, level, message: &str| LogLine {
@@ -34,14 +37,14 @@ fn logged(state: &mut State, message: &str) {
     update(state, Msg::Logs(lines));
 }
 
-fn outage() -> State {
+pub fn outage() -> State {
     let mut state = live(own(&values(42, false)), healthy());
     lost(&mut state);
     pass(&mut state, 41);
     state
 }
 
-fn scenario(name: &str) -> State {
+pub fn scenario(name: &str) -> State {
     let mut state = match name {
         "healthy" => live(own(&values(42, false)), healthy()),
         "drift" => live(own(&values(42, true)), healthy()),
@@ -58,30 +61,140 @@ fn scenario(name: &str) -> State {
     state
 }
 
-#[rstest]
-fn every_view_in_every_scenario(#[values("healthy", "drift", "hostile", "outage", "first_run")] name: &str) {
-    for (view, keys) in VIEWS {
-        for (width, height) in SIZES {
-            let mut state = scenario(name);
-            update(&mut state, Msg::Resize { width, height });
-            if !(name == "hostile" && view == "subnet") {
-                press(&mut state, keys);
-            }
-            assert_snapshot!(format!("{name}_{view}_{width}x{height}"), screen(&state, width, height));
+/// A text view in every scenario, with all its lines.
+fn texts(keys: &str) -> String {
+    let mut pictures = Pictures::default();
+    for name in SCENARIOS {
+        let mut state = scenario(name);
+        press(&mut state, keys);
+        let picture = at_both_sizes(&state, whole_body);
+        match name {
+            "drift" | "first_run" => pictures.add_variant(name, "healthy", picture),
+            _ => pictures.add(name, picture),
         }
     }
+    pictures.text()
+}
+
+#[test]
+fn the_detail_in_every_scenario() {
+    assert_snapshot!(texts("enter"));
+}
+
+#[test]
+fn the_own_side_in_every_scenario() {
+    assert_snapshot!(texts("u"));
+}
+
+#[test]
+fn the_log_in_every_scenario() {
+    let mut pictures = Pictures::default();
+    for name in SCENARIOS {
+        let mut state = scenario(name);
+        press(&mut state, "L");
+        let picture = at_both_sizes(&state, body);
+        if name == "hostile" {
+            pictures.add_variant(name, "healthy", picture);
+        } else {
+            pictures.add(name, picture);
+        }
+    }
+    assert_snapshot!(pictures.text());
+}
+
+#[test]
+fn the_help_in_every_scenario() {
+    assert_snapshot!(texts("?"));
+}
+
+#[test]
+fn the_table_tells_of_the_own_row_in_every_scenario() {
+    let mut pictures = Pictures::default();
+    for name in ["healthy", "drift", "hostile", "outage"] {
+        pictures.add(name, at_both_sizes(&scenario(name), lines_with(&[" uids ", "you:", "● you"])));
+    }
+    pictures.add("first_run", at_both_sizes(&scenario("first_run"), lines_with(&[" uids ", "no hotkey", "▌"])));
+    assert_snapshot!(pictures.text());
+}
+
+#[test]
+fn a_lost_connection_stands_in_the_banner_of_every_view() {
+    let mut pictures = Pictures::default();
+    for (view, keys) in VIEWS {
+        let mut state = scenario("outage");
+        press(&mut state, keys);
+        pictures.add(view, at_both_sizes(&state, banner));
+    }
+    assert_snapshot!(pictures.text());
+}
+
+/// Every state that the header tells, at the widths at which it loses words.
+#[test]
+fn the_header_keeps_what_matters_most() {
+    let mut sandbox = ready();
+    sandbox.options.is_sandbox = true;
+    let mut stale = ready();
+    pass(&mut stale, 200);
+    let mut lost_before = opened(nobody());
+    lost(&mut lost_before);
+    let states = vec![
+        ("live", ready()),
+        ("read-only", scenario("healthy")),
+        ("no hotkey", scenario("first_run")),
+        ("stale", stale),
+        ("lost", outage()),
+        ("armed", crate::tui_commit_screens::awaiting()),
+        ("practice subnet", sandbox),
+        ("connecting", opened(nobody())),
+        ("never connected", lost_before),
+        ("saved", saved()),
+    ];
+    let mut pictures = Pictures::default();
+    for (name, state) in states {
+        pictures.add(name, [WIDE, NARROW, SMALL].map(|(width, height)| header(&state, width, height)).concat());
+    }
+    assert_snapshot!(pictures.text());
+}
+
+#[test]
+fn the_footer_of_every_view_keeps_the_most_useful_keys() {
+    let mut pictures = Pictures::default();
+    for (console, state) in
+        [("read-only", scenario("healthy")), ("may write", ready()), ("no hotkey", live(nobody(), healthy()))]
+    {
+        for (view, keys) in VIEWS.into_iter().chain([("map", "m")]) {
+            let mut state = state.clone();
+            press(&mut state, keys);
+            let footers = [WIDE, NARROW, SMALL].map(|(width, height)| footer(&state, width, height));
+            pictures.add(&format!("{view}, {console}"), footers.concat());
+        }
+    }
+    for (name, mut state, keys) in [
+        ("filtered", ready(), "/ text:4 enter"),
+        ("marked", ready(), "v"),
+        ("commit under way", under_way(3), "esc"),
+        ("rotation under way", with(&in_grace()), "g"),
+    ] {
+        press(&mut state, keys);
+        pictures.add(name, at_both_sizes(&state, footer));
+    }
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
 fn a_wide_terminal_shows_the_detail_beside_the_table() {
-    assert_snapshot!(screen(&scenario("drift"), 160, 40));
+    let picture = screen(&scenario("drift"), 160, 40);
+    let side = picture.lines().filter_map(|line| line.rsplit_once("│ ").map(|(_, detail)| format!("{detail}\n")));
+    let places =
+        side.skip_while(|line| !line.contains("CHAIN AND LOCAL")).take_while(|line| !line.contains("ON CHAIN"));
+    assert_snapshot!(places.collect::<String>());
 }
 
 #[test]
 fn the_practice_subnet_cannot_be_mistaken() {
     let mut state = scenario("healthy");
     state.options.is_sandbox = true;
-    for (width, height) in SIZES {
+    for (width, height) in [WIDE, NARROW] {
         let screen = screen(&state, width, height);
         assert!(screen.contains(" SANDBOX  · subnet 81"), "{screen}");
         assert_eq!(screen.matches("practice subnet · nothing here is real").count(), 1);
@@ -92,26 +205,35 @@ fn the_practice_subnet_cannot_be_mistaken() {
 #[test]
 fn a_network_that_never_answered_is_explained_and_the_practice_subnet_offered() {
     let mut state = opened(nobody());
-    assert_snapshot!("connecting_80x24", screen(&state, 80, 24));
+    let mut pictures = Pictures::default();
+    pictures.add("connecting", at_both_sizes(&state, with_keys(body)));
     lost(&mut state);
     pass(&mut state, 2);
-    assert_snapshot!("never_connected_80x24", screen(&state, 80, 24));
-    assert_snapshot!("never_connected_120x32", screen(&state, 120, 32));
+    pictures.add("never connected", at_both_sizes(&state, with_keys(body)));
+    assert_snapshot!(pictures.text());
+}
+
+/// The subnet of the last session, before the network answers.
+pub fn saved() -> State {
+    let mut state = opened(own(&values(42, false)));
+    feed(&mut state, FeedEvent::Connecting { endpoint: ENDPOINT.to_owned(), attempt: 1 });
+    update(&mut state, Msg::CachedSnapshot { snapshot: Box::new(healthy()), saved_at_ms: NOW_MS - 7_300_000 });
+    state
 }
 
 #[test]
 fn the_last_session_is_shown_before_the_network_answers() {
-    let mut state = opened(own(&values(42, false)));
-    feed(&mut state, FeedEvent::Connecting { endpoint: ENDPOINT.to_owned(), attempt: 1 });
-    update(&mut state, Msg::CachedSnapshot { snapshot: Box::new(healthy()), saved_at_ms: NOW_MS - 7_300_000 });
-    assert_snapshot!(screen(&state, 120, 32));
+    let mut pictures = Pictures::default();
+    pictures.add_banner("banner", &saved());
+    pictures.add("table", at_both_sizes(&saved(), lines_with(&[" uids ", "you:", "● you", "5GkraJ", "by uid"])));
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
 fn a_subnet_on_which_nobody_published_anything() {
     let mut snapshot = all_good(6, 0);
     snapshot.commitments.clear();
-    assert_snapshot!(screen(&live(nobody(), snapshot), 80, 24));
+    assert_snapshot!(body(&live(nobody(), snapshot), 80, 24));
 }
 
 #[test]
@@ -124,39 +246,47 @@ fn a_subnet_without_any_uid_says_so() {
 fn a_filter_that_matches_nothing_says_how_to_leave_it() {
     let mut state = scenario("healthy");
     press(&mut state, "/ text:zzzz enter");
-    assert_snapshot!(screen(&state, 80, 24));
+    assert_snapshot!(with_keys(body)(&state, 80, 24));
 }
 
 #[test]
 fn typing_a_wrong_filter_names_what_there_is() {
     let mut state = scenario("healthy");
     press(&mut state, "/ text:state:odd");
-    assert_snapshot!(screen(&state, 120, 32));
+    assert_snapshot!(with_keys(lines_with(&["state:odd"]))(&state, 120, 32));
 }
 
 #[test]
 fn ex_members_have_a_section_of_their_own() {
     let mut state = live(own(&values(42, false)), hostile());
     press(&mut state, "o G");
-    assert_snapshot!("ex_members_80x24", screen(&state, 80, 24));
+    let mut pictures = Pictures::default();
+    let rows = lines_with(&["HOTKEY", "    46   ", "    47   ", "ex-member", "by uid"]);
+    pictures.add("table", at_both_sizes(&state, rows));
     press(&mut state, "enter");
-    assert_snapshot!("ex_member_detail_80x24", screen(&state, 80, 24));
+    pictures.add(
+        "detail",
+        at_both_sizes(&state, lines_with(&["ex-member", "Ex-member", "commitment any more", "set at", "registered"])),
+    );
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
 fn the_chooser_and_the_palette_lie_over_the_table() {
+    let mut pictures = Pictures::default();
     let mut state = scenario("drift");
     press(&mut state, "y j");
-    assert_snapshot!("chooser_80x24", screen(&state, 80, 24));
+    pictures.add_dialog("chooser", &state);
     press(&mut state, "esc : text:ex");
-    assert_snapshot!("palette_80x24", screen(&state, 80, 24));
+    pictures.add_dialog("palette", &state);
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
 fn a_frozen_table_during_an_outage_says_both() {
     let mut state = outage();
     press(&mut state, "space");
-    assert_snapshot!(screen(&state, 80, 24));
+    assert_snapshot!(banner_at_both_sizes(&state));
 }
 
 #[test]
@@ -164,8 +294,7 @@ fn single_credential_mode_is_told_with_its_consequence_and_the_way_out() {
     let mut state = live(own(&legacy_values(42)), healthy());
     assert!(screen(&state, 80, 24).contains("✗ you: next GRAIL start PUBLISHES YOUR WRITE KEY"));
     press(&mut state, "u");
-    assert_snapshot!("legacy_you_120x32", screen(&state, 120, 32));
-    assert_snapshot!("legacy_you_80x24", screen(&state, 80, 24));
+    assert_snapshot!(at_both_sizes(&state, whole_body));
 }
 
 #[test]

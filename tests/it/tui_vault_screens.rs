@@ -7,9 +7,9 @@ use grail_console::domain::vault_index::{Backend, Holding, Index, KeyRef, Origin
 use grail_console::tui::own::OwnInfo;
 use grail_console::tui::state::State;
 use insta::assert_snapshot;
-use rstest::rstest;
 
 use crate::tui_fixtures::{NOW_MS, account, healthy, key_id, live, own, press, screen, secret, values};
+use crate::tui_parts::*;
 
 /// Generation 3 in the Secret Service, with the read key of this number.
 fn index(read: u64) -> Index {
@@ -47,19 +47,28 @@ fn forgotten() -> LocalValues {
     values
 }
 
-#[rstest]
-#[case::vault_alone("vault_alone", ids_only(), 42)]
-#[case::env_forgotten("env_forgotten", forgotten(), 42)]
-#[case::vault_not_committed("vault_not_committed", values(42, false), 50_042)]
-fn own_views_show_vault_env_and_environment(#[case] name: &str, #[case] values: LocalValues, #[case] read: u64) {
-    for (width, height) in [(120, 48), (80, 60)] {
-        let mut state = with_vault(&values, read);
-        press(&mut state, "u");
-        assert_snapshot!(format!("{name}_you_{width}x{height}"), screen(&state, width, height));
-        let mut state = with_vault(&values, read);
-        press(&mut state, "g enter");
-        assert_snapshot!(format!("{name}_detail_{width}x{height}"), screen(&state, width, height));
+#[test]
+fn own_views_show_vault_env_and_environment() {
+    let mut pictures = Pictures::default();
+    for (name, values, read) in [
+        ("vault alone", ids_only(), 42),
+        (".env forgotten", forgotten(), 42),
+        ("vault not committed", values(42, false), 50_042),
+    ] {
+        let (mut you, mut detail) = (with_vault(&values, read), with_vault(&values, read));
+        press(&mut you, "u");
+        press(&mut detail, "g enter");
+        let picture = at_both_sizes(&you, whole_body);
+        match name {
+            "vault not committed" => pictures.add_variant(name, ".env forgotten", picture),
+            _ => pictures.add(name, picture),
+        }
+        for (width, height) in [WIDE, NARROW] {
+            let places = |state| section("CHAIN AND LOCAL")(state, width, height);
+            assert_eq!(places(&you), places(&detail), "the detail of the own row shows the same of {name}");
+        }
     }
+    assert_snapshot!(pictures.text());
 }
 
 #[test]
