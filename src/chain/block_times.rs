@@ -28,7 +28,6 @@ pub struct BlockTime {
 pub struct BlockTimes {
     connection: Connection,
     schema: Arc<Schema>,
-    head: BlockHash,
 }
 
 impl std::fmt::Debug for BlockTimes {
@@ -51,9 +50,9 @@ impl BlockTimes {
     }
 
     async fn at(node: &Node, connection: &Connection) -> Result<Self, ChainError> {
-        let (head, (spec, _)) = tokio::try_join!(connection.head_hash(), connection.versions())?;
-        let (_, schema) = node.schema(connection, spec, head).await?;
-        Ok(Self { connection: connection.clone(), schema, head })
+        let (spec, _) = connection.versions().await?;
+        let schema = node.schema_of_best(connection, spec).await?;
+        Ok(Self { connection: connection.clone(), schema })
     }
 
     /// When these blocks were made; those that the chain does not have, or that a node has forgotten, are counted from
@@ -117,11 +116,11 @@ impl BlockTimes {
         Ok(value.and_then(|value| decode::scalar(&self.schema, now.value, &value)).filter(|ms| *ms > 0))
     }
 
-    /// What each uid of a subnet earned in the last epoch, in rao of its token, at the finalized head; `None` where the
+    /// What each uid of a subnet earned in the last epoch, in rao of its token, at the best block; `None` where the
     /// runtime does not say.
     pub async fn emission(&self, netuid: u16) -> Result<Option<Vec<u64>>, ChainError> {
         let Some(entry) = &self.schema.emission else { return Ok(None) };
-        let value = self.connection.session.value(entry.key(&[&netuid.to_le_bytes()]), self.head).await?;
+        let value = self.connection.session.best_value(entry.key(&[&netuid.to_le_bytes()])).await?;
         Ok(value.and_then(|value| decode::vector(&self.schema, entry.value, &value)))
     }
 }

@@ -100,6 +100,11 @@ impl Clock {
         locked(&self.0.told).headers.values().rev().find(|head| head.hash == hash).cloned()
     }
 
+    /// The hashes of all heights that heads told.
+    pub(super) fn hashes(&self) -> BTreeMap<u64, BlockHash> {
+        locked(&self.0.told).hashes.clone()
+    }
+
     /// The hash of a height, where a head told it.
     pub(super) fn hash_at(&self, number: u64) -> Option<BlockHash> {
         locked(&self.0.told).hashes.get(&number).copied()

@@ -85,7 +85,7 @@ impl Schemas {
         schema
     }
 
-    async fn kept(&mut self, genesis: BlockHash, spec: u32) -> Option<Arc<Schema>> {
+    pub(super) async fn kept(&mut self, genesis: BlockHash, spec: u32) -> Option<Arc<Schema>> {
         if let Some((of, version, schema)) = &self.last
             && (*of, *version) == (genesis, spec)
         {

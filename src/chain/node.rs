@@ -17,6 +17,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::clock::{Clock, Head, Heads};
+use super::commit::OwnState;
+use super::commit::hotkey_client::Reading;
 use super::commit::runtime::Runtime;
 use super::error::{ChainError, Fault};
 use super::metadata::{MetadataStore, Schemas};
@@ -31,7 +33,7 @@ const VERSIONS_HOLD: Duration = Duration::from_secs(12);
 const GREETING_HOLDS: Duration = Duration::from_secs(2);
 /// A second source that is behind by so few blocks is given a moment to come as far.
 const MOMENTS_BEHIND: u64 = 3;
-const A_MOMENT: Duration = Duration::from_millis(400);
+const A_MOMENT: Duration = Duration::from_millis(1_500);
 /// How long a second source that did not answer is left alone.
 const WITNESS_LEFT_ALONE: Duration = Duration::from_secs(3);
 
@@ -80,6 +82,8 @@ struct Shared {
     schemas: Mutex<Schemas>,
     /// Requests on all connections.
     asked: Arc<AtomicU64>,
+    /// The last reading of an own hotkey's state.
+    state: Mutex<Option<(Reading, OwnState)>>,
     /// Decoded runtimes by spec version.
     runtimes: Mutex<BTreeMap<u32, Arc<Runtime>>>,
 }
@@ -249,6 +253,11 @@ impl Connection {
         }
     }
 
+    /// The hashes of all heights that the clock told, where it runs.
+    pub(super) async fn told_hashes(&self) -> BTreeMap<u64, BlockHash> {
+        self.clock.lock().await.as_ref().map(Clock::hashes).unwrap_or_default()
+    }
+
     /// The header of a finalized block of a height and hash, asked for only where it did not come as a head. Whether what
     /// was asked for hashes to that hash is for the caller to see.
     pub(super) async fn header_at(&self, number: u64, hash: BlockHash) -> Result<Header, ChainError> {
@@ -284,6 +293,7 @@ impl Node {
             archive: Mutex::default(),
             schemas,
             asked: Arc::default(),
+            state: Mutex::default(),
             runtimes: Mutex::default(),
         }))
     }
@@ -330,6 +340,16 @@ impl Node {
         self.0.schemas.lock().await.at(&connection.session, connection.genesis, spec, block).await
     }
 
+    /// The schema of the runtime at the best block; asked for only where it is not known.
+    pub(super) async fn schema_of_best(&self, connection: &Connection, spec: u32) -> Result<Arc<Schema>, ChainError> {
+        let mut schemas = self.0.schemas.lock().await;
+        if let Some(schema) = schemas.kept(connection.genesis, spec).await {
+            return Ok(schema);
+        }
+        let best = connection.session.best_hash().await?;
+        Ok(schemas.at(&connection.session, connection.genesis, spec, best).await?.1)
+    }
+
     /// The decoded runtime of these versions; where it is not known yet `load` brings it.
     pub(super) async fn runtime(
         &self,
@@ -343,6 +363,17 @@ impl Node {
         let loaded = Arc::new(load.await?);
         runtimes.insert(loaded.spec, Arc::clone(&loaded));
         Ok(loaded)
+    }
+
+    /// What such a reading found, where it was the last one.
+    pub(super) async fn known_state(&self, reading: &Reading) -> Option<OwnState> {
+        let last = self.0.state.lock().await;
+        last.as_ref().filter(|(of, _)| of.answers(reading)).map(|(_, found)| found.clone())
+    }
+
+    /// Takes note of a reading.
+    pub(super) async fn note_state(&self, reading: Reading, found: OwnState) {
+        *self.0.state.lock().await = Some((reading, found));
     }
 
     /// Replaces what is known of a runtime.

@@ -2,8 +2,8 @@
 //! rate limit refuses is repeated a few times before that is an error.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jsonrpsee::core::client::{Client, Error as ClientError};
@@ -36,6 +36,9 @@ impl RpcConfig for Wire {
     type AccountId = Hotkey;
 }
 
+/// A block: its header, and its extrinsics, each with the length that precedes it.
+pub(super) type Block = (Header, Vec<Vec<u8>>);
+
 /// Changed keys at a block.
 pub(super) type ChangeSet = StorageChangeSet<BlockHash>;
 
@@ -49,6 +52,8 @@ pub struct Session {
     limits: CallLimits,
     asked: Arc<AtomicU64>,
     pacer: Arc<Pacer>,
+    /// The block that was fetched last: several steps look at one and the same.
+    last_block: Arc<Mutex<Option<(BlockHash, Block)>>>,
 }
 
 impl std::fmt::Debug for Session {
@@ -74,7 +79,8 @@ impl Session {
         let legacy = LegacyRpcMethods::new(rpc.clone());
         let pacer = Arc::new(Pacer::new(limits.rate_limit_pause));
         let (endpoint, limits) = (endpoint.clone(), limits.clone());
-        Ok(Self { endpoint, client, rpc, legacy, limits, asked, pacer })
+        let last_block = Arc::default();
+        Ok(Self { endpoint, client, rpc, legacy, limits, asked, pacer, last_block })
     }
 
     /// The endpoint.
@@ -151,10 +157,16 @@ impl Session {
 
     /// A block: its header and its extrinsics, each with the length that precedes it; `None` where the node has no such
     /// block, or no longer its body.
-    pub(super) async fn block(&self, at: BlockHash) -> Result<Option<(Header, Vec<Vec<u8>>)>, ChainError> {
+    pub(super) async fn block(&self, at: BlockHash) -> Result<Option<Block>, ChainError> {
+        let last = || self.last_block.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, block)) = last().as_ref().filter(|(hash, _)| *hash == at) {
+            return Ok(Some(block.clone()));
+        }
         let block = self.call("chain_getBlock", || self.legacy.chain_get_block(Some(at))).await?;
-        Ok(block
-            .map(|details| (details.block.header, details.block.extrinsics.into_iter().map(|bytes| bytes.0).collect())))
+        let block = block
+            .map(|details| (details.block.header, details.block.extrinsics.into_iter().map(|bytes| bytes.0).collect()));
+        *last() = block.clone().map(|block: Block| (at, block));
+        Ok(block)
     }
 
     /// Hashes of the blocks of some heights on the node's best chain, in one request, in their order; `None` where it has
@@ -227,6 +239,13 @@ impl Session {
     /// The value of one key at a block; `None` where there is none.
     pub(super) async fn value(&self, key: Vec<u8>, at: BlockHash) -> Result<Option<Vec<u8>>, ChainError> {
         let sets = self.query(&[key], at).await?;
+        let value = sets.into_iter().flat_map(|set| set.changes).find_map(|(_, value)| value);
+        Ok(value.map(|value| value.0))
+    }
+
+    /// The value of one key at the best block; `None` where there is none.
+    pub(super) async fn best_value(&self, key: Vec<u8>) -> Result<Option<Vec<u8>>, ChainError> {
+        let sets = self.query_best(&[key]).await?;
         let value = sets.into_iter().flat_map(|set| set.changes).find_map(|(_, value)| value);
         Ok(value.map(|value| value.0))
     }

@@ -9,8 +9,8 @@ use grail_console::sandbox::{BlockTime, Credentials, OPERATOR_UID, Sandbox, Sand
 
 use crate::{report, rotation};
 
-/// Blocks: fast enough that finality takes a small part of what is measured here.
-const BLOCKS: Duration = Duration::from_secs(1);
+/// Blocks as on the real network, and fast ones where finality is waited for.
+const BLOCKS: [Duration; 2] = [Duration::from_secs(12), Duration::from_secs(1)];
 /// The chain holds an older read key than the `.env`, and nothing else happens.
 const DRIFTED: &str = "description = \"for measuring\"\n[operator]\npublished = { read = { generation = 1 } }\n";
 
@@ -50,7 +50,7 @@ struct Cost {
 /// Runs a command after a `status` that leaves its cache warm.
 async fn one(words: &[&str], rate_limit: Option<f64>) -> Cost {
     let mut options = SandboxOptions::new(Scenario::parse("bench", DRIFTED).unwrap());
-    options.block_time = BlockTime::Every(BLOCKS);
+    options.block_time = BlockTime::Every(BLOCKS[usize::from(words.contains(&"--yes"))]);
     options.rate_limit = rate_limit;
     let sandbox = Sandbox::start(options).await.unwrap();
     let home = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grail_console::domain::text::grouped;
-use grail_console::sandbox::{BlockTime, CommitmentSpec, Credentials, OPERATOR_UID, Stall, hotkey};
+use grail_console::sandbox::{BlockTime, CommitmentSpec, Credentials, Interruption, OPERATOR_UID, Stall, hotkey};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -42,6 +42,10 @@ fn kill(operator: &Operator, step: Step) {
     operator.run(&["commit", "--dry-run"]);
     if matches!(step, Step::Signed | Step::HandedIn) {
         faults.set_latency(LATENCY);
+    }
+    if step == Step::Signed {
+        // Between the signature and the hand-over lies less than it takes to kill a process: what comes is lost.
+        faults.interrupt_submission(Interruption::Swallowed);
     }
     let mut running = operator.start(&["commit", "--yes"]);
     running.says("✓ signed");
@@ -172,7 +176,7 @@ fn doctor_and_the_text_of_a_commit_tell_it_too() {
 #[test]
 fn what_was_never_handed_in_expires_with_its_era() {
     let operator = killed_at(Step::Signed);
-    assert_eq!(operator.submissions(), 0);
+    assert_eq!(operator.pending(), 0);
     let death = operator.journal()[0]["death"].as_u64().unwrap();
     assert_eq!(status(&operator)[0]["code"], "commit_pending");
     while u64::from(operator.node.sandbox().finalized().number()) < death {

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::clock::Head;
 use super::super::decode;
 use super::super::error::{ChainError, Fault};
 use super::super::node::{Connection, Node};
-use super::super::provenance::{Depth, Examination, Fact, examine_on};
+use super::super::provenance::{Beside, Depth, Examination, Fact, examine_on};
 use super::super::session::Session;
 use super::extrinsic::{Draft, DraftError};
 use super::runtime::Runtime;
@@ -45,6 +46,24 @@ pub struct OwnState {
     pub row: Option<Provenance>,
     /// Where sources contradict each other.
     pub disputes: Vec<Dispute>,
+}
+
+/// What a reading was of: one that is known need not be made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::chain) struct Reading {
+    endpoint: String,
+    head: BlockHash,
+    netuid: u16,
+    hotkey: Hotkey,
+    depth: Depth,
+}
+
+impl Reading {
+    /// Whether it found what another one looks for: one that looked at the signature, too, also found the proof.
+    pub(in crate::chain) fn answers(&self, wanted: &Self) -> bool {
+        let deeper = self.depth == Depth::Signature;
+        *self == *wanted || (deeper && Self { depth: Depth::Proof, ..self.clone() } == *wanted)
+    }
 }
 
 /// A connection with its runtime, for one hotkey.
@@ -108,17 +127,55 @@ impl HotkeyClient {
     }
 
     /// Where the hotkey stands at the newest finalized block that both operators have, or that the endpoint has alone: one
-    /// reading, verified, and that very reading is what may be acted on. `now_ms` is the time since 1970.
+    /// reading, verified, and that very reading is what may be acted on. While no newer block is final it is made once.
+    /// `now_ms` is the time since 1970.
     pub async fn state(&self, now_ms: u64, depth: Depth) -> Result<OwnState, ChainError> {
+        let (next, own) = tokio::try_join!(self.session().next_index(&self.hotkey), self.facts(now_ms, depth))?;
+        let settled = own.state.settled_nonce;
+        if !(settled..=settled + MOST_WAITING).contains(&next) {
+            let why = format!("the next nonce, {next}, does not fit the account's, {settled}");
+            return Err(self.session().malformed("system_accountNextIndex", &why));
+        }
+        Ok(OwnState { state: HotkeyState { nonce: next, ..own.state }, ..own })
+    }
+
+    /// The same for whoever signs nothing: the nonce is that of the account alone.
+    pub async fn facts(&self, now_ms: u64, depth: Depth) -> Result<OwnState, ChainError> {
+        let head = self.connection.newest_head().await?;
+        if let Some(known) = self.node.known_state(&self.reading(head.hash, depth)).await {
+            return Ok(known);
+        }
+        let own = Box::pin(self.read_state(now_ms, depth, &head)).await?;
+        // What a second source that is behind may still confirm is read again.
+        if own.row.as_ref().is_some_and(|row| row.at.hash == head.hash) {
+            self.node.note_state(self.reading(head.hash, depth), own.clone()).await;
+        }
+        Ok(own)
+    }
+
+    fn reading(&self, head: BlockHash, depth: Depth) -> Reading {
+        Reading { endpoint: self.endpoint(), head, netuid: self.netuid, hotkey: self.hotkey, depth }
+    }
+
+    async fn read_state(&self, now_ms: u64, depth: Depth, head: &Head) -> Result<OwnState, ChainError> {
         let examination = Examination { node: self.node.clone(), netuid: self.netuid, now_ms };
         let (what, facts): (Vec<What>, Vec<Fact>) =
             self.keys().into_iter().map(|(what, key)| (what, (what.word(), key))).unzip();
         let rows = BTreeMap::from([(self.hotkey, depth)]);
-        let verified = examine_on(&examination, &self.connection, &rows, &facts);
-        let (next, verified) = tokio::try_join!(self.session().next_index(&self.hotkey), Box::pin(verified))?;
-        let values = Values(what.into_iter().zip(verified.facts).collect());
+        let written = Some((self.runtime.spec, Arc::clone(&self.runtime.schema)));
+        let beside = Beside { facts: &facts, written };
+        let verified = examine_on(&examination, &self.connection, head.clone(), &rows, &beside).await?;
         let mut examined = verified.examined;
-        let state = self.state_of(&values, verified.at.number, verified.at.hash, next)?;
+        let (values, number, hash) = if verified.at.number < head.number() {
+            // The second source has not come as far. What is newer is this node's word alone, and is told as such where it
+            // is not what was verified.
+            let keys: Vec<Vec<u8>> = facts.into_iter().map(|(_, key)| key).collect();
+            (self.read(&keys, head.hash).await?, head.number(), head.hash)
+        } else {
+            (verified.facts, verified.at.number, verified.at.hash)
+        };
+        let values = Values(what.into_iter().zip(values).collect());
+        let state = self.state_of(&values, number, hash)?;
         Ok(OwnState { state, row: examined.rows.remove(&self.hotkey), disputes: examined.disputes })
     }
 
@@ -129,12 +186,8 @@ impl HotkeyClient {
         Ok(self.uid(uid.as_deref())?.is_some())
     }
 
-    fn state_of(&self, values: &Values, number: u64, hash: BlockHash, next: u64) -> Result<HotkeyState, ChainError> {
+    fn state_of(&self, values: &Values, number: u64, hash: BlockHash) -> Result<HotkeyState, ChainError> {
         let reconciled = self.nonce(values.get(What::Account))?;
-        if !(reconciled..=reconciled + MOST_WAITING).contains(&next) {
-            let why = format!("the next nonce, {next}, does not fit the account's, {reconciled}");
-            return Err(self.session().malformed("system_accountNextIndex", &why));
-        }
         let (network, genesis) = (self.node.network(), self.connection.genesis);
         let sandbox = is_sandbox(genesis, self.session().endpoint().url());
         Ok(HotkeyState {
@@ -149,7 +202,7 @@ impl HotkeyClient {
             uid: self.uid(values.get(What::Uid))?,
             commitment: values.get(What::Commitment).map(|v| self.commitment(v)),
             space: self.space(values, number),
-            nonce: next,
+            nonce: reconciled,
             settled_nonce: reconciled,
         })
     }

@@ -13,7 +13,7 @@
 
 pub(in crate::chain) mod envelope;
 mod extrinsic;
-mod hotkey_client;
+pub(in crate::chain) mod hotkey_client;
 mod judge;
 mod pool;
 pub(in crate::chain) mod runtime;

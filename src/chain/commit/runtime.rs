@@ -31,7 +31,7 @@ pub(in crate::chain) struct Runtime {
     /// Version of its transactions.
     pub(in crate::chain) transactions: u32,
     /// Where commitments are.
-    pub(in crate::chain) schema: Schema,
+    pub(in crate::chain) schema: Arc<Schema>,
     /// Where the rest is.
     pub(super) ledger: Ledger,
     /// Calls, extensions, events and errors.
@@ -82,7 +82,7 @@ impl Runtime {
         // The library takes the types of extrinsics as they are, so it gets none that were not judged.
         lookup.can_sign()?;
         let ledger = Ledger::of(&lookup)?;
-        let schema = lookup.schema()?;
+        let schema = Arc::new(lookup.schema()?);
         let metadata = Metadata::decode_from(bytes).map_err(|error| odd(&error))?;
         call_is_sound(&metadata).map_err(unsound)?;
         ledger.is_sound(&metadata).map_err(unsound)?;

@@ -209,9 +209,9 @@ pub(super) async fn newest_head(client: &HotkeyClient) -> Result<Head, ChainErro
     head(client, &client.connection.newest_head().await?).await
 }
 
-/// Reads the finalized head, asked for where the clock has not come as far as `number`.
+/// Reads the finalized head, asked for where the clock does not come as far as `number`.
 pub(super) async fn head_from(client: &HotkeyClient, number: u64) -> Result<Head, ChainError> {
-    let told = client.connection.head().await?;
+    let told = client.connection.head_from(number).await?;
     if told.number() >= number { head(client, &told).await } else { newest_head(client).await }
 }
 

@@ -47,13 +47,14 @@ pub(super) fn said(error: &ChainError) -> String {
     format!("{}: {}", error.endpoint, why(error))
 }
 
-/// Finds the newest block that both call final, or the endpoint's own where they do not meet.
+/// Finds the newest block that both call final, not above `own`, which is the endpoint's own head and is taken where they do
+/// not meet.
 pub(super) async fn find(
     examination: &Examination,
     primary: &Connection,
+    own: Head,
     disputes: &mut Vec<Dispute>,
 ) -> Result<CommonBlock, ChainError> {
-    let own = primary.newest_head().await?;
     let (id, witness, alone) = match examination.node.witness(primary.session.endpoint()).await {
         Err(why) => (id_of(&own), None, Some(nobody_else(examination, primary, why, disputes))),
         Ok(witness) => match common(examination, primary, &own, &witness, disputes).await {

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
+use super::clock::Head;
 use super::error::ChainError;
 use super::node::{Connection, Node};
 use crate::domain::hotkey::Hotkey;
@@ -25,7 +26,7 @@ use crate::domain::provenance::Examined;
 use crate::domain::snapshot::BlockRef;
 
 pub use proof::{StateProof, Unproven};
-pub(in crate::chain) use values::Fact;
+pub(in crate::chain) use values::{Beside, Fact};
 
 /// What is examined, and by whom.
 #[derive(Debug, Clone)]
@@ -54,7 +55,11 @@ pub async fn examine(examination: &Examination, rows: &BTreeMap<Hotkey, Depth>) 
     let mut attempts = examination.node.attempts();
     loop {
         let connection = attempts.next().await?;
-        match Box::pin(examine_on(examination, &connection, rows, &[])).await {
+        match Box::pin(async {
+            examine_on(examination, &connection, connection.head().await?, rows, &Beside::default()).await
+        })
+        .await
+        {
             Ok(Verified { examined: mut found, .. }) => {
                 found.cost.requests = examination.node.asked() - asked_before;
                 found.cost.ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -74,17 +79,18 @@ pub(in crate::chain) struct Verified {
     pub(in crate::chain) facts: Vec<Option<Vec<u8>>>,
 }
 
-/// Examines rows on one connection, and other values of the same state with them.
+/// Examines rows on one connection whose finalized head is `head`, and other values of the same state with them.
 pub(in crate::chain) async fn examine_on(
     examination: &Examination,
     primary: &Connection,
+    head: Head,
     rows: &BTreeMap<Hotkey, Depth>,
-    facts: &[Fact],
+    beside: &Beside<'_>,
 ) -> Result<Verified, ChainError> {
     let mut found = Examined::default();
-    let block = common_block::find(examination, primary, &mut found.disputes).await?;
+    let block = common_block::find(examination, primary, head, &mut found.disputes).await?;
     let hotkeys: Vec<Hotkey> = rows.keys().copied().collect();
-    let read = values::read(examination, primary, &block, &hotkeys, facts).await?;
+    let read = values::read(examination, primary, &block, &hotkeys, beside).await?;
     let judged = values::judge(primary, &block, &read, &mut found.disputes).await;
     found.rows = judged.rows;
     found.cost.bytes += judged.proof_bytes;

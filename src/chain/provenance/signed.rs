@@ -80,9 +80,9 @@ pub(super) async fn check(
         return;
     }
     let Subject { examination, primary, block, .. } = subject;
-    let mut sources = Sources::new(examination, primary, block);
+    let mut sources = Sources::new(examination, primary, block).await;
     let numbers: BTreeSet<u64> = wanted.iter().map(|wanted| wanted.block).collect();
-    if numbers.len() <= FEW {
+    if numbers.len() <= FEW && !sources.knows(&numbers) {
         let eras = numbers.iter().flat_map(|number| number.saturating_sub(ERA_BLOCKS)..=*number).collect();
         sources.hashes(&eras, &mut found.disputes).await;
     }

@@ -29,8 +29,8 @@ struct Source {
 pub(super) struct Sources<'e> {
     examination: &'e Examination,
     all: Vec<Source>,
-    /// Hashes by height that both near sources agree on, or one of them had.
-    known: BTreeMap<u64, BlockHash>,
+    /// What came of each height that was asked for: the hash that both near sources agree on or that one of them had.
+    known: BTreeMap<u64, Result<BlockHash, Limit>>,
     /// How many of them are no archives.
     near: usize,
     /// Whether archives have been dialled.
@@ -40,12 +40,13 @@ pub(super) struct Sources<'e> {
 }
 
 impl<'e> Sources<'e> {
-    pub(super) fn new(examination: &'e Examination, primary: &Connection, block: &CommonBlock) -> Self {
+    pub(super) async fn new(examination: &'e Examination, primary: &Connection, block: &CommonBlock) -> Self {
+        let known = known_to(primary, block.witness.as_ref()).await;
         let source = |session: &Session, side| Source { session: session.clone(), side, next: Instant::now() };
         let witness = block.witness.as_ref().map(|witness| source(&witness.session, Side::Witness));
         let all: Vec<Source> = [source(&primary.session, Side::Endpoint)].into_iter().chain(witness).collect();
         let near = all.len();
-        Self { examination, all, known: BTreeMap::new(), near, is_wide: false, away: None }
+        Self { examination, all, known, near, is_wide: false, away: None }
     }
 
     /// Dials the archives, once, when nobody near has what is wanted.
@@ -66,6 +67,11 @@ impl<'e> Sources<'e> {
                 self.away = Some(Limit::ArchiveAway { endpoint: error.endpoint, why });
             }
         }
+    }
+
+    /// Whether the hashes of all these heights are known already.
+    pub(super) fn knows(&self, numbers: &BTreeSet<u64>) -> bool {
+        numbers.iter().all(|number| self.known.contains_key(number))
     }
 
     /// What is in the way: an archive that does not answer, or this.
@@ -115,14 +121,14 @@ impl<'e> Sources<'e> {
                 }
             }
         }
-        let agreed = hashes.iter().filter(|(number, _)| !split.contains(number));
-        self.known.extend(agreed.map(|(number, (hash, _))| (*number, *hash)));
-        let of = |number: u64| match self.known.get(&number) {
-            Some(hash) => Ok(*hash),
-            None if split.contains(&number) => Err(Limit::Disputed { case: Case::OtherFork }),
+        let of = |number: u64| match hashes.get(&number) {
+            _ if split.contains(&number) => Err(Limit::Disputed { case: Case::OtherFork }),
+            Some((hash, _)) => Ok(*hash),
             None => Err(self.or_away(Limit::NoBlock { block: number, why: failed.clone() })),
         };
-        numbers.iter().map(|number| (*number, of(*number))).collect()
+        let told: Vec<_> = all.iter().map(|number| (*number, of(*number))).collect();
+        self.known.extend(told);
+        numbers.iter().filter_map(|number| Some((*number, self.known.get(number)?.clone()))).collect()
     }
 
     /// The body of a block, from the first that has it. One that is not that of the block is a dispute, and the next is
@@ -157,6 +163,16 @@ impl<'e> Sources<'e> {
         }
         Err(forged.unwrap_or_else(|| self.or_away(Limit::NoBody { block: id.number, why: failed })))
     }
+}
+
+/// Heights of which the clocks of all near sources told the same hash.
+async fn known_to(primary: &Connection, witness: Option<&Connection>) -> BTreeMap<u64, Result<BlockHash, Limit>> {
+    let mut known = primary.told_hashes().await;
+    if let Some(witness) = witness {
+        let theirs = witness.told_hashes().await;
+        known.retain(|number, hash| theirs.get(number) == Some(hash));
+    }
+    known.into_iter().map(|(number, hash)| (number, Ok(hash))).collect()
 }
 
 /// Two endpoints have different blocks at one height.

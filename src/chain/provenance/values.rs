@@ -24,6 +24,15 @@ type Values = HashMap<Vec<u8>, Vec<u8>>;
 /// A value beside the rows: what it is, and its key.
 pub(in crate::chain) type Fact = (&'static str, Vec<u8>);
 
+/// What is read beside rows.
+#[derive(Default)]
+pub(in crate::chain) struct Beside<'f> {
+    /// Other values of the same state.
+    pub(in crate::chain) facts: &'f [Fact],
+    /// How the state is believed to be written, where that is known already: spec version and schema.
+    pub(in crate::chain) written: Option<(u32, Arc<Schema>)>,
+}
+
 /// What was said.
 pub(super) struct Read {
     keys: Vec<(Hotkey, Vec<u8>)>,
@@ -58,10 +67,15 @@ pub(super) async fn read(
     primary: &Connection,
     block: &CommonBlock,
     hotkeys: &[Hotkey],
-    facts: &[Fact],
+    Beside { facts, written }: &Beside<'_>,
 ) -> Result<Read, ChainError> {
-    let (mut spec, source) = (primary.versions().await?.0, block.id.hash);
-    let (_, mut schema) = examination.node.schema(primary, spec, source).await?;
+    let (mut spec, mut schema) = match written {
+        Some((spec, schema)) => (*spec, Arc::clone(schema)),
+        None => {
+            let (spec, _) = primary.versions().await?;
+            examination.node.schema(primary, spec, block.id.hash).await?
+        }
+    };
     for _ in 0..2 {
         let read = read_by(examination, primary, block, (hotkeys, facts), (spec, schema)).await?;
         let parent = BlockHash(block.header.parent_hash.0);

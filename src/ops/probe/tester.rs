@@ -21,7 +21,7 @@ use crate::domain::window::{Deadline, DocumentedName, Window};
 use crate::ops::context::Context;
 use crate::storage::{Answer, Part, Reader, Store, StoreOptions, Target};
 
-/// After the chain could not be asked for block times: how long it is not asked again.
+/// After the chain could not be asked for block times, or has forgotten them: how long it is not asked again.
 const CHAIN_RESTS: Duration = Duration::from_secs(30);
 
 /// Everything that tests need besides the subnet.
@@ -43,6 +43,8 @@ pub struct Tester {
 #[derive(Default)]
 struct Times {
     known: BTreeMap<u64, BlockTime>,
+    /// Those that nodes have forgotten, counted, and when.
+    counted: BTreeMap<u64, (BlockTime, Instant)>,
     failed_at: Option<Instant>,
 }
 
@@ -242,14 +244,19 @@ impl Tester {
     /// The last moments for uploads. Windows whose closing block the chain cannot tell are counted at 12 s a block.
     pub async fn deadlines(&self, view: &View, windows: &[Window]) -> BTreeMap<Window, Deadline> {
         let mut times = self.times.lock().await;
-        let missing: Vec<u64> =
-            windows.iter().map(|w| w.closing_block()).filter(|block| !times.known.contains_key(block)).collect();
+        times.counted.retain(|_, (_, at)| at.elapsed() < CHAIN_RESTS);
+        let is_told = |block: &u64| times.known.contains_key(block) || times.counted.contains_key(block);
+        let missing: Vec<u64> = windows.iter().map(|w| w.closing_block()).filter(|block| !is_told(block)).collect();
         let rests = times.failed_at.is_some_and(|at| at.elapsed() < CHAIN_RESTS);
         if !missing.is_empty() && !rests {
             match self.ask_times(&missing).await {
                 Ok(told) => {
                     // What was counted may be told later.
-                    times.known.extend(told.into_iter().filter(|(_, time)| time.exact));
+                    let (exact, counted): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                        told.into_iter().partition(|(_, time)| time.exact);
+                    times.known.extend(exact);
+                    let now = Instant::now();
+                    times.counted.extend(counted.into_iter().map(|(block, time)| (block, (time, now))));
                     times.failed_at = None;
                 }
                 Err(error) => {
@@ -259,7 +266,8 @@ impl Tester {
             }
         }
         let deadline = |window: &Window| {
-            let time = times.known.get(&window.closing_block()).copied();
+            let block = window.closing_block();
+            let time = times.known.get(&block).or_else(|| Some(&times.counted.get(&block)?.0)).copied();
             let time = time.unwrap_or_else(|| counted(view, window.closing_block()));
             (*window, Deadline::from_closing(time.ms, time.exact))
         };

@@ -204,7 +204,7 @@ pub(in crate::ops) async fn chain_facts(
         netuid: owner.netuid,
         hotkey: owner.hotkey,
     };
-    let chain = HotkeyClient::open(&options).await?.state(now_ms, Depth::Proof).await?;
+    let chain = HotkeyClient::open(&options).await?.facts(now_ms, Depth::Proof).await?;
     if let Some(dispute) = unread(context, &chain.disputes) {
         return Err(disputed(dispute).into());
     }
