@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | [`domain`] | pure values and judgements: no I/O, no clock, no environment | [`domain::commitment`], [`domain::drift`], [`domain::guard`], [`domain::commit`], [`domain::probe`], [`domain::rotation`], [`domain::provenance`] |
 //! | `net` | one way to reach a host, for chain and storage: name, allowed addresses, TCP, TLS, under one deadline | `net::dial` |
-//! | [`chain`] | a Subtensor node over one WebSocket: session, metadata, snapshot, live feed, commits, proofs and signatures | `chain::feed`, [`chain::commit`], [`chain::provenance`] |
+//! | [`chain`] | the nodes of a network, one connection for each operator: metadata, snapshot, live feed, commits, proofs and signatures | [`chain::Node`], [`chain::commit`], [`chain::provenance`] |
 //! | [`wallet`] | Bittensor wallet files: which hotkey is ours, and the unlocked one that signs | [`wallet`] |
 //! | [`storage`] | S3 with everything bounded: readers of anybody's bucket, owners of the own one | [`storage::Store`] |
 //! | [`vault`] | generations of credentials in a credential store of the system, or an encrypted file | [`vault::Vault`] |
@@ -47,8 +47,8 @@
 //! * Text from outside is [`domain::untrusted::Untrusted`] until sanitised; there is one sink for screens, logs and JSON.
 //! * One guard stands before signing ([`domain::guard`]): only what it cleared can become an extrinsic, and nothing
 //!   overrides it.
-//! * A commit is done when the chain says so: its block final, its event there, its value read back. The intent is on
-//!   disk before anything is sent.
+//! * A commit is done when the chain says so: its block final, its event there, its value read back, and a second operator
+//!   who is configured says the same. What was verified is what decides. The intent is on disk before anything is sent.
 //! * A secret is a type ([`domain::secret::SecretKey`]) without `Display` or `Serialize`; the console's state holds
 //!   fingerprints only.
 //! * A key and the host it opens are one value ([`storage::Target`]); of other people's buckets only documented names can be

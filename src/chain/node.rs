@@ -17,12 +17,11 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::clock::{Clock, Head, Heads};
-use super::commit::OwnState;
-use super::commit::hotkey_client::Reading;
 use super::commit::runtime::Runtime;
 use super::error::{ChainError, Fault};
 use super::metadata::{MetadataStore, Schemas};
 use super::options::{CallLimits, Pace};
+use super::own_state::{OwnState, Reading};
 use super::schema::Schema;
 use super::session::{Header, Session};
 use crate::domain::network::{BlockHash, Endpoint, Network};

@@ -68,9 +68,9 @@ mod tests {
         for _ in 0..3 {
             pacer.refused(None);
         }
-        let turns: Vec<Duration> = (0..3).map(|_| pacer.next_turn(now).unwrap() - now).collect();
-        assert!(turns[0] >= PACE && turns[0] < PACE * 2, "{turns:?}");
-        assert_eq!((turns[1] - turns[0], turns[2] - turns[1]), (PACE, PACE));
+        let turns: Vec<Instant> = (0..3).map(|_| pacer.next_turn(now).unwrap()).collect();
+        assert!(turns[0] >= now + PACE && turns[0] < now + PACE * 2, "{turns:?}");
+        assert_eq!((turns[1], turns[2]), (turns[0] + PACE, turns[1] + PACE));
     }
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
         let pacer = Pacer::new(PACE);
         pacer.refused(None);
         let later = Instant::now() + Duration::from_mins(1);
-        let due = (0..BURST + 1).filter(|_| pacer.next_turn(later).unwrap() <= later).count();
+        let due = (0..=BURST).filter(|_| pacer.next_turn(later).unwrap() <= later).count();
         assert_eq!(due, BURST as usize);
     }
 

@@ -14,7 +14,7 @@ use crate::cli::vault::with_vault;
 use crate::cli::{commit_text as text, password, table};
 use crate::config::Flags;
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::{Ended, Failure, Plan, Progress, Verdict};
+use crate::domain::commit::{Ended, Failure, Plan, Progress, Unsettled, Verdict};
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
 use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, wait_until_registered};
@@ -224,10 +224,10 @@ async fn followed(
     }
     if extrinsic.is_none() {
         let why = "It was interrupted before anything was signed.".to_owned();
-        return Ended::Pending { extrinsic, why };
+        return Ended::Pending { extrinsic, reason: Unsettled::NotKnownYet, why };
     }
     let why = "It was interrupted here; what was sent goes on by itself.".to_owned();
-    Ended::Pending { extrinsic, why }
+    Ended::Pending { extrinsic, reason: Unsettled::NotKnownYet, why }
 }
 
 fn printed(result: io::Result<()>, output: Output) -> Result<(), Exit> {

@@ -13,17 +13,19 @@ use crate::domain::commitment::{Commitment, Published};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
-use crate::domain::provenance::{Confirmed, Dispute, Examined, Provenance};
+use crate::domain::provenance::{Confirmed, Dispute, Examined, Level, Limit, Provenance};
 use crate::ops::context::Context;
 
-pub use crate::chain::provenance::Depth;
+pub use crate::domain::provenance::Depth;
 
 /// How long the own row may take: a second source that says nothing must not keep a commit waiting for ever.
 const MOST: Duration = Duration::from_secs(40);
 /// How long everybody's rows wait after the subnet was read from a public node.
 const AFTER_THE_FEED: Duration = Duration::from_secs(10);
-/// How long another operator's endpoint may take to see a block that the own one calls final, and how often it is asked.
-const CATCHING_UP: (Duration, Duration) = (Duration::from_secs(40), Duration::from_secs(4));
+/// How long another operator's endpoint may take to see a block that the own one calls final.
+pub const CATCHING_UP: Duration = Duration::from_secs(40);
+/// Pause before it is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Endpoints beside those that the console reads from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -126,46 +128,64 @@ pub async fn verify(context: &Context, rows: &BTreeMap<Hotkey, Depth>, now_ms: u
     Ok(found)
 }
 
-/// Takes the own row as far as it goes. Nothing comes back where it cannot be looked at: it stays what one node says, and
-/// nothing fails for that. Errors: a contradiction that locks writing and that nobody has read yet.
-pub async fn vouch(context: &Context, hotkey: Hotkey, now_ms: u64) -> Result<Option<Provenance>, Box<Dispute>> {
-    let rows = BTreeMap::from([(hotkey, Depth::Signature)]);
-    let mut found = match timeout(MOST, verify(context, &rows, now_ms)).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => {
-            tracing::info!("the own row was not verified: {error}");
-            return Ok(None);
-        }
-        Err(_) => {
-            tracing::info!("the own row was not verified within {} s", MOST.as_secs());
-            return Ok(None);
-        }
-    };
-    let is_unread = |dispute: &Dispute| dispute.locks() && !context.acknowledged.contains(&dispute.id());
-    match found.disputes.into_iter().find(is_unread) {
-        Some(dispute) => Err(Box::new(dispute)),
-        None => Ok(found.rows.remove(&hotkey)),
+/// What the second source says of a commit that the endpoint calls published.
+#[derive(Debug)]
+pub enum SecondWord {
+    /// It says the same, or none is configured: how well it is confirmed.
+    Confirmed(Confirmed),
+    /// It is silent, or has not come as far: why.
+    Silent(String),
+    /// It says otherwise.
+    Contradicts(Box<Dispute>),
+}
+
+/// The first contradiction that locks writing and that the operator has not acknowledged.
+pub fn unread<'d>(context: &Context, disputes: &'d [Dispute]) -> Option<&'d Dispute> {
+    disputes.iter().find(|dispute| dispute.locks() && !context.acknowledged.contains(&dispute.id()))
+}
+
+/// Whether what an endpoint says of the own row may be acted on: it may where a second source says the same, and where none is
+/// configured. Errors: why it may not yet.
+pub fn may_be_acted_on(row: Option<&Provenance>) -> Result<(), String> {
+    let limit = row.filter(|row| row.level == Level::Reported).and_then(|row| row.limit.as_ref());
+    match limit {
+        Some(limit @ (Limit::WitnessAway { .. } | Limit::WitnessBehind { .. })) => Err(limit.words()),
+        _ => Ok(()),
     }
 }
 
-/// How well it is confirmed that a hotkey published this. A second source may take a while to come as far as the block.
-pub async fn confirm(
+/// What the second source says of this commitment. It may take a while to come as far as the block: that is waited for, as
+/// long as `patience` allows.
+pub async fn second_word(
     context: &Context,
     hotkey: Hotkey,
     (published, block): (&Published, u64),
     now_ms: &(impl Fn() -> u64 + Sync),
-) -> Confirmed {
-    let (most, pause) = CATCHING_UP;
+    patience: Duration,
+) -> SecondWord {
     let started = Instant::now();
+    let rows = BTreeMap::from([(hotkey, Depth::Signature)]);
     loop {
-        let row = match vouch(context, hotkey, now_ms()).await {
-            Ok(row) => row,
-            Err(dispute) => return Confirmed::disputed(&dispute),
+        let silent = match timeout(MOST, verify(context, &rows, now_ms())).await {
+            Err(_) => format!("the second source did not answer within {} s", MOST.as_secs()),
+            Ok(Err(error)) => error.to_string(),
+            Ok(Ok(found)) => {
+                if let Some(dispute) = unread(context, &found.disputes) {
+                    return SecondWord::Contradicts(Box::new(dispute.clone()));
+                }
+                let row = found.rows.get(&hotkey);
+                let is_there = row.is_some_and(|row| row.at.number >= block);
+                let confirmed = || Confirmed::of(row, |there| there.and_then(Commitment::published) == Some(published));
+                match may_be_acted_on(row) {
+                    Ok(()) if is_there => return SecondWord::Confirmed(confirmed()),
+                    Ok(()) => Limit::Changed.words(),
+                    Err(why) => why,
+                }
+            }
         };
-        let is_there = row.as_ref().is_none_or(|row| row.at.number >= block);
-        if is_there || started.elapsed() + pause > most {
-            return Confirmed::of(row.as_ref(), |there| there.and_then(Commitment::published) == Some(published));
+        if started.elapsed() + AGAIN > patience {
+            return SecondWord::Silent(silent);
         }
-        sleep(pause).await;
+        sleep(AGAIN).await;
     }
 }

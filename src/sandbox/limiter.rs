@@ -53,7 +53,7 @@ mod tests {
         let served = |at: Instant| (0..10).filter(|_| limiter.admits(at)).count();
         assert_eq!(served(now), 5);
         assert_eq!(served(now + Duration::from_millis(900)), 0);
-        assert_eq!(served(now + Duration::from_millis(2_000)), 2);
+        assert_eq!(served(now + Duration::from_secs(2)), 2);
         assert_eq!(served(now + Duration::from_mins(1)), 5);
     }
 }

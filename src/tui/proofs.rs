@@ -72,7 +72,7 @@ pub fn locked(state: &State) -> Option<Rule> {
     let dispute = state.proofs.lock()?;
     let Finding { what, why, .. } = dispute.finding();
     Some(Rule::Other {
-        code: "disputed",
+        code: "contradiction",
         what: format!("{what}. {}", why.trim_end_matches('.')),
         why: "What the chain holds is not certain while its sources contradict each other.",
         todo: format!("Read it, then press {}: from then on it is your decision.", state.key(Command::Acknowledge)),

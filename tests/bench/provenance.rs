@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use grail_console::chain::provenance::{Depth, Examination, StateProof, examine};
+use grail_console::chain::provenance::{Examination, StateProof, examine};
 use grail_console::chain::{Node, NodeOptions, Pace};
 use grail_console::domain::network::Network;
+use grail_console::domain::provenance::Depth;
 use grail_console::domain::provenance::Level;
 use grail_console::sandbox::{NETUID, Sandbox, SandboxOptions, Scenario, StateTrie, hotkey};
 

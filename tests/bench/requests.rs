@@ -55,7 +55,7 @@ async fn one(words: &[&str], rate_limit: Option<f64>) -> Cost {
     let sandbox = Sandbox::start(options).await.unwrap();
     let home = tempfile::tempdir().unwrap();
     let is_rotation = words.first() == Some(&"rotate");
-    let keys = Credentials::of(OPERATOR_UID, if is_rotation { 1 } else { 0 });
+    let keys = Credentials::of(OPERATOR_UID, u8::from(is_rotation));
     let mut flags = rotation::flags(&sandbox, home.path(), &keys);
     flags.extend(["--witness".to_owned(), sandbox.witness_url().to_owned()]);
     let mut words: Vec<String> = words.iter().map(ToString::to_string).collect();

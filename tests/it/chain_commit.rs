@@ -5,7 +5,6 @@ use std::time::Duration;
 use grail_console::chain::commit::{
     Draft, HotkeyClient, HotkeyClientOptions, Signed, SignedCommit, call_bytes, reconcile, track,
 };
-use grail_console::chain::provenance::Depth;
 use grail_console::chain::{CallLimits, MetadataStore, Node};
 use grail_console::domain::commit::{Ended, Failure, HotkeyState, Intent, Plan, PoolAnswer, Progress, Subject};
 use grail_console::domain::commitment::Commitment;
@@ -13,6 +12,7 @@ use grail_console::domain::credentials::{LocalValues, Source, Variable};
 use grail_console::domain::guard::{Cleared, Forbidden, clear};
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::network::{BlockHash, Network};
+use grail_console::domain::provenance::Depth;
 use grail_console::domain::provider::Provider;
 use grail_console::sandbox::{CommitmentSpec, Credentials, NETUID, OPERATOR_UID, Sandbox, hotkey};
 use grail_console::wallet::{self, OwnHotkey, Scheme, Signer};

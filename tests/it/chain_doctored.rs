@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use frame_metadata::v16::{RuntimeMetadataV16, StorageEntryType};
 use grail_console::chain::commit::{Draft, DraftError, HotkeyClient, HotkeyClientOptions, call_bytes};
-use grail_console::chain::provenance::Depth;
 use grail_console::chain::schema::Schema;
 use grail_console::chain::{CallLimits, ChainError, Fault, MetadataStore};
 use grail_console::domain::commit::HotkeyState;
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::network::BlockHash;
+use grail_console::domain::provenance::Depth;
 use grail_console::domain::snapshot::{BlockRef, ChainIdentity};
 use grail_console::sandbox::{Credentials, Lie, NETUID, OPERATOR_UID};
 use grail_console::wallet::{self, Signer};

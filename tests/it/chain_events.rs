@@ -56,8 +56,8 @@ pub struct Heard {
 }
 
 impl Heard {
-    pub fn on(network: Network, options: ChainOptions) -> Self {
-        Self { feed: follow(&network, 81, MetadataStore::none(), options), events: Vec::new() }
+    pub fn on(network: &Network, options: ChainOptions) -> Self {
+        Self { feed: follow(network, 81, MetadataStore::none(), options), events: Vec::new() }
     }
 
     /// Waits for the first event that `pick` accepts.

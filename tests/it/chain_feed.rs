@@ -17,7 +17,7 @@ use crate::support::chain::{ChainOptions, follow};
 
 /// A feed that has its snapshot.
 async fn following(sandbox: &Sandbox, options: ChainOptions) -> (Heard, SubnetSnapshot) {
-    let mut heard = Heard::on(network(&[sandbox]), options);
+    let mut heard = Heard::on(&network(&[sandbox]), options);
     let snapshot = heard.snapshot().await;
     (heard, snapshot)
 }
@@ -157,7 +157,7 @@ async fn another_chain_behind_the_same_address_is_refused_until_the_first_one_is
 async fn pauses_between_attempts_are_told_and_attempts_are_counted() {
     let sandbox = sandbox("healthy", 8).await;
     sandbox.faults().refuse_connections().await.unwrap();
-    let mut heard = Heard::on(network(&[&sandbox]), hasty());
+    let mut heard = Heard::on(&network(&[&sandbox]), hasty());
     for _ in 0..6 {
         heard.lost().await;
     }
@@ -239,7 +239,7 @@ async fn a_head_that_stands_still_too_long_makes_the_feed_try_another_endpoint()
     options.stalled = Duration::from_millis(200);
     options.stalled_again = Duration::from_millis(100);
     options.stalled_too_long = Duration::from_millis(400);
-    let mut heard = Heard::on(network(&[&stale, &fresh]), options);
+    let mut heard = Heard::on(&network(&[&stale, &fresh]), options);
     assert_eq!(heard.snapshot().await.chain.endpoint, stale.url());
     assert_eq!(heard.lost().await, "stalled");
     assert_eq!(heard.snapshot().await.chain.endpoint, fresh.url());
@@ -248,7 +248,7 @@ async fn a_head_that_stands_still_too_long_makes_the_feed_try_another_endpoint()
 #[tokio::test]
 async fn another_endpoint_takes_over_when_a_node_dies() {
     let (first, second) = (sandbox("healthy", 16).await, sandbox("healthy", 16).await);
-    let mut heard = Heard::on(network(&[&first, &second]), hasty());
+    let mut heard = Heard::on(&network(&[&first, &second]), hasty());
     assert_eq!(heard.snapshot().await.chain.endpoint, first.url());
     first.faults().refuse_connections().await.unwrap();
     assert_eq!(heard.snapshot().await.chain.endpoint, second.url());

@@ -22,7 +22,7 @@ async fn one_of_several_storage_subscriptions_that_ends_alone_makes_the_feed_rea
     .await;
     let mut options = hasty();
     options.limits.chunk = 1;
-    let mut heard = Heard::on(node.network(), options);
+    let mut heard = Heard::on(&node.network(), options);
     heard.snapshot().await;
     assert_eq!(heard.lost().await, "closed");
     heard.snapshot().await;
@@ -48,7 +48,7 @@ async fn a_node_that_answers_each_call_just_in_time_is_left_when_the_whole_readi
     let late = Fault::Deadline { what: "the whole of the reading", after: Duration::from_millis(900) };
     assert_eq!(error.fault, late);
     options.survey = Duration::from_millis(500);
-    let mut heard = Heard::on(node.network(), options);
+    let mut heard = Heard::on(&node.network(), options);
     assert_eq!(heard.lost().await, "deadline");
 }
 
@@ -59,14 +59,14 @@ async fn values_that_would_fill_the_memory_are_not_taken_in() {
     options.limits.values = 4_096;
     let error = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &options).await.unwrap_err();
     assert_eq!(error.fault.code(), "too_large", "{error}");
-    let mut heard = Heard::on(network(&[&sandbox]), options);
+    let mut heard = Heard::on(&network(&[&sandbox]), options);
     assert_eq!(heard.lost().await, "too_large");
 }
 
 #[tokio::test]
 async fn hotkeys_that_left_are_forgotten_by_reading_anew() {
     let sandbox = sandbox("healthy", 8).await;
-    let mut heard = Heard::on(network(&[&sandbox]), hasty());
+    let mut heard = Heard::on(&network(&[&sandbox]), hasty());
     heard.snapshot().await;
     heard.events.clear();
     for newcomer in 900..960 {

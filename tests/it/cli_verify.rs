@@ -156,13 +156,13 @@ fn a_commit_waits_until_a_contradiction_was_read() {
     let operator = Operator::new();
     operator.node.sandbox().faults().deceive(Some(Byzantine::TruncatedProof));
     let refused = commit(&operator, &[]).exits(3).json();
-    assert_eq!((&refused["outcome"], &refused["reason"]), (&json!("refused"), &json!("disputed")));
+    assert_eq!((&refused["outcome"], &refused["reason"]), (&json!("refused"), &json!("contradiction")));
     assert_eq!(operator.submissions(), 0);
     let fix = refused["fix"].as_str().unwrap();
     let id = fix.split("--read-dispute ").nth(1).unwrap().trim_end_matches('.').to_owned();
-    assert_eq!(commit(&operator, &["--read-dispute", "00000000"]).exits(3).json()["reason"], "disputed");
+    assert_eq!(commit(&operator, &["--read-dispute", "00000000"]).exits(3).json()["reason"], "contradiction");
     operator.node.sandbox().faults().deceive(Some(Byzantine::OtherFork));
-    assert_eq!(commit(&operator, &["--read-dispute", &id]).exits(3).json()["reason"], "disputed", "another one");
+    assert_eq!(commit(&operator, &["--read-dispute", &id]).exits(3).json()["reason"], "contradiction", "another one");
     operator.node.sandbox().faults().deceive(Some(Byzantine::TruncatedProof));
     assert_eq!(commit(&operator, &["--read-dispute", &id]).exits(0).json()["outcome"], "committed");
 }

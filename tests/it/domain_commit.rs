@@ -3,7 +3,7 @@
 use grail_console::domain::commit::outcome::Rule;
 use grail_console::domain::commit::progress::BlockId;
 use grail_console::domain::commit::record::{self, Entry, Record};
-use grail_console::domain::commit::{Ended, Failure, Intent, PoolAnswer, Receipt};
+use grail_console::domain::commit::{Ended, Failure, Intent, PoolAnswer, Receipt, Unsettled};
 use grail_console::domain::commitment::{Commitment, Published};
 use grail_console::domain::credentials::{LocalValues, LocalView, Source, Variable};
 use grail_console::domain::findings::Severity;
@@ -96,7 +96,11 @@ fn ends() -> Vec<Ended> {
         Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::WriteSecret))),
         Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::Other("\u{1b}[2J_TOKEN".into())))),
         Ended::Expired { extrinsic: hash(1), death: HEAD + 64 },
-        Ended::Pending { extrinsic: Some(hash(1)), why: "Nobody could be asked.".to_owned() },
+        Ended::Pending {
+            reason: Unsettled::NotKnownYet,
+            extrinsic: Some(hash(1)),
+            why: "Nobody could be asked.".to_owned(),
+        },
     ]);
     ends
 }
@@ -178,7 +182,10 @@ fn a_commit_is_open_until_its_end_is_written_down() {
 fn what_contradicts_itself_stays_open_so_that_the_next_start_looks_again() {
     let contradiction = Failure::Contradiction { what: "this and that".to_owned() };
     assert_eq!(Record::of(&Ended::Failed { failure: contradiction, extrinsic: Some(hash(1)) }), None);
-    assert_eq!(Record::of(&Ended::Pending { extrinsic: Some(hash(1)), why: String::new() }), None);
+    assert_eq!(
+        Record::of(&Ended::Pending { reason: Unsettled::NotKnownYet, extrinsic: Some(hash(1)), why: String::new() }),
+        None
+    );
 }
 
 #[test]

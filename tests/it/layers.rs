@@ -114,7 +114,8 @@ struct Words {
 struct Replaced {
     kind: Kind,
     r#where: String,
-    replaced: std::collections::BTreeMap<String, String>,
+    /// The old name, and the plain one.
+    names: std::collections::BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, serde::Deserialize)]
@@ -141,13 +142,13 @@ fn declares(file: &Path, text: &str, kind: Kind, name: &str) -> bool {
 fn no_name_that_was_replaced_by_a_plain_one_comes_back() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let words: Words = toml::from_str(include_str!("words.toml")).unwrap();
-    for Replaced { kind, r#where: place, replaced } in words.word {
+    for Replaced { kind, r#where: place, names } in words.word {
         let files = sources(&src.join(&place));
         assert!(!files.is_empty(), "nothing is below {place}");
         for file in files {
             let text = fs::read_to_string(&file).unwrap();
             let inside = file.strip_prefix(src.join(&place)).unwrap();
-            for (old, plain) in &replaced {
+            for (old, plain) in &names {
                 assert!(!declares(inside, &text, kind, old), "{}: {old} is called {plain}", file.display());
             }
         }

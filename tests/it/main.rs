@@ -139,6 +139,7 @@ mod vault_generation;
 mod vault_keyutils;
 #[cfg(target_os = "linux")]
 mod vault_secret_service;
+mod verified_decides;
 mod wallet_password;
 mod wallet_public;
 mod wallet_unlock;

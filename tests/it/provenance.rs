@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use grail_console::chain::provenance::{Depth, Examination, examine};
+use grail_console::chain::provenance::{Examination, examine};
 use grail_console::chain::{CallLimits, Node, NodeOptions};
 use grail_console::domain::network::Network;
+use grail_console::domain::provenance::Depth;
 use grail_console::domain::provenance::{Case, Examined, Level, Limit, Side};
 use grail_console::sandbox::{
     BlockTime, Byzantine, CommitmentSpec, Credentials, NETUID, OPERATOR_UID, Sandbox, SandboxOptions, Scenario, hotkey,

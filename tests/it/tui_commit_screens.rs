@@ -3,7 +3,7 @@
 use grail_console::domain::commit::messages::{Locked, News};
 use grail_console::domain::commit::outcome::Rule;
 use grail_console::domain::commit::plan::Space;
-use grail_console::domain::commit::{Ended, Failure, PoolAnswer, Progress};
+use grail_console::domain::commit::{Ended, Failure, PoolAnswer, Progress, Unsettled};
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::credentials::LocalValues;
 use grail_console::domain::feed::FeedEvent;
@@ -217,6 +217,7 @@ fn ends() -> Vec<(&'static str, Ended)> {
         (
             "pending",
             Ended::Pending {
+                reason: Unsettled::NotKnownYet,
                 extrinsic: Some(EXTRINSIC),
                 why: "No node could be reached for ten minutes after it was sent.".to_owned(),
             },

@@ -129,7 +129,7 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
     let (aside_sender, asides) = mpsc::unbounded_channel();
     let (keep, kept) = mpsc::unbounded_channel();
     let (order, orders) = mpsc::unbounded_channel();
-    let (commits_news, commit_news) = mpsc::channel(8);
+    let (told, commit_news) = mpsc::channel(8);
     let (test, tests) = mpsc::unbounded_channel();
     let (results, probe_news) = mpsc::channel(8);
     let (turn, rotations) = mpsc::unbounded_channel();
@@ -199,7 +199,7 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
         kept,
         log,
         orders,
-        news: commits_news,
+        news: told,
         tests,
         results,
         rotations,

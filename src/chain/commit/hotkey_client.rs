@@ -8,7 +8,8 @@ use super::super::clock::Head;
 use super::super::decode;
 use super::super::error::{ChainError, Fault};
 use super::super::node::{Connection, Node};
-use super::super::provenance::{Beside, Depth, Examination, Fact, examine_on};
+use super::super::own_state::{OwnState, Reading};
+use super::super::provenance::{Beside, Examination, Fact, examine_on};
 use super::super::session::Session;
 use super::extrinsic::{Draft, DraftError};
 use super::runtime::Runtime;
@@ -18,7 +19,7 @@ use crate::domain::commitment::Commitment;
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, SANDBOX, is_sandbox};
-use crate::domain::provenance::{Dispute, Provenance};
+use crate::domain::provenance::Depth;
 use crate::domain::snapshot::{BlockRef, ChainIdentity};
 
 /// Bytes of an epoch's budget where the chain stores none (FACTS 3).
@@ -35,35 +36,6 @@ pub struct HotkeyClientOptions {
     pub netuid: u16,
     /// Whose commitment.
     pub hotkey: Hotkey,
-}
-
-/// Where a hotkey stands, and what speaks for it.
-#[derive(Debug, Clone)]
-pub struct OwnState {
-    /// What may be acted on.
-    pub state: HotkeyState,
-    /// Where the commitment in it comes from.
-    pub row: Option<Provenance>,
-    /// Where sources contradict each other.
-    pub disputes: Vec<Dispute>,
-}
-
-/// What a reading was of: one that is known need not be made again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::chain) struct Reading {
-    endpoint: String,
-    head: BlockHash,
-    netuid: u16,
-    hotkey: Hotkey,
-    depth: Depth,
-}
-
-impl Reading {
-    /// Whether it found what another one looks for: one that looked at the signature, too, also found the proof.
-    pub(in crate::chain) fn answers(&self, wanted: &Self) -> bool {
-        let deeper = self.depth == Depth::Signature;
-        *self == *wanted || (deeper && Self { depth: Depth::Proof, ..self.clone() } == *wanted)
-    }
 }
 
 /// A connection with its runtime, for one hotkey.

@@ -5,7 +5,7 @@ use super::hotkey_client::HotkeyClient;
 use super::tracker::TxTracker;
 use super::verify::{self, Applied, Facts, Head, Seen, Used};
 use crate::domain::commit::progress::BlockId;
-use crate::domain::commit::{Ended, Failure, PoolAnswer, Progress, Receipt};
+use crate::domain::commit::{Ended, Failure, PoolAnswer, Progress, Receipt, Unsettled};
 use crate::domain::commitment::Commitment;
 use crate::domain::text::grouped;
 
@@ -167,7 +167,7 @@ impl TxTracker<'_> {
     }
 
     pub(super) const fn pending(&self, why: String) -> Ended {
-        Ended::Pending { extrinsic: Some(self.intent.extrinsic), why }
+        Ended::Pending { extrinsic: Some(self.intent.extrinsic), reason: Unsettled::NotKnownYet, why }
     }
 
     pub(super) fn failed(&self, failure: Failure) -> Ended {

@@ -13,7 +13,7 @@
 
 pub(in crate::chain) mod envelope;
 mod extrinsic;
-pub(in crate::chain) mod hotkey_client;
+mod hotkey_client;
 mod judge;
 mod pool;
 pub(in crate::chain) mod runtime;
@@ -22,6 +22,6 @@ mod verify;
 mod wait;
 
 pub use extrinsic::{Draft, DraftError, Signed, call_bytes};
-pub use hotkey_client::{HotkeyClient, HotkeyClientOptions, OwnState};
+pub use hotkey_client::{HotkeyClient, HotkeyClientOptions};
 pub use tracker::{SignedCommit, reconcile, track};
 pub use wait::registered;

@@ -119,7 +119,7 @@ fn judged(client: &HotkeyClient, events: Vec<u8>, index: u32) -> (Applied, ByAno
         match (event.pallet_name(), event.event_name()) {
             ("System", "ExtrinsicSuccess") if of == index => outcome = Some(Applied::Succeeded),
             ("System", "ExtrinsicFailed") if of == index => {
-                outcome = Some(Applied::Refused(error_name(client, &event)))
+                outcome = Some(Applied::Refused(error_name(client, &event)));
             }
             ("Commitments", "Commitment") if is_ours(client, &event) => {
                 announced |= of == index;

@@ -22,7 +22,7 @@ use super::clock::Head;
 use super::error::ChainError;
 use super::node::{Connection, Node};
 use crate::domain::hotkey::Hotkey;
-use crate::domain::provenance::Examined;
+use crate::domain::provenance::{Depth, Examined};
 use crate::domain::snapshot::BlockRef;
 
 pub use proof::{StateProof, Unproven};
@@ -37,15 +37,6 @@ pub struct Examination {
     pub netuid: u16,
     /// The present, in ms since 1970.
     pub now_ms: u64,
-}
-
-/// How far a row is to be examined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// Up to the state proof: a few requests for all rows together.
-    Proof,
-    /// Up to the signature: one request for each block in which rows were set, and a few for all.
-    Signature,
 }
 
 /// Examines the commitments of some hotkeys. Only an endpoint that cannot be asked at all is an error; whatever else is in

@@ -69,12 +69,11 @@ pub(super) async fn read(
     hotkeys: &[Hotkey],
     Beside { facts, written }: &Beside<'_>,
 ) -> Result<Read, ChainError> {
-    let (mut spec, mut schema) = match written {
-        Some((spec, schema)) => (*spec, Arc::clone(schema)),
-        None => {
-            let (spec, _) = primary.versions().await?;
-            examination.node.schema(primary, spec, block.id.hash).await?
-        }
+    let (mut spec, mut schema) = if let Some((spec, schema)) = written {
+        (*spec, Arc::clone(schema))
+    } else {
+        let (spec, _) = primary.versions().await?;
+        examination.node.schema(primary, spec, block.id.hash).await?
     };
     for _ in 0..2 {
         let read = read_by(examination, primary, block, (hotkeys, facts), (spec, schema)).await?;

@@ -1,6 +1,6 @@
 //! Publishing read credentials, as values: what would be done ([`plan`]), how far it is ([`progress`]), how it ended
 //! ([`outcome`], [`failure`]), what is written down before it is done ([`record`]), and how a screen and the one who does it talk
-//! ([`talk`]).
+//! ([`messages`]).
 
 pub mod failure;
 pub mod messages;
@@ -11,7 +11,7 @@ pub mod record;
 
 pub use failure::{Failure, PoolAnswer};
 pub use messages::{News, Order};
-pub use outcome::{Ended, Receipt};
+pub use outcome::{Ended, Receipt, Unsettled};
 pub use plan::{Check, Era, HotkeyState, Plan, Space, Subject, Verdict};
 pub use progress::{Progress, Stage};
 pub use record::{Entry, Intent, Record};

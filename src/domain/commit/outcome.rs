@@ -60,9 +60,22 @@ pub enum Ended {
     Pending {
         /// The extrinsic, once there is one.
         extrinsic: Option<BlockHash>,
+        /// What is missing.
+        reason: Unsettled,
         /// Why nothing can be said.
         why: String,
     },
+}
+
+/// What is missing before it is known how a commit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsettled {
+    /// The chain has not decided yet, or nobody could be asked.
+    NotKnownYet,
+    /// The endpoint calls it published; the second source has not confirmed it.
+    NotVerified,
+    /// The endpoint calls it published; the second source contradicts.
+    Contradiction,
 }
 
 /// Which rule refused.
@@ -130,7 +143,7 @@ impl Ended {
             Self::Failed { failure, .. } => Some(failure.code()),
             Self::Expired { .. } => Some("era_over".to_owned()),
             Self::Pending { extrinsic: None, .. } => Some("interrupted".to_owned()),
-            Self::Pending { .. } => Some("not_known_yet".to_owned()),
+            Self::Pending { reason, .. } => Some(reason.code().to_owned()),
         }
     }
 
@@ -182,21 +195,47 @@ impl Ended {
                 "Nothing was published, and this transaction can never be any more.",
                 "Commit again; if it stays so, use another node with --endpoint.",
             ),
-            Self::Pending { extrinsic: None, why } => Finding::new(
+            Self::Pending { extrinsic: None, why, .. } => Finding::new(
                 "commit_pending",
                 Severity::Note,
                 "Nothing was sent",
                 why.clone(),
                 "Look at the plan again when you are ready.",
             ),
-            Self::Pending { why, .. } => Finding::new(
-                "commit_pending",
+            Self::Pending { why, reason, .. } => reason.finding(why),
+        }
+    }
+}
+
+impl Unsettled {
+    /// Stable name for scripts.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::NotKnownYet => "not_known_yet",
+            Self::NotVerified => "not_verified",
+            Self::Contradiction => "contradiction",
+        }
+    }
+
+    fn finding(self, why: &str) -> Finding {
+        let (severity, what, todo) = match self {
+            Self::NotKnownYet => (
                 Severity::Warning,
                 "It is not known yet whether this was published",
-                why.clone(),
                 "It is written down: the next start asks the chain and tells what became of it.",
             ),
-        }
+            Self::NotVerified => (
+                Severity::Warning,
+                "Your node calls this published, and the second source has not confirmed it yet",
+                "It is written down: run status in a few minutes. If it stays so, name another second source with --witness.",
+            ),
+            Self::Contradiction => (
+                Severity::Danger,
+                "Your node calls this published, and the second source contradicts it",
+                "Do not rely on it. Use another node with --endpoint, then run status: it tells what became of it.",
+            ),
+        };
+        Finding::new("commit_pending", severity, what, why, todo)
     }
 }
 

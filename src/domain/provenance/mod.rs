@@ -82,6 +82,15 @@ impl Level {
     }
 }
 
+/// How far a row is to be examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Up to the state proof: a few requests for all rows together.
+    Proof,
+    /// Up to the signature: one request for each block in which rows were set, and a few for all.
+    Signature,
+}
+
 /// How a signature was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -19,7 +19,6 @@ pub use service::{ServiceSetup, serve};
 
 use crate::chain::ChainError;
 use crate::chain::commit::{Draft, DraftError, HotkeyClient, HotkeyClientOptions};
-use crate::chain::provenance::Depth;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, HotkeyState, Plan, Subject};
 use crate::domain::commitment::Commitment;
@@ -28,10 +27,12 @@ use crate::domain::freshness::TOO_OLD_TO_SIGN_MS;
 use crate::domain::guard::{self, Forbidden, SecretKind};
 use crate::domain::network::BlockHash;
 use crate::domain::owner::Owner;
+use crate::domain::provenance::Depth;
 use crate::domain::provenance::{Confirmed, Dispute};
 use crate::domain::text::{age_seconds, capitalised, sentence, uncapitalised};
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::ops::context::Context;
+use crate::ops::verify;
 use crate::wallet::{self, OwnHotkey, WalletError};
 
 /// A plan with everything that publishing it needs.
@@ -182,7 +183,7 @@ pub(super) fn unread<'d>(context: &Context, disputes: &'d [Dispute]) -> Option<&
     for finding in disputes.iter().map(Dispute::finding) {
         tracing::warn!("{}: {}", finding.what, finding.why);
     }
-    disputes.iter().find(|dispute| dispute.locks() && !context.acknowledged.contains(&dispute.id()))
+    verify::unread(context, disputes)
 }
 
 /// Sources contradict each other, and the operator has not read it yet.
@@ -190,7 +191,7 @@ pub(super) fn disputed(dispute: &Dispute) -> Rule {
     let Finding { what, why, .. } = dispute.finding();
     let id = dispute.id();
     Rule::Other {
-        code: "disputed",
+        code: "contradiction",
         what: format!("Not sent: {}. {}", uncapitalised(&what), why.trim_end_matches('.')),
         why: "What the chain holds is not certain while its sources contradict each other.",
         todo: format!(

@@ -9,14 +9,16 @@ use tokio::time::sleep;
 use super::{Prepared, Unprepared, client_options, forbidden, identity, prepared, refused};
 use crate::chain::commit::{HotkeyClient, SignedCommit, registered, track};
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::{Ended, Failure, Intent, Plan, Progress, Record, Verdict};
+use crate::domain::commit::{Ended, Failure, Intent, Plan, Progress, Receipt, Record, Unsettled, Verdict};
+use crate::domain::commitment::Published;
 use crate::domain::findings::Finding;
 use crate::domain::guard::SecretKind;
+use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
-use crate::domain::text::{grouped, uncapitalised};
+use crate::domain::text::{grouped, sentence, uncapitalised};
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
-use crate::ops::verify::confirm;
+use crate::ops::verify::{CATCHING_UP, SecondWord, second_word};
 use crate::state::{Journal, Owner, StateDir, StateError, Turn};
 use crate::wallet::{self, Lock, OwnHotkey, Signer, WalletError};
 
@@ -45,15 +47,10 @@ pub async fn publish(
     progress: &mpsc::Sender<Progress>,
     now_ms: impl Fn() -> u64 + Sync,
 ) -> Ended {
-    let (hotkey, new) = (confirmed.plan.subject.hotkey, confirmed.plan.new.clone());
-    let mut ended = match begin(context, confirmed, signer, progress, &now_ms).await {
-        Ok(begun) => begun.finish(progress, &now_ms).await,
+    match begin(context, confirmed, signer, progress, &now_ms).await {
+        Ok(begun) => begun.finish(context, progress, &now_ms).await,
         Err(ended) => ended,
-    };
-    if let Ended::Committed(receipt) = &mut ended {
-        receipt.confirmed = Some(confirm(context, hotkey, (&new, receipt.block.number), &now_ms).await);
     }
-    ended
 }
 
 /// A commit that is signed and written down.
@@ -169,7 +166,12 @@ fn moved(confirmed: &Plan, now: &Plan) -> Option<Rule> {
 }
 
 impl Begun {
-    async fn finish(self, progress: &mpsc::Sender<Progress>, now_ms: &(impl Fn() -> u64 + Sync)) -> Ended {
+    async fn finish(
+        self,
+        context: &Context,
+        progress: &mpsc::Sender<Progress>,
+        now_ms: &(impl Fn() -> u64 + Sync),
+    ) -> Ended {
         let extrinsic = self.signed_commit.intent.extrinsic;
         let (told, mut heard) = mpsc::channel(64);
         let note = |record: Record| {
@@ -200,11 +202,34 @@ impl Begun {
             progress.send(step).await.ok();
         }
         let ended = with_next_epoch(ended, &self.plan);
+        let whose = (self.plan.subject.hotkey, &self.plan.new);
+        let ended = as_verified(context, ended, whose, now_ms, CATCHING_UP).await;
         if let Some(end) = Record::of(&ended) {
             note(end);
         }
         tracing::info!("commit {extrinsic}: {}", ended.finding().what);
         ended
+    }
+}
+
+/// How a commit ended that the endpoint calls published, by what the second source says of it: published is what both say, or
+/// what the one says that is configured.
+pub(super) async fn as_verified(
+    context: &Context,
+    ended: Ended,
+    (hotkey, published): (Hotkey, &Published),
+    now_ms: &(impl Fn() -> u64 + Sync),
+    patience: Duration,
+) -> Ended {
+    let Ended::Committed(receipt) = ended else { return ended };
+    let extrinsic = Some(receipt.extrinsic);
+    match second_word(context, hotkey, (published, receipt.block.number), now_ms, patience).await {
+        SecondWord::Confirmed(confirmed) => Ended::Committed(Receipt { confirmed: Some(confirmed), ..receipt }),
+        SecondWord::Silent(why) => Ended::Pending { extrinsic, reason: Unsettled::NotVerified, why: sentence(&why) },
+        SecondWord::Contradicts(dispute) => {
+            let why = dispute.finding().why;
+            Ended::Pending { extrinsic, reason: Unsettled::Contradiction, why }
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! What became of a commit of an earlier session: the journal says what was intended, the chain says what is.
 
+use std::time::Duration;
+
+use super::publish::as_verified;
 use super::{client_options, identity};
 use crate::chain::commit::{self, HotkeyClient};
 use crate::chain::{ChainError, Fault};
 use crate::domain::commit::record::{self, Open};
-use crate::domain::commit::{Ended, Entry, Record};
+use crate::domain::commit::{Ended, Entry, Record, Unsettled};
 use crate::domain::findings::Finding;
 use crate::domain::network::BlockHash;
 use crate::domain::secret::Fingerprint;
@@ -12,6 +15,9 @@ use crate::domain::text::grouped;
 use crate::ops::context::Context;
 use crate::state::{Journal, Owner};
 use crate::wallet::OwnHotkey;
+
+/// A second source that is behind is not waited for: the next start looks again.
+const ONE_LOOK: Duration = Duration::ZERO;
 
 /// A commit of an earlier session, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +54,13 @@ pub async fn reconcile(context: &Context, now_ms: u64) -> Vec<Reconciled> {
         // Read again with the turn taken: what another process has ended meanwhile is no longer open.
         for open in open(&journal, &owner) {
             let asked = match &client {
-                Ok(client) => commit::reconcile(client, &open.intent).await,
+                Ok(client) => reconciled(context, client, &open, now_ms).await,
                 Err(error) => Err(error.clone()),
             };
             let ended = match asked {
                 Ok(Some(ended)) => ended,
                 Ok(None) => still_alive(&open),
-                Err(error) => Ended::Pending { extrinsic: Some(open.intent.extrinsic), why: error.finding().what },
+                Err(error) => pending(&open, error.finding().what),
             };
             note(&journal, &owner, &ended, now_ms);
             settled.push(Reconciled { open, ended });
@@ -89,10 +95,26 @@ fn note(journal: &Journal, owner: &Owner, ended: &Ended, now_ms: u64) {
 fn still_alive(open: &Open) -> Ended {
     let seen =
         open.seen_in.map_or_else(String::new, |block| format!(" It was last seen in #{}.", grouped(block.number)));
-    Ended::Pending {
-        extrinsic: Some(open.intent.extrinsic),
-        why: format!("It may be valid until #{}, and its end is not certain yet.{seen}", grouped(open.intent.death)),
-    }
+    pending(
+        open,
+        format!("It may be valid until #{}, and its end is not certain yet.{seen}", grouped(open.intent.death)),
+    )
+}
+
+const fn pending(open: &Open, why: String) -> Ended {
+    Ended::Pending { extrinsic: Some(open.intent.extrinsic), reason: Unsettled::NotKnownYet, why }
+}
+
+/// What became of it by one look at the chain, and by the second source where the endpoint calls it published.
+async fn reconciled(
+    context: &Context,
+    client: &HotkeyClient,
+    open: &Open,
+    now_ms: u64,
+) -> Result<Option<Ended>, ChainError> {
+    let Some(ended) = commit::reconcile(client, &open.intent).await? else { return Ok(None) };
+    let whose = (open.intent.hotkey, &open.intent.target);
+    Ok(Some(as_verified(context, ended, whose, &|| now_ms, ONE_LOOK).await))
 }
 
 fn open(journal: &Journal, owner: &Owner) -> Vec<Open> {

@@ -81,10 +81,12 @@ impl Executor {
                     }
                 }
                 Step::Promote(number) => {
+                    self.must_be_verified().await?;
                     self.opened.promote(number).await?;
                     self.note(Event::Promoted)?;
                 }
                 Step::UpdateEnv => {
+                    self.must_be_verified().await?;
                     if let Some(halt) = self.look_at_env().await? {
                         return Ok(halt);
                     }
@@ -248,7 +250,7 @@ impl Executor {
     }
 
     async fn begin_grace(&mut self, rotation: &Rotation) -> Result<(), Problem> {
-        let chain = self.chain().await?;
+        let chain = self.verified_chain().await?;
         match rotation.heard(&chain) {
             Some(event) => self.note(event),
             None => Err(stale(&chain).map_or_else(super::executor::nothing_open, Problem::from)),

@@ -1,18 +1,29 @@
 //! The commit of a rotation: planned, confirmed, sent, and found again after a crash.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 
 use super::advance::NeedsInput;
 use super::executor::{Executor, ProgressEvent};
 use super::problem::{Kind, Problem};
+use crate::chain::OwnState;
 use crate::chain::commit::{HotkeyClient, HotkeyClientOptions};
-use crate::chain::provenance::Depth;
 use crate::domain::commit::{self, Ended, HotkeyState, Plan, Progress, Record, Verdict};
+use crate::domain::owner::Owner;
+use crate::domain::provenance::Depth;
 use crate::domain::rotation::{Blocker, ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
 use crate::domain::secret::Fingerprint;
 use crate::ops::commit::{Prepared, disputed, history, prepare_in_rotation, publish, reconcile, unread};
 use crate::ops::context::Context;
+use crate::ops::verify::may_be_acted_on;
 use crate::wallet::{OwnHotkey, Signer};
+
+/// How long a second source that is silent or behind is waited for before a step that cannot be taken back, and how often it is
+/// asked.
+const SECOND_SOURCE: Duration = Duration::from_secs(20);
+const SECOND_SOURCE_PAUSE: Duration = Duration::from_secs(2);
 
 /// A plan that waits for the operator, with what publishing it needs.
 #[derive(Debug)]
@@ -46,6 +57,27 @@ impl Executor {
     /// What the chain holds, at its newest final block.
     pub(super) async fn chain(&self) -> Result<ChainFacts, Problem> {
         chain_facts(&self.context, &self.owner(), self.now()).await
+    }
+
+    /// What the chain holds, for a step that cannot be taken back: a second source that is configured must say the same. One
+    /// that is silent or behind is waited for; after that the step waits.
+    pub(super) async fn verified_chain(&self) -> Result<ChainFacts, Problem> {
+        let started = Instant::now();
+        loop {
+            let own = own_state(&self.context, &self.owner(), self.now()).await?;
+            let Err(why) = may_be_acted_on(own.row.as_ref()) else { return Ok(facts_of(&own.state, self.now())) };
+            if started.elapsed() + SECOND_SOURCE_PAUSE > SECOND_SOURCE {
+                return Err(not_verified(&why).into());
+            }
+            self.working("waiting for the second source to confirm what your node says");
+            sleep(SECOND_SOURCE_PAUSE).await;
+        }
+    }
+
+    /// The same where the rotation rests on the chain at all.
+    pub(super) async fn must_be_verified(&self) -> Result<(), Problem> {
+        let trusts_chain = self.rotation().is_some_and(|rotation| rotation.change.read.is_some());
+        if trusts_chain { self.verified_chain().await.map(drop) } else { Ok(()) }
     }
 
     /// Nothing rests on the chain while its sources contradict each other and the operator has not acknowledged it. A chain
@@ -141,7 +173,7 @@ impl Executor {
     pub(super) async fn reconcile(&mut self, rotation: &Rotation) -> Result<Option<Blocker>, Problem> {
         self.working("asking the chain what became of the commit");
         reconcile(&self.context, self.now()).await;
-        let chain = self.chain().await?;
+        let chain = self.verified_chain().await?;
         if let Some(stale) = super::advance::stale(&chain) {
             return Ok(Some(stale));
         }
@@ -193,25 +225,26 @@ fn meant(rotation: &Rotation) -> Option<Fingerprint> {
 }
 
 /// Reads the chain at its newest final block. It must be the owner's chain.
-pub(in crate::ops) async fn chain_facts(
-    context: &Context,
-    owner: &crate::domain::owner::Owner,
-    now_ms: u64,
-) -> Result<ChainFacts, Problem> {
+pub(in crate::ops) async fn chain_facts(context: &Context, owner: &Owner, now_ms: u64) -> Result<ChainFacts, Problem> {
+    Ok(facts_of(&own_state(context, owner, now_ms).await?.state, now_ms))
+}
+
+/// The same, with what speaks for it. A contradiction that the operator has not acknowledged is an error.
+async fn own_state(context: &Context, owner: &Owner, now_ms: u64) -> Result<OwnState, Problem> {
     let options = HotkeyClientOptions {
         node: context.node.clone(),
         genesis: Some(owner.genesis),
         netuid: owner.netuid,
         hotkey: owner.hotkey,
     };
-    let chain = HotkeyClient::open(&options).await?.facts(now_ms, Depth::Proof).await?;
-    if let Some(dispute) = unread(context, &chain.disputes) {
+    let own = HotkeyClient::open(&options).await?.facts(now_ms, Depth::Proof).await?;
+    if let Some(dispute) = unread(context, &own.disputes) {
         return Err(disputed(dispute).into());
     }
-    if chain.state.uid.is_none() {
+    if own.state.uid.is_none() {
         tracing::warn!("the hotkey has no uid on subnet {}", owner.netuid);
     }
-    Ok(facts_of(&chain.state, now_ms))
+    Ok(own)
 }
 
 fn facts_of(standing: &HotkeyState, now_ms: u64) -> ChainFacts {
@@ -221,6 +254,15 @@ fn facts_of(standing: &HotkeyState, now_ms: u64) -> ChainFacts {
         seen: Seen::of(standing.commitment.as_ref()),
         set_at: standing.commitment.as_ref().and_then(|commitment| commitment.block),
     }
+}
+
+/// A second source is configured, and has not confirmed what the endpoint says.
+pub(super) fn not_verified(why: &str) -> Blocker {
+    Blocker::new(
+        "not_verified",
+        format!("The second source has not confirmed what your node says: {why}"),
+        "Run rotate resume in a few minutes. If it stays so, name another second source with --witness.",
+    )
 }
 
 /// A chain that cannot be asked, in words for a blocker.

@@ -2,7 +2,7 @@
 
 use super::advance::NeedsInput;
 use super::executor::Executor;
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use super::publish::away;
 use crate::domain::rotation::{Blocker, Facts, KeyAnswer, Retirable, Rotation, Side, Step};
 
@@ -49,8 +49,12 @@ impl Executor {
             self.advance().await?;
             return Ok(Retirement::Retired);
         }
-        self.undisputed().await?;
         self.working("looking at the chain, the .env and the store");
+        // A chain that cannot be asked is one of the conditions that are looked at.
+        match self.must_be_verified().await {
+            Err(problem) if problem.kind != Kind::Chain => return Err(problem),
+            _ => {}
+        }
         let facts = self.facts().await?;
         match rotation.retirable(&facts) {
             Err(blockers) => Ok(Retirement::Blocked(blockers)),

@@ -1,0 +1,172 @@
+//! What was verified decides (THREATS T22). A node that shows one connection a private fork gets nothing called published, and no
+//! old key forgotten; a second source that is silent costs waiting, and nothing else. The chain and the vault are asked, not
+//! our own word.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use grail_console::sandbox::{BlockTime, CommitmentSpec, Credentials, OPERATOR_UID, SandboxOptions, Scenario};
+use serde_json::json;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::house::says;
+use crate::support::node::{Node, line};
+use crate::support::operator::Operator;
+use crate::support::rotating::{NEW, Rotating};
+
+/// The chain holds an older read key than the `.env`, and nothing happens by itself.
+const QUIET: &str =
+    "description = \"two chains\"\nhead = 9_168_240\n[operator]\npublished = { read = { generation = 1 } }\n";
+
+/// An operator on the real chain, a private fork of it, and a proxy that sends its first connections to the fork.
+struct Forked {
+    operator: Operator,
+    fork: Node,
+    proxy: String,
+}
+
+impl Forked {
+    /// The fork has all blocks of the real chain up to now. So many connections are sent to it, all later ones to the chain.
+    fn new(to_the_fork: usize) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let options = || SandboxOptions {
+            uids: 64,
+            block_time: BlockTime::Manual,
+            now_ms: Some(u64::try_from(now.as_millis()).unwrap()),
+            ..SandboxOptions::new(Scenario::parse("two chains", QUIET).unwrap())
+        };
+        let (operator, fork) = (Operator::on(options()), Node::with(options()));
+        assert_eq!(operator.node.sandbox().best().hash, fork.sandbox().best().hash, "one history");
+        let proxy = fork.wait(proxy(fork.url().to_owned(), operator.node.url().to_owned(), to_the_fork));
+        Self { operator, fork, proxy }
+    }
+
+    /// The flags of somebody whose node is the proxy and whose second source is honest.
+    fn flags(&self, flags: Vec<String>) -> Vec<String> {
+        let real = self.operator.node.url();
+        let flags = flags.into_iter().map(|flag| if flag == real { self.proxy.clone() } else { flag });
+        let witness = ["--witness".to_owned(), self.operator.node.sandbox().witness_url().to_owned()];
+        flags.chain(witness).collect()
+    }
+
+    /// Waits until the fork was handed an extrinsic.
+    fn until_submitted(&self) {
+        self.operator.until("the submission to the fork", |_| {
+            self.fork.sandbox().meter().requests.keys().any(|method| method.starts_with("author_submit"))
+        });
+    }
+
+    /// Both chains go on, each by blocks of its own.
+    fn go_on(&self) {
+        self.fork.blocks(4);
+        self.operator.node.blocks(4);
+    }
+}
+
+/// Forwards TCP connections: the first so many to one address, the others to another.
+async fn proxy(first: String, others: String, count: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let accepted = Arc::new(AtomicUsize::new(0));
+    tokio::spawn(async move {
+        while let Ok((mut here, _)) = listener.accept().await {
+            let there = if accepted.fetch_add(1, Ordering::SeqCst) < count { &first } else { &others };
+            let there = there.trim_start_matches("ws://").to_owned();
+            tokio::spawn(async move {
+                if let Ok(mut there) = TcpStream::connect(there).await {
+                    copy_bidirectional(&mut here, &mut there).await.ok();
+                }
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn a_commit_that_only_a_private_fork_holds_is_never_called_published() {
+    let forked = Forked::new(1);
+    let (operator, flags) = (&forked.operator, forked.flags(forked.operator.flags()));
+    let running = operator.start_with(line(&["commit", "--yes", "--json"], &flags));
+    forked.until_submitted();
+    forked.go_on();
+    let ended = running.ended().exits(7).json();
+    assert_eq!((&ended["outcome"], &ended["reason"]), (&json!("pending"), &json!("contradiction")), "{ended:#}");
+    assert_eq!(ended["finalized"], false);
+    assert_eq!(
+        operator.on_chain(),
+        Credentials::of(OPERATOR_UID, 1).read_commitment(),
+        "the real chain holds the old key"
+    );
+    assert!(!operator.records().contains(&"committed".to_owned()), "{:?}", operator.records());
+    // The next one reaches the real chain: it knows that the first is open, and publishes for real.
+    let running = operator.start_with(line(&["commit", "--yes", "--json"], &flags));
+    operator.until("the submission", |operator| operator.pending() == 1);
+    operator.node.blocks(4);
+    let ended = running.ended().exits(0).json();
+    assert_eq!((&ended["outcome"], &ended["confirmed"]["level"]), (&json!("committed"), &json!("signed")), "{ended:#}");
+    assert_eq!(operator.on_chain(), Credentials::of(OPERATOR_UID, 0).read_commitment());
+}
+
+#[test]
+fn a_plan_on_a_chain_that_the_second_source_contradicts_is_refused_before_anything_is_signed() {
+    let forked = Forked::new(usize::MAX);
+    // The fork has something else in the same heights.
+    let other = CommitmentSpec::raw(Credentials::of(7, 3).read_commitment());
+    forked.fork.commit([(7, other)]);
+    forked.operator.node.blocks(3);
+    let flags = forked.flags(forked.operator.flags());
+    let ended = forked.operator.house.run(line(&["commit", "--yes", "--json"], &flags)).exits(3).json();
+    assert_eq!((&ended["outcome"], &ended["reason"]), (&json!("refused"), &json!("contradiction")), "{ended:#}");
+    assert_eq!(forked.operator.journal(), Vec::<serde_json::Value>::new());
+}
+
+#[test]
+fn a_rotation_whose_commit_only_a_private_fork_holds_promotes_nothing_and_forgets_nothing() {
+    let mut forked = Forked::new(usize::MAX);
+    let rotating = Rotating::of(std::mem::replace(&mut forked.operator, Operator::by_hand()));
+    let keys = rotating.read_keys(NEW);
+    let witness = rotating.operator.node.sandbox().witness_url().to_owned();
+    let real = rotating.operator.node.url().to_owned();
+    let flags: Vec<String> =
+        rotating.flags().into_iter().map(|flag| if flag == real { forked.proxy.clone() } else { flag }).collect();
+    let flags = [flags, vec!["--witness".to_owned(), witness]].concat();
+    let start = ["rotate", "start", "--new-key-file", &keys, "--grace", "0", "--yes", "--json"];
+    let env = rotating.env();
+    let running = rotating.operator.start_with(line(&start, &flags));
+    rotating.operator.until("the submission to the fork", |_| {
+        forked.fork.sandbox().meter().requests.keys().any(|method| method.starts_with("author_submit"))
+    });
+    forked.fork.blocks(4);
+    rotating.operator.node.blocks(4);
+    let ended = running.ended();
+    assert!(matches!(ended.code, Some(3 | 7)), "{:?}: {}", ended.code, ended.stdout);
+    assert!(!rotating.events().iter().any(|event| event == "promoted"), "{:?}", rotating.events());
+    assert_eq!(rotating.env(), env, "the .env still holds the old keys");
+    // Nor does retiring through the same node forget the only keys that work.
+    let retired = rotating.operator.house.run(line(&["rotate", "retire", "--yes", "--json"], &flags));
+    assert!(retired.code != Some(0), "{}", retired.stdout);
+    assert_eq!(rotating.held(), [1, 2], "both generations are in the vault");
+    assert_eq!(rotating.operator.on_chain(), Credentials::of(OPERATOR_UID, 1).read_commitment());
+}
+
+#[test]
+fn a_second_source_that_is_silent_leaves_a_commit_pending_and_loses_nothing() {
+    let operator = Operator::new();
+    operator.node.wait(operator.node.sandbox().faults().refuse_witness()).unwrap();
+    let witness = operator.node.sandbox().witness_url().to_owned();
+    let flags = [operator.flags(), vec!["--witness".to_owned(), witness.clone()]].concat();
+    let ended = operator.house.run(line(&["commit", "--yes", "--json"], &flags)).exits(7).json();
+    assert_eq!((&ended["outcome"], &ended["reason"]), (&json!("pending"), &json!("not_verified")), "{ended:#}");
+    assert_eq!(
+        operator.on_chain(),
+        Credentials::of(OPERATOR_UID, 0).read_commitment(),
+        "it was published all the same"
+    );
+    // The second source is back: the next start tells that it was published.
+    operator.node.wait(operator.node.sandbox().faults().recover()).unwrap();
+    let status = operator.house.run(line(&["status", "--json"], &flags));
+    says(&status.stdout, &["An earlier commit of uid 42: Published in block"]);
+    assert_eq!(operator.records().last().map(String::as_str), Some("committed"));
+}
