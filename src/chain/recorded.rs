@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use frame_metadata::v14::StorageHasher;
+use frame_metadata::v16::StorageEntryType;
+use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
+use parity_scale_codec::{Decode as _, Encode as _};
 use proptest::prelude::*;
+use sp_crypto_hashing::twox_128;
 
 use super::decode;
 use super::schema::Schema;
@@ -128,6 +133,38 @@ fn storage_keys_are_those_of_the_known_vectors() {
     assert_eq!(hex::encode(schema.now.key(&[])), now);
     let n = "658faa385070e074c85bf6b568cf0555a1048e9d244171852dfe8db314dc68ca5100";
     assert_eq!(hex::encode(schema.subnetwork_n.key(&[&81_u16.to_le_bytes()])), n);
+}
+
+#[test]
+fn the_key_of_the_last_runtime_upgrade_is_that_of_its_names() {
+    let key = [twox_128(b"System"), twox_128(b"LastRuntimeUpgrade")].concat();
+    assert_eq!(super::table::LAST_RUNTIME_UPGRADE.as_slice(), key);
+}
+
+/// Metadata of the recorded runtime, one storage entry of it changed.
+fn with_entry(pallet: &str, entry: &str, change: impl FnOnce(&mut String, &mut Vec<StorageHasher>)) -> Vec<u8> {
+    let mut metadata = RuntimeMetadataPrefixed::decode(&mut &*METADATA).unwrap();
+    let RuntimeMetadata::V16(v16) = &mut metadata.1 else { panic!("version 16") };
+    let storage = v16.pallets.iter_mut().find(|found| found.name == pallet).unwrap().storage.as_mut().unwrap();
+    let found = storage.entries.iter_mut().find(|found| found.name == entry).unwrap();
+    let StorageEntryType::Map { hashers, .. } = &mut found.ty else { panic!("a map") };
+    change(&mut storage.prefix, hashers);
+    metadata.encode()
+}
+
+#[test]
+fn metadata_that_leads_to_other_keys_is_refused_whatever_lies_under_them() {
+    type Change = fn(&mut String, &mut Vec<StorageHasher>);
+    let prefix: Change = |prefix, _| "Commitmentz".clone_into(prefix);
+    let hasher: Change = |_, hashers| hashers[1] = StorageHasher::Blake2_128Concat;
+    let exchanged: Change = |_, hashers| hashers.reverse();
+    for (what, change) in [("a letter of the prefix", prefix), ("a hasher", hasher), ("hashers exchanged", exchanged)] {
+        let fault = Schema::of_metadata(&with_entry("Commitments", "CommitmentOf", change)).unwrap_err();
+        assert_eq!(fault.code(), "metadata", "{what}");
+        assert!(!fault.is_about_the_chain(), "another endpoint is asked: {what}");
+        assert!(fault.to_string().contains("Commitments.CommitmentOf"), "{fault}");
+    }
+    assert!(Schema::of_metadata(&with_entry("Commitments", "CommitmentOf", |_, _| {})).is_ok());
 }
 
 #[test]

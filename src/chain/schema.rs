@@ -8,7 +8,7 @@ use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
 use parity_scale_codec::Decode;
 use scale_info::form::PortableForm;
 use scale_info::{PortableRegistry, TypeDef};
-use sp_crypto_hashing::{blake2_128, blake2_256, twox_64, twox_128, twox_256};
+use sp_crypto_hashing::{blake2_128, twox_64, twox_128};
 
 use super::budget::Budget;
 use super::error::Fault;
@@ -53,13 +53,10 @@ impl Entry {
 
 fn hash(hasher: &StorageHasher, part: &[u8], key: &mut Vec<u8>) {
     match hasher {
-        StorageHasher::Identity => {}
         StorageHasher::Twox64Concat => key.extend(twox_64(part)),
         StorageHasher::Blake2_128Concat => key.extend(blake2_128(part)),
-        StorageHasher::Blake2_128 => return key.extend(blake2_128(part)),
-        StorageHasher::Blake2_256 => return key.extend(blake2_256(part)),
-        StorageHasher::Twox128 => return key.extend(twox_128(part)),
-        StorageHasher::Twox256 => return key.extend(twox_256(part)),
+        // No entry that is read has another one.
+        _ => {}
     }
     key.extend(part);
 }
@@ -73,13 +70,34 @@ const fn hash_length(hasher: &StorageHasher) -> usize {
     }
 }
 
-/// What a part of a key must measure, so that the key can be built and read back.
+/// A part of a key: what it must measure, and how it is hashed (FACTS 3). Metadata has no say in it: under keys of its own
+/// choosing a node would prove that there is nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part {
-    /// A netuid or uid: `u16`, little endian.
+    /// A netuid or uid: `u16`, little endian, not hashed.
     Number,
-    /// A hotkey: 32 bytes.
+    /// A hotkey: 32 bytes, behind their Twox-64.
     Account,
+    /// The same, behind their Blake2-128.
+    AccountByBlake2,
+}
+
+impl Part {
+    const fn hasher(self) -> StorageHasher {
+        match self {
+            Self::Number => StorageHasher::Identity,
+            Self::Account => StorageHasher::Twox64Concat,
+            Self::AccountByBlake2 => StorageHasher::Blake2_128Concat,
+        }
+    }
+
+    /// In bytes.
+    const fn size(self) -> u64 {
+        match self {
+            Self::Number => 2,
+            Self::Account | Self::AccountByBlake2 => 32,
+        }
+    }
 }
 
 /// The entries, and the types of their values.
@@ -250,11 +268,13 @@ impl Lookup {
         for (key, part) in keys.iter().zip(parts) {
             self.measures(*key, *part).map_err(odd)?;
         }
-        if hashers.iter().any(|hasher| hash_length(hasher) == 0 && *hasher != StorageHasher::Identity) {
-            return Err(odd("a hasher that hides its key"));
+        let known: Vec<StorageHasher> = parts.iter().map(|part| part.hasher()).collect();
+        if found.prefix != pallet || hashers != known {
+            let why = format!("it keys {pallet}.{entry} in another way than this version knows");
+            return Err(Fault::Metadata { why: Untrusted::from_text(why) });
         }
         let mut prefix = [0; PREFIX];
-        prefix[..16].copy_from_slice(&twox_128(found.prefix.as_bytes()));
+        prefix[..16].copy_from_slice(&twox_128(pallet.as_bytes()));
         prefix[16..].copy_from_slice(&twox_128(entry.as_bytes()));
         Ok(Entry { name: (pallet, entry), prefix, hashers, value })
     }
@@ -267,10 +287,7 @@ impl Lookup {
     }
 
     fn measures(&self, key: u32, part: Part) -> Result<(), &'static str> {
-        let bytes = match part {
-            Part::Number => 2,
-            Part::Account => 32,
-        };
+        let bytes = part.size();
         let cost = Budget::new(&self.types).of(key)?;
         if cost.least == bytes && cost.most == Some(bytes) { Ok(()) } else { Err("a key of another size") }
     }

@@ -182,14 +182,14 @@ pub(super) struct Ledger {
 
 impl Ledger {
     fn of(lookup: &Lookup) -> Result<Self, Fault> {
-        use Part::{Account, Number};
+        use Part::{Account, AccountByBlake2, Number};
         Ok(Self {
             used_space: lookup.optional("Commitments", "UsedSpaceOf", &[Number, Account])?,
             max_space: lookup.optional("Commitments", "MaxSpace", &[])?,
-            uids: lookup.entry("SubtensorModule", "Uids", &[Number, Account])?,
+            uids: lookup.entry("SubtensorModule", "Uids", &[Number, AccountByBlake2])?,
             tempo: lookup.optional("SubtensorModule", "Tempo", &[Number])?,
             epoch_index: lookup.optional("SubtensorModule", "SubnetEpochIndex", &[Number])?,
-            account: lookup.entry("System", "Account", &[Account])?,
+            account: lookup.entry("System", "Account", &[AccountByBlake2])?,
             events: lookup.entry("System", "Events", &[])?,
         })
     }
