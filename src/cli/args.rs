@@ -129,6 +129,9 @@ pub struct StatusArguments {
     /// Only rows that match, such as 'state:unreadable role:miner 5F3'
     #[arg(long, value_name = "FILTER")]
     pub filter: Option<String>,
+    /// Compare every row with a second operator's node, and prove it from the block's state
+    #[arg(long)]
+    pub verify: bool,
 }
 
 /// `show`
@@ -137,6 +140,9 @@ pub struct ShowArguments {
     /// A uid, or a hotkey's SS58 address (ex-members too)
     #[arg(value_name = "UID|HOTKEY")]
     pub who: String,
+    /// Compare the row with a second operator's node, and prove it from the block's state
+    #[arg(long)]
+    pub verify: bool,
 }
 
 /// Of whom a command is to tell.

@@ -6,6 +6,7 @@ use crate::chain::ChainError;
 use crate::cli::args::{DoctorArguments, ShowArguments, StatusArguments};
 use crate::cli::exit::Exit;
 use crate::cli::json::{DoctorDocument, ShowDocument, StatusDocument};
+use crate::cli::levels::Levels;
 use crate::cli::output::Output;
 use crate::cli::table;
 use crate::cli::targets::parse_who;
@@ -49,14 +50,18 @@ pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &En
         Err(exit) => return exit,
     };
     let keep = |row: &Row| filter.accepts(row, Tested::default());
-    let findings = warnings(&context, &found, earlier(&context).await);
+    let shown: Vec<&Row> = found.roster.rows.iter().chain(&found.roster.ex_members).filter(|row| keep(row)).collect();
+    let (levels, contradictions) = Levels::of(&context, arguments.verify, &shown, now_ms()).await;
+    let exit = if contradictions.is_empty() { own_exit(&context, &found.roster) } else { Exit::Finding };
+    let mut findings = warnings(&context, &found, earlier(&context).await);
+    findings.extend(contradictions);
     let printed = if output.is_json() {
-        Output::document(&StatusDocument::of(&found.snapshot, &found.roster, findings, keep))
+        Output::document(&StatusDocument::of(&found.snapshot, &found.roster, findings, keep, &levels))
     } else {
         remark(output, &findings);
-        output.text(&text::status(&context, &found, now_ms(), keep))
+        output.text(&text::status(&context, &found, now_ms(), &shown, &levels))
     };
-    printed_or(output, printed, own_exit(&context, &found.roster))
+    printed_or(output, printed, exit)
 }
 
 /// `show`
@@ -78,14 +83,17 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
         );
         return fail(output, &message, Exit::Usage);
     };
-    let findings = warnings(&context, &found, earlier(&context).await);
+    let (levels, contradictions) = Levels::of(&context, arguments.verify, &[row], now_ms()).await;
+    let is_bad = (row.own && is_finding(row)) || !contradictions.is_empty();
+    let mut findings = warnings(&context, &found, earlier(&context).await);
+    findings.extend(contradictions);
     let printed = if output.is_json() {
-        Output::document(&ShowDocument::of(&found.snapshot, row, findings))
+        Output::document(&ShowDocument::of(&found.snapshot, row, findings, levels.level(row)))
     } else {
         remark(output, &findings);
-        output.text(&text::show(&found.snapshot, row))
+        output.text(&(text::show(&found.snapshot, row) + "\n" + &levels.line(&[row])))
     };
-    printed_or(output, printed, if row.own && is_finding(row) { Exit::Finding } else { Exit::Healthy })
+    printed_or(output, printed, if is_bad { Exit::Finding } else { Exit::Healthy })
 }
 
 /// `doctor`

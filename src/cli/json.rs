@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
+use crate::cli::levels::Levels;
 use crate::domain::commitment::{Commitment, Reason, Shape};
 use crate::domain::drift::{Drift, DriftFields, DriftState, PlaceDrift};
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
+use crate::domain::provenance::Level;
 use crate::domain::roster::{Role, Roster, Row, State, Summary};
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::domain::untrusted::Untrusted;
@@ -124,11 +126,13 @@ pub struct RowDocument {
     registered_at: Option<u64>,
     commitment: CommitmentDocument,
     drift: Option<DriftDocument>,
+    /// How much is known of where it comes from.
+    level: Level,
 }
 
 impl RowDocument {
     /// Of a row, with ages counted from `head`.
-    pub fn of(row: &Row, head: u64) -> Self {
+    pub fn of(row: &Row, head: u64, level: Level) -> Self {
         Self {
             uid: row.uid,
             hotkey: row.hotkey,
@@ -137,6 +141,7 @@ impl RowDocument {
             registered_at: row.registered_at,
             commitment: CommitmentDocument::of(row, head),
             drift: row.drift.as_deref().map(DriftDocument::from),
+            level,
         }
     }
 }
@@ -157,10 +162,16 @@ pub struct StatusDocument {
 
 impl StatusDocument {
     /// Of a snapshot and its roster; `keep` picks the rows, the summary always counts all.
-    pub fn of(snapshot: &SubnetSnapshot, roster: &Roster, findings: Vec<Finding>, keep: impl Fn(&Row) -> bool) -> Self {
+    pub fn of(
+        snapshot: &SubnetSnapshot,
+        roster: &Roster,
+        findings: Vec<Finding>,
+        keep: impl Fn(&Row) -> bool,
+        levels: &Levels,
+    ) -> Self {
         let head = snapshot.at.number;
-        let documents =
-            |rows: &[Row]| rows.iter().filter(|row| keep(row)).map(|row| RowDocument::of(row, head)).collect();
+        let document = |row: &Row| RowDocument::of(row, head, levels.level(row));
+        let documents = |rows: &[Row]| rows.iter().filter(|row| keep(row)).map(document).collect();
         Self {
             schema: schema("status"),
             network: NetworkDocument::of(snapshot),
@@ -190,14 +201,14 @@ pub struct ShowDocument {
 
 impl ShowDocument {
     /// Of one row.
-    pub fn of(snapshot: &SubnetSnapshot, row: &Row, findings: Vec<Finding>) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, row: &Row, findings: Vec<Finding>, level: Level) -> Self {
         let commitment = row.commitment.as_ref();
         Self {
             schema: schema("show"),
             network: NetworkDocument::of(snapshot),
             netuid: snapshot.netuid,
             block: BlockDocument::of(snapshot),
-            row: RowDocument::of(row, snapshot.at.number),
+            row: RowDocument::of(row, snapshot.at.number, level),
             variant: commitment.map(|c| c.variant.clone()),
             detail: commitment.and_then(Commitment::unreadable).map(|u| u.detail.clone()),
             read_secret_fingerprint: commitment.and_then(Commitment::published).map(|p| p.read_secret.to_string()),

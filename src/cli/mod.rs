@@ -11,6 +11,7 @@ pub mod exit;
 pub mod json;
 mod keys;
 mod keys_json;
+pub mod levels;
 mod new_keys;
 mod output;
 mod password;

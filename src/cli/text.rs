@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::cli::levels::Levels;
 use crate::cli::table::{
     BAD, Cell, DIM, GOOD, STRONG, WARN, cell, commitment_cell, drift_cell, finding, paint, plain, row_cells,
     row_heading, table,
@@ -24,16 +25,16 @@ use crate::wallet::Lock;
 const DUMP_WIDTH: usize = 16;
 
 /// `status`
-pub fn status(context: &Context, found: &Survey, now_ms: u64, keep: impl Fn(&Row) -> bool) -> String {
+pub fn status(context: &Context, found: &Survey, now_ms: u64, shown: &[&Row], levels: &Levels) -> String {
     let (snapshot, roster) = (&found.snapshot, &found.roster);
-    let mut out = heading(snapshot, now_ms) + &summary(roster) + &own_line(context, roster) + "\n";
+    let own = own_line(context, roster);
+    let mut out = heading(snapshot, now_ms) + &summary(roster) + &own + &levels.line(shown) + "\n";
     let head = snapshot.at.number;
-    let shown: Vec<&Row> = roster.rows.iter().chain(&roster.ex_members).filter(|row| keep(row)).collect();
     if shown.is_empty() {
         out += "no row matches\n";
         return out;
     }
-    let lines = shown.into_iter().map(|row| row_cells(row, head));
+    let lines = shown.iter().map(|row| row_cells(row, head));
     out + &table(&std::iter::once(row_heading()).chain(lines).collect::<Vec<_>>())
 }
 

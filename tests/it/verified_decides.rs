@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use grail_console::sandbox::{BlockTime, CommitmentSpec, Credentials, OPERATOR_UID, SandboxOptions, Scenario};
+use grail_console::sandbox::{
+    BlockTime, Byzantine, CommitmentSpec, Credentials, OPERATOR_UID, SandboxOptions, Scenario,
+};
 use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -169,4 +171,25 @@ fn a_second_source_that_is_silent_leaves_a_commit_pending_and_loses_nothing() {
     let status = operator.house.run(line(&["status", "--json"], &flags));
     says(&status.stdout, &["An earlier commit of uid 42: Published in block"]);
     assert_eq!(operator.records().last().map(String::as_str), Some("committed"));
+}
+
+#[test]
+fn status_and_show_say_that_they_are_one_nodes_word_until_they_are_verified() {
+    let operator = Operator::by_hand();
+    let node = operator.node.sandbox();
+    let flags = [operator.flags(), vec!["--witness".to_owned(), node.witness_url().to_owned()]].concat();
+    let run = |words: &[&str]| operator.house.run(line(words, &flags));
+    let levels = |words: &[&str]| -> Vec<String> {
+        let rows = run(words).json()["rows"].as_array().unwrap().clone();
+        rows.iter().map(|row| row["level"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(levels(&["status", "--json"]).iter().all(|level| level == "reported"));
+    assert!(levels(&["status", "--verify", "--json"]).iter().all(|level| level == "proven"));
+    says(&run(&["status"]).stdout, &["as this node alone says (reported)", "--verify"]);
+    says(&run(&["status", "--verify"]).stdout, &["64 proven"]);
+    assert_eq!(run(&["show", "5", "--json"]).json()["row"]["level"], "reported");
+    assert_eq!(run(&["show", "5", "--verify", "--json"]).json()["row"]["level"], "proven");
+    node.faults().deceive(Some(Byzantine::ForgedValue(5)));
+    let forged = run(&["show", "5", "--verify", "--json"]).exits(1).json();
+    assert_eq!((&forged["row"]["level"], &forged["findings"][0]["code"]), (&json!("reported"), &json!("disputed")));
 }
