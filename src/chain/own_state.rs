@@ -3,7 +3,7 @@
 use crate::domain::commit::HotkeyState;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
-use crate::domain::provenance::{Depth, Dispute, Provenance};
+use crate::domain::provenance::{Depth, Dispute, Limit, Provenance};
 
 /// Where a hotkey stands, and what speaks for it.
 #[derive(Debug, Clone)]
@@ -14,6 +14,17 @@ pub struct OwnState {
     pub row: Option<Provenance>,
     /// Where sources contradict each other.
     pub disputes: Vec<Dispute>,
+}
+
+impl OwnState {
+    /// Whether nothing more can be found out while this block is the newest final one.
+    pub(super) fn is_last_word(&self, head: BlockHash) -> bool {
+        let may_change = |limit: &Limit| {
+            matches!(limit, Limit::WitnessAway { .. } | Limit::WitnessBehind { .. } | Limit::Disputed { .. })
+        };
+        let row = self.row.as_ref().filter(|row| row.at.hash == head);
+        self.disputes.is_empty() && row.is_some_and(|row| !row.limit.as_ref().is_some_and(may_change))
+    }
 }
 
 /// What a reading was of: one that is known need not be made again.

@@ -202,7 +202,11 @@ impl Session {
         extrinsic: &[u8],
     ) -> Result<RpcSubscription<TransactionStatus<BlockHash>>, ChainError> {
         let call = self.legacy.author_submit_and_watch_extrinsic(extrinsic);
-        self.call_once("author_submitAndWatchExtrinsic", call).await.map_err(|fault| self.fault(fault))
+        let submitted = self.call_once("author_submitAndWatchExtrinsic", call).await;
+        if let Err(Fault::RateLimited { retry_after }) = &submitted {
+            self.pacer.refused(*retry_after);
+        }
+        submitted.map_err(|fault| self.fault(fault))
     }
 
     /// Header of a block.

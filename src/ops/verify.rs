@@ -13,7 +13,7 @@ use crate::domain::commitment::{Commitment, Published};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
-use crate::domain::provenance::{Confirmed, Dispute, Examined, Level, Limit, Provenance};
+use crate::domain::provenance::{Case, Confirmed, Dispute, Examined, Level, Limit, Provenance};
 use crate::ops::context::Context;
 
 pub use crate::domain::provenance::Depth;
@@ -147,9 +147,17 @@ pub fn unread<'d>(context: &Context, disputes: &'d [Dispute]) -> Option<&'d Disp
 /// Whether what an endpoint says of the own row may be acted on: it may where a second source says the same, and where none is
 /// configured. Errors: why it may not yet.
 pub fn may_be_acted_on(row: Option<&Provenance>) -> Result<(), String> {
-    let limit = row.filter(|row| row.level == Level::Reported).and_then(|row| row.limit.as_ref());
-    match limit {
-        Some(limit @ (Limit::WitnessAway { .. } | Limit::WitnessBehind { .. })) => Err(limit.words()),
+    let Some(row) = row else { return Err("the own row was not examined".to_owned()) };
+    match (row.level, &row.limit) {
+        // On a pinned chain a second source of another chain proves nobody wrong, and confirms nothing.
+        (
+            Level::Reported,
+            Some(
+                limit @ (Limit::WitnessAway { .. }
+                | Limit::WitnessBehind { .. }
+                | Limit::Disputed { case: Case::OtherGenesis }),
+            ),
+        ) => Err(limit.words()),
         _ => Ok(()),
     }
 }
@@ -174,10 +182,10 @@ pub async fn second_word(
                     return SecondWord::Contradicts(Box::new(dispute.clone()));
                 }
                 let row = found.rows.get(&hotkey);
-                let is_there = row.is_some_and(|row| row.at.number >= block);
-                let confirmed = || Confirmed::of(row, |there| there.and_then(Commitment::published) == Some(published));
+                let is_it = |there: Option<&Commitment>| there.and_then(Commitment::published) == Some(published);
+                let holds = row.is_some_and(|row| row.at.number >= block && is_it(row.commitment.as_ref()));
                 match may_be_acted_on(row) {
-                    Ok(()) if is_there => return SecondWord::Confirmed(confirmed()),
+                    Ok(()) if holds => return SecondWord::Confirmed(Confirmed::of(row, is_it)),
                     Ok(()) => Limit::Changed.words(),
                     Err(why) => why,
                 }

@@ -6,14 +6,19 @@ use grail_console::config::Flags;
 use grail_console::domain::vault_index::Backend;
 use grail_console::ops::vault::{VaultProblem, open};
 use linux_keyutils::{KeyRing, KeyRingIdentifier};
+use tokio::sync::Mutex;
 
 use crate::state_files::{again_under, child_dir};
 use crate::support::house::says;
 use crate::support::vault::{context, generation, owner};
 
+/// The kernel shows the keys of all these tests in one list.
+static KEYS: Mutex<()> = Mutex::const_new(());
+
 /// Here keyctl is a system call that containers often forbid: then there is no such keyring, which is said as well.
 #[tokio::test]
 async fn the_kernel_s_keyring_keeps_keys_where_the_session_has_one() {
+    let _turn = KEYS.lock().await;
     let home = tempfile::tempdir().unwrap();
     let context = context(home.path(), Flags { vault: Some(Backend::Keyutils), ..Flags::default() });
     // A session of this thread, and of those that it begins.
@@ -36,6 +41,7 @@ async fn the_kernel_s_keyring_keeps_keys_where_the_session_has_one() {
 fn a_session_without_a_keyring_is_told_before_any_secret_is_written() {
     const TEST: &str = "vault_keyutils::a_session_without_a_keyring_is_told_before_any_secret_is_written";
     let Some(home) = child_dir() else {
+        let _turn = KEYS.blocking_lock();
         let home = tempfile::tempdir().unwrap();
         return again_under(TEST, "exec {}", home.path());
     };

@@ -61,6 +61,8 @@ impl HotkeyClient {
             let connection = attempts.next().await?;
             match Self::on(&connection, options).await {
                 Ok(client) => return Ok(client),
+                // The connection is good, and leads to another chain than this commit is for.
+                Err(error @ ChainError { fault: Fault::WrongGenesis { .. }, .. }) => return Err(error),
                 Err(error) => attempts.failed(&connection, error).await?,
             }
         }
@@ -74,7 +76,7 @@ impl HotkeyClient {
         }
         let versions = connection.versions().await?;
         let load = Runtime::of_best(session, &node.options().store, connection.genesis, versions);
-        let runtime = node.runtime(versions.0, load).await?;
+        let runtime = node.runtime(&signing_runtime(session, versions), load).await?;
         let (connection, node) = (connection.clone(), node.clone());
         Ok(Self { connection, runtime, netuid: options.netuid, hotkey: options.hotkey, node })
     }
@@ -117,9 +119,16 @@ impl HotkeyClient {
         if let Some(known) = self.node.known_state(&self.reading(head.hash, depth)).await {
             return Ok(known);
         }
-        let own = Box::pin(self.read_state(now_ms, depth, &head)).await?;
-        // What a second source that is behind may still confirm is read again.
-        if own.row.as_ref().is_some_and(|row| row.at.hash == head.hash) {
+        let own = match Box::pin(self.read_state(now_ms, depth, &head)).await {
+            Ok(own) => own,
+            Err(error) => {
+                // The next attempt is made over another connection.
+                self.give_up().await;
+                return Err(error);
+            }
+        };
+        // What a second source may still confirm, or take back, is read again.
+        if own.is_last_word(head.hash) {
             self.node.note_state(self.reading(head.hash, depth), own.clone()).await;
         }
         Ok(own)
@@ -222,7 +231,8 @@ impl HotkeyClient {
     pub async fn fetched_anew(&mut self) -> Result<bool, ChainError> {
         if self.runtime.was_kept {
             self.runtime = Arc::new(Runtime::fetched(self.session()).await?);
-            self.node.note_runtime(&self.runtime).await;
+            let versions = (self.runtime.spec, self.runtime.transactions);
+            self.node.note_runtime(&signing_runtime(self.session(), versions), &self.runtime).await;
             return Ok(true);
         }
         Ok(false)
@@ -297,6 +307,11 @@ impl HotkeyClient {
             next_epoch_at: cycle.map(|cycle| head.saturating_add(cycle - steps % cycle)),
         })
     }
+}
+
+/// By what a runtime is remembered for which transactions are signed: what one endpoint told is not taken for another's.
+fn signing_runtime(session: &Session, (spec, transactions): (u32, u32)) -> String {
+    format!("{} {spec} {transactions}", session.endpoint())
 }
 
 /// A value that a commit depends on.

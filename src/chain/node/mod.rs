@@ -81,8 +81,8 @@ struct Shared {
     asked: Arc<AtomicU64>,
     /// The last reading of an own hotkey's state.
     state: Mutex<Option<(Reading, OwnState)>>,
-    /// Decoded runtimes by spec version.
-    runtimes: Mutex<BTreeMap<u32, Arc<Runtime>>>,
+    /// Decoded runtimes: by endpoint and versions for signing, by version alone for reading.
+    runtimes: Mutex<BTreeMap<String, Arc<Runtime>>>,
 }
 
 impl Shared {
@@ -102,7 +102,17 @@ struct Primary {
 #[derive(Default)]
 struct Witness {
     open: Option<Connection>,
-    failed: Option<(Instant, NoWitness)>,
+    failed: Option<Failed>,
+    /// Which of the configured ones is tried first.
+    first: usize,
+}
+
+/// When and why there was no second source.
+struct Failed {
+    at: Instant,
+    /// The operator for whom another one was looked for; `None` where it was a connection that failed.
+    own: Option<String>,
+    why: NoWitness,
 }
 
 /// Why nobody else can be asked.
@@ -110,8 +120,13 @@ struct Witness {
 pub(in crate::chain) enum NoWitness {
     /// No endpoint of another operator is configured.
     NotConfigured,
-    /// It did not answer.
-    Away(ChainError),
+    /// It does not answer.
+    Away {
+        /// Where.
+        endpoint: String,
+        /// Why.
+        why: String,
+    },
     /// It answered, as another chain.
     OtherChain {
         /// Where.
@@ -119,6 +134,15 @@ pub(in crate::chain) enum NoWitness {
         /// Its genesis.
         genesis: BlockHash,
     },
+}
+
+impl NoWitness {
+    /// Takes a reason where there is none yet.
+    fn or(&mut self, other: Self) {
+        if matches!(self, Self::NotConfigured) {
+            *self = other;
+        }
+    }
 }
 
 impl fmt::Debug for Node {
@@ -205,18 +229,18 @@ impl Node {
         Ok(schemas.at(&connection.session, connection.genesis, spec, best).await?.1)
     }
 
-    /// The decoded runtime of these versions; where it is not known yet `load` brings it.
+    /// The decoded runtime of this name; where it is not known yet `load` brings it.
     pub(in crate::chain) async fn runtime(
         &self,
-        spec: u32,
+        name: &str,
         load: impl Future<Output = Result<Runtime, ChainError>> + Send,
     ) -> Result<Arc<Runtime>, ChainError> {
-        let mut runtimes = self.0.runtimes.lock().await;
-        if let Some(known) = runtimes.get(&spec) {
+        if let Some(known) = self.0.runtimes.lock().await.get(name) {
             return Ok(Arc::clone(known));
         }
+        // Nobody else waits meanwhile: an archive may take its time.
         let loaded = Arc::new(load.await?);
-        runtimes.insert(loaded.spec, Arc::clone(&loaded));
+        self.0.runtimes.lock().await.insert(name.to_owned(), Arc::clone(&loaded));
         Ok(loaded)
     }
 
@@ -231,9 +255,11 @@ impl Node {
         *self.0.state.lock().await = Some((reading, found));
     }
 
-    /// Replaces what is known of a runtime.
-    pub(in crate::chain) async fn note_runtime(&self, runtime: &Arc<Runtime>) {
-        self.0.runtimes.lock().await.insert(runtime.spec, Arc::clone(runtime));
+    /// Replaces a runtime.
+    pub(in crate::chain) async fn note_runtime(&self, name: &str, runtime: &Arc<Runtime>) {
+        self.0.runtimes.lock().await.insert(name.to_owned(), Arc::clone(runtime));
+        // What was read by the former is read again.
+        *self.0.state.lock().await = None;
     }
 
     /// The open connection, or one to the first endpoint that answers as the right chain. The error is that of the
@@ -254,7 +280,6 @@ impl Node {
     }
 
     async fn dial(&self, endpoint: &Endpoint, primary: &mut Primary) -> Result<Connection, ChainError> {
-        primary.open = None;
         let connection = Connection::open(self.0.session(endpoint).await?).await?;
         self.is_of_this_chain(&connection)?;
         Ok(primary.open.insert(connection).clone())
@@ -279,8 +304,16 @@ impl Node {
             let at = endpoints.iter().position(|endpoint| endpoint == connection.session.endpoint());
             primary.first = at.map_or(0, |at| (at + 1) % endpoints.len());
         }
+    }
+
+    /// A second source that does not answer is let go, and the next one is tried first after a while.
+    pub(in crate::chain) async fn witness_failed(&self, connection: &Connection, why: String) {
+        let endpoint = connection.session.endpoint().to_string();
         let mut witness = self.0.witness.lock().await;
-        witness.open.take_if(|open| open.session.is_same(&connection.session));
+        if witness.open.take_if(|open| open.session.is_same(&connection.session)).is_some() {
+            witness.failed = Some(Failed { at: Instant::now(), own: None, why: NoWitness::Away { endpoint, why } });
+            witness.first += 1;
+        }
     }
 
     /// The connection to an endpoint of another operator than `own`.
@@ -289,24 +322,33 @@ impl Node {
         if let Some(open) = witness.open.as_ref().filter(|open| open.session.is_open() && open.is_of_another(own)) {
             return Ok(open.clone());
         }
-        if let Some((at, why)) = &witness.failed
-            && at.elapsed() < WITNESS_LEFT_ALONE
+        let is_own = |of: &Option<String>| of.as_ref().is_none_or(|of| *of == own.operator());
+        if let Some(failed) = witness.failed.as_ref().filter(|failed| is_own(&failed.own))
+            && failed.at.elapsed() < WITNESS_LEFT_ALONE
         {
-            return Err(why.clone());
+            return Err(failed.why.clone());
         }
-        let dialled = self.dial_witness(own).await;
+        let dialled = self.dial_witness(own, witness.first).await;
         witness.open = dialled.as_ref().ok().cloned();
-        witness.failed = dialled.as_ref().err().map(|why| (Instant::now(), why.clone()));
+        let failed = |why: &NoWitness| Failed { at: Instant::now(), own: Some(own.operator()), why: why.clone() };
+        witness.failed = dialled.as_ref().err().map(failed);
         dialled
     }
 
-    async fn dial_witness(&self, own: &Endpoint) -> Result<Connection, NoWitness> {
+    async fn dial_witness(&self, own: &Endpoint, first: usize) -> Result<Connection, NoWitness> {
         let mut why = NoWitness::NotConfigured;
-        for endpoint in self.0.options.witnesses.iter().filter(|endpoint| endpoint.operator() != own.operator()) {
+        let mut others: Vec<&Endpoint> =
+            self.0.options.witnesses.iter().filter(|endpoint| endpoint.operator() != own.operator()).collect();
+        let first = first.checked_rem(others.len()).unwrap_or_default();
+        others.rotate_left(first);
+        for endpoint in others {
             match self.open_witness(endpoint).await {
                 Ok(connection) if self.genesis() == Some(connection.genesis) => return Ok(connection),
-                Ok(Connection { genesis, .. }) => why = NoWitness::OtherChain { endpoint: endpoint.clone(), genesis },
-                Err(error) => why = NoWitness::Away(error),
+                // The first reason stands: it is that of the preferred one.
+                Ok(Connection { genesis, .. }) => why.or(NoWitness::OtherChain { endpoint: endpoint.clone(), genesis }),
+                Err(error) => {
+                    why.or(NoWitness::Away { endpoint: error.endpoint.clone(), why: error.fault.to_string() });
+                }
             }
         }
         Err(why)

@@ -1,6 +1,9 @@
 //! A block that both sources call final.
 
 use std::cmp::Ordering;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::Examination;
 use crate::chain::clock::{Head, hash_of};
@@ -17,6 +20,9 @@ use crate::domain::untrusted::Untrusted;
 
 /// Blocks by which honest endpoints may differ: finality itself trails by two or three, and a slow one by a few more.
 const FAR: u64 = 10;
+/// How long a second source may take to say which block it has.
+const MOST: Duration = Duration::from_secs(15);
+
 /// The block at which everything is read.
 pub(super) struct CommonBlock {
     pub(super) id: BlockId,
@@ -57,9 +63,14 @@ pub(super) async fn find(
 ) -> Result<CommonBlock, ChainError> {
     let (id, witness, alone) = match examination.node.witness(primary.session.endpoint()).await {
         Err(why) => (id_of(&own), None, Some(nobody_else(examination, primary, why, disputes))),
-        Ok(witness) => match common(examination, primary, &own, &witness, disputes).await {
+        Ok(witness) => match in_time(&witness, common(examination, primary, &own, &witness, disputes)).await {
             Ok(id) => (id, Some(witness), None),
-            Err(limit) => (id_of(&own), None, Some(limit)),
+            Err(limit) => {
+                if let Limit::WitnessAway { why, .. } = &limit {
+                    examination.node.witness_failed(&witness, why.clone()).await;
+                }
+                (id_of(&own), None, Some(limit))
+            }
         },
     };
     let header = primary.header_at(id.number, id.hash).await?;
@@ -79,6 +90,15 @@ pub(super) async fn find(
     Ok(block)
 }
 
+/// A second source that is silent must not keep anybody waiting for ever.
+async fn in_time<T>(witness: &Connection, work: impl Future<Output = Result<T, Limit>>) -> Result<T, Limit> {
+    let silent = |_| {
+        let why = format!("no answer within {} s", MOST.as_secs());
+        Err(Limit::WitnessAway { endpoint: witness.session.endpoint().to_string(), why })
+    };
+    timeout(MOST, work).await.unwrap_or_else(silent)
+}
+
 fn id_of(head: &Head) -> BlockId {
     BlockId { number: head.number(), hash: head.hash }
 }
@@ -87,7 +107,7 @@ fn id_of(head: &Head) -> BlockId {
 fn nobody_else(examination: &Examination, primary: &Connection, why: NoWitness, disputes: &mut Vec<Dispute>) -> Limit {
     match why {
         NoWitness::NotConfigured => Limit::NoWitness,
-        NoWitness::Away(error) => Limit::WitnessAway { endpoint: error.endpoint.clone(), why: self::why(&error) },
+        NoWitness::Away { endpoint, why } => Limit::WitnessAway { endpoint, why },
         NoWitness::OtherChain { endpoint, genesis } => {
             let of = |hash: BlockHash| format!("genesis {}", hash.glance());
             disputes.push(Dispute {
@@ -112,7 +132,11 @@ async fn common(
     disputes: &mut Vec<Dispute>,
 ) -> Result<BlockId, Limit> {
     let away = |error: ChainError| Limit::WitnessAway { endpoint: error.endpoint.clone(), why: why(&error) };
-    let theirs = witness.head_from(own.number()).await.map_err(away)?;
+    let mut theirs = witness.head_from(own.number()).await.map_err(away)?;
+    if own.number().abs_diff(theirs.number()) > FAR {
+        // Its subscription may have stopped: it is asked before it is called a contradiction.
+        theirs = witness.newest_head().await.map_err(away)?;
+    }
     let (own, theirs) = (id_of(own), id_of(&theirs));
     let mut contradict = |case: Case, mine: (BlockId, String), other: (BlockId, String)| {
         let of = |session, (id, says)| claim(session, Some(id), says);

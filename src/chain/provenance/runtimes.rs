@@ -113,7 +113,7 @@ impl<'e> Runtimes<'e> {
         }
         let examination = self.subject.examination;
         let load = fetched(examination, self.subject.primary.genesis, session, (spec, transactions), at);
-        let loaded = examination.node.runtime(spec, load).await.map_err(|error| said(&error));
+        let loaded = examination.node.runtime(&format!("for reading {spec}"), load).await.map_err(|error| said(&error));
         self.loaded.insert(spec, loaded);
     }
 

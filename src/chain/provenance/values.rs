@@ -111,6 +111,9 @@ async fn read_by(
     };
     let (own, theirs) = tokio::join!(values(&primary.session, &with_time, block.id.hash), theirs);
     let own = own?;
+    if let (Some(Err(Limit::WitnessAway { why, .. })), Some(witness)) = (&theirs, &block.witness) {
+        examination.node.witness_failed(witness, why.clone()).await;
+    }
     let timestamp_ms = own.get(&now).and_then(|value| decode::scalar(&schema, schema.now.value, value)).unwrap_or(0);
     let at = BlockRef { number: block.id.number, hash: block.id.hash, timestamp_ms };
     Ok(Read { keys, facts: facts.to_vec(), own, theirs, schema, spec, at })

@@ -20,7 +20,7 @@ pub use service::{ServiceSetup, serve};
 use crate::chain::ChainError;
 use crate::chain::commit::{Draft, DraftError, HotkeyClient, HotkeyClientOptions};
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::{Ended, HotkeyState, Plan, Subject};
+use crate::domain::commit::{Ended, HotkeyState, Plan, Subject, Verdict};
 use crate::domain::commitment::Commitment;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::freshness::TOO_OLD_TO_SIGN_MS;
@@ -143,18 +143,24 @@ async fn prepared(
     now_ms: u64,
 ) -> Result<Prepared, Unprepared> {
     let depth = if confirmed.is_some() { Depth::Proof } else { Depth::Signature };
-    let chain = client.state(now_ms, depth).await?;
+    let mut chain = client.state(now_ms, depth).await?;
     if let Some(dispute) = unread(context, &chain.disputes) {
         return Err(refused(disputed(dispute)));
     }
     let (mut plan, mut draft) = planned(context, own, &client, chain.state.clone(), forbidden, now_ms)?;
     if draft.as_ref().is_err_and(DraftError::is_of_the_metadata) && client.fetched_anew().await? {
         tracing::warn!("the cached metadata would have something else signed; that of the node is taken instead");
+        chain = client.state(now_ms, depth).await?;
         (plan, draft) = planned(context, own, &client, chain.state.clone(), forbidden, now_ms)?;
     }
     let there = plan.standing.commitment.clone();
     let is_it = |row: Option<&Commitment>| row == there.as_ref();
-    let plan = plan.confirmed(confirmed.unwrap_or_else(|| Confirmed::of(chain.row.as_ref(), is_it)));
+    let fresh = Confirmed::of(chain.row.as_ref(), is_it);
+    // What was confirmed before was another value, where there is nothing left to do.
+    let plan = match confirmed.filter(|_| plan.verdict != Verdict::Unchanged) {
+        Some(confirmed) => plan.confirmed(confirmed),
+        None => plan.confirmed(fresh),
+    };
     let draft = draft.map_err(|error| refused(draft_rule(&error)))?;
     Ok(Prepared { plan, client, draft, options })
 }

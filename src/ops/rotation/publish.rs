@@ -13,6 +13,7 @@ use crate::chain::commit::{HotkeyClient, HotkeyClientOptions};
 use crate::domain::commit::{self, Ended, HotkeyState, Plan, Progress, Record, Verdict};
 use crate::domain::owner::Owner;
 use crate::domain::provenance::Depth;
+use crate::domain::provenance::Limit;
 use crate::domain::rotation::{Blocker, ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
 use crate::domain::secret::Fingerprint;
 use crate::ops::commit::{Prepared, disputed, history, prepare_in_rotation, publish, reconcile, unread};
@@ -65,7 +66,12 @@ impl Executor {
         let started = Instant::now();
         loop {
             let own = own_state(&self.context, &self.owner(), self.now()).await?;
-            let Err(why) = may_be_acted_on(own.row.as_ref()) else { return Ok(facts_of(&own.state, self.now())) };
+            let is_of_one_block = own.row.as_ref().is_some_and(|row| row.at.hash == own.state.at.hash);
+            let why = match may_be_acted_on(own.row.as_ref()) {
+                Ok(()) if is_of_one_block => return Ok(facts_of(&own.state, self.now())),
+                Ok(()) => Limit::Changed.words(),
+                Err(why) => why,
+            };
             if started.elapsed() + SECOND_SOURCE_PAUSE > SECOND_SOURCE {
                 return Err(not_verified(&why).into());
             }
@@ -74,10 +80,30 @@ impl Executor {
         }
     }
 
-    /// The same where the rotation rests on the chain at all.
-    pub(super) async fn must_be_verified(&self) -> Result<(), Problem> {
-        let trusts_chain = self.rotation().is_some_and(|rotation| rotation.change.read.is_some());
-        if trusts_chain { self.verified_chain().await.map(drop) } else { Ok(()) }
+    /// The event that follows from the verified chain before a step that cannot be taken back: that the key is not there any
+    /// more. `None` where the step may be taken, and where the rotation does not rest on the chain at all.
+    pub(super) async fn event_before(&self, rotation: &Rotation) -> Result<Option<Event>, Problem> {
+        match rotation.change.read {
+            Some(_) => Ok(rotation.heard(&self.verified_chain().await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// New keys that were ever signed for are forgotten only when the verified chain holds others.
+    pub(super) async fn new_key_is_not_on_chain(&self, rotation: &Rotation) -> Result<(), Problem> {
+        let since =
+            self.entries.iter().rposition(|entry| matches!(entry.event, Event::Began { .. })).unwrap_or_default();
+        let signed = self.entries.iter().skip(since).any(|entry| matches!(entry.event, Event::Signing { .. }));
+        let Some(read) = rotation.change.read.as_ref().filter(|_| signed) else { return Ok(()) };
+        if self.verified_chain().await?.seen.is(&rotation.locator, &read.new) {
+            return Err(Problem::refused(
+                "new_key_on_chain",
+                "The new read key is on chain: it is not forgotten",
+                "Validators read with it, and without its secret nobody could publish or replace it.",
+                "Run rotate resume.",
+            ));
+        }
+        Ok(())
     }
 
     /// Nothing rests on the chain while its sources contradict each other and the operator has not acknowledged it. A chain
@@ -126,7 +152,7 @@ impl Executor {
         };
         if let Some(end) = dead {
             // Whether or not the chain can be asked now, the next start settles it.
-            if let Ok(chain) = self.chain().await
+            if let Ok(chain) = self.verified_chain().await
                 && let Some(event) = self.under_way()?.reconcile(&chain, &end)
             {
                 let landed = matches!(event, Event::Finalized { .. });

@@ -4,7 +4,7 @@ use super::advance::NeedsInput;
 use super::executor::Executor;
 use super::problem::{Kind, Problem};
 use super::publish::away;
-use crate::domain::rotation::{Blocker, Facts, KeyAnswer, Retirable, Rotation, Side, Step};
+use crate::domain::rotation::{Blocker, ChainFacts, Facts, KeyAnswer, Retirable, Rotation, Side, Step};
 
 /// How a retirement ended.
 #[derive(Debug)]
@@ -18,8 +18,13 @@ pub enum Retirement {
 impl Executor {
     /// Looks at everything that retiring depends on.
     pub async fn facts(&self) -> Result<Facts, Problem> {
-        let rotation = self.under_way()?;
         let chain = self.chain().await.map_err(|problem| away(&problem));
+        self.facts_on(chain).await
+    }
+
+    /// The same on a reading of the chain that was made already, or why there is none.
+    async fn facts_on(&self, chain: Result<ChainFacts, String>) -> Result<Facts, Problem> {
+        let rotation = self.under_way()?;
         let target = self.find(rotation.target()).await?;
         let env = match &target {
             Some(target) => Some(self.env_stands(target)?),
@@ -50,12 +55,13 @@ impl Executor {
             return Ok(Retirement::Retired);
         }
         self.working("looking at the chain, the .env and the store");
+        let chain = if rotation.change.read.is_some() { self.verified_chain().await } else { self.chain().await };
         // A chain that cannot be asked is one of the conditions that are looked at.
-        match self.must_be_verified().await {
+        let chain = match chain {
             Err(problem) if problem.kind != Kind::Chain => return Err(problem),
-            _ => {}
-        }
-        let facts = self.facts().await?;
+            chain => chain.map_err(|problem| away(&problem)),
+        };
+        let facts = self.facts_on(chain).await?;
         match rotation.retirable(&facts) {
             Err(blockers) => Ok(Retirement::Blocked(blockers)),
             Ok(leave) => {
