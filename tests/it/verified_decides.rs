@@ -12,6 +12,7 @@ use grail_console::sandbox::{
 use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 use crate::support::house::says;
 use crate::support::node::{Node, line};
@@ -27,6 +28,8 @@ struct Forked {
     operator: Operator,
     fork: Node,
     proxy: String,
+    /// Ends the connections to the fork.
+    cut: Arc<Notify>,
 }
 
 impl Forked {
@@ -41,8 +44,9 @@ impl Forked {
         };
         let (operator, fork) = (Operator::on(options()), Node::with(options()));
         assert_eq!(operator.node.sandbox().best().hash, fork.sandbox().best().hash, "one history");
-        let proxy = fork.wait(proxy(fork.url().to_owned(), operator.node.url().to_owned(), to_the_fork));
-        Self { operator, fork, proxy }
+        let (urls, cut) = ([fork.url().to_owned(), operator.node.url().to_owned()], Arc::new(Notify::new()));
+        let proxy = fork.wait(proxy(urls, to_the_fork, Arc::clone(&cut)));
+        Self { operator, fork, proxy, cut }
     }
 
     /// The flags of somebody whose node is the proxy and whose second source is honest.
@@ -67,18 +71,21 @@ impl Forked {
     }
 }
 
-/// Forwards TCP connections: the first so many to one address, the others to another.
-async fn proxy(first: String, others: String, count: usize) -> String {
+/// Forwards TCP connections: the first so many to one address, until they are cut, the others to another.
+async fn proxy([first, others]: [String; 2], count: usize, cut: Arc<Notify>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     let accepted = Arc::new(AtomicUsize::new(0));
     tokio::spawn(async move {
         while let Ok((mut here, _)) = listener.accept().await {
-            let there = if accepted.fetch_add(1, Ordering::SeqCst) < count { &first } else { &others };
-            let there = there.trim_start_matches("ws://").to_owned();
+            let is_forked = accepted.fetch_add(1, Ordering::SeqCst) < count;
+            let there = if is_forked { &first } else { &others }.trim_start_matches("ws://").to_owned();
+            let cut = Arc::clone(&cut);
             tokio::spawn(async move {
-                if let Ok(mut there) = TcpStream::connect(there).await {
-                    copy_bidirectional(&mut here, &mut there).await.ok();
+                let Ok(mut there) = TcpStream::connect(there).await else { return };
+                tokio::select! {
+                    _ = copy_bidirectional(&mut here, &mut there) => {}
+                    () = cut.notified(), if is_forked => {}
                 }
             });
         }
@@ -109,6 +116,25 @@ fn a_commit_that_only_a_private_fork_holds_is_never_called_published() {
     let ended = running.ended().exits(0).json();
     assert_eq!((&ended["outcome"], &ended["confirmed"]["level"]), (&json!("committed"), &json!("signed")), "{ended:#}");
     assert_eq!(operator.on_chain(), Credentials::of(OPERATOR_UID, 0).read_commitment());
+}
+
+#[test]
+fn a_fork_that_is_gone_before_the_second_source_is_asked_leaves_its_commit_pending() {
+    let forked = Forked::new(1);
+    let (operator, flags) = (&forked.operator, forked.flags(forked.operator.flags()));
+    let asked = || operator.node.sandbox().meter().requests.values().sum::<u64>();
+    let running = operator.start_with(line(&["commit", "--yes", "--json"], &flags));
+    forked.until_submitted();
+    let before = asked();
+    forked.fork.blocks(4);
+    operator.until("a question to the second source about the fork's final block", |_| asked() > before);
+    // What is asked from now on is the real chain, of which both sources say the same: the old key.
+    forked.cut.notify_waiters();
+    operator.node.blocks(4);
+    let ended = running.ended().exits(7).json();
+    assert_eq!((&ended["outcome"], &ended["finalized"]), (&json!("pending"), &json!(false)), "{ended:#}");
+    assert_eq!(operator.on_chain(), Credentials::of(OPERATOR_UID, 1).read_commitment());
+    assert!(!operator.records().contains(&"committed".to_owned()), "{:?}", operator.records());
 }
 
 #[test]

@@ -210,14 +210,18 @@ impl Executor {
     }
 
     /// Somebody may have put another key on chain since: a GRAIL that started with an old `.env`, most often. A node that
-    /// cannot be asked, or whose word is old, changes nothing.
+    /// cannot be asked, whose word is old or which a second source does not confirm, changes nothing.
     async fn see_reversion(&mut self) -> Result<(), Problem> {
         let Some(rotation) = self.rotation().cloned().filter(|rotation| rotation.change.read.is_some()) else {
             return Ok(());
         };
-        if let Ok(chain) = self.chain().await
-            && let Some(event @ (Event::Reverted { .. } | Event::GraceBegan { .. })) = rotation.heard(&chain)
-            && rotation.step() != Step::BeginGrace
+        let told = |chain: &ChainFacts| {
+            let event = rotation.heard(chain).filter(|_| rotation.step() != Step::BeginGrace);
+            event.filter(|event| matches!(event, Event::Reverted { .. } | Event::GraceBegan { .. }))
+        };
+        if self.chain().await.is_ok_and(|chain| told(&chain).is_some())
+            && let Ok(chain) = self.verified_chain().await
+            && let Some(event) = told(&chain)
         {
             self.note(event)?;
         }
