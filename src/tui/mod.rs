@@ -7,6 +7,7 @@
 //! The pure half knows `domain` only, holds no secret, reads no clock, and is tested by sending it messages. Only
 //! [`runner`] and [`terminal`] touch the world.
 
+mod clamped;
 pub mod commit;
 mod feed;
 mod filter_line;

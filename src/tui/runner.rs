@@ -26,6 +26,7 @@ use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
 use crate::domain::rotation::messages::{RotateNews, RotateOrder, Typed};
 use crate::domain::secret::SecretKey;
 use crate::domain::snapshot::SubnetSnapshot;
+use crate::tui::clamped::Clamped;
 use crate::tui::commit::Watch;
 use crate::tui::keymap::KeyMap;
 use crate::tui::logbook::LogLine;
@@ -137,7 +138,7 @@ pub async fn run(setup: Setup) -> Result<Exit, RunError> {
     // Before the terminal is taken, so that no signal finds it taken and nobody to give it back.
     let interrupted = interrupted().map_err(TerminalError::Io)?;
     let held = Held::take(setup.term.as_deref())?;
-    let backend = CrosstermBackend::new(io::BufWriter::new(io::stdout()));
+    let backend = Clamped(CrosstermBackend::new(io::BufWriter::new(io::stdout())));
     let mut terminal = Terminal::new(backend).map_err(RunError::Draw)?;
     let aside = |aside: Aside<'_>| match aside {
         Aside::Copy(text) => held.copy(text),

@@ -3,6 +3,7 @@
 use std::io;
 
 use crossterm::event::Event;
+use ratatui::layout::Size;
 use zeroize::Zeroizing;
 
 use crate::domain::commit::messages::Request;
@@ -13,6 +14,7 @@ use crate::domain::probe::ProbeOrder;
 use crate::domain::provenance::messages::VerifyOrder;
 use crate::domain::rotation::messages::{RotateNews, RotateOrder, Typed};
 use crate::domain::secret::SecretKey;
+use crate::tui::clamped::clamped;
 use crate::tui::commit::forbidden;
 use crate::tui::keymap::{Action, KeyMode};
 use crate::tui::msg::{Effect, Msg};
@@ -68,7 +70,10 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
                 None => None,
             },
             Event::Paste(text) => self.paste(mode, Zeroizing::new(text)),
-            Event::Resize(width, height) => Some(Msg::Resize { width, height }),
+            Event::Resize(width, height) => {
+                let Size { width, height } = clamped(Size { width, height });
+                Some(Msg::Resize { width, height })
+            }
             Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
         };
         msg.is_some_and(|msg| self.take(msg))
