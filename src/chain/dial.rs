@@ -3,16 +3,18 @@
 //! The WebSocket library could dial by itself, but it resolves names on the runtime's own threads (a slow resolver would
 //! freeze the console), follows redirects to other hosts, and tells these faults apart poorly.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jsonrpsee::client_transport::ws::WsHandshakeError;
-use jsonrpsee::core::client::{Client, Error as ClientError};
+use jsonrpsee::client_transport::ws::{WsHandshakeError, WsTransportClientBuilder};
+use jsonrpsee::core::client::Client;
 use jsonrpsee::ws_client::{PingConfig, WsClientBuilder};
 use tokio::time::timeout_at;
 use url::Url;
 
 use super::error::Fault;
 use super::handshake_tap::{FirstBytes, HandshakeTap};
+use super::notifications::{Bounded, Waiting};
 use super::options::CallLimits;
 use crate::domain::network::Endpoint;
 use crate::domain::untrusted::Untrusted;
@@ -24,7 +26,7 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const SUBSCRIPTION_BUFFER: usize = 512;
 
 /// Opens the connection.
-pub(super) async fn dial(endpoint: &Endpoint, limits: &CallLimits) -> Result<Client, Fault> {
+pub(super) async fn dial(endpoint: &Endpoint, limits: &CallLimits) -> Result<(Client, Arc<Waiting>), Fault> {
     let url = Url::parse(endpoint.url()).map_err(|error| Fault::NameUnresolved { why: error.to_string() })?;
     let by = Deadline::from_now(limits.connect, limits.connect_each);
     let tls = (url.scheme() == "wss").then(|| Tls::new(&[], &[]));
@@ -60,43 +62,46 @@ const fn awaited(step: Step) -> &'static str {
     }
 }
 
-async fn upgrade(url: &Url, connection: Connection, limits: &CallLimits) -> Result<Client, Fault> {
+async fn upgrade(url: &Url, connection: Connection, limits: &CallLimits) -> Result<(Client, Arc<Waiting>), Fault> {
     let first_bytes = FirstBytes::default();
-    WsClientBuilder::new()
-        .max_request_size(limits.message)
-        .max_response_size(limits.message)
-        .max_frame_size(limits.message)
+    let transport = WsTransportClientBuilder {
+        max_request_size: limits.message,
+        max_response_size: limits.message,
+        max_frame_size: Some(limits.message),
+        connection_timeout: limits.connect,
+        ..WsTransportClientBuilder::default()
+    };
+    let connection = HandshakeTap::new(connection, first_bytes.clone());
+    let (sender, receiver) = transport
+        .build_with_stream(url.clone(), connection)
+        .await
+        .map_err(|error| refused(&error, &first_bytes, limits))?;
+    let receiver = Bounded::new(receiver, limits);
+    let waiting = receiver.waiting();
+    let client = WsClientBuilder::new()
         .request_timeout(limits.call)
-        .connection_timeout(limits.connect)
         .max_buffer_capacity_per_subscription(SUBSCRIPTION_BUFFER)
         .enable_ws_ping(PingConfig::new().ping_interval(PING_EVERY))
-        .build_with_stream(url.as_str(), HandshakeTap::new(connection, first_bytes.clone()))
-        .await
-        .map_err(|error| refused(&error, &first_bytes, limits))
+        .build_with_transport(sender, receiver);
+    Ok((client, waiting))
 }
 
-fn refused(error: &ClientError, first_bytes: &FirstBytes, limits: &CallLimits) -> Fault {
-    let handshake = match error {
-        ClientError::Transport(inner) => inner.downcast_ref::<WsHandshakeError>(),
-        _ => None,
-    };
-    match handshake {
-        Some(WsHandshakeError::Rejected { status_code: 429 }) => {
+fn refused(error: &WsHandshakeError, first_bytes: &FirstBytes, limits: &CallLimits) -> Fault {
+    match error {
+        WsHandshakeError::Rejected { status_code: 429 } => {
             Fault::RateLimited { retry_after: first_bytes.retry_after() }
         }
-        Some(WsHandshakeError::Rejected { status_code: status @ (401 | 403 | 500..=599) }) => {
+        WsHandshakeError::Rejected { status_code: status @ (401 | 403 | 500..=599) } => {
             Fault::HttpStatus { status: *status }
         }
-        Some(WsHandshakeError::Timeout(_)) => {
-            Fault::Deadline { what: "the WebSocket handshake", after: limits.connect }
-        }
-        Some(WsHandshakeError::Io(io)) => Fault::Closed { why: Untrusted::from_text(plain(io)) },
+        WsHandshakeError::Timeout(_) => Fault::Deadline { what: "the WebSocket handshake", after: limits.connect },
+        WsHandshakeError::Io(io) => Fault::Closed { why: Untrusted::from_text(plain(io)) },
         _ => Fault::NotANode { why: said(first_bytes, error) },
     }
 }
 
 /// What a server that is no node said first, or else what the library made of it.
-fn said(first_bytes: &FirstBytes, error: &ClientError) -> Untrusted {
+fn said(first_bytes: &FirstBytes, error: &WsHandshakeError) -> Untrusted {
     let line = first_bytes.first_line();
     if line.is_empty() { Untrusted::from_text(error.to_string()) } else { Untrusted::from_bytes(line) }
 }

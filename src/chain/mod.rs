@@ -23,6 +23,7 @@ mod handshake_tap;
 mod live;
 mod metadata;
 mod node;
+mod notifications;
 mod options;
 mod own_state;
 mod pacer;

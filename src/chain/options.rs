@@ -15,6 +15,11 @@ pub struct CallLimits {
     pub call: Duration,
     /// Largest message accepted, in bytes. Subtensor's metadata is 0.6 MB as hex; its nodes themselves stop at 15 MB.
     pub message: u32,
+    /// Largest notification, in bytes: heads, versions, what becomes of an extrinsic.
+    pub notification: usize,
+    /// Largest notification of storage changes, in bytes: the first one of 2,500 uids has 1.2 MB. All that wait to be taken
+    /// may have twice as many.
+    pub changes: usize,
     /// How often a call that the node's rate limit refused is repeated before that is an error.
     pub rate_limit_retries: u32,
     /// Time between two requests once the node has refused one. Public nodes allow about one request a second.
@@ -34,6 +39,8 @@ impl Default for CallLimits {
             connect_each: Duration::from_secs(4),
             call: Duration::from_secs(15),
             message: 16 << 20,
+            notification: 64 << 10,
+            changes: 4 << 20,
             rate_limit_retries: 5,
             rate_limit_pause: Duration::from_millis(1_050),
             chunk: 4_096,

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use super::dial::dial;
 use super::error::{ChainError, Fault};
+use super::notifications::Counting;
 use super::options::CallLimits;
 use super::pacer::Pacer;
 use crate::domain::hotkey::Hotkey;
@@ -74,8 +75,9 @@ impl Session {
         limits: &CallLimits,
         asked: Arc<AtomicU64>,
     ) -> Result<Self, ChainError> {
-        let client = Arc::new(dial(endpoint, limits).await.map_err(|fault| fault.at(endpoint))?);
-        let rpc = RpcClient::new(Arc::clone(&client));
+        let (client, waiting) = dial(endpoint, limits).await.map_err(|fault| fault.at(endpoint))?;
+        let client = Arc::new(client);
+        let rpc = RpcClient::new(Counting { client: Arc::clone(&client), waiting });
         let legacy = LegacyRpcMethods::new(rpc.clone());
         let pacer = Arc::new(Pacer::new(limits.rate_limit_pause));
         let (endpoint, limits) = (endpoint.clone(), limits.clone());

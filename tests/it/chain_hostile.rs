@@ -1,14 +1,16 @@
 //! A feed on a node that does its worst: it must say so and start anew, never show what is old as live.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use grail_console::chain::{Fault, MetadataStore};
 use grail_console::sandbox::hotkey;
 use jsonrpsee::types::ErrorObjectOwned;
+use parity_scale_codec::Encode as _;
+use serde_json::json;
 
 use crate::chain_events::{Heard, blocks, names, network, sandbox};
-use crate::chain_lies::{LyingNode, empty_subnet, hasty};
+use crate::chain_lies::{LyingNode, WITHOUT_END, empty_subnet, hasty, hex0x};
 use crate::support::chain::survey;
 
 #[tokio::test]
@@ -61,6 +63,44 @@ async fn values_that_would_fill_the_memory_are_not_taken_in() {
     assert_eq!(error.fault.code(), "too_large", "{error}");
     let mut heard = Heard::on(&network(&[&sandbox]), options);
     assert_eq!(heard.lost().await, "too_large");
+}
+
+#[tokio::test]
+async fn a_head_that_is_larger_than_any_head_ends_the_connection() {
+    let node = LyingNode::start(|method, params| match method {
+        "chain_subscribeNewHeads" => Some(Ok(json!("x".repeat(100 << 10)))),
+        _ => empty_subnet(method, params),
+    })
+    .await;
+    let mut heard = Heard::on(&node.network(), hasty());
+    assert_eq!(heard.lost().await, "too_large");
+}
+
+/// Heads of 56 KiB, each of them valid, without an end, while the values of the subnet are asked for and do not come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn heads_without_an_end_while_a_call_is_open_end_the_connection_before_they_fill_the_memory() {
+    let log = hex0x(&(0_u8, vec![0_u8; 28 << 10]).encode());
+    let hash = hex0x(&[1; 32]);
+    let header = json!({
+        "parentHash": hash, "number": "0x7c", "stateRoot": hash, "extrinsicsRoot": hash, "digest": { "logs": [log] }
+    });
+    let floods = AtomicBool::new(false);
+    let node = LyingNode::start(move |method, params| match method {
+        "chain_subscribeNewHeads" => {
+            floods.store(true, Ordering::SeqCst);
+            Some(Ok(json!({ WITHOUT_END: header.clone() })))
+        }
+        "state_queryStorageAt" if floods.load(Ordering::SeqCst) => {
+            tokio::task::block_in_place(|| std::thread::sleep(Duration::from_secs(4)));
+            empty_subnet(method, params)
+        }
+        _ => empty_subnet(method, params),
+    })
+    .await;
+    let started = Instant::now();
+    let mut heard = Heard::on(&node.network(), hasty());
+    assert_eq!(heard.lost().await, "too_large");
+    assert!(started.elapsed() < Duration::from_secs(4), "before the call was answered: {:?}", started.elapsed());
 }
 
 #[tokio::test]

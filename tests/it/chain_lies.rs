@@ -35,6 +35,9 @@ const SUBSCRIPTIONS: [(&str, &str, &str); 4] = [
 /// An answer by method and parameters; `None` leaves it to the node's usual ones.
 pub type Lie = dyn Fn(&str, &[Value]) -> Option<Result<Value, ErrorObjectOwned>> + Send + Sync;
 
+/// A subscription that is answered with an object of this one field tells its value again and again.
+pub const WITHOUT_END: &str = "without end";
+
 /// A running node.
 pub struct LyingNode {
     pub address: SocketAddr,
@@ -89,6 +92,10 @@ fn methods(lie: Arc<Lie>) -> RpcModule<Arc<Lie>> {
                 let sink = pending.accept().await?;
                 match lie(method, &params) {
                     Some(Err(error)) => return Err(SubscriptionError::from(error.message())),
+                    Some(Ok(Value::Object(told))) if told.contains_key(WITHOUT_END) => {
+                        let told = serde_json::value::to_raw_value(&told[WITHOUT_END])?;
+                        while sink.send(told.clone()).await.is_ok() {}
+                    }
                     Some(Ok(value)) => sink.send(serde_json::value::to_raw_value(&value)?).await?,
                     None => {}
                 }
