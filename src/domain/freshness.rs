@@ -1,7 +1,9 @@
 //! How old the newest finalized block may be, by what rests on it. Blocks come every 12 s, and finality trails by two or three.
 
-use crate::domain::commit::plan::ERA_BLOCKS;
 use crate::domain::text::BLOCK_SECONDS;
+
+/// Blocks for which a signed transaction is valid (FACTS 3): a mortal era, so that a forgotten one dies.
+pub const ERA_BLOCKS: u64 = 64;
 
 /// What is shown is called old from this age on: five blocks.
 pub const SHOWN_AS_OLD_MS: u64 = 60_000;

@@ -1,22 +1,13 @@
 //! Which addresses of a name are dialled, whatever the name resolves to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::error::DialError;
-use super::public::is_public;
+use super::public::Allowed;
 
 /// Addresses of one name that are tried at most, in the resolver's order: among more, each one's share of the time would
 /// be too short to connect in.
 const ADDRESSES: usize = 4;
-
-/// The addresses that a caller allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Allowed {
-    Any,
-    /// Loopback addresses: what is sent without TLS must not leave this machine (THREATS T12).
-    ThisMachine,
-    PublicInternet,
-}
 
 impl Allowed {
     pub(super) fn among(self, found: &[SocketAddr]) -> Result<Vec<SocketAddr>, DialError> {
@@ -25,14 +16,6 @@ impl Allowed {
         match found.first() {
             Some(first) if dialled.is_empty() => Err(DialError::NotAllowed { address: first.ip(), allowed: self }),
             _ => Ok(dialled),
-        }
-    }
-
-    fn allows(self, address: IpAddr) -> bool {
-        match self {
-            Self::Any => true,
-            Self::ThisMachine => address.to_canonical().is_loopback(),
-            Self::PublicInternet => is_public(address),
         }
     }
 }

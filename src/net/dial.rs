@@ -8,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::addresses::Allowed;
 use super::error::{DialError, Step, plain, seconds};
+use super::public::Allowed;
 use super::resolver::Resolver;
 use super::tls::Tls;
 

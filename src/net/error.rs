@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::addresses::Allowed;
+use super::public::Allowed;
 use crate::domain::untrusted::Untrusted;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

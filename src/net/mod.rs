@@ -8,8 +8,8 @@ mod public;
 mod resolver;
 mod tls;
 
-pub use addresses::Allowed;
 pub use dial::{Connection, Deadline, Host, dial};
 pub use error::{DialError, Step, plain, seconds};
+pub use public::Allowed;
 pub use resolver::Resolver;
 pub use tls::Tls;

@@ -1,9 +1,28 @@
-//! Which addresses are on the public internet, where R2's hosts are (THREATS T2).
+//! Which addresses may be dialled, and which of them are on the public internet, where R2's hosts are (THREATS T2).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// The addresses that a caller allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowed {
+    Any,
+    /// Loopback addresses: what is sent without TLS must not leave this machine (THREATS T12).
+    ThisMachine,
+    PublicInternet,
+}
+
+impl Allowed {
+    pub(super) fn allows(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::ThisMachine => address.to_canonical().is_loopback(),
+            Self::PublicInternet => is_public(address),
+        }
+    }
+}
+
 /// Whether an address can be that of a public host, also when IPv4 is written inside IPv6.
-pub(super) fn is_public(address: IpAddr) -> bool {
+fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => is_public_v6(ip),

@@ -9,7 +9,7 @@ use parity_scale_codec::{Compact, Encode};
 use sp_crypto_hashing::blake2_256;
 use subxt::config::substrate::MultiSignature;
 
-use crate::domain::commit::plan::ERA_BLOCKS;
+use crate::domain::freshness::ERA_BLOCKS;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
 

@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::envelope::Envelope;
 use super::runtime::Runtime;
 use crate::domain::commit::HotkeyState;
-use crate::domain::commit::plan::ERA_BLOCKS;
+use crate::domain::freshness::ERA_BLOCKS;
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;

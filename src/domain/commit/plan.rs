@@ -6,7 +6,7 @@ use crate::domain::commit::outcome::{Ended, Rule};
 use crate::domain::commitment::{Commitment, MaskedBytes, Published};
 use crate::domain::drift::{DriftFields, FieldDrift};
 use crate::domain::findings::Severity;
-use crate::domain::freshness::TOO_OLD_TO_SIGN_MS;
+use crate::domain::freshness::{ERA_BLOCKS, TOO_OLD_TO_SIGN_MS};
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::provenance::{Confirmed, Level};
@@ -14,8 +14,6 @@ use crate::domain::snapshot::{BlockRef, ChainIdentity};
 use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::domain::untrusted::Untrusted;
 
-/// Blocks for which the transaction is valid (FACTS 3): a mortal era, so that a forgotten one dies.
-pub const ERA_BLOCKS: u64 = 64;
 /// Bytes of the budget that one commit takes: its field, which is longer than the least charge of 100 (FACTS 3).
 pub const CHARGE: u64 = 128;
 /// Transactions of one hotkey that may be waiting before the nonce of a node is no longer believed: commits per epoch.
