@@ -255,9 +255,18 @@ async fn the_outage_scenario_plays_to_its_end_and_leaves_a_working_node() {
     assert!(sandbox.meter().connections >= 1);
 }
 
+/// A free port below those that the system gives away by itself: once closed, no other test gets it.
+fn own_port() -> u16 {
+    let free = |port: &u16| std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, *port)).is_ok();
+    (20_000..32_000).find(free).unwrap()
+}
+
 #[tokio::test]
 async fn a_dropped_sandbox_closes_its_port_and_removes_its_files() {
-    let sandbox = by_hand("healthy").await;
+    let scenario = Scenario::named("healthy").unwrap();
+    let options =
+        SandboxOptions { uids: 4, block_time: BlockTime::Manual, port: own_port(), ..SandboxOptions::new(scenario) };
+    let sandbox = Sandbox::start(options).await.unwrap();
     let client = client(&sandbox).await;
     let folder = sandbox.operator().unwrap().folder().to_owned();
     let address = sandbox.url().trim_start_matches("ws://").to_owned();
