@@ -1,4 +1,4 @@
-//! Where the chain of one endpoint stands: its finalized heads as they come, so that nobody has to ask for them again.
+//! Where the chain of one endpoint stands: its finalized heads as they come, so that they need not be asked for again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

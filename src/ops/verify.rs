@@ -149,7 +149,7 @@ pub fn unread<'d>(context: &Context, disputes: &'d [Dispute]) -> Option<&'d Disp
 pub fn may_be_acted_on(row: Option<&Provenance>) -> Result<(), String> {
     let Some(row) = row else { return Err("the own row was not examined".to_owned()) };
     match (row.level, &row.limit) {
-        // On a pinned chain a second source of another chain proves nobody wrong, and confirms nothing.
+        // On a pinned chain a second source of another chain confirms nothing.
         (
             Level::Reported,
             Some(

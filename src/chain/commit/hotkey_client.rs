@@ -81,7 +81,7 @@ impl HotkeyClient {
         Ok(Self { connection, runtime, netuid: options.netuid, hotkey: options.hotkey, node })
     }
 
-    /// This client's connection is of no use any more: the next one is opened anew, at another endpoint where there is one.
+    /// Gives this client's connection up: the next one is opened at another endpoint where there is one.
     pub(super) async fn give_up(&self) {
         self.node.forget(&self.connection).await;
     }
@@ -113,7 +113,7 @@ impl HotkeyClient {
         Ok(OwnState { state: HotkeyState { nonce: next, ..own.state }, ..own })
     }
 
-    /// The same for whoever signs nothing: the nonce is that of the account alone.
+    /// The same for callers that sign nothing: the nonce is that of the account alone.
     pub async fn facts(&self, now_ms: u64, depth: Depth) -> Result<OwnState, ChainError> {
         let head = self.connection.newest_head().await?;
         if let Some(known) = self.node.known_state(&self.reading(head.hash, depth)).await {

@@ -6,7 +6,7 @@ use super::{Connection, Node};
 use crate::chain::error::{ChainError, Fault};
 use crate::domain::network::Endpoint;
 
-/// The endpoints of a network, in turn: the open connection first, then each endpoint anew.
+/// The endpoints of a network, in turn: the open connection first, then each endpoint dialled again.
 pub(in crate::chain) struct Attempts<'n> {
     node: &'n Node,
     /// Endpoints that were not tried yet; `None` before the first attempt.

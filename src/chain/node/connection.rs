@@ -15,7 +15,7 @@ use crate::domain::network::{BlockHash, Endpoint};
 
 /// How long the versions of a runtime are believed after they were told: one block.
 const VERSIONS_HOLD: Duration = Duration::from_secs(12);
-/// How long the head of the greeting may wait for whoever needs the newest one first.
+/// How long the head of the greeting counts as the newest one, for the first caller that needs it.
 const GREETING_HOLDS: Duration = Duration::from_secs(2);
 /// A second source that is behind by so few blocks is given a moment to come as far.
 const MOMENTS_BEHIND: u64 = 3;
@@ -32,7 +32,7 @@ pub(in crate::chain) struct Connection {
     pub(in crate::chain) genesis: BlockHash,
     /// Round trip of the greeting.
     pub(in crate::chain) latency: Duration,
-    /// The finalized head that was told at the greeting, and when, for whoever comes first.
+    /// The finalized head that was told at the greeting, and when; the first caller takes it.
     greeting: Arc<StdMutex<Option<(BlockHash, Instant)>>>,
     versions: Arc<StdMutex<Option<(Versions, Instant)>>>,
     clock: Arc<Mutex<Option<Clock>>>,
@@ -56,7 +56,7 @@ impl Connection {
         })
     }
 
-    /// Of somebody who only confirms: asks which chain answers, and follows its finalized heads.
+    /// For an endpoint that only confirms: asks which chain answers, and follows its finalized heads.
     pub(in crate::chain) async fn open_witness(session: Session) -> Result<Self, ChainError> {
         let started = Instant::now();
         let (genesis, clock) = tokio::try_join!(session.genesis_hash(), Clock::start(&session))?;
@@ -120,7 +120,7 @@ impl Connection {
         Ok(self.clock().await?.heads())
     }
 
-    /// Hash of the newest finalized head: that of the greeting for whoever comes first, later asked for. The clock may be
+    /// Hash of the newest finalized head: that of the greeting for the first caller, asked for later. The clock may be
     /// a moment behind it.
     pub(in crate::chain) async fn head_hash(&self) -> Result<BlockHash, ChainError> {
         let greeting = held(&self.greeting).take();

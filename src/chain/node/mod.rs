@@ -1,5 +1,5 @@
 //! The nodes of a network as one run of the console uses them: one connection for each operator, opened when it is first
-//! needed and shared by whoever reads. Every way to an endpoint goes through here.
+//! needed and shared by all readers. Every way to an endpoint goes through here.
 //!
 //! ```text
 //! Node ─ attempts ─► Connection (session, genesis, versions, clock)      the console's own endpoints, in turn
@@ -115,7 +115,7 @@ struct Failed {
     why: NoWitness,
 }
 
-/// Why nobody else can be asked.
+/// Why there is no second source.
 #[derive(Debug, Clone)]
 pub(in crate::chain) enum NoWitness {
     /// No endpoint of another operator is configured.
@@ -238,7 +238,7 @@ impl Node {
         if let Some(known) = self.0.runtimes.lock().await.get(name) {
             return Ok(Arc::clone(known));
         }
-        // Nobody else waits meanwhile: an archive may take its time.
+        // The lock is not held meanwhile: an archive may take its time.
         let loaded = Arc::new(load.await?);
         self.0.runtimes.lock().await.insert(name.to_owned(), Arc::clone(&loaded));
         Ok(loaded)
@@ -285,7 +285,7 @@ impl Node {
         Ok(primary.open.insert(connection).clone())
     }
 
-    /// A chain that nobody pinned is pinned by its first answer.
+    /// A chain without a pinned genesis is pinned by its first answer.
     fn is_of_this_chain(&self, connection: &Connection) -> Result<(), ChainError> {
         let expected = *held(&self.0.genesis).get_or_insert(connection.genesis);
         if expected == connection.genesis {
@@ -295,7 +295,7 @@ impl Node {
         Err(connection.session.fault(Fault::WrongGenesis { network, expected, found }))
     }
 
-    /// A connection that is of no use is given to nobody else, and another endpoint is tried first.
+    /// Stops sharing a connection that is of no use; another endpoint is tried first.
     pub(in crate::chain) async fn forget(&self, connection: &Connection) {
         let mut primary = self.0.primary.lock().await;
         if primary.open.as_ref().is_some_and(|open| open.session.is_same(&connection.session)) {

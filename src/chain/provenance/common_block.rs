@@ -30,7 +30,7 @@ pub(super) struct CommonBlock {
     pub(super) header: Header,
     /// Who calls it final as well.
     pub(super) witness: Option<Connection>,
-    /// Why nobody else does.
+    /// Why no second source does.
     pub(super) alone: Option<Limit>,
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn find(
     Ok(block)
 }
 
-/// A second source that is silent must not keep anybody waiting for ever.
+/// Bounds how long a silent second source is waited for.
 async fn in_time<T>(witness: &Connection, work: impl Future<Output = Result<T, Limit>>) -> Result<T, Limit> {
     let silent = |_| {
         let why = format!("no answer within {} s", MOST.as_secs());

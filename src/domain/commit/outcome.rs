@@ -70,7 +70,7 @@ pub enum Ended {
 /// What is missing before it is known how a commit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsettled {
-    /// The chain has not decided yet, or nobody could be asked.
+    /// The chain has not decided yet, or no node could be asked.
     NotKnownYet,
     /// The endpoint calls it published; the second source has not confirmed it.
     NotVerified,

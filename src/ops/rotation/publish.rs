@@ -99,7 +99,7 @@ impl Executor {
             return Err(Problem::refused(
                 "new_key_on_chain",
                 "The new read key is on chain: it is not forgotten",
-                "Validators read with it, and without its secret nobody could publish or replace it.",
+                "Validators read with it, and without its secret it cannot be published again.",
                 "Run rotate resume.",
             ));
         }
@@ -107,7 +107,7 @@ impl Executor {
     }
 
     /// Nothing rests on the chain while its sources contradict each other and the operator has not acknowledged it. A chain
-    /// that cannot be asked contradicts nobody.
+    /// that cannot be asked is no contradiction.
     pub(super) async fn undisputed(&self) -> Result<(), Problem> {
         let trusts_chain = self.rotation().is_some_and(|rotation| rotation.change.read.is_some());
         if !trusts_chain {
