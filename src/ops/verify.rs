@@ -13,7 +13,7 @@ use crate::domain::commitment::{Commitment, Published};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
-use crate::domain::provenance::{Case, Confirmed, Dispute, Examined, Level, Limit, Provenance};
+use crate::domain::provenance::{Confirmed, Dispute, Examined, Level, Limit, Provenance};
 use crate::ops::context::Context;
 
 pub use crate::domain::provenance::Depth;
@@ -145,18 +145,13 @@ pub fn unread<'d>(context: &Context, disputes: &'d [Dispute]) -> Option<&'d Disp
 }
 
 /// Whether what an endpoint says of the own row may be acted on: it may where a second source says the same, and where none is
-/// configured. Errors: why it may not yet.
+/// configured. A contradiction that was read lets a commit be sent; it makes nothing known. Errors: why it may not yet.
 pub fn may_be_acted_on(row: Option<&Provenance>) -> Result<(), String> {
     let Some(row) = row else { return Err("the own row was not examined".to_owned()) };
     match (row.level, &row.limit) {
-        // On a pinned chain a second source of another chain confirms nothing.
         (
             Level::Reported,
-            Some(
-                limit @ (Limit::WitnessAway { .. }
-                | Limit::WitnessBehind { .. }
-                | Limit::Disputed { case: Case::OtherGenesis }),
-            ),
+            Some(limit @ (Limit::WitnessAway { .. } | Limit::WitnessBehind { .. } | Limit::Disputed { .. })),
         ) => Err(limit.words()),
         _ => Ok(()),
     }
@@ -187,7 +182,10 @@ pub async fn second_word(
                 match may_be_acted_on(row) {
                     Ok(()) if holds => return SecondWord::Confirmed(Confirmed::of(row, is_it)),
                     Ok(()) => Limit::Changed.words(),
-                    Err(why) => why,
+                    Err(why) => match found.disputes.into_iter().find(Dispute::locks) {
+                        Some(dispute) => return SecondWord::Contradicts(Box::new(dispute)),
+                        None => why,
+                    },
                 }
             }
         };

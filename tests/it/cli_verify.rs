@@ -190,6 +190,12 @@ fn a_rotation_waits_until_a_contradiction_was_read() {
     faults.deceive(None);
     assert_eq!(document(&run(&["rotate", "resume", "--yes"]).exits(0))["phase"], "grace");
     faults.deceive(Some(Byzantine::OtherFork));
-    run(&["rotate", "retire"]).exits(3);
+    let refused = run(&["rotate", "retire"]).exits(3).stdout;
+    assert_eq!(house.held(), [1, 2], "nothing was forgotten");
+    // Nor when it was read: that makes nothing known.
+    let id: String =
+        refused.split("--read-dispute ").nth(1).unwrap().chars().take_while(char::is_ascii_hexdigit).collect();
+    let waits = run(&["rotate", "retire", "--yes", "--read-dispute", &id]);
+    assert!(waits.code != Some(0), "{}", waits.stdout);
     assert_eq!(house.held(), [1, 2], "nothing was forgotten");
 }

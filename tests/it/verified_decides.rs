@@ -148,6 +148,14 @@ fn a_plan_on_a_chain_that_the_second_source_contradicts_is_refused_before_anythi
     let ended = forked.operator.house.run(line(&["commit", "--yes", "--json"], &flags)).exits(3).json();
     assert_eq!((&ended["outcome"], &ended["reason"]), (&json!("refused"), &json!("contradiction")), "{ended:#}");
     assert_eq!(forked.operator.journal(), Vec::<serde_json::Value>::new());
+    // Once it was read the commit is sent; that makes it published no more than before.
+    let id = ended["fix"].as_str().unwrap().split("--read-dispute ").nth(1).unwrap().trim_end_matches('.');
+    let running = forked.operator.start_with(line(&["commit", "--yes", "--json", "--read-dispute", id], &flags));
+    forked.until_submitted();
+    forked.go_on();
+    let ended = running.ended().exits(7).json();
+    assert_eq!((&ended["outcome"], &ended["reason"]), (&json!("pending"), &json!("contradiction")), "{ended:#}");
+    assert!(!forked.operator.records().contains(&"committed".to_owned()), "{:?}", forked.operator.records());
 }
 
 #[test]
