@@ -27,7 +27,7 @@ async fn head(server: &Server) -> Answer {
 async fn bounded<T>(server: &Server, work: impl Future<Output = T>) -> T {
     let began = Instant::now();
     let done = work.await;
-    assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "it took {:?}", began.elapsed());
     tokio::time::sleep(Duration::from_millis(100)).await;
     let sent = server.sent();
     assert!(sent < BUFFERED, "the server got rid of {sent} bytes");
@@ -82,7 +82,7 @@ async fn endless_headers_are_given_up(#[case] more: Vec<u8>) {
     let server = Server::always(Script::new(first, Then::Forever(more)));
     let began = Instant::now();
     let answer = head(&server).await;
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(30));
     assert!(matches!(answer.exchange.reply, Reply::Failed(_)), "{answer:?}");
     if !interim {
         assert!(matches!(answer.exchange.reply, Reply::Failed(Trouble::TooLarge { .. })), "{answer:?}");

