@@ -15,6 +15,10 @@ const BLOCK_MS: u64 = BLOCK_SECONDS * 1_000;
 /// By how much a stretch of blocks may differ from that and still count as without a gap, in ms.
 const JITTER_MS: u64 = 500;
 
+/// Blocks before the finalized head whose state is asked for where older state is forgotten: nodes keep that of 256 blocks,
+/// counted from their best one.
+const KEPT: u64 = 252;
+
 /// When a block was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockTime {
@@ -56,33 +60,40 @@ impl BlockTimes {
     }
 
     /// When these blocks were made; those that the chain does not have, or that a node has forgotten, are counted from
-    /// the nearest one it has, at 12 s a block. Nothing comes back where it has none of them.
+    /// the nearest one it has, at 12 s a block. Nothing comes back where it has none of them. `near` is a block whose time is
+    /// known (number and ms since 1970), `finalized` the newest final one.
     ///
     /// Blocks come 12 s apart at the least, so between two that are apart by exactly so much no block can be missing:
-    /// only stretches with a gap are looked into. Twelve windows without one cost three requests.
-    pub async fn times(&self, blocks: &[u64]) -> Result<BTreeMap<u64, BlockTime>, ChainError> {
+    /// only stretches with a gap are looked into. Twelve windows without one cost two requests. What ordinary nodes forget is
+    /// not asked for.
+    pub async fn times(
+        &self,
+        blocks: &[u64],
+        near: (u64, u64),
+        finalized: u64,
+    ) -> Result<BTreeMap<u64, BlockTime>, ChainError> {
         let mut wanted: Vec<u64> = blocks.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
-        let (Some(first), Some(last)) = (wanted.first().copied(), wanted.last().copied()) else {
-            return Ok(BTreeMap::new());
-        };
+        let Some(last) = wanted.last().copied() else { return Ok(BTreeMap::new()) };
         let hashes = self.connection.session.block_hashes(&wanted).await?;
         let hashes: BTreeMap<u64, Option<BlockHash>> = wanted.iter().copied().zip(hashes).collect();
-        let mut known = BTreeMap::new();
-        for block in [last, first] {
-            self.look(block, &hashes, &mut known).await?;
+        let mut known = BTreeMap::from([(near.0, Some(near.1))]);
+        let mut ends = wanted.clone();
+        if near.0 > last {
+            ends.push(near.0);
+        } else {
+            self.look(last, &hashes, &mut known).await?;
         }
-        let mut stretches = vec![(0, wanted.len() - 1)];
+        let kept = ends.iter().position(|block| block + KEPT >= finalized).unwrap_or_default();
+        self.look(ends[kept], &hashes, &mut known).await?;
+        let mut stretches = vec![(kept, ends.len() - 1)];
         while let Some((from, to)) = stretches.pop() {
-            if to <= from + 1 {
-                continue;
-            }
-            if fill(&wanted[from..=to], &mut known) {
+            if to <= from + 1 || fill(&ends[from..=to], &mut known) {
                 continue;
             }
             let middle = usize::midpoint(from, to);
-            self.look(wanted[middle], &hashes, &mut known).await?;
+            self.look(ends[middle], &hashes, &mut known).await?;
             stretches.extend([(from, middle), (middle, to)]);
         }
         Ok(counted(&wanted, &known))

@@ -7,6 +7,7 @@ use crate::domain::date::stamp;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Layer, Listing, Probe, Risk, Step, Verdict};
+use crate::domain::provenance::Level;
 use crate::domain::self_test::SelfTest;
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::domain::untrusted::Untrusted;
@@ -107,6 +108,9 @@ pub struct VisibleDocument<'d> {
     hotkey: Hotkey,
     visible: bool,
     sentence: &'d str,
+    /// How far the own row is confirmed, and why no further.
+    level: Level,
+    level_limit: Option<&'d str>,
     checks: &'d [Check],
     windows: Vec<WindowDocument>,
     probe: Option<ResultDocument<'d>>,
@@ -141,6 +145,8 @@ impl<'d> VisibleDocument<'d> {
             hotkey: seen.hotkey,
             visible: seen.visible,
             sentence: &seen.sentence,
+            level: seen.confirmed.as_ref().map_or(Level::Reported, |confirmed| confirmed.level),
+            level_limit: seen.confirmed.as_ref().and_then(|confirmed| confirmed.why.as_deref()),
             checks: &seen.checks,
             windows: windows.collect(),
             probe: seen.probe.as_deref().map(|probe| ResultDocument::of(probe, None)),

@@ -158,6 +158,9 @@ pub fn visible(found: &Survey, seen: &Visibility, now_ms: u64) -> String {
         })
         .collect();
     out += &table(&rows);
+    if let Some(confirmed) = &seen.confirmed {
+        out += &paint(DIM, &format!("your commitment is {}\n", confirmed.words()));
+    }
     for check in seen.checks.iter().filter(|check| check.standing != Standing::Yes && !check.fix.is_empty()) {
         let _ = writeln!(out, "→ {}", check.fix);
     }

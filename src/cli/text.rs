@@ -284,8 +284,9 @@ fn chain(chain: &ChainLine) -> String {
     match chain {
         ChainLine::Skipped => paint(DIM, "not asked (--offline)\n"),
         ChainLine::Unreachable { problem, .. } => format!("{} {problem}\n", paint(BAD, "✗")),
-        ChainLine::Reached { endpoint, spec_version, block, age_seconds: age, own } => {
-            let own = own.map(|state| format!(" · own commitment: {state}")).unwrap_or_default();
+        ChainLine::Reached { endpoint, spec_version, block, age_seconds: age, own, level } => {
+            let level = level.map_or(String::new(), |level| format!(" ({})", level.word()));
+            let own = own.map(|state| format!(" · own commitment: {state}{level}")).unwrap_or_default();
             format!(
                 "{} {endpoint} · #{} finalized {} ago · spec {spec_version}{own}\n",
                 paint(GOOD, "✓"),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Probe, Verdict};
+use crate::domain::provenance::Confirmed;
 use crate::domain::text::{age_seconds, grouped};
 use crate::domain::window::{REFETCH_SECONDS, Window};
 
@@ -36,7 +37,8 @@ impl Standing {
 /// One condition with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Stable name: `chain` (only where it is not followed), `registered`, `readable`, `key_reads`, `old_enough`, `newest_window`, `windows`, `format`, `trusted`,
+    /// Stable name: `chain` (only where it is not followed), `verified` (only where a second source is configured and does not
+    /// confirm the own row), `registered`, `readable`, `key_reads`, `old_enough`, `newest_window`, `windows`, `format`, `trusted`,
     /// `trainer_ready`.
     pub check: &'static str,
     /// The words on the screen.
@@ -52,7 +54,7 @@ pub struct Check {
 impl Check {
     /// Whether nothing can be said of the whole as long as this is not known.
     fn is_needed(&self) -> bool {
-        matches!(self.check, "chain" | "registered" | "readable" | "key_reads" | "newest_window")
+        matches!(self.check, "chain" | "verified" | "registered" | "readable" | "key_reads" | "newest_window")
     }
 }
 
@@ -88,6 +90,8 @@ pub struct Visibility {
     pub windows: Vec<WindowSeen>,
     /// The read test of the newest window.
     pub probe: Option<Box<Probe>>,
+    /// How far the own row was confirmed; `None` where it was not.
+    pub confirmed: Option<Confirmed>,
     /// The best block that it was judged at.
     pub block: u64,
     /// When, in ms since 1970.

@@ -5,11 +5,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::chain::provenance::Examination;
 use crate::config::Setting;
 use crate::domain::credentials::{Mode, Place};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
+use crate::domain::provenance::Level;
 use crate::domain::roster::{Row, State};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::{Untrusted, sanitize};
@@ -19,6 +21,7 @@ use crate::ops::commit::{Reconciled, reconcile};
 use crate::ops::context::Context;
 use crate::ops::survey::{Survey, survey};
 use crate::ops::vault::{self, VaultLine};
+use crate::ops::verify::{OwnRow, own_row};
 use crate::wallet::{self, Lock};
 
 /// Characters of a setting's value that are shown.
@@ -83,8 +86,10 @@ pub enum ChainLine {
         block: u64,
         /// Seconds since that block.
         age_seconds: u64,
-        /// The state of the own commitment, when a hotkey is known.
+        /// The state of the own commitment, when a hotkey is known and its sources do not contradict each other.
         own: Option<&'static str>,
+        /// How far that is confirmed.
+        level: Option<Level>,
     },
     /// It did not, or it said that there is no such subnet.
     Unreachable {
@@ -136,9 +141,13 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
     let mut findings = context.findings.clone();
     let answer = if ask_chain { Some(survey(context, now_ms).await) } else { None };
     let found = answer.as_ref().and_then(|answer| answer.as_ref().ok());
+    let mut level = None;
     match &answer {
         Some(Ok(found)) => {
-            findings.extend(found.findings.iter().cloned().chain(of_own_row(context, found)));
+            findings.extend(found.findings.iter().cloned());
+            let (own_level, of_own) = of_own_row(context, found, now_ms).await;
+            level = own_level;
+            findings.extend(of_own);
         }
         Some(Err(error)) => findings.push(error.finding()),
         None => {}
@@ -167,26 +176,50 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
                 about_the_chain: error.fault.is_about_the_chain(),
                 problem: sanitize(&error.to_string(), 600),
             },
-            Some(Ok(found)) => reached(found, now_ms),
+            Some(Ok(found)) => reached(found, level, now_ms),
         },
         findings,
     }
 }
 
-fn reached(found: &Survey, now_ms: u64) -> ChainLine {
+fn reached(found: &Survey, level: Option<Level>, now_ms: u64) -> ChainLine {
     let snapshot = &found.snapshot;
     ChainLine::Reached {
         endpoint: snapshot.chain.endpoint.clone(),
         spec_version: snapshot.chain.spec_version,
         block: snapshot.at.number,
         age_seconds: now_ms.saturating_sub(snapshot.at.timestamp_ms) / 1_000,
-        own: found.roster.own().map(|row| row.state().word()),
+        own: level.and_then(|_| found.roster.own()).map(|row| row.state().word()),
+        level,
     }
 }
 
+/// How far the own row is confirmed, and what is to be said of it: what is in the way of being sure, or its state when it is not
+/// healthy.
+async fn of_own_row(context: &Context, found: &Survey, now_ms: u64) -> (Option<Level>, Option<Finding>) {
+    let Some(hotkey) = context.hotkey else { return (None, None) };
+    let examination = Examination { node: context.node.clone(), netuid: found.snapshot.netuid, now_ms };
+    match own_row(&examination, hotkey, found.snapshot.commitments.get(&hotkey)).await {
+        OwnRow::Holds(confirmed) => (Some(confirmed.level), state_of_own_row(hotkey, found)),
+        OwnRow::OneWord(why) => {
+            (Some(Level::Reported), state_of_own_row(hotkey, found).or_else(|| Some(one_word(&why))))
+        }
+        OwnRow::Doubted(finding) => (None, Some(*finding)),
+    }
+}
+
+fn one_word(why: &str) -> Finding {
+    Finding::new(
+        "not_verified",
+        Severity::Note,
+        "Your commitment is what one node says of it",
+        format!("Nobody else could confirm it: {}.", sanitize(why, 400)),
+        "Ask again in a while, or name another second source with --witness.",
+    )
+}
+
 /// The own row's state as a finding, when it is not healthy.
-fn of_own_row(context: &Context, found: &Survey) -> Option<Finding> {
-    let hotkey = context.hotkey?;
+fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Finding> {
     let Some(row) = found.roster.own().filter(|row| !row.is_ex_member()) else {
         return Some(Finding::new(
             "not_registered",

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::chain::ChainError;
 use crate::chain::provenance::{Examination, examine};
 use crate::domain::commitment::{Commitment, Published};
+use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
@@ -128,6 +129,51 @@ pub async fn verify(context: &Context, rows: &BTreeMap<Hotkey, Depth>, now_ms: u
     Ok(found)
 }
 
+/// What speaks for the own row as a reading showed it.
+#[derive(Debug, Clone)]
+pub enum OwnRow {
+    /// It holds, as far as this.
+    Holds(Confirmed),
+    /// Nobody else could say so: why.
+    OneWord(String),
+    /// Sources contradict each other about it, or it is not what is proven: nothing may rest on it.
+    Doubted(Box<Finding>),
+}
+
+/// Holds the own row of a reading against the second source and the state's proof.
+pub async fn own_row(examination: &Examination, hotkey: Hotkey, shown: Option<&Commitment>) -> OwnRow {
+    let rows = BTreeMap::from([(hotkey, Depth::Proof)]);
+    let found = match timeout(MOST, Box::pin(examine(examination, &rows))).await {
+        Err(_) => return OwnRow::OneWord(silent_for()),
+        Ok(Err(error)) => return OwnRow::OneWord(error.to_string()),
+        Ok(Ok(found)) => found,
+    };
+    let row = found.rows.get(&hotkey);
+    match may_be_acted_on(row) {
+        Err(_) if found.disputes.iter().any(Dispute::locks) => {
+            let dispute = found.disputes.iter().find(|dispute| dispute.locks());
+            OwnRow::Doubted(Box::new(dispute.map_or_else(differs, Dispute::finding)))
+        }
+        _ if row.is_some_and(|row| !row.is_of(shown)) => OwnRow::Doubted(Box::new(differs())),
+        Ok(()) => OwnRow::Holds(Confirmed::of(row, |there| there == shown)),
+        Err(why) => OwnRow::OneWord(why),
+    }
+}
+
+fn differs() -> Finding {
+    Finding::new(
+        "own_row_differs",
+        Severity::Warning,
+        "Your commitment was read twice, and the two answers differ",
+        "It changed at this moment, or this node gives different answers to different questions.",
+        "Ask again; if it stays so, use another node with --endpoint.",
+    )
+}
+
+fn silent_for() -> String {
+    format!("the second source did not answer within {} s", MOST.as_secs())
+}
+
 /// What the second source says of a commit that the endpoint calls published.
 #[derive(Debug)]
 pub enum SecondWord {
@@ -170,7 +216,7 @@ pub async fn second_word(
     let rows = BTreeMap::from([(hotkey, Depth::Signature)]);
     loop {
         let silent = match timeout(MOST, verify(context, &rows, now_ms())).await {
-            Err(_) => format!("the second source did not answer within {} s", MOST.as_secs()),
+            Err(_) => silent_for(),
             Ok(Err(error)) => error.to_string(),
             Ok(Ok(found)) => {
                 if let Some(dispute) = unread(context, &found.disputes) {

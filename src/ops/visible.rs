@@ -7,15 +7,17 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::chain::BlockTimes;
+use crate::chain::provenance::Examination;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::freshness::TOO_OLD_FOR_NOW_MS;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Layer, Probe, Reply, Request, Verdict};
 use crate::domain::snapshot::Member;
-use crate::domain::text::{BLOCK_SECONDS, age_seconds, grouped, milliseconds};
+use crate::domain::text::{BLOCK_SECONDS, age_seconds, grouped, milliseconds, uncapitalised};
 use crate::domain::visible::{Check, Standing, Visibility, WindowSeen, old_enough};
 use crate::domain::window::{Deadline, DocumentedName, EXCLUSION_WINDOWS, WINDOWS_SHOWN, Window};
 use crate::ops::probe::{Extent, Tester, View, ready_names};
+use crate::ops::verify::{OwnRow, own_row};
 use crate::storage::{Answer, Part, Reader};
 
 /// Windows of the own bucket looked at at once.
@@ -30,6 +32,8 @@ const TRUST_LIST_BYTES: u32 = 64 << 10;
 const PARQUET: &[u8] = b"PAR1";
 /// First bytes of every gzip file.
 const GZIP: &[u8] = &[0x1f, 0x8b];
+/// What to do where the second source was silent.
+const ASK_AGAIN: &str = "Ask again in a while, or name another second source with --witness.";
 
 /// The validator's verdict over the own uid. The error says what is missing for it.
 pub async fn visible(tester: &Tester, view: &View) -> Result<Visibility, Finding> {
@@ -38,35 +42,56 @@ pub async fn visible(tester: &Tester, view: &View) -> Result<Visibility, Finding
         // The times of all windows together cost fewer requests than those of the newest and then of the others.
         tester.deadlines(view, &newest.back(WINDOWS_SHOWN).collect::<Vec<_>>()).await;
     }
-    let probe = tester.probe(view, hotkey).await;
-    let windows = windows(tester, view, &probe).await;
-    let mut checks: Vec<Check> = out_of_date(view, tester.now_ms()).into_iter().collect();
-    let own = [registered(view, hotkey), readable(view, hotkey)];
-    let goes_on = own.iter().all(|check| check.standing == Standing::Yes);
-    checks.extend(own);
-    if goes_on {
-        checks.push(key_reads(&probe));
-        let set_at = view.commitment(&hotkey).and_then(|commitment| commitment.block);
-        checks.push(old_enough(set_at, view.finalized, BLOCK_SECONDS));
-        if reads(&probe) {
-            checks.push(newest_window(&probe));
-            checks.push(last_windows(&windows));
-            checks.extend(format(tester, view, &probe).await);
-        }
-        checks.extend(concluded(tester, view, hotkey).await);
-    }
-    let visibility = Visibility {
+    let examination = Examination { node: tester.node.clone(), netuid: view.subnet.netuid, now_ms: tester.now_ms() };
+    let mut seen = Visibility {
         hotkey,
-        uid: probe.uid,
+        uid: view.member(&hotkey).map(|member| member.uid),
         visible: false,
         sentence: String::new(),
-        checks,
-        windows,
+        checks: out_of_date(view, tester.now_ms()).into_iter().collect(),
+        windows: Vec::new(),
         block: view.finalized,
         at_ms: tester.now_ms(),
-        probe: Some(Box::new(probe)),
+        confirmed: None,
+        probe: None,
     };
-    Ok(visibility.conclude())
+    match own_row(&examination, hotkey, view.commitment(&hotkey)).await {
+        OwnRow::Holds(confirmed) => seen.confirmed = Some(confirmed),
+        OwnRow::OneWord(why) => seen.checks.push(verified(Standing::Warning, one_word(&why), ASK_AGAIN)),
+        // Whatever would follow from it would rest on what is not known.
+        OwnRow::Doubted(finding) => {
+            let evidence = format!("{}. {}", uncapitalised(&finding.what), finding.why);
+            seen.checks.push(verified(Standing::Unknown, evidence, finding.todo));
+            return Ok(seen.conclude());
+        }
+    }
+    let probe = tester.probe(view, hotkey).await;
+    seen.windows = windows(tester, view, &probe).await;
+    let own = [registered(view, hotkey), readable(view, hotkey)];
+    let goes_on = own.iter().all(|check| check.standing == Standing::Yes);
+    seen.checks.extend(own);
+    if goes_on {
+        seen.checks.push(key_reads(&probe));
+        let set_at = view.commitment(&hotkey).and_then(|commitment| commitment.block);
+        seen.checks.push(old_enough(set_at, view.finalized, BLOCK_SECONDS));
+        if reads(&probe) {
+            seen.checks.push(newest_window(&probe));
+            seen.checks.push(last_windows(&seen.windows));
+            seen.checks.extend(format(tester, view, &probe).await);
+        }
+        seen.checks.extend(concluded(tester, view, hotkey).await);
+    }
+    seen.uid = probe.uid;
+    seen.probe = Some(Box::new(probe));
+    Ok(seen.conclude())
+}
+
+fn verified(standing: Standing, evidence: impl Into<String>, fix: impl Into<String>) -> Check {
+    with_fix(check("verified", "confirmed by two sources", standing, evidence), fix)
+}
+
+fn one_word(why: &str) -> String {
+    format!("what follows is what one node says; nobody else could confirm it: {why}.")
 }
 
 fn no_hotkey() -> Finding {
@@ -135,7 +160,7 @@ fn key_reads(probe: &Probe) -> Check {
         }
         verdict => {
             let standing = if verdict.is_about_here() { Standing::Unknown } else { Standing::No };
-            let evidence = crate::domain::text::uncapitalised(&probe.explanation);
+            let evidence = uncapitalised(&probe.explanation);
             with_fix(check(name, words, standing, evidence), &*probe.fix)
         }
     }
@@ -145,7 +170,7 @@ fn newest_window(probe: &Probe) -> Check {
     let standing = if probe.verdict.passes() { Standing::Yes } else { Standing::No };
     let evidence = match standing {
         Standing::Yes => probe.explanation.clone(),
-        _ => crate::domain::text::uncapitalised(&probe.explanation),
+        _ => uncapitalised(&probe.explanation),
     };
     with_fix(check("newest_window", "newest window", standing, evidence), &*probe.fix)
 }

@@ -27,6 +27,8 @@ const BEFORE_SIGNATURE: usize = 2 + 1 + 33 + 1;
 const SIGNED_V4: u8 = 0x84;
 /// Blocks by which the proof of a foreign state is older.
 const FOREIGN_BY: u32 = 5;
+/// Keys up to which a question is about somebody, and not about a table.
+const FEW_KEYS: usize = 8;
 
 /// One thing that is not so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -40,6 +42,8 @@ pub enum Byzantine {
     InventedFinality(u32),
     /// The value of a uid's commitment is another.
     ForgedValue(u16),
+    /// The same, in what it tells of whole tables and of changes; who asks for a few keys is told the truth.
+    ForgedInTables(u16),
     /// It serves no proofs.
     NoProofs,
     /// A proof lacks a node.
@@ -79,7 +83,7 @@ impl ByzantineBoard {
 
     /// A set of storage changes as this endpoint tells it.
     pub fn told(&self, change_set: &Json, node: &Node) -> Json {
-        let mut told = self.lock().values(json!([change_set]), node);
+        let mut told = self.lock().values(json!([change_set]), node, usize::MAX);
         told.get_mut(0).map(Json::take).unwrap_or_default()
     }
 
@@ -203,7 +207,7 @@ impl Present {
             }
             "chain_getBlock" => self.body(truth),
             "state_queryStorageAt" => {
-                let mut told = self.values(truth, node);
+                let mut told = self.values(truth, node, first.and_then(Json::as_array).map_or(0, Vec::len));
                 // A block that does not exist is named as it was asked for.
                 if let (Some(set), Some(at)) = (told.pointer_mut("/0/block"), asked.get(1)) {
                     *set = at.clone();
@@ -244,8 +248,13 @@ impl Present {
         }
     }
 
-    fn values(&self, mut truth: Json, node: &Node) -> Json {
-        let Some(Byzantine::ForgedValue(uid)) = self.byzantine else { return truth };
+    /// The answer to a question for so many keys.
+    fn values(&self, mut truth: Json, node: &Node, keys: usize) -> Json {
+        let uid = match self.byzantine {
+            Some(Byzantine::ForgedValue(uid)) => uid,
+            Some(Byzantine::ForgedInTables(uid)) if keys > FEW_KEYS => uid,
+            _ => return truth,
+        };
         let key = node.chain().top().commitment_key(&hotkey(uid)).map(|key| json!(prefixed_hex(&key)));
         let sets = truth.as_array_mut().into_iter().flatten();
         for change in sets.filter_map(|set| set.get_mut("changes")?.as_array_mut()).flatten() {

@@ -25,6 +25,7 @@ pub(super) fn on(state: &mut State, event: FeedEvent) -> Vec<Effect> {
         }
         FeedEvent::Snapshot(snapshot) => {
             heard_snapshot(state, &snapshot);
+            proofs::told(state, snapshot.at.number);
             let mut effects = watch::read(state, &snapshot);
             take_snapshot(state, snapshot, Origin::Chain);
             effects.extend(keep(state));

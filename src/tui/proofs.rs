@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::domain::commit::outcome::Rule;
+use crate::domain::commit::progress::BlockId;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level as Grave;
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
-use crate::domain::provenance::{Dispute, Examined, Level, Limit, Provenance};
+use crate::domain::provenance::{Case, Claim, Dispute, Examined, Level, Limit, Provenance, Side, value_words};
 use crate::domain::roster::Row;
 use crate::domain::snapshot::SubnetChange;
+use crate::domain::untrusted::Untrusted;
+use crate::domain::window::Window;
+use crate::tui::commit::watch;
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
 use crate::tui::state::State;
@@ -20,6 +24,8 @@ use crate::tui::state::State;
 const MOST_ROWS: usize = 1_024;
 /// How often everybody is, in ms.
 const EVERY_MS: u64 = 600_000;
+/// Blocks within which a change may be final before the feed tells it.
+const MAY_LAG: u64 = 3;
 /// How often while sources contradict each other, in ms: one that only lagged must not lock for long.
 const WHILE_DISPUTED_MS: u64 = 60_000;
 
@@ -38,6 +44,10 @@ pub struct Proofs {
     waiting: BTreeMap<Hotkey, u64>,
     /// When everybody is to be looked at again, in ms since 1970; `None` before the first time.
     due_ms: Option<u64>,
+    /// The block at which the feed told the own row last.
+    own_told: u64,
+    /// The window in which the own row was looked at last.
+    own_window: Option<Window>,
 }
 
 impl Proofs {
@@ -59,6 +69,11 @@ impl Proofs {
     /// The one that locks writing.
     pub fn lock(&self) -> Option<&Dispute> {
         self.unread().find(|dispute| dispute.locks())
+    }
+
+    /// Whether it is not known what a hotkey published, since sources contradict each other about it.
+    pub fn is_unknown(&self, hotkey: &Hotkey) -> bool {
+        self.rows.get(hotkey).is_some_and(Provenance::is_unknown)
     }
 
     /// Whether something is being looked at.
@@ -91,7 +106,13 @@ pub fn look_at_all(state: &mut State) -> Vec<Effect> {
     let few = roster.rows.len() + roster.ex_members.len() <= MOST_ROWS;
     let rows: Vec<(Hotkey, bool)> = all.filter(|row| few || row.own).map(|row| (row.hotkey, row.own)).collect();
     state.proofs.due_ms = Some(state.now_ms + EVERY_MS);
+    state.proofs.own_window = state.heads.finalized.map(Window::of);
     order(state, rows, few)
+}
+
+/// The feed told the whole subnet as of a block.
+pub fn told(state: &mut State, block: u64) {
+    state.proofs.own_told = block;
 }
 
 fn order(state: &mut State, rows: Vec<(Hotkey, bool)>, everybody: bool) -> Vec<Effect> {
@@ -116,6 +137,9 @@ pub fn changed(state: &mut State, change: &SubnetChange) {
     }
     for (hotkey, _) in &change.commitments {
         state.proofs.waiting.insert(*hotkey, change.block);
+        if state.own.hotkey == Some(*hotkey) {
+            state.proofs.own_told = change.block;
+        }
     }
 }
 
@@ -125,11 +149,23 @@ pub fn finalized(state: &mut State, number: u64) -> Vec<Effect> {
     let ripe: Vec<Hotkey> =
         proofs.waiting.iter().filter(|(_, block)| **block <= number).map(|(hotkey, _)| *hotkey).collect();
     if ripe.is_empty() || proofs.is_busy() {
-        return again(state);
+        let effects = again(state);
+        return if effects.is_empty() { own_once_a_window(state, number) } else { effects };
     }
     proofs.waiting.retain(|hotkey, _| !ripe.contains(hotkey));
     let own = state.own.hotkey;
     order(state, ripe.into_iter().map(|hotkey| (hotkey, Some(hotkey) == own)).collect(), false)
+}
+
+/// The own row is looked at once in each window, whatever else happens. A signature that was verified stays verified.
+fn own_once_a_window(state: &mut State, number: u64) -> Vec<Effect> {
+    let window = Some(Window::of(number));
+    let proofs = &state.proofs;
+    let is_due = proofs.due_ms.is_some() && proofs.own_window != window && !proofs.is_busy();
+    let own = state.own_row().map(|row| row.hotkey).filter(|_| is_due && state.connection.loss().is_none());
+    let Some(own) = own else { return Vec::new() };
+    state.proofs.own_window = window;
+    order(state, vec![(own, false)], false)
 }
 
 /// `V`: the marked rows, else the selected one, as far as their signatures.
@@ -168,14 +204,60 @@ pub fn on_event(state: &mut State, news: VerifyNews) -> Vec<Effect> {
         }
         VerifyNews::Examined { found, everybody } => {
             proofs.failed = None;
+            let own = state.own.hotkey.and_then(|own| found.rows.get(&own).cloned());
             let told = proofs.take(*found, everybody);
+            let corrected = own.map_or_else(Vec::new, |own| correct(state, own));
+            let proofs = &mut state.proofs;
             if !proofs.disputes.is_empty() {
                 proofs.due_ms = proofs.due_ms.map(|due| due.min(state.now_ms + WHILE_DISPUTED_MS));
             }
             state.probes.out_of_order = true;
-            told.into_iter().map(|text| Effect::Log { level: Grave::Error, text }).collect()
+            let logged = told.into_iter().map(|text| Effect::Log { level: Grave::Error, text });
+            logged.chain(corrected).collect()
         }
     }
+}
+
+/// Shows of the own row what is verified where the feed tells otherwise, and says so. A feed that only lagged is corrected by
+/// its next change; one that is caught in a lie is a contradiction.
+fn correct(state: &mut State, verified: Provenance) -> Vec<Effect> {
+    let Some(row) = state.own_row() else { return Vec::new() };
+    let is_sure = verified.level >= Level::Agreed || verified.proof.is_some();
+    let told = state.proofs.own_told;
+    if verified.is_of(row.commitment.as_ref()) || !is_sure || verified.is_unknown() || verified.at.number < told {
+        return Vec::new();
+    }
+    let (hotkey, shown) = (row.hotkey, value_words(row.commitment.as_ref()));
+    let endpoint = verified.endpoints.first().cloned().unwrap_or_default();
+    let block = Some(BlockId { number: verified.at.number, hash: verified.at.hash });
+    let claim = |endpoint: &str, says, proof| Claim { endpoint: endpoint.to_owned(), block, says, proof };
+    let mut proven = value_words(verified.commitment.as_ref());
+    if verified.proof.is_some() {
+        proven = Untrusted::from_text(format!("a proof of {}", proven.shown()));
+    }
+    let from = verified.proof_from.as_deref().or(verified.endpoints.last().map(String::as_str)).unwrap_or_default();
+    let dispute = Dispute {
+        case: Case::ForgedValue,
+        hotkey: Some(hotkey),
+        endpoint: claim(&endpoint, shown, None),
+        witness: claim(from, proven, verified.proof),
+        proven_wrong: Some(Side::Endpoint),
+    };
+    let is_snapshot = state.table.snapshot().is_some_and(|snapshot| snapshot.at.hash == verified.at.hash);
+    let commitments = vec![(hotkey, verified.commitment)];
+    let change = SubnetChange { block: verified.at.number, commitments, members: Vec::new() };
+    // What the feed told was no change, so none is warned of.
+    let mut effects = watch::changed(state, &change);
+    if state.table.change(change, state.own.own().as_ref()) {
+        state.rows_changed();
+    }
+    if is_snapshot || verified.at.number >= told + MAY_LAG {
+        let Finding { what, why, .. } = dispute.finding();
+        effects.push(Effect::Log { level: Grave::Error, text: format!("{what}: {why} The verified one is shown.") });
+        state.proofs.disputes.push(dispute);
+        state.proofs.disputes.sort_by_key(|dispute| !dispute.locks());
+    }
+    effects
 }
 
 impl Proofs {

@@ -102,15 +102,16 @@ async fn deadlines_of_blocks_that_the_node_has_forgotten_are_marked_as_counted()
 }
 
 #[tokio::test]
-async fn times_of_blocks_without_a_gap_cost_three_requests() {
+async fn times_of_blocks_without_a_gap_cost_two_requests() {
     let bench = Bench::new("healthy").await;
     let times = BlockTimes::open(&bench.context().node).await.unwrap();
     let best = bench.sandbox.best();
+    let number = u64::from(best.number());
     let blocks: Vec<u64> = (0..12).map(|back| u64::from(best.number()) - back * 20).collect();
     bench.sandbox.reset_meter();
-    let times = times.times(&blocks).await.unwrap();
+    let times = times.times(&blocks, (number, best.timestamp_ms), number).await.unwrap();
     let asked = bench.sandbox.meter();
-    assert_eq!(asked.total(), 3, "{asked:?}");
+    assert_eq!(asked.total(), 2, "{asked:?}");
     for block in blocks {
         let ms = best.timestamp_ms - (u64::from(best.number()) - block) * 12_000;
         assert_eq!((times[&block].ms, times[&block].exact), (ms, true), "block {block}");

@@ -177,6 +177,7 @@ pub fn visibility(visible: bool) -> Visibility {
     let trust = "No trust list was found for this window: none may have been published yet.";
     let probe = probe(u64::from(OWN), if visible { Verdict::Ok } else { Verdict::Late });
     let seen = Visibility {
+        confirmed: None,
         hotkey: hotkey(u64::from(OWN)),
         uid: Some(OWN),
         visible: false,

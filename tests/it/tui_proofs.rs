@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use grail_console::domain::commit::progress::BlockId;
+use grail_console::domain::commitment::Commitment;
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::hotkey::Hotkey;
+use grail_console::domain::network::BlockHash;
 use grail_console::domain::provenance::messages::{VerifyNews, VerifyOrder};
 use grail_console::domain::provenance::{
     Case, Claim, Dispute, Examined, Level, Limit, ProofSize, Provenance, Scheme, Side, Signature,
@@ -248,4 +250,110 @@ fn a_contradiction_that_is_over_locks_no_longer_than_a_minute() {
     assert!(matches!(&press(&mut state, "C")[..], [Effect::Commit(_)]));
     pass(&mut state, 61);
     assert!(!finalized(&mut state, HEAD + 10), "without one there is time");
+}
+
+/// What an examination at a height found of the own row: this commitment, proven.
+fn own_is(state: &mut State, at: u64, commitment: Option<Commitment>, limit: Limit) -> Vec<Effect> {
+    let (hotkey, found) = row(state, 42, Level::Proven);
+    let mut found = Provenance { commitment, limit: Some(limit), ..found };
+    if found.is_disputed() {
+        found.level = Level::Reported;
+    }
+    if at != found.at.number {
+        found.at.number = at;
+        found.at.hash = BlockHash([7; 32]);
+    }
+    let found = Box::new(Examined { rows: BTreeMap::from([(hotkey, found)]), ..Examined::default() });
+    update(state, Msg::Verify(VerifyNews::Examined { found, everybody: false }))
+}
+
+#[test]
+fn a_feed_whose_own_row_alone_is_forged_is_corrected_called_a_contradiction_and_locks() {
+    let mut state = console();
+    state.options.read_only = false;
+    let truth = state.own_row().unwrap().commitment.clone();
+    // A change that nobody made: the feed alone tells it.
+    let commitments = vec![(hotkey(42), Some(good(99, HEAD + 1)))];
+    let change = SubnetChange { block: HEAD + 1, commitments, members: Vec::new() };
+    feed(&mut state, FeedEvent::Changed(Box::new(change)));
+    assert!(
+        line_of(&state, " you:", 120).contains("▲ you:"),
+        "the feed is believed until it is held against the proof"
+    );
+    let logged = own_is(&mut state, HEAD + 4, truth.clone(), Limit::NotAsked);
+    assert!(
+        matches!(&logged[..], [.., Effect::Log { text, .. }] if text.contains("The verified one is shown")),
+        "{logged:?}"
+    );
+    assert_eq!(state.own_row().unwrap().commitment, truth);
+    assert!(line_of(&state, " you:", 120).contains("✓ you:"));
+    let shown = screen(&state, 120, 32);
+    assert!(shown.contains("Sources disagree about") && shown.contains("The first is proven wrong"), "{shown}");
+    assert!(!shown.contains("Your commitment changed at"), "nobody is told to look for a thief: {shown}");
+    assert_eq!(press(&mut state, "C"), [], "nothing is planned");
+}
+
+#[test]
+fn a_feed_that_is_only_late_is_corrected_and_not_called_a_lie() {
+    let mut state = console();
+    let newer = Some(good(99, HEAD + 1));
+    let logged = own_is(&mut state, HEAD + 1, newer.clone(), Limit::NotAsked);
+    assert!(
+        matches!(&logged[..], [Effect::Log { text, .. }] if text.contains("Your commitment changed")),
+        "{logged:?}"
+    );
+    assert_eq!(state.own_row().unwrap().commitment, newer);
+    assert!(state.proofs.lock().is_none());
+    // What was examined before the feed told something newer corrects nothing.
+    let newest = Some(good(98, HEAD + 9));
+    let commitments = vec![(hotkey(42), newest.clone())];
+    feed(&mut state, FeedEvent::Changed(Box::new(SubnetChange { block: HEAD + 9, commitments, members: Vec::new() })));
+    assert_eq!(own_is(&mut state, HEAD + 8, newer, Limit::NotAsked), []);
+    assert_eq!(state.own_row().unwrap().commitment, newest);
+}
+
+#[test]
+fn while_it_is_not_known_what_one_published_nothing_is_compared_with_it() {
+    let mut state = console();
+    let shown = state.own_row().unwrap().commitment.clone();
+    own_is(&mut state, HEAD, shown.clone(), Limit::Disputed { case: Case::OtherFork });
+    for (width, height) in [(200, 50), (120, 32), (80, 24)] {
+        update(&mut state, Msg::Resize { width, height });
+        let shown = screen(&state, width, height);
+        assert!(shown.contains("≠ you: what you published is not known"), "{shown}");
+    }
+    update(&mut state, Msg::Resize { width: 120, height: 60 });
+    for view in ["enter", "u"] {
+        press(&mut state, view);
+        let shown = screen(&state, 120, 60);
+        assert!(shown.contains("What you published is not known: sources contradict each other."), "{view}: {shown}");
+        assert!(!shown.contains("chain and local agree"), "{view}: {shown}");
+        press(&mut state, "esc");
+    }
+    own_is(&mut state, HEAD + 1, shown, Limit::NotAsked);
+    assert!(line_of(&state, " you:", 120).contains("✓ you:"));
+}
+
+#[test]
+fn the_own_row_is_looked_at_once_in_each_window() {
+    let mut state = console();
+    examined(&mut state, &[(42, Level::Signed)], vec![]);
+    let mut looks = Vec::new();
+    for number in HEAD + 1..HEAD + 91 {
+        let hash = state.table.snapshot().unwrap().at.hash;
+        let effects = feed(&mut state, FeedEvent::FinalizedHead { number, hash });
+        let own = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Verify(VerifyOrder::Look { rows, everybody: false }) => Some(rows),
+            _ => None,
+        });
+        for rows in own {
+            assert_eq!(rows, [(hotkey(42), false)]);
+            looks.push(number / 30);
+            let shown = state.own_row().unwrap().commitment.clone();
+            own_is(&mut state, number, shown, Limit::NotAsked);
+        }
+    }
+    let windows: Vec<u64> = (HEAD / 30 + 1..=(HEAD + 90) / 30).collect();
+    assert_eq!(looks, windows);
+    assert!(line_of(&state, "● you", 120).contains("✓ readable ✓"), "what was signed stays signed");
 }

@@ -144,7 +144,7 @@ fn a_surprise_that_a_fork_takes_back_is_withdrawn() {
     assert_eq!(cause(&state), Some(Cause::Elsewhere));
     let effects = feed(&mut state, change(before, HEAD + 4));
     assert_eq!(cause(&state), None);
-    assert_eq!(logged(&effects), [(Level::Info, "a fork took the change of the own commitment at #9,168,530 back")]);
+    assert_eq!(logged(&effects), [(Level::Info, "the change of the own commitment at #9,168,530 is no longer there")]);
 }
 
 #[test]

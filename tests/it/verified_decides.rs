@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use grail_console::sandbox::{
     BlockTime, Byzantine, CommitmentSpec, Credentials, OPERATOR_UID, SandboxOptions, Scenario,
 };
+use rstest::rstest;
 use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -226,4 +227,65 @@ fn status_and_show_say_that_they_are_one_nodes_word_until_they_are_verified() {
     node.faults().deceive(Some(Byzantine::ForgedValue(5)));
     let forged = run(&["show", "5", "--verify", "--json"]).exits(1).json();
     assert_eq!((&forged["row"]["level"], &forged["findings"][0]["code"]), (&json!("reported"), &json!("disputed")));
+}
+
+/// Somebody whose chain and `.env` agree, with a second source.
+fn at_rest() -> (Operator, Vec<String>) {
+    let operator = Operator::by_hand();
+    operator.node.commit([(OPERATOR_UID, CommitmentSpec::raw(Credentials::of(OPERATOR_UID, 0).read_commitment()))]);
+    let witness = operator.node.sandbox().witness_url().to_owned();
+    let flags = [operator.flags(), vec!["--witness".to_owned(), witness]].concat();
+    (operator, flags)
+}
+
+#[test]
+fn visible_and_doctor_judge_what_two_sources_and_the_proof_say() {
+    let (operator, flags) = at_rest();
+    let visible = operator.house.run(line(&["visible", "--json"], &flags)).json();
+    assert_eq!(
+        (&visible["level"], &visible["level_limit"]),
+        (&json!("proven"), &json!("its signature has not been looked at"))
+    );
+    let doctor = operator.house.run(line(&["doctor", "--json"], &flags)).json();
+    assert_eq!(
+        (&doctor["chain"]["own"], &doctor["chain"]["level"]),
+        (&json!("readable"), &json!("proven")),
+        "{doctor:#}"
+    );
+    let alone = operator.house.run(line(&["visible", "--json"], &operator.flags())).json();
+    assert_eq!(alone["level"], "reported");
+}
+
+#[rstest]
+#[case::in_every_answer(Byzantine::ForgedValue(OPERATOR_UID))]
+#[case::in_whole_tables_alone(Byzantine::ForgedInTables(OPERATOR_UID))]
+#[case::another_fork(Byzantine::OtherFork)]
+fn from_a_row_that_a_node_forged_neither_visible_nor_doctor_concludes_anything(#[case] lie: Byzantine) {
+    let (operator, flags) = at_rest();
+    operator.node.sandbox().faults().deceive(Some(lie));
+    let visible = operator.house.run(line(&["visible", "--json"], &flags)).json();
+    assert_eq!((&visible["visible"], &visible["level"]), (&json!(false), &json!("reported")), "{visible:#}");
+    let said = visible["sentence"].as_str().unwrap();
+    assert!(said.starts_with("Whether a validator would see you now could not be found out."), "{said}");
+    assert_eq!(visible["probe"], json!(null), "a key that may be forged opens nothing");
+    let doctor = operator.house.run(line(&["doctor", "--json"], &flags)).exits(1).json();
+    let codes: Vec<&str> =
+        doctor["findings"].as_array().unwrap().iter().filter_map(|finding| finding["code"].as_str()).collect();
+    assert!(codes.contains(&"disputed") || codes.contains(&"own_row_differs"), "{codes:?}");
+    assert!(!codes.contains(&"own_commitment"), "no advice follows from a forged row: {codes:?}");
+    assert_eq!(doctor["chain"]["own"], json!(null));
+}
+
+#[test]
+fn a_silent_second_source_lets_visible_and_doctor_speak_as_one_node_does() {
+    let (operator, flags) = at_rest();
+    operator.node.wait(operator.node.sandbox().faults().refuse_witness()).unwrap();
+    let visible = operator.house.run(line(&["visible", "--json"], &flags)).json();
+    let check = visible["checks"].as_array().unwrap().iter().find(|check| check["check"] == "verified").unwrap();
+    assert_eq!((&check["standing"], &visible["level"]), (&json!("warning"), &json!("reported")), "{visible:#}");
+    assert_ne!(visible["probe"], json!(null));
+    let doctor = operator.house.run(line(&["doctor", "--json"], &flags)).json();
+    let findings = doctor["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding["code"] == "not_verified"), "{findings:?}");
+    assert_eq!((&doctor["chain"]["own"], &doctor["chain"]["level"]), (&json!("readable"), &json!("reported")));
 }

@@ -243,6 +243,10 @@ impl Evidence<'_> {
         }
         let words = |value: Option<&Vec<u8>>| value_words(self.commitment(value).as_ref()).shown();
         let dispute = self.contradiction(key, &words).map(|dispute| Dispute { hotkey: Some(hotkey), ..dispute });
+        // What a proof shows of a block that both call final stands there, whatever the endpoint says.
+        if let (Some((value, ..)), Some(_)) = (self.proven(key), &self.block.witness) {
+            row.commitment = self.commitment(value.as_ref());
+        }
         let is_doubted = dispute.as_ref().is_some_and(Dispute::locks);
         disputes.extend(dispute);
         (row.level, row.limit) = match (&self.read.theirs, self.proof) {

@@ -187,6 +187,15 @@ impl Provenance {
         matches!(self.limit, Some(Limit::Disputed { .. }))
     }
 
+    /// Whether what stands there is not known, since sources contradict each other; a value that a proof decides is.
+    pub const fn is_unknown(&self) -> bool {
+        match self.limit {
+            Some(Limit::Disputed { case: Case::ForgedValue }) => self.proof.is_none(),
+            Some(Limit::Disputed { .. }) => true,
+            _ => false,
+        }
+    }
+
     /// The glyph of its level, or that of a contradiction.
     pub const fn glyph(&self) -> &'static str {
         if self.is_disputed() { "≠" } else { self.level.glyph() }

@@ -33,7 +33,8 @@ pub struct Tester {
     /// The S3 client.
     pub store: Store,
     local: LocalView,
-    node: Node,
+    /// The chain's nodes.
+    pub node: Node,
     now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
     times: Mutex<Times>,
     /// One test at a time for each account.
@@ -249,7 +250,7 @@ impl Tester {
         let missing: Vec<u64> = windows.iter().map(|w| w.closing_block()).filter(|block| !is_told(block)).collect();
         let rests = times.failed_at.is_some_and(|at| at.elapsed() < CHAIN_RESTS);
         if !missing.is_empty() && !rests {
-            match self.ask_times(&missing).await {
+            match self.ask_times(&missing, view).await {
                 Ok(told) => {
                     // What was counted may be told later.
                     let (exact, counted): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -274,8 +275,9 @@ impl Tester {
         windows.iter().map(deadline).collect()
     }
 
-    async fn ask_times(&self, blocks: &[u64]) -> Result<BTreeMap<u64, BlockTime>, ChainError> {
-        self.block_times().await?.times(blocks).await
+    async fn ask_times(&self, blocks: &[u64], view: &View) -> Result<BTreeMap<u64, BlockTime>, ChainError> {
+        let at = view.subnet.at;
+        self.block_times().await?.times(blocks, (at.number, at.timestamp_ms), view.finalized).await
     }
 
     /// The chain, to be asked for times and earnings.

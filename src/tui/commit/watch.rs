@@ -114,7 +114,7 @@ fn judged(state: &mut State, last: &Seen, seen: &Seen) -> Vec<Effect> {
     let raised = watch.surprise.take();
     if undone {
         let number = last.commitment.as_ref().and_then(|commitment| commitment.block).unwrap_or_default();
-        let text = format!("a fork took the change of the own commitment at #{} back", grouped(number));
+        let text = format!("the change of the own commitment at #{} is no longer there", grouped(number));
         return raised.map(|_| Effect::Log { level: Level::Info, text }).into_iter().collect();
     }
     let Some(surprise) = surprise.filter(|_| !known) else { return Vec::new() };

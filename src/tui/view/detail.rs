@@ -52,7 +52,9 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     if let Some(published) = published {
         fields(&mut lines, published, width, styles);
     }
-    if let Some(drift) = &row.drift {
+    if row.own && state.proofs.is_unknown(&row.hotkey) {
+        facts::unknown(&mut lines, width, styles);
+    } else if let Some(drift) = &row.drift {
         if state.own.local.vault().is_some() {
             places::compared(&mut lines, published, &state.own.local, width, styles);
         } else {

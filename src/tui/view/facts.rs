@@ -9,7 +9,7 @@ use crate::domain::commitment::Published;
 use crate::domain::credentials::LocalView;
 use crate::domain::drift::{Drift, DriftState, FieldDrift};
 use crate::domain::findings::{Finding, Severity};
-use crate::domain::text::middle_cut;
+use crate::domain::text::{capitalised, middle_cut};
 use crate::tui::keymap::Command;
 use crate::tui::state::State;
 
@@ -17,6 +17,9 @@ use crate::tui::state::State;
 const LABEL: usize = 14;
 /// Columns of a value in the drift table.
 const VALUE: usize = 18;
+
+/// What is said of the own commitment while its sources contradict each other.
+pub(super) const UNKNOWN: &str = "what you published is not known: sources contradict each other";
 
 /// A heading with an empty line above it.
 pub(super) fn section(lines: &mut Vec<Line<'static>>, title: &str, styles: Styles) {
@@ -76,6 +79,12 @@ pub(super) fn todo(lines: &mut Vec<Line<'static>>, text: &str, width: usize, sty
         let lead = if i == 0 { "  → " } else { "    " };
         lines.push(Line::from(vec![ink(lead, styles.accent()), ink(line, styles.plain())]));
     }
+}
+
+/// Nothing is compared with what is not known.
+pub(super) fn unknown(lines: &mut Vec<Line<'static>>, width: usize, styles: Styles) {
+    section(lines, "CHAIN AND LOCAL", styles);
+    remark(lines, "≠", &format!("{}.", capitalised(UNKNOWN)), width, styles.unreadable());
 }
 
 /// The own commitment against the local credentials, field by field.

@@ -188,6 +188,9 @@ fn findings(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles:
 
 fn compared(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles: Styles) {
     let Some(row) = state.own_row() else { return };
+    if state.proofs.is_unknown(&row.hotkey) {
+        return facts::unknown(lines, width, styles);
+    }
     let Some(drift) = &row.drift else { return };
     let published = row.commitment.as_ref().and_then(Commitment::published);
     if state.own.local.places.len() > 1 || state.own.local.vault().is_some() {

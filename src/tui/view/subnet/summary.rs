@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::super::facts;
 use super::super::read_test_summary;
 use super::super::style::{Styles, glyph};
 use super::super::text::{columns, cut, ink, line_columns, proportions};
@@ -88,6 +89,9 @@ fn quiet_when_none(count: usize, styles: Styles) -> ratatui::style::Style {
 fn own(state: &State, styles: Styles) -> Option<Line<'static>> {
     let summary = state.table.roster().summary;
     if let Some(row) = state.own_row() {
+        if state.proofs.is_unknown(&row.hotkey) {
+            return Some(ink(format!("≠ you: {}", facts::UNKNOWN), styles.unreadable()).into());
+        }
         let drift = row.drift.as_ref()?;
         let severity = drift.consequence.severity;
         let (mark, style) = match severity {
