@@ -58,6 +58,33 @@ pub enum Byzantine {
     NoBodies,
     /// Block 0 is another chain's.
     OtherGenesis,
+    /// Each answer is another one of these, or the truth, in an order that follows from the number; what is said of a uid
+    /// is said of this one.
+    Fickle(u64, u16),
+}
+
+impl Byzantine {
+    /// What the next answer is, and the number from which the one after it follows.
+    fn next(seed: u64, uid: u16) -> (Option<Self>, u64) {
+        // SplitMix64.
+        let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let lies = [
+            Self::StaleHead(3),
+            Self::OtherFork,
+            Self::InventedFinality(2),
+            Self::ForgedValue(uid),
+            Self::ForgedValue(uid),
+            Self::NoProofs,
+            Self::TruncatedProof,
+            Self::ForeignProof,
+            Self::ForgedProof,
+            Self::ForgedExtrinsic,
+        ];
+        let at = usize::try_from((mixed ^ (mixed >> 31)) % (2 * lies.len() as u64)).unwrap_or_default();
+        (lies.get(at).copied(), seed)
+    }
 }
 
 /// What an endpoint says at present.
@@ -69,6 +96,8 @@ pub struct ByzantineBoard {
 #[derive(Debug, Default)]
 struct Present {
     byzantine: Option<Byzantine>,
+    /// From what the next answer follows, where each is another one.
+    fickle: Option<(u64, u16)>,
     /// The finalized height when it began.
     since: u32,
     /// Blocks that do not exist: what their headers are, and which block's state stands behind them.
@@ -78,18 +107,24 @@ struct Present {
 impl ByzantineBoard {
     /// Tells this from now on, or the truth.
     pub fn tell(&self, byzantine: Option<Byzantine>, node: &Node) {
-        *self.lock() = Present { byzantine, since: node.chain().finalized().number(), invented: HashMap::new() };
+        let fickle = if let Some(Byzantine::Fickle(seed, uid)) = byzantine { Some((seed, uid)) } else { None };
+        let since = node.chain().finalized().number();
+        *self.lock() = Present { byzantine, fickle, since, invented: HashMap::new() };
     }
 
     /// A set of storage changes as this endpoint tells it.
     pub fn told(&self, change_set: &Json, node: &Node) -> Json {
-        let mut told = self.lock().values(json!([change_set]), node, usize::MAX);
+        let mut present = self.lock();
+        present.turn();
+        let mut told = present.values(json!([change_set]), node, usize::MAX);
         told.get_mut(0).map(Json::take).unwrap_or_default()
     }
 
     /// A block that becomes final as this endpoint tells its followers of it: the hash and the header of its own head.
     pub fn followed(&self, block: &Block, node: &Node) -> (Hash, Header) {
-        self.lock().followed(block, node)
+        let mut present = self.lock();
+        present.turn();
+        present.followed(block, node)
     }
 
     fn lock(&self) -> MutexGuard<'_, Present> {
@@ -108,6 +143,15 @@ enum AtHeight {
 }
 
 impl Present {
+    /// What the next answer is.
+    fn turn(&mut self) -> Option<Byzantine> {
+        if let Some((seed, uid)) = self.fickle {
+            let (byzantine, seed) = Byzantine::next(seed, uid);
+            (self.byzantine, self.fickle) = (byzantine, Some((seed, uid)));
+        }
+        self.byzantine
+    }
+
     /// A block that does not exist: like a real one, with another mark in its header.
     fn invent(&mut self, real: Hash, mut header: Header) -> Hash {
         header.logs.push((OTHER_DIGEST, b"elsewhere".to_vec()).encode());
@@ -312,7 +356,7 @@ where
     S: RpcServiceT<MethodResponse = MethodResponse>,
 {
     request.extensions_mut().insert(Arc::clone(board));
-    let Some(byzantine) = board.lock().byzantine else { return inner.call(request).await };
+    let Some(byzantine) = board.lock().turn() else { return inner.call(request).await };
     let (method, id) = (request.method_name().to_owned(), request.id.clone().into_owned());
     if byzantine == Byzantine::NoProofs && method == "state_getReadProof" {
         return MethodResponse::error(id, ErrorObjectOwned::owned(NO_METHOD, "Method not found", None::<()>));

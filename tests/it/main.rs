@@ -130,6 +130,7 @@ mod tui_update;
 mod tui_vault_screens;
 mod tui_watch;
 mod tui_whole_screens;
+mod two_sources;
 mod vault_choice;
 mod vault_doctor;
 mod vault_faults;

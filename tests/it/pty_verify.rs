@@ -43,3 +43,18 @@ fn a_liar_is_named_and_writing_waits_until_that_was_read() {
     console.keys("q");
     console.left().restored_with(0);
 }
+
+#[test]
+fn a_node_that_forges_the_own_row_in_its_table_alone_is_found_out_by_itself() {
+    let (house, node) = (House::new(), Node::with_uids("provenance", 64));
+    node.sandbox().faults().deceive(Some(Byzantine::ForgedInTables(OPERATOR_UID)));
+    let mut console = console(&house, &node);
+    console
+        .until("the lie", |screen| screen.contains("Sources disagree") && screen.contains("The first is proven wrong"));
+    console.until("the proven row", |screen| screen.contains("✓ you: chain and local agree"));
+    console.keys("C");
+    console.shows("Commit: not now");
+    console.keys("\r").hides("Commit: not now");
+    console.keys("q");
+    console.left().restored_with(0);
+}
