@@ -62,7 +62,8 @@ async fn in_use(context: &Context, flags: &Flags, output: Output) -> Result<Gene
     let odd = |finding: Finding| output.remark(&finding.what);
     let opened = opened(context, flags, output, odd).await?;
     let generation = opened.current().await.map_err(|problem| failure(output, &problem))?;
-    let generation = generation.ok_or(Exit::VaultUnavailable)?;
+    let nothing = || fail(output, "the vault has no generation in use; see keys list", Exit::VaultUnavailable);
+    let generation = generation.ok_or_else(nothing)?;
     if generation.read.is_none() {
         let message = "not run: the vault holds a write key only, and GRAIL would publish it (single-credential mode). \
                        Bring in a read key and a new write key with rotate start";

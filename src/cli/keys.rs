@@ -129,9 +129,11 @@ async fn listed(
     output: Output,
 ) -> Result<Exit, Exit> {
     let context = context(flags, environment, output)?;
+    // A lost index is derived again when the store is opened.
+    let opened = if arguments.check { Some(open_vault(&context, flags, output).await?) } else { None };
     let mut listing = Listing::of(&context, now_ms()).await.map_err(|error| failure(output, &error))?;
-    if arguments.check {
-        listing.check(&open_vault(&context, flags, output).await?).await;
+    if let Some(opened) = &opened {
+        listing.check(opened).await;
     }
     if arguments.online {
         listing.ask_chain(&context, now_ms()).await.map_err(|error| problem(output, &error))?;

@@ -85,6 +85,9 @@ impl RotateRun<'_> {
             Ok(executor) => executor,
             Err(problem) => return self.problem(None, &problem).await,
         };
+        if let Some(derived) = executor.derived() {
+            self.odd(derived);
+        }
         let output = self.output;
         let outcome = {
             let driving = self.drive(&mut executor);
@@ -294,10 +297,18 @@ impl RotateRun<'_> {
                 report: report.as_ref(),
                 closed: &executor.history().closed,
                 journal: executor.entries(),
+                findings: self.findings(Some(executor)),
                 ..self.parts()
             },
             exit,
         )
+    }
+
+    /// What was found, and that the vault's index was derived again.
+    fn findings(&self, executor: Option<&Executor>) -> Vec<Finding> {
+        let derived = executor.and_then(Executor::derived);
+        let stands = |finding: &&Finding| derived.is_none() || finding.code != "vault_index";
+        self.context.findings.iter().filter(stands).chain(derived).cloned().collect()
     }
 
     async fn problem(&self, executor: Option<&Executor>, problem: &Problem) -> Exit {
@@ -314,6 +325,7 @@ impl RotateRun<'_> {
                 closed: &executor.history().closed,
                 journal: executor.entries(),
                 problem: Some(&problem.finding),
+                findings: self.findings(Some(executor)),
                 ..self.parts()
             },
             exit,
@@ -324,7 +336,7 @@ impl RotateRun<'_> {
         Parts {
             network: &self.context.network.name,
             netuid: self.context.netuid(),
-            findings: self.context.findings.clone(),
+            findings: self.findings(None),
             ..Parts::default()
         }
     }

@@ -58,10 +58,12 @@ pub async fn opened(
     context: &Context,
     flags: &Flags,
     output: Output,
-    tell: impl FnOnce(Finding),
+    mut tell: impl FnMut(Finding),
 ) -> Result<OpenVault, Exit> {
-    let passphrase = passphrase_for(context, flags, output, tell).await?;
-    open(context, passphrase).await.map_err(|problem| failure(output, &problem))
+    let passphrase = passphrase_for(context, flags, output, &mut tell).await?;
+    let opened = open(context, passphrase).await.map_err(|problem| failure(output, &problem))?;
+    opened.derived.iter().cloned().for_each(tell);
+    Ok(opened)
 }
 
 /// The passphrase for a console that is about to open, where it would need one. Nobody has to give it: without it the

@@ -303,13 +303,16 @@ fn without_disk(what: &str, error: &dyn std::error::Error) -> Finding {
 }
 
 fn without_index(error: &StateError) -> Finding {
-    let spoiled = matches!(error, StateError::Spoiled { .. } | StateError::Newer { .. });
+    let todo = match error {
+        StateError::Lost { .. } => "Until then the console compares with .env and environment alone, and commits nothing.",
+        _ => "Until then the console compares with .env and environment alone, and the vault is not used.",
+    };
     Finding::new(
         "vault_index",
-        if spoiled { Severity::Danger } else { Severity::Warning },
+        if matches!(error, StateError::Newer { .. }) { Severity::Danger } else { Severity::Warning },
         "What the vault holds is not known: its index cannot be read",
         sanitize(&error.to_string(), 400),
-        "Until then the console compares with .env and environment alone, and the vault is not used.",
+        todo,
     )
 }
 

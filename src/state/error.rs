@@ -94,6 +94,18 @@ pub enum StateError {
         /// What does not fit.
         why: &'static str,
     },
+    /// The index of the vault is gone or damaged, and can be derived again.
+    #[error(
+        "the vault's index {path} {why}. Run keys list --check: it is derived again from the vault and from the journal of \
+         rotations",
+        path = path.display()
+    )]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A newer console wrote it, and may mean something else by it (THREATS T16).
     #[error("{path} was written by a newer console (version {version}). Nothing was changed; use that console", path = path.display())]
     Newer {

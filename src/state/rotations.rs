@@ -105,6 +105,11 @@ impl Rotations {
         Ok((history, entries))
     }
 
+    /// Whether anybody ever rotated here.
+    pub fn any(&self) -> bool {
+        self.dir.entries(|name| name.ends_with(".jsonl")).is_ok_and(|found| !found.is_empty())
+    }
+
     /// The right to drive; `None` while another process has it.
     pub fn lock(&self, owner: &Owner) -> Result<Option<ExecutorLock>, StateError> {
         let name = format!("{}-{}-{}.lock", owner.genesis.short(), owner.netuid, owner.hotkey);

@@ -1,10 +1,11 @@
 //! The index beside the vault: which generations it holds and which one is in use, without secrets.
 //!
 //! One file for each owner: `{genesis8}-{netuid}-{hotkey}.json` in the folder `vault`. Losing it loses no key: names in the
-//! vault are made of chain, subnet, hotkey and number alone.
+//! vault are made of chain, subnet, hotkey and number alone, so that it is derived again from what the store holds and the
+//! journal of rotations tells.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -53,18 +54,30 @@ impl VaultIndexes {
         &self.dir
     }
 
-    /// The index of an owner; an empty one where nothing was ever kept. One that makes no sense is an error, never empty:
-    /// numbers must not be given out twice.
+    /// The index of an owner; an empty one where nothing was ever kept. One that is gone or makes no sense is an error, never
+    /// empty: numbers must not be given out twice.
     pub fn read(&self, owner: &Owner) -> Result<Index, StateError> {
         let name = file_name(owner);
-        let Some(bytes) = self.dir.read(&name, MAX_BYTES)? else { return Ok(Index::default()) };
-        let spoiled = |why| StateError::Spoiled { path: self.dir.path().join(&name), why };
-        let version: Versioned = serde_json::from_slice(&bytes).map_err(|_| spoiled("not an index of a vault"))?;
+        let lost = |why| StateError::Lost { path: self.dir.path().join(&name), why };
+        let bytes = match self.dir.read(&name, MAX_BYTES) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) if self.is_used(owner) => return Err(lost("is gone")),
+            Ok(None) => return Ok(Index::default()),
+            Err(StateError::TooLarge { .. }) => return Err(lost("is larger than any index")),
+            Err(error) => return Err(error),
+        };
+        let version: Versioned = serde_json::from_slice(&bytes).map_err(|_| lost("is damaged"))?;
         if version.v > VERSION {
             return Err(StateError::Newer { path: self.dir.path().join(&name), version: version.v });
         }
-        let kept: Kept = serde_json::from_slice(&bytes).map_err(|_| spoiled("not an index of a vault"))?;
-        if kept.owner == owner.to_string() { Ok(kept.index) } else { Err(spoiled("it is of another hotkey")) }
+        let kept: Kept = serde_json::from_slice(&bytes).map_err(|_| lost("is damaged"))?;
+        if kept.owner == owner.to_string() { Ok(kept.index) } else { Err(lost("is of another hotkey")) }
+    }
+
+    /// Whether an owner's keys were ever kept here: whoever does so takes the turn first, and that leaves a file.
+    pub fn is_used(&self, owner: &Owner) -> bool {
+        let there = |name: String| self.dir.entries(|found| found == name).is_ok_and(|found| !found.is_empty());
+        there(file_name(owner)) || there(lock_name(owner))
     }
 
     /// Replaces the index of an owner, whole or not at all.
@@ -75,13 +88,15 @@ impl VaultIndexes {
 
     /// The turn to change an owner's index; `None` while somebody else has it.
     pub fn turn(&self, owner: &Owner) -> Result<Option<IndexTurn>, StateError> {
-        Ok(self.dir.lock(&format!("{}.lock", stem(owner)))?.map(|lock| IndexTurn { _lock: lock }))
+        Ok(self.dir.lock(&lock_name(owner))?.map(|lock| IndexTurn { _lock: lock }))
     }
 
-    /// Whether there is an index of anybody: without one no vault was ever in use here.
+    /// Whether there is an index of anybody, or was one: else no vault was ever in use here.
     pub fn any(&self) -> bool {
         let files = std::fs::read_dir(self.dir.path()).into_iter().flatten().flatten();
-        files.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|ending| ending == "json"))
+        let ending = |path: &Path| path.extension().is_some_and(|ending| ending == "json" || ending == "lock");
+        let is_file_lock = |path: &Path| path.file_name().is_some_and(|name| name == "keys.age.lock");
+        files.map(|entry| entry.path()).any(|path| ending(&path) && !is_file_lock(&path))
     }
 
     /// Where the index of an owner is, or would be.
@@ -92,6 +107,10 @@ impl VaultIndexes {
 
 fn file_name(owner: &Owner) -> String {
     format!("{}.json", stem(owner))
+}
+
+fn lock_name(owner: &Owner) -> String {
+    format!("{}.lock", stem(owner))
 }
 
 fn stem(owner: &Owner) -> String {

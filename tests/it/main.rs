@@ -78,6 +78,7 @@ mod pty_verify;
 mod readme;
 mod rotate_faults;
 mod rotate_killed;
+mod rotate_lost_state;
 mod rotate_validators;
 mod rotation_driver;
 mod rotation_facts;

@@ -78,7 +78,7 @@ fn a_spoiled_index_is_a_finding_and_stops_nothing() {
     }
     let context = context(home.path());
     let found = context.findings.iter().find(|finding| finding.code == "vault_index").unwrap();
-    assert_eq!((found.severity, context.vault.in_use()), (Severity::Danger, None));
+    assert_eq!((found.severity, context.vault.in_use()), (Severity::Warning, None));
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn once_settled(house: &Rotating, word: &str) -> (Option<i32>, Value) {
 
 /// Takes the rotation up again until it is where nothing needs to be done but to wait.
 #[track_caller]
-fn finish(house: &Rotating) {
+pub fn finish(house: &Rotating) {
     for _ in 0..ATTEMPTS {
         let (code, told) = once_settled(house, "resume");
         if code == Some(0) && (told["phase"] == "grace" || told["phase"] == "rolled_back") {
@@ -62,7 +62,7 @@ fn finish(house: &Rotating) {
 
 /// The new key is in use everywhere, and the old one can be retired.
 #[track_caller]
-fn is_whole(house: &Rotating) {
+pub fn is_whole(house: &Rotating) {
     assert!(house.publishes(NEW), "the chain holds the new key");
     let env = house.env();
     let (old, new) = (Credentials::of(OPERATOR_UID, OLD), Credentials::of(OPERATOR_UID, NEW));

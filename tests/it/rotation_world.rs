@@ -502,6 +502,7 @@ pub const fn kind(event: &Event) -> &'static str {
         Event::GraceBegan { .. } => "grace_began",
         Event::Reverted { .. } => "reverted",
         Event::Refused { .. } => "refused",
+        Event::Lost { .. } => "lost",
         Event::Retiring => "retiring",
         Event::Retired => "retired",
         Event::TurnedBack => "turned_back",

@@ -160,13 +160,29 @@ fn a_file_that_is_away_or_damaged_is_a_finding_with_what_to_do() {
 }
 
 #[test]
-fn an_index_that_makes_no_sense_is_a_finding_and_nothing_is_opened() {
+fn an_index_that_is_gone_or_makes_no_sense_is_named_and_derived_again_once_the_store_is_open() {
     let safe = Safe::new();
     let index = safe.house.state().join("vault").join(format!("{}-81-{}.json", &FINNEY[..8], owner().hotkey));
-    fs::write(&index, "{\"v\":1").unwrap();
-    let document = safe.with_key(&["--json"]).exits(1).json();
-    says(finding(&document, "vault_index")["why"].as_str().unwrap(), &["is damaged"]);
-    assert_eq!(document["vault"]["reachable"], json!(null));
+    let whole = fs::read_to_string(&index).unwrap();
+    let damages: [fn(&Path); 3] = [
+        |file| fs::remove_file(file).unwrap(),
+        |file| fs::write(file, "{\"v\":1").unwrap(),
+        |file| fs::write(file, vec![b' '; 2 << 20]).unwrap(),
+    ];
+    for damage in damages {
+        damage(&index);
+        let document = safe.doctor(&["--json"]).exits(1).json();
+        let named = finding(&document, "vault_index_incomplete");
+        says(named["todo"].as_str().unwrap(), &["keys list --check", "derived again"]);
+        assert!(fs::read_to_string(&index).ok() != Some(whole.clone()), "nothing is derived while the store is closed");
+        let document = safe.with_key(&["--json"]).exits(1).json();
+        let derived = finding(&document, "vault_index_derived");
+        says(derived["what"].as_str().unwrap(), &["derived again: generation 1, 2"]);
+        says(derived["why"].as_str().unwrap(), &["Fingerprints of keys that were removed", "lost"]);
+        assert_eq!(kept(&document), [&json!(true), &json!(true)]);
+        assert_eq!(fs::read_to_string(&index).unwrap(), whole);
+        safe.with_key(&["--json"]).exits(0);
+    }
 }
 
 #[test]

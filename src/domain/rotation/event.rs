@@ -135,6 +135,11 @@ pub enum Event {
         /// The store's code.
         code: String,
     },
+    /// The vault holds an old key no more, and whether the store refuses it cannot be told.
+    Lost {
+        /// Which.
+        side: Side,
+    },
     /// The old generation is about to be forgotten.
     Retiring,
     /// It is.
@@ -191,6 +196,7 @@ impl Event {
             Self::Refused { side, http, code } => {
                 format!("the store refuses the old {} key: {http} {code}", side.word())
             }
+            Self::Lost { side } => format!("the old {} key is not in the vault any more", side.word()),
             Self::Retiring => "the old keys are about to be forgotten".to_owned(),
             Self::Retired => "the old keys are forgotten".to_owned(),
             Self::TurnedBack => "turned back".to_owned(),

@@ -59,6 +59,8 @@ pub enum KeyAnswer {
         /// The store's code.
         code: String,
     },
+    /// The vault holds it no more, so nobody can ask with it.
+    Gone,
     /// Neither is certain: what was found.
     Unclear(String),
 }
@@ -231,11 +233,15 @@ impl Rotation {
             let what = match of(side) {
                 Some(KeyAnswer::Works) => return None,
                 Some(KeyAnswer::Refused { http, code }) => format!("is refused: {http} {code}"),
+                Some(KeyAnswer::Gone) => "is not in the vault any more".to_owned(),
                 Some(KeyAnswer::Unclear(found)) => format!("could not be tested: {found}"),
                 None => "was not tested".to_owned(),
             };
             let code = if side == Side::Read { "new_key_unreadable" } else { "new_key_cannot_write" };
-            let todo = "Check the new token at the provider; the old one is kept until the new one works.";
+            let todo = match of(side) {
+                Some(KeyAnswer::Gone) => "Bring it back with keys import from a .env that has it, or roll back.",
+                _ => "Check the new token at the provider; the old one is kept until the new one works.",
+            };
             Some(Blocker::new(code, format!("The new {} key {what}", side.word()), todo))
         };
         self.change.sides().filter_map(blocker).collect()
@@ -251,7 +257,8 @@ impl Rotation {
                 )
             };
             match facts.old_answer(side) {
-                Some(KeyAnswer::Refused { .. }) => None,
+                // What the vault holds no more is forgotten already.
+                Some(KeyAnswer::Refused { .. } | KeyAnswer::Gone) => None,
                 Some(KeyAnswer::Works) => Some(Blocker::new(
                     "old_key_still_works",
                     format!("The old {} key {} is still accepted by the store", side.word(), old.shown),

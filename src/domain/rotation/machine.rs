@@ -64,6 +64,8 @@ pub struct Rotation {
     pub published: bool,
     /// Whether the new generation was in use at some time.
     pub promoted: bool,
+    /// The generation that is in use, as far as it was written down.
+    pub in_use: GenerationNumber,
     /// The commit on its way.
     pub submission: Option<Submission>,
     /// Number of the block that set what is on chain, once it is final.
@@ -74,7 +76,7 @@ pub struct Rotation {
     pub env_begun: bool,
     /// The grace.
     pub grace: Option<Grace>,
-    /// Sides whose old key the store refuses.
+    /// Sides whose old key is of no use any more: the store refuses it, or the vault holds it no more.
     pub refused: Vec<Side>,
     /// What the chain holds when it is neither old nor new, until the operator accepts it.
     pub difference: Option<Seen>,
@@ -153,6 +155,7 @@ impl Rotation {
             back: false,
             published: false,
             promoted: false,
+            in_use: *from,
             submission: None,
             finalized: None,
             env: None,
@@ -231,6 +234,10 @@ impl Rotation {
                 self.change.side(*side)?.old.as_ref()?;
                 self.refuse(*side);
             }
+            Event::Lost { side } => {
+                self.change.side(*side)?.old.as_ref()?;
+                self.refuse(*side);
+            }
             Event::Retiring => {
                 (self.phase == Phase::Grace && !self.back && self.unrefused().is_none()).then_some(())?;
                 self.retiring = true;
@@ -282,6 +289,7 @@ impl Rotation {
     fn promote(&mut self) -> Option<()> {
         matches!(self.step(), Step::Promote(_)).then_some(())?;
         self.promoted |= !self.back;
+        self.in_use = self.target();
         self.phase = Phase::Promoted;
         self.env = None;
         self.env_begun = false;

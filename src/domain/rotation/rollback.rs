@@ -26,6 +26,10 @@ impl Rotation {
                     format!("is refused by the store: {http} {code}"),
                     "There is no way back to it: go on with the new keys.",
                 ),
+                Some(KeyAnswer::Gone) => (
+                    "is not in the vault any more".to_owned(),
+                    "Bring it back with keys import from a .env that has it, or go on with the new keys.",
+                ),
                 Some(KeyAnswer::Unclear(found)) => (format!("could not be tested: {found}"), "Try again."),
                 None => ("was not tested".to_owned(), "Try again."),
             };
@@ -34,14 +38,21 @@ impl Rotation {
         if self.is_out() { self.change.old_keys().filter_map(blocker).collect() } else { Vec::new() }
     }
 
-    /// The refusals in these facts that are not written down yet.
+    /// The old keys in these facts that are of no use any more, as far as that is not written down yet: the store refuses
+    /// them, or the vault lost them while it holds the new ones, which work.
     pub fn refusals(&self, facts: &Facts) -> Vec<Event> {
         let unknown = |(side, _): &(Side, _)| !self.refused.contains(side);
         let refusal = |(side, _): (Side, _)| match facts.old_answer(side)? {
             KeyAnswer::Refused { http, code } => Some(Event::Refused { side, http: *http, code: code.clone() }),
-            KeyAnswer::Works | KeyAnswer::Unclear(_) => None,
+            KeyAnswer::Gone if self.has_working_keys(facts) => Some(Event::Lost { side }),
+            KeyAnswer::Works | KeyAnswer::Gone | KeyAnswer::Unclear(_) => None,
         };
         self.change.old_keys().filter(unknown).filter_map(refusal).collect()
+    }
+
+    fn has_working_keys(&self, facts: &Facts) -> bool {
+        let works = |side: Side| facts.new.iter().any(|(of, answer)| *of == side && *answer == KeyAnswer::Works);
+        self.change.sides().all(|(side, _)| works(side))
     }
 
     /// Whether somebody may use the new keys already.

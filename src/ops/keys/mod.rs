@@ -7,7 +7,7 @@ pub use env::{Commented, Override, Restored, comment_out, overrides, restore, va
 pub use list::{Listed, Listing, PlaceKeys};
 
 use crate::domain::credentials::{BucketCredentials, CredentialsError, LocalValues, Variable};
-use crate::domain::rotation::Seen;
+use crate::domain::rotation::{Replacement, Rotation, Seen, Side};
 use crate::domain::vault_index::{GenerationNumber, Holding, KeyRef, Origin};
 use crate::ops::context::Context;
 use crate::ops::rotation::{Kind, Problem, chain_facts, rotations};
@@ -47,16 +47,31 @@ pub async fn import(context: &Context, opened: &mut OpenVault, now_ms: u64) -> R
     let values = context.configuration.local.grail();
     let mut generation = generation_of(&values, 0, now_ms);
     check_shapes(context, &values, &generation)?;
-    refuse_beside_rotation(context, opened)?;
-    if let Some(holding) = same(&opened.index.holdings, &generation) {
-        if opened.index.current != Some(holding.number) {
-            return Err(not_in_use(holding));
+    let open = rotations(context)?.history(&opened.owner)?.0.open;
+    if let Some(open) = open {
+        return match brought_back(&open, opened, generation).await? {
+            Some(generation) => Ok(Imported { generation, was_there: false }),
+            None => Err(beside_rotation(&open)),
+        };
+    }
+    let number = opened.next_number().await?;
+    if let Some(holding) = same(&opened.index.holdings, &generation).cloned() {
+        let was_there = opened.holds(holding.number).await?;
+        if !was_there {
+            // The store lost it.
+            opened.put(Generation { number: holding.number, ..generation.clone() }).await?;
         }
-        return Ok(Imported { generation: opened.generation(holding.number).await?, was_there: true });
+        if opened.index.current != Some(holding.number) {
+            if opened.index.current.is_some() && !is_published(context, opened, &generation, now_ms).await? {
+                return Err(not_in_use(&holding));
+            }
+            opened.promote(holding.number).await?;
+        }
+        return Ok(Imported { generation: opened.generation(holding.number).await?, was_there });
     }
     refuse_rolled(&opened.index.holdings, &generation)?;
     refuse_unpublished(context, opened, &generation, now_ms).await?;
-    generation.number = opened.next_number().await?;
+    generation.number = number;
     opened.put(generation.clone()).await?;
     opened.promote(generation.number).await?;
     Ok(Imported { generation, was_there: false })
@@ -116,16 +131,53 @@ fn check_shapes(context: &Context, values: &LocalValues, generation: &Generation
     }
 }
 
-fn refuse_beside_rotation(context: &Context, opened: &OpenVault) -> Result<(), Problem> {
-    match rotations(context)?.history(&opened.owner)?.0.open {
-        None => Ok(()),
-        Some(open) => Err(Problem::refused(
-            "rotation_open",
-            format!("A rotation is open: {}", open.title()),
-            "Which keys are the right ones is being decided there.",
-            "Finish it with rotate resume, or roll it back; then import.",
-        )),
+fn beside_rotation(open: &Rotation) -> Problem {
+    Problem::refused(
+        "rotation_open",
+        format!("A rotation is open: {}", open.title()),
+        "Which keys are the right ones is being decided there.",
+        "Finish it with rotate resume, or roll it back; then import.",
+    )
+}
+
+/// Keys of an open rotation that the store lost go back under their number: those that it replaces, or the new ones.
+async fn brought_back(
+    open: &Rotation,
+    opened: &mut OpenVault,
+    generation: Generation,
+) -> Result<Option<Generation>, Problem> {
+    let [read, write] = refs(&generation);
+    let of = |side| if side == Side::Read { &read } else { &write };
+    let is_there = |locator: &Option<String>| locator.as_ref() == Some(&open.locator);
+    if !is_there(&generation.bucket) && !is_there(&generation.account) {
+        return Ok(None);
     }
+    for number in [open.to, open.from] {
+        let key_of = |keys: &Replacement| if number == open.to { Some(keys.new.clone()) } else { keys.old.clone() };
+        let is_it = open.change.sides().all(|(side, keys)| key_of(keys).is_some_and(|key| of(side).as_ref() == Some(&key)));
+        if is_it && !opened.holds(number).await? {
+            let generation = Generation { number, ..generation };
+            opened.put_as_journalled(generation.clone()).await?;
+            if opened.index.current.is_none() && open.in_use == number {
+                opened.promote(number).await?;
+            }
+            return Ok(Some(generation));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the chain holds the read key of these keys.
+async fn is_published(
+    context: &Context,
+    opened: &OpenVault,
+    generation: &Generation,
+    now_ms: u64,
+) -> Result<bool, Problem> {
+    let [read, _] = refs(generation);
+    let locator = generation.bucket.as_ref().or(generation.account.as_ref());
+    let Some((locator, read)) = locator.zip(read) else { return Ok(false) };
+    Ok(chain_facts(context, &opened.owner, now_ms).await?.seen.is(locator, &read))
 }
 
 fn refs(generation: &Generation) -> [Option<KeyRef>; 2] {
@@ -165,9 +217,7 @@ async fn refuse_unpublished(
     let Some(current) = opened.index.in_use() else { return Ok(()) };
     let [read, _] = refs(generation);
     let Some(read) = read.filter(|read| current.read.as_ref() != Some(read)) else { return Ok(()) };
-    let locator = generation.bucket.as_ref().or(generation.account.as_ref());
-    let chain = chain_facts(context, &opened.owner, now_ms).await?;
-    if locator.is_some_and(|locator| chain.seen.is(locator, &read)) {
+    if is_published(context, opened, generation, now_ms).await? {
         return Ok(());
     }
     Err(Problem::refused(

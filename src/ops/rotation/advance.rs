@@ -55,6 +55,7 @@ impl Executor {
                 Step::Revoke(side) => match self.old_key(&rotation, side).await {
                     KeyAnswer::Refused { http, code } => self.note(Event::Refused { side, http, code })?,
                     KeyAnswer::Works => return Ok(NeedsInput::Revoke(side)),
+                    KeyAnswer::Gone => return Err(unproven(side, "it is not in the vault any more")),
                     KeyAnswer::Unclear(found) => return Err(unproven(side, &found)),
                 },
                 Step::Probe => {
@@ -107,6 +108,10 @@ impl Executor {
                     if !rotation.forgetting {
                         self.new_key_is_not_on_chain(&rotation).await?;
                         self.note(Event::Forgetting)?;
+                    }
+                    // It may have been put into use without a line that says so.
+                    if self.opened.index.current == Some(rotation.to) {
+                        self.opened.promote(rotation.from).await?;
                     }
                     self.forget(rotation.to).await?;
                     self.note(Event::Abandoned)?;
@@ -161,7 +166,7 @@ impl Executor {
     }
 
     /// Whether the new generation is in the vault, with the keys that the journal speaks of.
-    async fn is_staged(&mut self, rotation: &Rotation) -> Result<bool, Problem> {
+    pub(super) async fn is_staged(&mut self, rotation: &Rotation) -> Result<bool, Problem> {
         if self.opened.index.holding(rotation.to).is_none() {
             // What a crash left in the store without the index knowing is taken into the index by this.
             self.opened.next_number().await?;
@@ -228,10 +233,14 @@ impl Executor {
         Ok(())
     }
 
-    /// Before old keys are used again each has to work at the store. One that is refused turns the rotation round.
+    /// Before old keys are used again each has to work at the store. One that is refused turns the rotation round; so does
+    /// one that the vault lost meanwhile, where the new keys work.
     async fn way_back(&mut self) -> Result<(), Problem> {
         let rotation = self.under_way()?;
-        let facts = Facts { old: self.old_answers(&rotation).await, ..Facts::default() };
+        let mut facts = Facts { old: self.old_answers(&rotation).await, ..Facts::default() };
+        if rotation.back && facts.old.iter().any(|(_, answer)| *answer == KeyAnswer::Gone) {
+            facts.new = self.new_answers(&rotation).await;
+        }
         let blockers = rotation.back_blockers(&facts);
         for refusal in rotation.refusals(&facts) {
             self.note(refusal)?;

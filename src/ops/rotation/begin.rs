@@ -7,7 +7,7 @@ use crate::domain::credentials::{Variable, hint};
 use crate::domain::provider::Provider;
 use crate::domain::rotation::{Change, Event, MOST_GRACE, Replacement, Seen, Side, Step};
 use crate::domain::secret::SecretKey;
-use crate::domain::vault_index::{KeyRef, Origin};
+use crate::domain::vault_index::{GenerationNumber, KeyRef, Origin};
 use crate::ops::keys::{generation_of, same};
 use crate::vault::{Generation, KeyPair};
 
@@ -62,7 +62,7 @@ impl Executor {
         let from = self.keep_old(from).await?;
         let first = Event::Began {
             from: from.number,
-            to: self.opened.next_number().await?.max(self.history.highest() + 1),
+            to: self.number_for(&from, &begin.keys).await?,
             backend: self.opened.vault.backend(),
             locator,
             change,
@@ -70,7 +70,23 @@ impl Executor {
             emergency: begin.emergency,
         };
         self.note(first)?;
+        if self.is_staged(&self.under_way()?).await? {
+            return self.advance().await;
+        }
         self.stage(begin.keys).await
+    }
+
+    /// The number of the new generation: the next one, or that under which the vault holds these very keys since a rotation
+    /// whose journal was lost.
+    async fn number_for(&mut self, from: &Generation, keys: &NewKeys) -> Result<GenerationNumber, Problem> {
+        let next = self.opened.next_number().await?;
+        let new = Generation {
+            read: keys.read.clone().or_else(|| from.read.clone()),
+            write: keys.write.clone().or_else(|| from.write.clone()),
+            ..from.clone()
+        };
+        let held = same(&self.opened.index.holdings, &new).map(|holding| holding.number);
+        Ok(held.filter(|held| *held > from.number.max(self.history.highest())).unwrap_or(next))
     }
 
     /// Puts the new keys into the vault. The pair that stays is taken along, so that a generation is whole.
@@ -87,7 +103,7 @@ impl Executor {
             read: keys.read.or(from.read),
             write: keys.write.or(from.write),
         };
-        self.opened.put(generation).await?;
+        self.opened.put_as_journalled(generation).await?;
         self.advance().await
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::problem::{Kind, Problem};
 use crate::domain::commit::Progress;
 use crate::domain::environment::Environment;
+use crate::domain::findings::Finding;
 use crate::domain::owner::Owner;
 use crate::domain::rotation::{Entry, Event, History, NEW_KEY_MS, Rotation};
 use crate::domain::secret::SecretKey;
@@ -113,6 +114,11 @@ impl Executor {
     /// The rotation under way, or the last one.
     pub fn latest(&self) -> Option<&Rotation> {
         self.history.open.as_ref().or_else(|| self.history.closed.last())
+    }
+
+    /// That the vault's index was derived again, where it was.
+    pub const fn derived(&self) -> Option<&Finding> {
+        self.opened.derived.as_ref()
     }
 
     /// Everything that the journal tells.

@@ -26,7 +26,8 @@ impl Executor {
     pub(super) async fn key_of(&self, number: GenerationNumber, side: Side) -> KeyAnswer {
         let generation = match self.find(number).await {
             Ok(Some(generation)) => generation,
-            Ok(None) => return KeyAnswer::Unclear(format!("generation {number} is not in the vault")),
+            Ok(None) => return KeyAnswer::Gone,
+            Err(problem) if problem.finding.code == "vault_generation_gone" => return KeyAnswer::Gone,
             Err(problem) => return KeyAnswer::Unclear(problem.finding.what),
         };
         match self.owner_of(&generation, side) {
@@ -77,6 +78,7 @@ impl Executor {
             let why = match self.ask(&owner).await {
                 KeyAnswer::Works => return Ok(()),
                 KeyAnswer::Refused { http, code } => format!("the store answers {http} {code}"),
+                KeyAnswer::Gone => return Err(unusable(side, "it is not in the vault any more")),
                 KeyAnswer::Unclear(found) => return Err(unusable(side, &found)),
             };
             if Instant::now() + self.timeouts.pause > give_up {

@@ -16,6 +16,7 @@ use crate::domain::provenance::Depth;
 use crate::domain::provenance::Limit;
 use crate::domain::rotation::{Blocker, ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
 use crate::domain::secret::Fingerprint;
+use crate::domain::text::BLOCK_SECONDS;
 use crate::ops::commit::{Prepared, disputed, history, prepare_in_rotation, publish, reconcile, unread};
 use crate::ops::context::Context;
 use crate::ops::verify::may_be_acted_on;
@@ -203,7 +204,7 @@ impl Executor {
         if let Some(stale) = super::advance::stale(&chain) {
             return Ok(Some(stale));
         }
-        let end = commit_end(&history(&self.context), rotation);
+        let end = commit_end(&history(&self.context), rotation, self.now());
         match rotation.reconcile(&chain, &end) {
             Some(event) => {
                 self.note(event)?;
@@ -218,8 +219,12 @@ impl Executor {
     }
 }
 
-/// What the journal of commits knows of the commit that a rotation confirmed.
-fn commit_end(entries: &[commit::Entry], rotation: &Rotation) -> CommitEnd {
+/// How long a commit may come into a block, in ms: its era of 64 blocks, and as much again for blocks that come late.
+const ERA_MS: u64 = 2 * 64 * BLOCK_SECONDS * 1_000;
+
+/// What the journal of commits knows of the commit that a rotation confirmed. One that was sent and of which that journal
+/// knows nothing, because it was lost, may come until its era is over.
+fn commit_end(entries: &[commit::Entry], rotation: &Rotation, now_ms: u64) -> CommitEnd {
     let Some((submission, meant)) = rotation.submission.as_ref().zip(meant(rotation)) else {
         return CommitEnd::NeverSigned;
     };
@@ -230,7 +235,13 @@ fn commit_end(entries: &[commit::Entry], rotation: &Rotation) -> CommitEnd {
         },
         _ => false,
     };
-    let Some(intended) = entries.iter().rev().find(is_it) else { return CommitEnd::NeverSigned };
+    let Some(intended) = entries.iter().rev().find(is_it) else {
+        return match submission.extrinsic {
+            None => CommitEnd::NeverSigned,
+            Some(_) if now_ms.saturating_sub(submission.at_ms) <= ERA_MS => CommitEnd::Alive,
+            Some(_) => CommitEnd::Dead { why: "its era is over".to_owned() },
+        };
+    };
     let hash = intended.record.extrinsic();
     let ends = entries.iter().filter(|entry| entry.record.extrinsic() == hash);
     let mut told = ends.filter_map(|entry| match &entry.record {

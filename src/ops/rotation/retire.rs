@@ -25,17 +25,23 @@ impl Executor {
     /// The same on a reading of the chain that was made already, or why there is none.
     async fn facts_on(&self, chain: Result<ChainFacts, String>) -> Result<Facts, Problem> {
         let rotation = self.under_way()?;
-        let target = self.find(rotation.target()).await?;
+        let target = self.find(rotation.target()).await.ok().flatten();
         let env = match &target {
             Some(target) => Some(self.env_stands(target)?),
             None => None,
         };
-        let mut new = Vec::new();
-        for (side, _) in rotation.change.sides() {
-            new.push((side, self.new_key(&rotation, side).await));
-        }
+        let new = self.new_answers(&rotation).await;
         let old = self.old_answers(&rotation).await;
         Ok(Facts { chain: Some(chain), env, new, old })
+    }
+
+    /// What the new keys can do now.
+    pub(super) async fn new_answers(&self, rotation: &Rotation) -> Vec<(Side, KeyAnswer)> {
+        let mut new = Vec::new();
+        for (side, _) in rotation.change.sides() {
+            new.push((side, self.new_key(rotation, side).await));
+        }
+        new
     }
 
     /// What the old keys can do now.

@@ -6,9 +6,13 @@
 //! forget   turn ─► index read ─► secret removed ─► index written
 //! ```
 //!
+//! An index that is gone, damaged, or older than the journal of rotations is derived again when the store is opened: from
+//! what the store holds and what the journal tells.
+//!
 //! A store is contacted only here, when keys are asked for; the index alone says what there is. Stores block, on a bus or on
 //! somebody who is to answer a question: each call runs on a thread of its own, and is waited for only so long.
 
+mod derive;
 mod keys;
 mod open_vault;
 mod status;
@@ -29,11 +33,13 @@ use crate::config::Origin;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::network::BlockHash;
 use crate::domain::owner::Owner;
+use crate::domain::rotation::History;
 use crate::domain::secret::SecretKey;
 use crate::domain::text::{capitalised, sentence};
 use crate::domain::untrusted::sanitize;
 use crate::domain::vault_index::{Backend, Index};
 use crate::ops::context::Context;
+use crate::ops::rotation::rotations;
 use crate::state::{StateError, VaultIndexes};
 use crate::vault::file::locked_with_passphrase;
 use crate::vault::{self, FileKey, Opening, VaultError, platform_default};
@@ -126,6 +132,38 @@ pub async fn index(context: &Context) -> Result<(Owner, Index), VaultProblem> {
     Ok((owner, index))
 }
 
+/// What is known of the vault before its store is asked.
+struct Known {
+    owner: Owner,
+    /// As far as the index can be read.
+    index: Index,
+    history: History,
+    /// What the index should tell and does not: then the store is asked. Empty where index and journal fit.
+    lost: Vec<String>,
+}
+
+async fn known(context: &Context) -> Result<Known, VaultProblem> {
+    known_of(context, owner(context).await?)
+}
+
+fn known_of(context: &Context, owner: Owner) -> Result<Known, VaultProblem> {
+    let history = rotations(context).and_then(|journal| journal.history(&owner));
+    match (indexes(context)?.read(&owner), history) {
+        (Ok(index), Ok((history, _))) => {
+            let lost = history.unknown_to(&index);
+            Ok(Known { owner, index, history, lost })
+        }
+        // The keys do not depend on a journal that cannot be read; who rotates is told.
+        (Ok(index), Err(_)) => Ok(Known { owner, index, history: History::default(), lost: Vec::new() }),
+        (Err(StateError::Lost { why, .. }), Ok((history, _))) => {
+            let lost = history.unknown_to(&Index::default());
+            let lost = if lost.is_empty() { vec![format!("what it held: it {why}")] } else { lost };
+            Ok(Known { owner, index: Index::default(), history, lost })
+        }
+        (Err(StateError::Lost { .. }), Err(error)) | (Err(error), _) => Err(error.into()),
+    }
+}
+
 fn indexes(context: &Context) -> Result<VaultIndexes, VaultProblem> {
     Ok(context.disk.state.as_ref().ok_or(VaultProblem::NoPlace)?.vault()?)
 }
@@ -148,8 +186,14 @@ pub fn choose(context: &Context, index: &Index) -> Choice {
     if let Some(named) = &context.configuration.settings.vault {
         return Choice { backend: named.value, named: Some(named.source.clone()) };
     }
-    let in_use = index.in_use().map(|holding| holding.backend).filter(|backend| *backend != Backend::Memory);
+    let in_use = index.in_use().map(|holding| holding.backend).or_else(|| rotated_in(context));
+    let in_use = in_use.filter(|backend| *backend != Backend::Memory);
     Choice { backend: in_use.unwrap_or_else(platform_default), named: None }
+}
+
+/// The store that the last rotation worked with.
+fn rotated_in(context: &Context) -> Option<Backend> {
+    rotations(context).ok()?.history(&context.owner()?).ok()?.0.backend()
 }
 
 /// Whether somebody has to be asked for a passphrase.
@@ -163,8 +207,7 @@ pub enum Wanted {
 
 /// Whether [`open`] needs a passphrase, `None` where it does not.
 pub async fn passphrase_wanted(context: &Context) -> Result<Option<Wanted>, VaultProblem> {
-    let (_, index) = index(context).await?;
-    wanted_with(context, &index)
+    wanted_with(context, &known(context).await?.index)
 }
 
 /// The same without asking the chain whose keys they are: by what the context knows of the vault.
@@ -195,7 +238,7 @@ pub async fn open_within(
     passphrase: Option<SecretKey>,
     answer: Duration,
 ) -> Result<OpenVault, VaultProblem> {
-    let (owner, index) = index(context).await?;
+    let Known { owner, index, lost, .. } = known(context).await?;
     let indexes = indexes(context)?;
     let vault = if let Some(practice) = &context.sandbox_vault {
         practice.clone()
@@ -203,7 +246,12 @@ pub async fn open_within(
         let opening = opening(context, choose(context, &index).backend, passphrase, &indexes)?;
         within(opening.backend(), answer, move || Ok(vault::open(opening)?)).await?
     };
-    Ok(OpenVault { vault, owner, index, indexes: Arc::new(indexes), answer })
+    let journal = Arc::new(rotations(context)?);
+    let mut opened = OpenVault { vault, owner, index, derived: None, indexes: Arc::new(indexes), journal, answer };
+    if !lost.is_empty() {
+        opened.derive(&lost).await?;
+    }
+    Ok(opened)
 }
 
 fn opening(

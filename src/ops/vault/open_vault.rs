@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::derive::derived;
 use super::{VaultProblem, within};
+use crate::domain::findings::Finding;
 use crate::domain::owner::Owner;
 use crate::domain::vault_index::{Backend, GenerationNumber, Holding, Index};
-use crate::state::{IndexTurn, VaultIndexes};
+use crate::state::{IndexTurn, Rotations, StateError, VaultIndexes};
 use crate::vault::{Generation, Vault, VaultError};
 
 /// How often the turn to change an index is asked for while another process has it, and how many times.
@@ -24,16 +26,20 @@ pub struct OpenVault {
     pub owner: Owner,
     /// What it holds, as the index said last.
     pub index: Index,
+    /// That the index was derived again when the store was opened, and what is lost with it.
+    pub derived: Option<Finding>,
     pub(super) indexes: Arc<VaultIndexes>,
+    pub(super) journal: Arc<Rotations>,
     pub(super) answer: Duration,
 }
 
 /// What a change works with, on its own thread.
-struct LockedIndex {
-    vault: Vault,
-    owner: Owner,
+pub(super) struct LockedIndex {
+    pub(super) vault: Vault,
+    pub(super) owner: Owner,
     indexes: Arc<VaultIndexes>,
-    index: Index,
+    pub(super) journal: Arc<Rotations>,
+    pub(super) index: Index,
     _turn: IndexTurn,
 }
 
@@ -58,22 +64,25 @@ impl OpenVault {
         }
     }
 
-    /// The number for the next generation: higher than every one that was ever given out. What stands in the store above
-    /// those without the index knowing is what a crash left between the two, or an index that was lost: it is taken into
-    /// the index, or passed over where it is none of ours.
+    /// The number for the next generation: higher than every one that was ever given out, by the index, the store or the
+    /// journal of rotations. What stands in the store above those without the index knowing is what a crash left between the
+    /// two: it is taken into the index, or passed over where it is none of ours.
     pub async fn next_number(&mut self) -> Result<GenerationNumber, VaultProblem> {
         self.change(|locked| {
+            let journalled = locked.journal.history(&locked.owner).map_or(0, |(history, _)| history.highest());
+            let mut number = locked.index.next();
             for _ in 0..MOST_SKIPPED {
-                let number = locked.index.next();
                 match locked.vault.get(&locked.owner, number) {
-                    Ok(None) => return Ok(number),
+                    Ok(None) if number > journalled => return Ok(number),
+                    Ok(None) => {}
                     Ok(Some(found)) => locked.index.hold(found.holding(locked.vault.backend())),
-                    Err(VaultError::Damaged { .. }) => locked.index.highest = number,
+                    Err(VaultError::Damaged { .. }) => locked.index.highest = locked.index.highest.max(number),
                     Err(error) => return Err(error.into()),
                 }
+                number += 1;
                 locked.write()?;
             }
-            Err(VaultError::Occupied { backend: locked.vault.backend(), number: locked.index.next() }.into())
+            Err(VaultError::Occupied { backend: locked.vault.backend(), number }.into())
         })
         .await
     }
@@ -81,6 +90,16 @@ impl OpenVault {
     /// Keeps a generation under its number, reads it back, and then notes it in the index. The same one again is fine;
     /// other keys under a number that was given out are refused. Nothing is in use by that alone.
     pub async fn put(&mut self, generation: Generation) -> Result<(), VaultProblem> {
+        self.put_as(generation, false).await
+    }
+
+    /// The same for a generation that the journal of rotations knows under its number: that it was given out is no reason
+    /// against it.
+    pub async fn put_as_journalled(&mut self, generation: Generation) -> Result<(), VaultProblem> {
+        self.put_as(generation, true).await
+    }
+
+    async fn put_as(&mut self, generation: Generation, journalled: bool) -> Result<(), VaultProblem> {
         self.change(move |locked| {
             let backend = locked.vault.backend();
             let noted = locked.index.holding(generation.number);
@@ -88,7 +107,7 @@ impl OpenVault {
                 return Err(elsewhere(holding, backend));
             }
             let new = noted.is_none();
-            if new && generation.number <= locked.index.highest {
+            if new && !journalled && generation.number <= locked.index.highest {
                 return Err(VaultError::Spent { number: generation.number }.into());
             }
             locked.vault.put(&locked.owner, &generation)?;
@@ -128,16 +147,50 @@ impl OpenVault {
         .await
     }
 
-    /// Changes store and index with the turn taken, on the index as it is on disk now.
+    /// Whether the store holds a generation, whole, whatever the index says.
+    pub async fn holds(&self, number: GenerationNumber) -> Result<bool, VaultProblem> {
+        let (vault, owner) = (self.vault.clone(), self.owner);
+        within(self.backend(), self.answer, move || match vault.get(&owner, number) {
+            Ok(found) => Ok(found.is_some()),
+            Err(VaultError::Damaged { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        })
+        .await
+    }
+
+    /// Derives the index again. `lost` is what the index should tell and does not.
+    pub(super) async fn derive(&mut self, lost: &[String]) -> Result<(), VaultProblem> {
+        self.change(|locked| {
+            locked.index = derived(locked)?;
+            locked.write()
+        })
+        .await?;
+        let history = self.journal.history(&self.owner)?.0;
+        self.derived = Some(super::derive::finding(lost, &history.unknown_to(&self.index), &self.index));
+        Ok(())
+    }
+
+    /// Changes store and index with the turn taken, on the index as it is on disk now; one that is lost is derived first.
     async fn change<T: Send + 'static>(
         &mut self,
         change: impl FnOnce(&mut LockedIndex) -> Result<T, VaultProblem> + Send + 'static,
     ) -> Result<T, VaultProblem> {
-        let (vault, owner, indexes) = (self.vault.clone(), self.owner, Arc::clone(&self.indexes));
+        let (vault, owner) = (self.vault.clone(), self.owner);
+        let (indexes, journal) = (Arc::clone(&self.indexes), Arc::clone(&self.journal));
         let work = move || {
+            let is_first = !indexes.is_used(&owner);
             let turn = turn(&indexes, &owner)?;
-            let index = indexes.read(&owner)?;
-            let mut locked = LockedIndex { vault, owner, indexes, index, _turn: turn };
+            let read = if is_first { Ok(Index::default()) } else { indexes.read(&owner) };
+            let is_lost = matches!(read, Err(StateError::Lost { .. }));
+            let index = if is_lost { Index::default() } else { read? };
+            let mut locked = LockedIndex { vault, owner, indexes, journal, index, _turn: turn };
+            if is_lost {
+                locked.index = derived(&locked)?;
+            }
+            // From now on an index that is not there is one that was lost.
+            if is_lost || is_first {
+                locked.write()?;
+            }
             let result = change(&mut locked)?;
             Ok((result, locked.index))
         };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Choice, VaultProblem, choose, indexes, known_genesis, open};
+use super::{Choice, Known, VaultProblem, choose, indexes, known_genesis, known_of, open};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::owner::Owner;
 use crate::domain::secret::SecretKey;
@@ -62,15 +62,20 @@ pub async fn look(context: &Context, passphrase: Option<SecretKey>) -> (VaultLin
     let mut findings = Vec::new();
     let owner = context.hotkey.zip(known_genesis(context));
     let owner = owner.map(|(hotkey, genesis)| Owner { genesis, netuid: context.netuid(), hotkey });
-    let (index, known) =
-        match owner.map(|owner| indexes(context).and_then(|of| Ok((of.read(&owner)?, of.file(&owner))))) {
-            Some(Ok((index, file))) => (index, Some(file)),
-            Some(Err(problem)) => {
-                findings.push(problem.finding());
-                (Index::default(), None)
-            }
-            None => (Index::default(), None),
-        };
+    let file_of = |owner: &Owner| indexes(context).map(|of| of.file(owner));
+    let read = owner.map(|owner| known_of(context, owner).and_then(|known| Ok((known, file_of(&owner)?))));
+    let (mut index, known) = match read {
+        Some(Ok((Known { index, history, lost, .. }, file))) => {
+            findings.extend((!lost.is_empty()).then(|| unknown_to_the_index(&lost)));
+            findings.extend(history.rotated_without_it(&index).map(journal_lost));
+            (index, Some(file))
+        }
+        Some(Err(problem)) => {
+            findings.push(problem.finding());
+            (Index::default(), None)
+        }
+        None => (Index::default(), None),
+    };
     let Choice { backend, named } = choose(context, &index);
     let mut line = VaultLine {
         backend,
@@ -88,6 +93,12 @@ pub async fn look(context: &Context, passphrase: Option<SecretKey>) -> (VaultLin
     match open(context, passphrase).await {
         Ok(opened) => {
             line.reachable = Some(true);
+            if opened.derived.is_some() {
+                index = opened.index.clone();
+                line.generations = index.holdings.iter().map(|holding| generation(holding, &index)).collect();
+                findings.retain(|finding| finding.code != "vault_index_incomplete");
+                findings.extend(opened.derived.clone());
+            }
             for generation in line.generations.iter_mut().filter(|generation| generation.backend == backend) {
                 let read = opened.generation(generation.generation).await;
                 generation.kept = Some(read.is_ok());
@@ -143,6 +154,30 @@ fn generation(holding: &Holding, index: &Index) -> GenerationLine {
         write: holding.write.as_ref().map(ToString::to_string),
         kept: None,
     }
+}
+
+/// What the journal of rotations knows and the index does not.
+fn unknown_to_the_index(lost: &[String]) -> Finding {
+    Finding::new(
+        "vault_index_incomplete",
+        Severity::Warning,
+        format!("The vault's index does not know {}", lost.join(", ")),
+        "It is gone, damaged, or an older copy of itself. The keys do not depend on it.",
+        "Run keys list --check: it is derived again from the vault and from the journal of rotations.",
+    )
+}
+
+/// A generation that came by a rotation of which no journal tells.
+fn journal_lost(number: GenerationNumber) -> Finding {
+    Finding::new(
+        "rotation_journal_lost",
+        Severity::Warning,
+        format!("Generation {number} came by a rotation, and the journal of rotations does not know it"),
+        "The journal is gone, or an older copy of itself: a rotation that was open there is not known any more.",
+        "Put a copy of it back. Without one: see with keys list --online which key is published. Where that is the one in \
+         use, bring the .env in line with keys restore-env and remove the other with keys remove; else run rotate start \
+         with the very same new keys.",
+    )
 }
 
 fn forgets() -> Finding {

@@ -165,7 +165,8 @@ impl Rotating {
         self.index()["holdings"].as_array().unwrap().iter().map(|held| held["number"].as_u64().unwrap()).collect()
     }
 
-    fn file_of(&self, folder: &str, ending: &str) -> Option<PathBuf> {
+    /// The file of a folder of the state with this ending.
+    pub fn file_of(&self, folder: &str, ending: &str) -> Option<PathBuf> {
         let folder = fs::read_dir(self.operator.house.state().join(folder)).ok()?;
         folder.map(|entry| entry.unwrap().path()).find(|file| file.extension() == Some(ending.as_ref()))
     }
