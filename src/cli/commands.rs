@@ -22,6 +22,7 @@ use crate::domain::untrusted::sanitize;
 use crate::ops::commit::{Reconciled, reconcile};
 use crate::ops::context::Context;
 use crate::ops::doctor::{ChainLine, diagnose};
+use crate::ops::keys::sweep_copies;
 use crate::ops::survey::{Survey, survey};
 
 /// Milliseconds since 1970.
@@ -98,11 +99,11 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
 
 /// `doctor`
 pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let context = match context(flags, environment, output) {
+    let mut context = match context(flags, environment, output) {
         Ok(context) => context,
         Err(exit) => return exit,
     };
-    let passphrase = match vault::unprompted(flags, output).await {
+    let passphrase = match vault::unprompted(flags, output, |odd| context.findings.push(odd)).await {
         Ok(passphrase) => passphrase,
         Err(exit) => return exit,
     };
@@ -120,6 +121,13 @@ pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &En
         output.text(&text::doctor(&diagnosis))
     };
     printed_or(output, printed, exit)
+}
+
+/// What a killed console left beside the `.env` goes at the start of every command that writes.
+pub(super) fn swept(context: &Context, output: Output) {
+    if let Some(swept) = sweep_copies(context).filter(|_| !output.is_json()) {
+        output.remark(&format!("▲ {swept}"));
+    }
 }
 
 async fn look(flags: &Flags, environment: &Environment, output: Output) -> Result<(Context, Survey), Exit> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use tokio::sync::mpsc;
 
 use crate::cli::args::CommitArguments;
-use crate::cli::commands::{chain_failure, context, earlier, fail, now_ms, printed_or};
+use crate::cli::commands::{chain_failure, context, earlier, fail, now_ms, printed_or, swept};
 use crate::cli::commit_json::CommitDocument;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
@@ -49,6 +49,9 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
     };
     if let Some(exit) = cannot_ask(arguments, output) {
         return exit;
+    }
+    if !arguments.dry_run && !context.configuration.settings.read_only.value {
+        swept(&context, output);
     }
     let mut findings = Vec::new();
     let odd = |finding: Finding| told_at_once(output, &mut findings, finding);

@@ -43,7 +43,12 @@ use crate::wallet::OwnHotkey;
 /// Opens the console on the configured network.
 pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Exit {
     match super::commands::context(flags, environment, output) {
-        Ok(context) => show(context, flags, environment, None, output).await,
+        Ok(context) => {
+            if !context.configuration.settings.read_only.value {
+                super::commands::swept(&context, output);
+            }
+            show(context, flags, environment, None, output).await
+        }
         Err(exit) => exit,
     }
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{ImportArguments, KeysCommand, ListArguments, RemoveArguments, RestoreArguments};
-use crate::cli::commands::{context, fail, now_ms, printed_or};
+use crate::cli::commands::{context, fail, now_ms, printed_or, swept};
 use crate::cli::exit::Exit;
 use crate::cli::keys_json::{ActionDocument, EnvDocument, ListDocument, Listing, list_text};
 use crate::cli::output::Output;
-use crate::cli::prompt::{agreed, can_ask};
+use crate::cli::prompt::{agreed, agreed_to, can_ask};
 use crate::cli::rotate::exit_of;
 use crate::cli::vault::{failure, opened};
 use crate::config::Flags;
@@ -16,8 +16,8 @@ use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
-use crate::ops::keys::{Imported, comment_out, import, removable, remove, restore};
-use crate::ops::rotation::Problem;
+use crate::ops::keys::{Imported, comment_out, import, objection, removable, remove, restore};
+use crate::ops::rotation::{Kind, Problem};
 use crate::ops::vault::OpenVault;
 use crate::vault::{FileKey, Generation};
 
@@ -61,6 +61,7 @@ async fn taken_over(
         flags.env_file = Some(file.clone());
     }
     let context = context(&flags, environment, output)?;
+    swept(&context, output);
     let mut opened = open_vault(&context, &flags, output).await?;
     let imported = import(&context, &mut opened, now_ms()).await.map_err(|error| problem(output, &error))?;
     let Imported { generation, was_there } = imported;
@@ -78,7 +79,7 @@ async fn taken_over(
     }
     let env = match env_file(&context) {
         None => None,
-        Some(path) => Some(emptied(&path, arguments, environment, output, &generation).await?),
+        Some(path) => Some(emptied(&context, &path, arguments, environment, output, &generation).await?),
     };
     let action = if was_there { "unchanged" } else { "imported" };
     let document = ActionDocument::of(action, &holding, env.as_ref());
@@ -87,8 +88,17 @@ async fn taken_over(
     Ok(printed_or(output, printed, exit))
 }
 
+/// Whether a `.env` may be written: one that is not closed is asked about where `secrets` come into it, and no flag answers.
+async fn may_write(context: &Context, path: &Path, output: Output, secrets: bool) -> Result<(), Problem> {
+    match objection(context, path)?.filter(|_| secrets) {
+        Some(odd) if !agreed_to(output, &odd).await => Err(Problem { kind: Kind::Refused, finding: odd }),
+        _ => Ok(()),
+    }
+}
+
 /// The keys out of the `.env`, when that is wanted. Whatever becomes of it, the keys are in the vault.
 async fn emptied(
+    context: &Context,
     path: &Path,
     arguments: &ImportArguments,
     environment: &Environment,
@@ -110,7 +120,8 @@ async fn emptied(
         return Ok(EnvDocument::untouched(path));
     }
     let backup = backup.then(|| BackupName::at(now_ms()));
-    let commented = match comment_out(path, environment, generation, backup.as_ref()) {
+    let allowed = may_write(context, path, output, backup.is_some()).await;
+    let commented = match allowed.and_then(|()| comment_out(path, environment, generation, backup.as_ref())) {
         Ok(commented) => commented,
         Err(error) if output.is_json() => return Ok(EnvDocument::refused(path, &error)),
         Err(error) => return Err(problem(output, &error)),
@@ -157,6 +168,7 @@ async fn put_back(
     let Some(path) = arguments.file.clone().or_else(|| env_file(&context)) else {
         return Err(fail(output, "which .env? Name it: keys restore-env FILE", Exit::Usage));
     };
+    swept(&context, output);
     let opened = open_vault(&context, flags, output).await?;
     let number = arguments.generation.or(opened.index.current);
     let Some(number) = number else {
@@ -167,6 +179,7 @@ async fn put_back(
     if !arguments.yes && !agreed(output, &question).await {
         return Err(fail(output, "nothing was written: add --yes where nobody can be asked", Exit::Interrupted));
     }
+    may_write(&context, &path, output, true).await.map_err(|error| problem(output, &error))?;
     let restored = restore(&path, environment, &generation).map_err(|error| problem(output, &error))?;
     let document = EnvDocument::restored(&path, &restored);
     let action = ActionDocument::of("restored", &generation.holding(opened.backend()), Some(&document));
@@ -181,6 +194,7 @@ async fn removed(
     output: Output,
 ) -> Result<Exit, Exit> {
     let context = context(flags, environment, output)?;
+    swept(&context, output);
     let mut opened = open_vault(&context, flags, output).await?;
     let number = arguments.generation;
     // Why it may not be removed is told before anybody is asked.

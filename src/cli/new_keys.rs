@@ -10,6 +10,7 @@ use crate::cli::args::StartArguments;
 use crate::cli::output::Output;
 use crate::cli::password;
 use crate::config::dotenv::{Dotenv, read_text};
+use crate::config::ownership;
 use crate::domain::credentials::Variable;
 use crate::domain::environment::Environment;
 use crate::domain::findings::{Finding, Severity};
@@ -36,7 +37,7 @@ pub(super) async fn new_keys(
         (from_stdin().await?, Vec::new())
     } else {
         let text = read_text(file).map_err(|error| unreadable(&error.to_string()))?;
-        (text, readable_by_others(file).into_iter().collect())
+        (text, readable_by_others(file).into_iter().chain(of_others(file)).collect())
     };
     let dotenv = Dotenv::parse(&text, &Environment::default());
     let _ = environment;
@@ -133,6 +134,12 @@ fn unreadable(why: &str) -> Problem {
         "Nothing was begun.",
         "Check --new-key-file.",
     )
+}
+
+/// Whose it is; that it is a pipe is in order here.
+fn of_others(file: &Path) -> impl Iterator<Item = Finding> {
+    let found = ownership::of_read("file with the new keys", file, None).into_iter();
+    found.filter(|finding| finding.code != "env_is_a_pipe")
 }
 
 fn readable_by_others(file: &Path) -> Option<Finding> {

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use crate::cli::output::Output;
+use crate::domain::findings::Finding;
 
 /// Whether somebody is there to answer.
 pub(super) fn can_ask(output: Output) -> bool {
@@ -20,4 +21,9 @@ pub(super) async fn agreed(output: Output, what: &str) -> bool {
         io::stdin().read_line(&mut line).map(|_| line)
     });
     matches!(answer.await, Ok(Ok(line)) if line.trim() == "yes")
+}
+
+/// The same for something that no flag agrees to: what it is and why it matters stands before the question.
+pub(super) async fn agreed_to(output: Output, odd: &Finding) -> bool {
+    agreed(output, &format!("▲ {}. {} Write the keys there all the same", odd.what, odd.why)).await
 }

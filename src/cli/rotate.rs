@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::cli::args::{Answers, RotateCommand, StartArguments};
-use crate::cli::commands::{context, fail, now_ms, printed_or};
+use crate::cli::commands::{context, fail, now_ms, printed_or, swept};
 use crate::cli::commit::confirmed;
 use crate::cli::exit::Exit;
 use crate::cli::new_keys::new_keys;
 use crate::cli::output::Output;
-use crate::cli::prompt::{agreed, can_ask};
+use crate::cli::prompt::{agreed, agreed_to, can_ask};
 use crate::cli::rotate_json::{Parts, RotateDocument};
 use crate::cli::vault::passphrase_for;
 use crate::cli::{commit_text, password, rotate_text as text, table};
@@ -75,6 +75,7 @@ impl RotateRun<'_> {
         if self.context.configuration.settings.read_only.value {
             return self.problem(None, &Rule::read_only().into()).await;
         }
+        swept(&self.context, self.output);
         let (tell, mut told) = mpsc::unbounded_channel();
         let told_odd = |finding: Finding| self.odd(&finding);
         let passphrase = match passphrase_for(&self.context, self.flags, self.output, told_odd).await {
@@ -197,7 +198,13 @@ impl RotateRun<'_> {
                     if !answers.yes && !agreed(self.output, &question).await {
                         return Ok(needs_confirmation("Rewriting the .env was not confirmed"));
                     }
-                    executor.update_env(EnvAnswer::Rewrite).await?
+                    match executor.env_objection()? {
+                        None => executor.update_env(EnvAnswer::Rewrite).await?,
+                        Some(odd) if agreed_to(self.output, &odd).await => {
+                            executor.update_env(EnvAnswer::RewriteAnyway).await?
+                        }
+                        Some(odd) => return Err(Problem { kind: Kind::Refused, finding: odd }),
+                    }
                 }
                 NeedsInput::Env { path: None, .. } => {
                     return Ok(Stopped::Blocked(vec![env_unknown()], Exit::Interrupted));

@@ -91,11 +91,15 @@ pub(super) async fn before_the_screen(
 }
 
 /// The passphrase where a flag names its file, for a look at the vault; nobody is asked for it.
-pub(super) async fn unprompted(flags: &Flags, output: Output) -> Result<Option<SecretKey>, Exit> {
+pub(super) async fn unprompted(
+    flags: &Flags,
+    output: Output,
+    tell: impl FnOnce(Finding),
+) -> Result<Option<SecretKey>, Exit> {
     if flags.vault_passphrase_file.is_none() {
         return Ok(None);
     }
-    passphrase(flags, Ask::Never, output, |_| {}).await.map_err(|error| unasked(output, &error))
+    passphrase(flags, Ask::Never, output, tell).await.map_err(|error| unasked(output, &error))
 }
 
 fn unasked(output: Output, error: &PassphraseError) -> Exit {

@@ -21,11 +21,12 @@ use crate::domain::vault_index::Backend;
 pub const MAX_BYTES: u64 = 256 << 10;
 
 /// Every key that the file may hold; their values are not secrets.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "archive",
     "default_profile",
     "endpoint",
     "env_file",
+    "env_owner",
     "hotkey",
     "keys",
     "netuid",
@@ -146,6 +147,16 @@ impl From<VaultName> for Backend {
     }
 }
 
+/// A user of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum UserName {
+    /// By number.
+    Uid(u32),
+    /// By name.
+    Name(String),
+}
+
 /// A path in the file: absolute or below the home directory, so that it means the same from everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -199,6 +210,8 @@ pub struct Profile {
     pub s3_endpoint: Option<String>,
     /// GRAIL's `.env`.
     pub env_file: Option<AnchoredPath>,
+    /// Who owns GRAIL's `.env`, where that is somebody else: uid or name.
+    pub env_owner: Option<UserName>,
     /// Which store keeps the keys.
     pub vault: Option<VaultName>,
     /// Key file of the encrypted file.

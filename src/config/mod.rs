@@ -8,6 +8,7 @@ pub mod dotenv;
 pub mod file;
 pub mod local;
 mod notes;
+pub mod ownership;
 mod setting;
 mod settings;
 
@@ -78,6 +79,7 @@ impl Configuration {
         tell: impl Fn(&[SecretKey]),
     ) -> Result<Self, ConfigError> {
         tell(&local::secrets(None, environment));
+        let config_file = file.map(Path::to_owned);
         let file = file.map_or_else(|| Ok(ConfigFile::default()), ConfigFile::read)?;
         let profile = file.profile(flags.profile.as_deref())?;
         let home = environment.filled("HOME").map(PathBuf::from);
@@ -90,7 +92,10 @@ impl Configuration {
         let mut findings = notes::of_settings(&places, &settings);
         if let (Some(named), Some(dotenv)) = (&env_file, &dotenv) {
             findings.extend(notes::readable_by_others(&named.value, dotenv));
+            let expected = settings.env_owner.as_ref().map(|named| named.value);
+            findings.extend(ownership::of_read(ownership::ENV, &named.value, expected));
         }
+        findings.extend(config_file.iter().flat_map(|file| ownership::of_read("configuration file", file, None)));
         let local = local::local_values(dotenv.as_ref(), environment);
         let private = local::private(dotenv.as_ref(), environment);
         Ok(Self { settings, local, secrets, private, dotenv, keys: file.keys, findings })

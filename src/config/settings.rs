@@ -9,7 +9,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::dotenv::Dotenv;
-use super::file::{ConfigFile, Profile, ProviderName, Theme};
+use super::file::{ConfigFile, Profile, ProviderName, Theme, UserName};
+use super::ownership::user;
 use super::setting::{Origin, Setting};
 use crate::domain::environment::Environment;
 use crate::domain::network::GRAIL_NETUID;
@@ -78,6 +79,9 @@ pub enum SettingsError {
         /// Which key of the profile.
         key: &'static str,
     },
+    /// `env_owner` names nobody.
+    #[error("env_owner = {0:?} is no user of /etc/passwd: write the uid, as a number without quotes")]
+    UnknownUser(Untrusted),
     /// `provider = "custom"` alone.
     #[error("provider = \"custom\" needs an s3_endpoint in the profile, R2_ENDPOINT_URL, or --s3-endpoint")]
     CustomWithoutEndpoint,
@@ -115,6 +119,8 @@ pub struct Settings {
     pub s3_region: Option<Setting<String>>,
     /// GRAIL's `.env`.
     pub env_file: Option<Setting<PathBuf>>,
+    /// The uid that owns GRAIL's `.env`, where a profile names one.
+    pub env_owner: Option<Setting<u32>>,
     /// Which store keeps the keys, where one is named.
     pub vault: Option<Setting<Backend>>,
     /// Key file of the encrypted file.
@@ -196,6 +202,17 @@ impl Places<'_> {
         Ok(self.home().map(|home| Setting::new(home.join(DEFAULT_WALLETS), Origin::Default)))
     }
 
+    fn env_owner(&self) -> Result<Option<Setting<u32>>, SettingsError> {
+        let Some(Setting { value, source }) = self.of_profile(|profile| profile.env_owner.clone()) else {
+            return Ok(None);
+        };
+        let uid = match value {
+            UserName::Uid(uid) => uid,
+            UserName::Name(name) => user(&name).ok_or_else(|| SettingsError::UnknownUser(name.as_str().into()))?,
+        };
+        Ok(Some(Setting::new(uid, source)))
+    }
+
     fn vault(&self) -> Option<Setting<Backend>> {
         flagged("--vault", self.flags.vault).or_else(|| self.of_profile(|profile| profile.vault.map(Into::into)))
     }
@@ -270,6 +287,7 @@ impl Settings {
                 .text(("--s3-endpoint", flags.s3_endpoint.as_ref()), "R2_ENDPOINT_URL", |p| p.s3_endpoint.clone()),
             s3_region: places.variable("R2_REGION"),
             env_file: env_file(flags, places.profile, places.home().as_deref())?,
+            env_owner: places.env_owner()?,
             vault: places.vault(),
             vault_key_file: places.vault_key_file()?,
             read_only: places.read_only(),

@@ -49,6 +49,32 @@ impl Finding {
     }
 }
 
+/// A file that belongs to somebody else: neither to us nor to root.
+pub fn foreign_owner(what: &str, path: &str, owner: u32, own: u32) -> Option<Finding> {
+    (owner != own && owner != 0).then(|| {
+        Finding::new(
+            "foreign_owner",
+            Severity::Warning,
+            format!("The {what} {path} belongs to user {owner}, not to you"),
+            "That user may change what is read from it, and read what is written into it.",
+            "Make it yours with chown, if nobody else is meant to have it.",
+        )
+    })
+}
+
+/// A file with more than one name.
+pub fn hard_linked(what: &str, path: &str, links: u64) -> Option<Finding> {
+    (links > 1).then(|| {
+        Finding::new(
+            "hard_linked",
+            Severity::Warning,
+            format!("The {what} {path} has {links} names (hard links)"),
+            "The other names lead to the same content, perhaps in a folder of somebody else.",
+            "Make it a file of its own: cp -p it to a new name, then mv that over it.",
+        )
+    })
+}
+
 /// What the local values alone tell, without the chain and where no vault is in use.
 pub fn of_local(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
     beside(provider, values, None)

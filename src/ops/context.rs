@@ -304,7 +304,9 @@ fn without_disk(what: &str, error: &dyn std::error::Error) -> Finding {
 
 fn without_index(error: &StateError) -> Finding {
     let todo = match error {
-        StateError::Lost { .. } => "Until then the console compares with .env and environment alone, and commits nothing.",
+        StateError::Lost { .. } => {
+            "Until then the console compares with .env and environment alone, and commits nothing."
+        }
         _ => "Until then the console compares with .env and environment alone, and the vault is not used.",
     };
     Finding::new(

@@ -19,6 +19,7 @@ use crate::domain::vault_index::{Backend, Holding};
 use crate::logs::redacted;
 use crate::ops::commit::{Reconciled, reconcile};
 use crate::ops::context::Context;
+use crate::ops::keys::left_copies;
 use crate::ops::survey::{Survey, survey};
 use crate::ops::vault::{self, VaultLine};
 use crate::ops::verify::{OwnRow, own_row};
@@ -156,7 +157,12 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
         // Also when nobody could be asked: that a commit is open must be known.
         findings.extend(reconcile(context, now_ms).await.iter().map(Reconciled::finding));
     }
+    findings.extend(left_copies(context));
     let (vault, odd) = vault::look(context, passphrase).await;
+    if odd.iter().any(|finding| finding.code.starts_with("vault_index_")) {
+        // That one says more.
+        findings.retain(|finding| finding.code != "vault_index");
+    }
     findings.extend(odd);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let local = context.local();
@@ -259,6 +265,7 @@ fn settings(context: &Context) -> Vec<SettingLine> {
         of("hotkey", settings.hotkey.as_ref()),
         of_path("wallet-path", settings.wallet_path.as_ref()),
         of_path("env-file", settings.env_file.as_ref()),
+        of("env-owner", settings.env_owner.as_ref()),
         of("s3-endpoint", settings.s3_endpoint.as_ref()),
         of("s3-region", settings.s3_region.as_ref()),
         of_word("vault", settings.vault.as_ref()),

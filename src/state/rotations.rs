@@ -107,7 +107,8 @@ impl Rotations {
 
     /// Whether anybody ever rotated here.
     pub fn any(&self) -> bool {
-        self.dir.entries(|name| name.ends_with(".jsonl")).is_ok_and(|found| !found.is_empty())
+        let is_journal = |name: &str| std::path::Path::new(name).extension().is_some_and(|ending| ending == "jsonl");
+        self.dir.entries(is_journal).is_ok_and(|found| !found.is_empty())
     }
 
     /// The right to drive; `None` while another process has it.

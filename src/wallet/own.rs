@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Lock, Name, WalletError, hotkey_file};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::findings::{Finding, Severity, foreign_owner, hard_linked};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::untrusted::Untrusted;
 
@@ -74,7 +74,7 @@ fn encrypted(path: PathBuf, public: &Path, lock: Lock) -> WalletError {
 
 /// What the modes of a key file and of its folder let others do.
 pub(super) fn too_open(folder: &Path, key: &Path, mode: u32) -> Vec<Finding> {
-    file_mode(key, mode).into_iter().chain(folder_mode(folder)).collect()
+    file_mode(key, mode).into_iter().chain(file_owner(key)).chain(folder_mode(folder)).collect()
 }
 
 fn file_mode(path: &Path, mode: u32) -> Option<Finding> {
@@ -87,6 +87,14 @@ fn file_mode(path: &Path, mode: u32) -> Option<Finding> {
             format!("Run chmod 600 on {}.", Untrusted::from_text(path.to_string_lossy()).shown()),
         )
     })
+}
+
+/// Another user's key file, or one with more than one name.
+fn file_owner(path: &Path) -> Vec<Finding> {
+    let Ok(meta) = fs::metadata(path) else { return Vec::new() };
+    let (shown, own) = (Untrusted::from_text(path.to_string_lossy()).shown(), rustix::process::geteuid().as_raw());
+    let foreign = foreign_owner("hotkey file", &shown, meta.uid(), own);
+    foreign.into_iter().chain(hard_linked("hotkey file", &shown, meta.nlink())).collect()
 }
 
 /// Who may write into a folder may put another file in the place of any of its files, whatever their modes are.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::WalletError;
 use crate::domain::environment::Environment;
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::findings::{Finding, Severity, foreign_owner, hard_linked};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::Untrusted;
 
@@ -25,7 +25,12 @@ pub fn from_file(path: &Path) -> Result<(SecretKey, Option<Finding>), WalletErro
     let unreadable = |error| WalletError::PasswordUnreadable { from: from.clone(), error };
     let file = File::open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
-    let finding = if meta.is_file() { too_open(path, meta.mode() & 0o7777) } else { None };
+    let odd = || {
+        let shown = Untrusted::from_text(path.to_string_lossy()).shown();
+        let foreign = foreign_owner("password file", &shown, meta.uid(), rustix::process::geteuid().as_raw());
+        too_open(path, meta.mode() & 0o7777).or(foreign).or_else(|| hard_linked("password file", &shown, meta.nlink()))
+    };
+    let finding = if meta.is_file() { odd() } else { None };
     Ok((read(file, from)?, finding))
 }
 

@@ -209,7 +209,7 @@ fn keys_go_back_into_a_private_env_and_grail_starts_as_before() {
 }
 
 #[rstest]
-#[case::a_second_name(&|house: &Rotating| fs::hard_link(env_path(house), house.operator.house.path("grail/other")).unwrap(), 2, "hard links")]
+#[case::a_second_name(&|house: &Rotating| fs::hard_link(env_path(house), house.operator.house.path("grail/other")).unwrap(), 3, "hard links")]
 #[case::other_keys_meanwhile(&|house: &Rotating| {
     let other = Credentials::of(OPERATOR_UID, NEW);
     let text = format!("{}R2_WRITE_SECRET_ACCESS_KEY=\n", house.env());

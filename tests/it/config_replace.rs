@@ -125,19 +125,6 @@ fn an_extended_attribute_is_kept() {
 }
 
 #[test]
-fn what_a_crash_left_is_swept_when_it_is_old_and_nothing_else_is() {
-    let (dir, path) = dotenv(0o600);
-    let (old, young) = (dir.path().join("..env.grail-console-1"), dir.path().join("..env.grail-console-2"));
-    for left in [&old, &young] {
-        fs::write(left, OLD).unwrap();
-    }
-    let two_hours_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
-    fs::File::options().write(true).open(&old).unwrap().set_modified(two_hours_ago).unwrap();
-    replace_file(&path, OLD, NEW, None).unwrap();
-    assert!(!old.exists() && young.exists());
-}
-
-#[test]
 fn whoever_owned_the_file_owns_it_after() {
     let (_dir, path) = dotenv(0o640);
     if rustix::process::geteuid().is_root() {

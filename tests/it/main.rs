@@ -58,6 +58,7 @@ mod domain_untrusted;
 mod domain_vault_drift;
 mod domain_visible;
 mod domain_window;
+mod env_files;
 mod layers;
 mod logs_lines;
 mod ops_context_vault;

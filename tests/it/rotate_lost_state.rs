@@ -212,9 +212,10 @@ fn a_number_that_the_journal_gave_out_is_not_given_again() {
 
 #[rstest]
 fn a_store_that_is_lost_before_anything_was_published_is_rolled_back(
+    #[values(At::Draft, At::Planned)] at: At,
     #[values(Damage::Removed, Damage::Old)] damage: Damage,
 ) {
-    let lost = Lost::at(At::Planned);
+    let lost = Lost::at(at);
     lost.damage(&lost.store(), damage);
     lost.house.run(&["rotate", "rollback", "--yes"]).exits(0);
     lost.import();
@@ -253,6 +254,22 @@ fn a_store_that_is_lost_while_the_env_has_the_old_keys_goes_back_to_them(
         lost.import();
     }
     lost.rolls_back();
+}
+
+/// On the way back with both generations lost: the `.env` still has the new keys, and the old ones are nowhere any more.
+#[test]
+fn a_store_that_is_lost_on_the_way_back_goes_on_with_the_keys_that_are_left() {
+    let lost = Lost::at(At::Back);
+    lost.house.operator.has_generation(NEW);
+    lost.damage(&lost.store(), Damage::Removed);
+    says(
+        &lost.house.run(&["rotate", "resume", "--yes"]).exits(7).stderr,
+        &["is not in the vault any more", "keys import"],
+    );
+    lost.import();
+    finish(&lost.house);
+    assert_eq!(lost.phase(), "grace");
+    lost.retires();
 }
 
 #[test]

@@ -107,6 +107,29 @@ fn only_a_key_that_was_seen_to_work_is_one_to_revoke() {
 }
 
 #[test]
+fn an_old_key_that_the_vault_lost_is_retired_and_the_journal_says_so_where_the_new_one_works() {
+    let mut facts = all_holds();
+    facts.old = vec![(Side::Read, KeyAnswer::Gone)];
+    let grace = at(Phase::Grace);
+    assert!(grace.retirable(&facts).is_ok());
+    assert_eq!(grace.refusals(&facts), [Event::Lost { side: Side::Read }]);
+    let lost = after(grace.clone(), &[Event::Lost { side: Side::Read }]);
+    assert!(!lost.can_roll_back(), "there is nothing to go back to");
+    assert_eq!(after(lost, &[Event::Retiring, Event::Retired]).phase, Phase::Retired);
+    facts.new = vec![(Side::Read, KeyAnswer::Gone)];
+    assert_eq!(codes(&grace, &facts), ["new_key_unreadable"]);
+    assert_eq!(grace.refusals(&facts), [], "a store that lost both may come back");
+    assert_eq!(grace.back_blockers(&facts)[0].code, "old_key_unusable");
+}
+
+#[test]
+fn on_the_way_back_a_lost_old_key_turns_the_rotation_round() {
+    let back = after(at(Phase::Grace), &[Event::TurnedBack]);
+    let forward = after(back, &[Event::Lost { side: Side::Read }]);
+    assert!(!forward.back);
+}
+
+#[test]
 fn nothing_is_retired_before_the_grace() {
     let mut facts = all_holds();
     facts.old = vec![(Side::Read, KeyAnswer::Works)];

@@ -30,7 +30,7 @@ pub fn again_under(test: &str, script: &str, dir: &Path) {
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-const CHILD: &str = "GRAIL_CONSOLE_TEST_DIR";
+pub const CHILD: &str = "GRAIL_CONSOLE_TEST_DIR";
 
 pub fn child_dir() -> Option<PathBuf> {
     std::env::var_os(CHILD).map(PathBuf::from)

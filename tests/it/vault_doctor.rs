@@ -175,13 +175,13 @@ fn an_index_that_is_gone_or_makes_no_sense_is_named_and_derived_again_once_the_s
         let named = finding(&document, "vault_index_incomplete");
         says(named["todo"].as_str().unwrap(), &["keys list --check", "derived again"]);
         assert!(fs::read_to_string(&index).ok() != Some(whole.clone()), "nothing is derived while the store is closed");
-        let document = safe.with_key(&["--json"]).exits(1).json();
+        let document = safe.with_key(&["--json", "--vault", "file"]).exits(1).json();
         let derived = finding(&document, "vault_index_derived");
         says(derived["what"].as_str().unwrap(), &["derived again: generation 1, 2"]);
         says(derived["why"].as_str().unwrap(), &["Fingerprints of keys that were removed", "lost"]);
         assert_eq!(kept(&document), [&json!(true), &json!(true)]);
         assert_eq!(fs::read_to_string(&index).unwrap(), whole);
-        safe.with_key(&["--json"]).exits(0);
+        safe.with_key(&["--json", "--vault", "file"]).exits(0);
     }
 }
 

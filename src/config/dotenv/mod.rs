@@ -13,13 +13,16 @@ mod rewrite;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use fault::{Fault, FaultKind, Place};
-pub use replace::{BackupName, ReplaceError, Replaced, replace_file};
+pub use replace::{BackupName, ReplaceError, Replaced, WrittenCopy, left_copies, replace_file, sweep_copies};
 pub use rewrite::{Change, RewriteError, lines_holding, rewrite};
 
 use crate::domain::environment::Environment;
@@ -32,6 +35,14 @@ pub const MAX_BYTES: u64 = 1 << 20;
 /// Bytes that all values together may have once their references are replaced.
 pub const MAX_EXPANDED: usize = 4 << 20;
 
+/// How long a pipe may take until its end.
+const PIPE: Duration = Duration::from_secs(5);
+
+type Pipes = BTreeMap<(u64, u64), Zeroizing<Vec<u8>>>;
+
+/// What came out of pipes, by device and inode: a second reading would find nothing.
+static PIPES: Mutex<Pipes> = Mutex::new(BTreeMap::new());
+
 /// Why a `.env` could not be read at all.
 #[derive(Debug, Error)]
 pub enum DotenvError {
@@ -43,7 +54,13 @@ pub enum DotenvError {
         /// What the system said.
         error: std::io::Error,
     },
-    /// A directory, pipe or device.
+    /// A pipe into which nobody writes.
+    #[error("{path} is a pipe, and nothing came out of it to its end within {seconds} s. Start what writes into it first", path = path.display(), seconds = PIPE.as_secs())]
+    SilentPipe {
+        /// The pipe.
+        path: PathBuf,
+    },
+    /// A directory or device.
     #[error("{path} is not a regular file. Name GRAIL's .env file itself with --env-file", path = path.display())]
     NotAFile {
         /// What was named.
@@ -166,10 +183,13 @@ fn settable(name: &str, value: Option<&SecretKey>) -> bool {
     !name.contains(['=', '\0']) && !value.is_some_and(|value| value.expose().contains('\0'))
 }
 
-/// Opens without blocking on a pipe, and reads at most [`MAX_BYTES`] into a buffer that is wiped and never grows.
+/// Reads at most [`MAX_BYTES`] into a buffer that is wiped and never grows.
 fn read_capped(path: &Path) -> Result<Zeroizing<Vec<u8>>, DotenvError> {
     let unreadable = |error| DotenvError::Unreadable { path: path.to_owned(), error };
     let meta = std::fs::metadata(path).map_err(unreadable)?;
+    if meta.file_type().is_fifo() {
+        return read_pipe(path, (meta.dev(), meta.ino()));
+    }
     if !meta.is_file() {
         return Err(DotenvError::NotAFile { path: path.to_owned() });
     }
@@ -179,4 +199,27 @@ fn read_capped(path: &Path) -> Result<Zeroizing<Vec<u8>>, DotenvError> {
     let file = std::fs::File::open(path).map_err(unreadable)?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }
+}
+
+/// Reads a pipe (`--env-file <(…)`) once; whoever asks again in this run gets the same.
+fn read_pipe(path: &Path, which: (u64, u64)) -> Result<Zeroizing<Vec<u8>>, DotenvError> {
+    let mut kept = PIPES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(bytes) = kept.get(&which) {
+        return Ok(bytes.clone());
+    }
+    let (done, read) = mpsc::channel();
+    let pipe = path.to_owned();
+    // Opening waits for a writer, and so may never end.
+    std::thread::spawn(move || {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_BYTES).unwrap_or(0) + 64));
+        let all = std::fs::File::open(pipe).and_then(|pipe| pipe.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+        drop(done.send(all.map(|_| bytes)));
+    });
+    let all = read.recv_timeout(PIPE).map_err(|_| DotenvError::SilentPipe { path: path.to_owned() })?;
+    let bytes = all.map_err(|error| DotenvError::Unreadable { path: path.to_owned(), error })?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(DotenvError::TooLarge { path: path.to_owned(), bytes: bytes.len() as u64 });
+    }
+    kept.insert(which, bytes.clone());
+    Ok(bytes)
 }

@@ -2,6 +2,9 @@
 //!
 //! The new content is written beside the file, given its owner, mode and extended attributes, synced, and renamed over
 //! it. A link is followed once, and what it leads to is replaced. Whatever fails, the old file stands as it was.
+//!
+//! The writer holds a lock on the new file until it has taken its place. One without a lock is what a killed writer left: it
+//! holds secrets, is found by that, and removed.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -9,7 +12,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, XattrFlags};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat, XattrFlags};
 use rustix::io::Errno;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -19,6 +22,8 @@ use crate::domain::date;
 
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 const PERMISSIONS: u32 = 0o7777;
+/// How often a new file is made that another console removes before it is locked.
+const ATTEMPTS: u32 = 8;
 /// Longest list of extended attributes, and longest value of one: what Linux allows.
 const MAX_ATTRIBUTES: usize = 64 << 10;
 
@@ -144,25 +149,74 @@ pub fn replace_file(
     new: &[u8],
     backup: Option<&BackupName>,
 ) -> Result<Replaced, ReplaceError> {
-    let place = Place::of(path)?;
-    place.sweep();
-    let (old, stat) = place.open()?;
-    place.refuse_other(&old, expected)?;
-    let backup = backup.map(|backup| backup.beside(&place.name));
-    if let Some(backup) = &backup {
-        place.back_up(backup, expected, &stat)?;
-    }
-    let unfinished = format!("{}{:016x}", place.unfinished(), fastrand::u64(..));
-    let swapped = place.fill(&unfinished, new, &old, &stat).and_then(|()| place.swap(&unfinished, expected));
-    if let Err(error) = swapped {
-        for left in [Some(&unfinished), backup.as_ref()].into_iter().flatten() {
-            let _ = rustix::fs::unlinkat(&place.dir, left, AtFlags::empty());
+    WrittenCopy::write(path, expected, new, backup)?.swap()
+}
+
+/// The copies of a file that killed writers left beside it. What is being written now is none of them.
+pub fn left_copies(path: &Path) -> Vec<PathBuf> {
+    let Ok(place) = Place::of(path) else { return Vec::new() };
+    place.left().into_iter().map(|(name, _)| place.path.with_file_name(name)).collect()
+}
+
+/// Removes the copies of a file that killed writers left beside it, and says which.
+pub fn sweep_copies(path: &Path) -> Vec<PathBuf> {
+    Place::of(path).map_or_else(|_| Vec::new(), |place| place.sweep())
+}
+
+/// A new content that lies beside the file, locked, and is to take its place.
+pub struct WrittenCopy<'e> {
+    place: Place,
+    expected: &'e [u8],
+    backup: Option<String>,
+    mode: u32,
+    unfinished: String,
+    _lock: File,
+}
+
+impl<'e> WrittenCopy<'e> {
+    /// Writes it: the first half of [`replace_file`].
+    pub fn write(
+        path: &Path,
+        expected: &'e [u8],
+        new: &[u8],
+        backup: Option<&BackupName>,
+    ) -> Result<Self, ReplaceError> {
+        let place = Place::of(path)?;
+        place.sweep();
+        let (old, stat) = place.open()?;
+        place.refuse_other(&old, expected)?;
+        let backup = backup.map(|backup| backup.beside(&place.name));
+        if let Some(backup) = &backup {
+            place.back_up(backup, expected, &stat)?;
         }
-        return Err(error);
+        let created = place.create_locked().map_err(|errno| (None, place.failed(errno.into())));
+        let filled = created.and_then(|(unfinished, file)| match place.fill(&file, new, &old, &stat) {
+            Ok(()) => Ok((unfinished, file)),
+            Err(error) => Err((Some(unfinished), error)),
+        });
+        match filled {
+            Ok((unfinished, lock)) => {
+                let mode = stat.st_mode & PERMISSIONS;
+                Ok(Self { place, expected, backup, mode, unfinished, _lock: lock })
+            }
+            Err((unfinished, error)) => {
+                place.unlink([unfinished.as_ref(), backup.as_ref()]);
+                Err(error)
+            }
+        }
     }
-    place.sync().map_err(|error| ReplaceError::Unsynced { path: place.path.clone(), error })?;
-    let backup = backup.map(|name| place.path.with_file_name(name));
-    Ok(Replaced { backup, mode: stat.st_mode & PERMISSIONS, path: place.path })
+
+    /// Puts it in the file's place, if that is still what was read.
+    pub fn swap(self) -> Result<Replaced, ReplaceError> {
+        let Self { place, expected, backup, mode, unfinished, _lock } = self;
+        if let Err(error) = place.swap(&unfinished, expected) {
+            place.unlink([Some(&unfinished), backup.as_ref()]);
+            return Err(error);
+        }
+        place.sync().map_err(|error| ReplaceError::Unsynced { path: place.path.clone(), error })?;
+        let backup = backup.map(|name| place.path.with_file_name(name));
+        Ok(Replaced { backup, mode, path: place.path })
+    }
 }
 
 /// Where the file is: its directory held open, so that no link planted meanwhile leads elsewhere.
@@ -189,18 +243,51 @@ impl Place {
         format!(".{}.grail-console-", self.name)
     }
 
-    /// Removes what a crash left half-written, if it is older than an hour: another console may be writing just now.
-    fn sweep(&self) {
-        let Ok(dir) = Dir::read_from(&self.dir) else { return };
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let hour_ago = i64::try_from(now).unwrap_or(i64::MAX) - 3_600;
+    /// Removes the copies whose writer is dead, and says which.
+    fn sweep(&self) -> Vec<PathBuf> {
+        let is_removed = |name: &str| rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()).is_ok();
+        let left = self.left().into_iter().filter(|(name, _lock)| is_removed(name));
+        left.map(|(name, _)| self.path.with_file_name(name)).collect()
+    }
+
+    /// The copies whose writer is dead, each with the lock that says so.
+    fn left(&self) -> Vec<(String, OwnedFd)> {
+        let Ok(dir) = Dir::read_from(&self.dir) else { return Vec::new() };
         let begin = self.unfinished();
-        for entry in dir.flatten().filter(|entry| entry.file_name().to_bytes().starts_with(begin.as_bytes())) {
-            let stat = rustix::fs::statat(&self.dir, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
-            if stat.is_ok_and(|stat| stat.st_mtime < hour_ago) {
-                let _ = rustix::fs::unlinkat(&self.dir, entry.file_name(), AtFlags::empty());
+        let names = dir.flatten().filter_map(|entry| entry.file_name().to_str().ok().map(ToOwned::to_owned));
+        let copies = names.filter(|name| name.starts_with(&begin));
+        copies.filter_map(|name| self.lock_of_the_dead(&name).map(|lock| (name, lock))).collect()
+    }
+
+    /// The lock on a copy, where its writer has let it go.
+    fn lock_of_the_dead(&self, name: &str) -> Option<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.dir, name, flags, Mode::empty()).ok()?;
+        let stat = rustix::fs::fstat(&file).ok()?;
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        (is_file && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()).then_some(file)
+    }
+
+    fn unlink(&self, names: [Option<&String>; 2]) {
+        for name in names.into_iter().flatten() {
+            let _ = rustix::fs::unlinkat(&self.dir, name, AtFlags::empty());
+        }
+    }
+
+    /// A new file of a name of its own, locked. Between its making and the lock another console may take it for one that was
+    /// left, and remove it: then another is made.
+    fn create_locked(&self) -> Result<(String, File), Errno> {
+        for _ in 0..ATTEMPTS {
+            let name = format!("{}{:016x}", self.unfinished(), fastrand::u64(..));
+            let file = self.create(&name)?;
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) => {}
+                Ok(()) if rustix::fs::fstat(&file)?.st_nlink == 0 => {}
+                // A file system without locks has no sweeper either.
+                Ok(()) | Err(_) => return Ok((name, file)),
             }
         }
+        Err(Errno::EXIST)
     }
 
     /// The file as it stands: a regular one with a single name.
@@ -247,11 +334,10 @@ impl Place {
     }
 
     /// Writes the new file. Its content stands there privately before owner and mode open it to whom they did before.
-    fn fill(&self, name: &str, content: &[u8], old: &File, stat: &Stat) -> Result<(), ReplaceError> {
-        let file = self.create(name).map_err(|errno| self.failed(errno.into()))?;
-        self.write(&file, content)?;
-        self.give(&file, stat)?;
-        copy_attributes(old, &file).map_err(|error| ReplaceError::Attributes { path: self.path.clone(), error })?;
+    fn fill(&self, file: &File, content: &[u8], old: &File, stat: &Stat) -> Result<(), ReplaceError> {
+        self.write(file, content)?;
+        self.give(file, stat)?;
+        copy_attributes(old, file).map_err(|error| ReplaceError::Attributes { path: self.path.clone(), error })?;
         rustix::fs::fchmod(file.as_fd(), Mode::from_raw_mode(stat.st_mode & PERMISSIONS))
             .map_err(|errno| self.failed(errno.into()))?;
         file.sync_all().map_err(|error| self.failed(error))

@@ -230,11 +230,7 @@ impl Rotation {
             }
             Event::GraceBegan { from, ends_at } => self.count_grace(Grace { from: *from, ends_at: *ends_at })?,
             Event::Reverted { seen, .. } => self.revert(*seen)?,
-            Event::Refused { side, .. } => {
-                self.change.side(*side)?.old.as_ref()?;
-                self.refuse(*side);
-            }
-            Event::Lost { side } => {
+            Event::Refused { side, .. } | Event::Lost { side } => {
                 self.change.side(*side)?.old.as_ref()?;
                 self.refuse(*side);
             }

@@ -77,6 +77,8 @@ pub struct Sides {
 pub enum EnvAnswer {
     /// The console rewrites the variables that changed.
     Rewrite,
+    /// The same into a file of somebody else, or in a folder into which others may write: agreed to at a terminal.
+    RewriteAnyway,
     /// The operator has done it elsewhere.
     DoneElsewhere,
 }

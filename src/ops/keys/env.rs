@@ -5,11 +5,16 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::config::dotenv::{BackupName, Change, Dotenv, Replaced, lines_holding, read_text, replace_file, rewrite};
+use crate::config::dotenv::{
+    self, BackupName, Change, Dotenv, Replaced, lines_holding, read_text, replace_file, rewrite,
+};
+use crate::config::ownership::{Objection, of_writing};
 use crate::domain::credentials::Variable;
 use crate::domain::environment::Environment;
+use crate::domain::findings::{Finding, Severity};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
+use crate::ops::context::Context;
 use crate::ops::rotation::{Kind, Problem};
 use crate::vault::Generation;
 
@@ -119,6 +124,40 @@ pub fn restore(path: &Path, environment: &Environment, generation: &Generation) 
     let after = rewrite(&before, &changes, true).map_err(|error| not_written(&error))?;
     replace_file(path, before.as_bytes(), after.as_bytes(), None).map_err(|error| not_written(&error))?;
     Ok(Restored { names, was_there: false })
+}
+
+/// What stands against writing secrets into a `.env`: where somebody at a terminal may decide, what is asked; where nobody
+/// may, why not.
+pub fn objection(context: &Context, path: &Path) -> Result<Option<Finding>, Problem> {
+    match of_writing(path, context.configuration.settings.env_owner.as_ref().map(|named| named.value)) {
+        None => Ok(None),
+        Some(Objection::Asked(finding)) => Ok(Some(finding)),
+        Some(Objection::Refused(finding)) => Err(Problem { kind: Kind::Refused, finding }),
+    }
+}
+
+/// The copies of the `.env` that killed consoles left beside it, as a finding.
+pub fn left_copies(context: &Context) -> Option<Finding> {
+    let left = dotenv::left_copies(&context.configuration.settings.env_file.as_ref()?.value);
+    (!left.is_empty()).then(|| {
+        Finding::new(
+            "env_copy_left",
+            Severity::Warning,
+            format!("A copy of the .env with its secrets lies beside it: {}", listed(&left)),
+            "A console that was killed while it rewrote the .env left it there.",
+            "Remove it; the next command that writes does so too.",
+        )
+    })
+}
+
+/// Removes them: at the start of everything that writes.
+pub fn sweep_copies(context: &Context) -> Option<String> {
+    let swept = dotenv::sweep_copies(&context.configuration.settings.env_file.as_ref()?.value);
+    (!swept.is_empty()).then(|| format!("removed a copy of the .env that a killed console left: {}", listed(&swept)))
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| sanitize(&path.to_string_lossy(), 200)).collect::<Vec<_>>().join(", ")
 }
 
 /// The definitions of a `.env` that would win over the values that a process is given; `wanted` are those.

@@ -3,7 +3,9 @@
 mod env;
 mod list;
 
-pub use env::{Commented, Override, Restored, comment_out, overrides, restore, values};
+pub use env::{
+    Commented, Override, Restored, comment_out, left_copies, objection, overrides, restore, sweep_copies, values,
+};
 pub use list::{Listed, Listing, PlaceKeys};
 
 use crate::domain::credentials::{BucketCredentials, CredentialsError, LocalValues, Variable};
@@ -154,7 +156,8 @@ async fn brought_back(
     }
     for number in [open.to, open.from] {
         let key_of = |keys: &Replacement| if number == open.to { Some(keys.new.clone()) } else { keys.old.clone() };
-        let is_it = open.change.sides().all(|(side, keys)| key_of(keys).is_some_and(|key| of(side).as_ref() == Some(&key)));
+        let is_it =
+            open.change.sides().all(|(side, keys)| key_of(keys).is_some_and(|key| of(side).as_ref() == Some(&key)));
         if is_it && !opened.holds(number).await? {
             let generation = Generation { number, ..generation };
             opened.put_as_journalled(generation.clone()).await?;

@@ -7,10 +7,12 @@ use super::executor::Executor;
 use super::problem::{Kind, Problem};
 use crate::config::dotenv::{Change, Dotenv, read_text, replace_file, rewrite};
 use crate::domain::credentials::{Source, Variable};
+use crate::domain::findings::Finding;
 use crate::domain::rotation::messages::EnvAnswer;
 use crate::domain::rotation::{EnvStands, EnvUpdate, Event, Rotation, Side};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
+use crate::ops::keys::objection;
 use crate::vault::Generation;
 
 /// What is to happen with the `.env`.
@@ -90,12 +92,15 @@ impl Executor {
                 EnvStands::Target => EnvUpdate::Already,
                 _ => EnvUpdate::Elsewhere,
             },
-            EnvAnswer::Rewrite => match self.env_stands(&target)? {
+            EnvAnswer::Rewrite | EnvAnswer::RewriteAnyway => match self.env_stands(&target)? {
                 EnvStands::Target => EnvUpdate::Already,
                 EnvStands::Undefined => EnvUpdate::Undefined,
                 EnvStands::Unnamed => return Ok(NeedsInput::Env { path: None, variables: Vec::new() }),
                 EnvStands::Unreadable(why) => return Err(unreadable(&why)),
                 EnvStands::Other => {
+                    if let Some(finding) = self.env_objection()?.filter(|_| choice == EnvAnswer::Rewrite) {
+                        return Err(Problem { kind: Kind::Refused, finding });
+                    }
                     self.note(Event::EnvIntended)?;
                     self.rewrite_env(&target)?;
                     EnvUpdate::Rewritten
@@ -104,6 +109,11 @@ impl Executor {
         };
         self.note(Event::EnvUpdated { how })?;
         self.advance().await
+    }
+
+    /// What has to be agreed to at a terminal before secrets are written into the `.env`.
+    pub fn env_objection(&self) -> Result<Option<Finding>, Problem> {
+        self.env_path().map_or(Ok(None), |path| objection(&self.context, &path))
     }
 
     fn rewrite_env(&self, target: &Generation) -> Result<(), Problem> {

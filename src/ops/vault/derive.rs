@@ -37,7 +37,13 @@ pub(super) fn finding(lost: &[String], still: &[String], index: &Index) -> Findi
     let why = "Fingerprints of keys that were removed from the vault are lost with it.";
     if still.is_empty() && (index.current.is_some() || index.holdings.is_empty()) {
         let what = format!("The vault's index did not know {}; it was derived again: {held}", lost.join(", "));
-        return Finding::new("vault_index_derived", Severity::Warning, what, why, "Compare it with keys list --online.");
+        return Finding::new(
+            "vault_index_derived",
+            Severity::Warning,
+            what,
+            why,
+            "Compare it with keys list --online.",
+        );
     }
     let (what, todo) = if still.is_empty() {
         let todo = "Write those that count into a .env with keys restore-env FILE --generation N, then keys import.";

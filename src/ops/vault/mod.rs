@@ -157,7 +157,7 @@ fn known_of(context: &Context, owner: Owner) -> Result<Known, VaultProblem> {
         (Ok(index), Err(_)) => Ok(Known { owner, index, history: History::default(), lost: Vec::new() }),
         (Err(StateError::Lost { why, .. }), Ok((history, _))) => {
             let lost = history.unknown_to(&Index::default());
-            let lost = if lost.is_empty() { vec![format!("what it held: it {why}")] } else { lost };
+            let lost = if lost.is_empty() { vec![format!("what the vault holds: it {why}")] } else { lost };
             Ok(Known { owner, index: Index::default(), history, lost })
         }
         (Err(StateError::Lost { .. }), Err(error)) | (Err(error), _) => Err(error.into()),

@@ -166,7 +166,9 @@ impl OpenVault {
         })
         .await?;
         let history = self.journal.history(&self.owner)?.0;
-        self.derived = Some(super::derive::finding(lost, &history.unknown_to(&self.index), &self.index));
+        let finding = super::derive::finding(lost, &history.unknown_to(&self.index), &self.index);
+        tracing::warn!("{}", finding.what);
+        self.derived = Some(finding);
         Ok(())
     }
 

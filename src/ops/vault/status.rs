@@ -163,7 +163,8 @@ fn unknown_to_the_index(lost: &[String]) -> Finding {
         Severity::Warning,
         format!("The vault's index does not know {}", lost.join(", ")),
         "It is gone, damaged, or an older copy of itself. The keys do not depend on it.",
-        "Run keys list --check: it is derived again from the vault and from the journal of rotations.",
+        "Run keys list --check, with the flags of your vault (--vault file …): it is derived again from the vault and from the \
+         journal of rotations.",
     )
 }
 
