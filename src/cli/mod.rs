@@ -36,6 +36,7 @@ use clap::{CommandFactory, Parser};
 use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::untrusted::sanitize_lines;
+use crate::tui::runner::interrupted;
 use args::{Arguments, Command, Connection};
 pub use exit::Exit;
 use output::Output;
@@ -149,11 +150,13 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
     exit
 }
 
-/// A question that is given up by ctrl-c has a code of its own.
+/// A question that is given up by ctrl-c or another signal has a code of its own. Dropping it gives a terminal back that
+/// was asked for a passphrase.
 async fn interruptible(question: impl Future<Output = Exit>) -> Exit {
+    let Ok(interrupted) = interrupted() else { return question.await };
     tokio::select! {
         exit = question => exit,
-        Ok(()) = tokio::signal::ctrl_c() => Exit::Interrupted,
+        () = interrupted => Exit::Interrupted,
     }
 }
 

@@ -202,6 +202,9 @@ fn what_is_typed_at_a_terminal_is_never_echoed(#[case] words: &[&str]) {
 #[case::ctrl_c(None)]
 #[case::terminate(Some(Signal::TERM))]
 #[case::hang_up(Some(Signal::HUP))]
+#[case::quit(Some(Signal::QUIT))]
+#[case::user_1(Some(Signal::USR1))]
+#[case::user_2(Some(Signal::USR2))]
 fn whoever_leaves_at_the_prompt_gets_a_terminal_that_echoes_again(#[case] signal: Option<Signal>) {
     let locked = Locked::new(Operator::by_hand());
     let mut console = locked.pty(&["commit", "--yes"]);
@@ -224,4 +227,18 @@ fn an_encryption_that_is_no_longer_in_use_says_what_to_run() {
         says(&ran.stderr, &["btcli wallet update"]);
         locked.operator.did_nothing();
     }
+}
+
+#[rstest]
+#[case::terminate(Signal::TERM)]
+#[case::quit(Signal::QUIT)]
+#[case::user_1(Signal::USR1)]
+fn whoever_leaves_at_a_passphrase_gets_a_terminal_that_echoes_again(#[case] signal: Signal) {
+    let operator = Operator::by_hand();
+    let words = ["keys", "import", "--from-env", "--vault", "file"];
+    let console = Pty::open(&operator.house, line(&words, &operator.flags()));
+    console.shows("Passphrase of the encrypted file:");
+    assert!(console.is_raw(), "the terminal does not echo");
+    console.signal(signal);
+    console.left().restored_with(7);
 }

@@ -81,6 +81,9 @@ fn ctrl_c_leaves_with_0_and_gives_the_terminal_back() {
 #[case::terminate(Signal::TERM)]
 #[case::hang_up(Signal::HUP)]
 #[case::interrupt(Signal::INT)]
+#[case::quit(Signal::QUIT)]
+#[case::user_1(Signal::USR1)]
+#[case::user_2(Signal::USR2)]
 fn a_signal_leaves_with_7_and_gives_the_terminal_back(#[case] signal: Signal) {
     let house = House::new();
     let console = practice(&house, "healthy");
