@@ -9,7 +9,8 @@ use clap_complete::Shell;
 use crate::domain::vault_index::Backend;
 
 const EXIT_CODES: &str = "Exit codes: 0 healthy or done · 1 a finding · 2 usage or configuration · 3 refused by a safety \
-                          rule · 4 chain unreachable · 5 transaction failed · 6 vault unavailable · 7 pending or interrupted";
+                          rule · 4 chain unreachable · 5 transaction failed · 6 vault unavailable · 7 pending or interrupted · \
+                          8 could not be found out";
 
 /// The operator console for a GRAIL subnet: who has published what, what validators cannot read and why, and whether
 /// your own commitment is the one you mean. Without a command it opens the console.
@@ -99,8 +100,13 @@ pub enum Command {
     /// Who really published a commitment, and can the node be believed: a second operator, a state proof, the signature
     Verify(VerifyArguments),
     /// Would a validator see you right now, and if not, why?
+    ///
+    /// It takes 60 s at most, reading the chain included; what was not answered by then is unknown (exit code 8).
     Visible,
     /// Write a canary into your bucket with the write key, read it back with the published key, remove it
+    ///
+    /// It takes 60 s at most, reading the chain included and a passphrase that is typed not; what was not answered by then
+    /// is unknown (exit code 8).
     SelfTest,
     /// Publish the local read credentials on chain, and know that it worked
     Commit(CommitArguments),

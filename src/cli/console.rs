@@ -18,6 +18,7 @@ use crate::config::file::ConfigFile;
 use crate::domain::commit::Record;
 use crate::domain::commitment::Published;
 use crate::domain::environment::Environment;
+use crate::domain::given::Given;
 use crate::domain::network::SANDBOX;
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::Untrusted;
@@ -223,8 +224,8 @@ fn known(context: &Context) -> Vec<Published> {
 /// The operator's own side as the console shows it.
 fn own_info(context: &Context) -> OwnInfo {
     let settings = &context.configuration.settings;
-    let name = |setting: &Option<crate::config::Setting<String>>| {
-        setting.as_ref().map(|s| Untrusted::from_text(crate::logs::redacted(&s.value)))
+    let name = |setting: &Option<crate::config::Setting<Given>>| {
+        setting.as_ref().map(|s| Untrusted::from_text(crate::logs::redacted(&s.value.to_string())))
     };
     let mut own = OwnInfo::beside(&context.provider, &context.configuration.local, &context.vault);
     own.local = context.local();

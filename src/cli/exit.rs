@@ -21,6 +21,8 @@ pub enum Exit {
     VaultUnavailable,
     /// Pending or interrupted.
     Interrupted,
+    /// What was asked could not be found out.
+    Undetermined,
     /// `exec`: the program cannot be run, as shells answer.
     NotExecutable,
     /// `exec`: there is no such program, as shells answer.
@@ -39,6 +41,7 @@ impl Exit {
             Self::TransactionFailed => 5,
             Self::VaultUnavailable => 6,
             Self::Interrupted => 7,
+            Self::Undetermined => 8,
             Self::NotExecutable => 126,
             Self::NotFound => 127,
         }

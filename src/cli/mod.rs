@@ -35,6 +35,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::config::Flags;
 use crate::domain::environment::Environment;
+use crate::domain::given::Given;
 use crate::domain::untrusted::sanitize_lines;
 use crate::tui::runner::interrupted;
 use args::{Arguments, Command, Connection};
@@ -83,6 +84,11 @@ fn misused(error: &clap::Error, given: &[OsString], environment: &Environment) -
         return Exit::Healthy;
     }
     let output = Output::new(given.iter().any(|argument| argument == "--json"), environment);
+    // It repeats arguments, and one of them may be a key in the wrong place.
+    let words = given.iter().filter_map(|argument| argument.to_str());
+    let values =
+        words.map(|word| word.split_once('=').filter(|_| word.starts_with('-')).map_or(word, |(_, value)| value));
+    values.for_each(|value| crate::logs::redact_all(&Given::new(value).secrets()));
     let message = error.to_string();
     if output.is_json() {
         output.error(message.trim_end(), Exit::Usage);

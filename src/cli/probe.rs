@@ -2,6 +2,9 @@
 
 use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::cli::args::ProbeArguments;
 use crate::cli::commands::{chain_failure, context, fail, now_ms, printed_or, remark, warnings};
@@ -15,13 +18,15 @@ use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Probe, ProbeNews};
+use crate::domain::probe::{Probe, ProbeNews, WHOLE_SECONDS};
 use crate::domain::text::{capitalised, uncapitalised};
+use crate::domain::visible::Standing;
 use crate::ops::context::Context;
 use crate::ops::probe::{SubnetView, Tester, View, listing, store, sweep};
 use crate::ops::self_test::{Subject, self_test};
 use crate::ops::survey::{Survey, survey_keeping};
 use crate::ops::visible::visible;
+use crate::tui::runner::interrupted;
 
 /// The subnet as it was read, and the one who tests on it.
 struct Bench {
@@ -110,25 +115,88 @@ async fn tested(bench: &Bench, hotkeys: Vec<Hotkey>, output: Output) -> Vec<Prob
     results
 }
 
+/// The time of one question as a whole, from its beginning.
+#[derive(Clone, Copy)]
+struct Whole {
+    began: Instant,
+    by: Instant,
+}
+
+impl Whole {
+    fn begin() -> Self {
+        let began = Instant::now();
+        Self { began, by: began + Duration::from_secs(WHOLE_SECONDS) }
+    }
+
+    /// The same without the time that somebody took to type.
+    fn without(self, typing: Duration) -> Self {
+        Self { began: self.began + typing, by: self.by + typing }
+    }
+
+    /// Seconds until now, to a tenth.
+    fn seconds(self) -> f64 {
+        (self.began.elapsed().as_secs_f64() * 10.0).round() / 10.0
+    }
+
+    /// Waits for it; somebody at a terminal sees how long it has taken.
+    async fn watch<T>(self, output: Output, question: impl Future<Output = T>) -> T {
+        if output.is_json() || !io::stderr().is_terminal() {
+            return question.await;
+        }
+        let mut ticks = interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        tokio::pin!(question);
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut question => break answer,
+                _ = ticks.tick() => {
+                    let seconds = self.began.elapsed().as_secs();
+                    output.ask(&format!("\rasking chain and store, {seconds} s of {WHOLE_SECONDS} s at most "));
+                }
+            }
+        };
+        output.ask("\r\u{1b}[K");
+        answer
+    }
+}
+
+/// What `visible` and `self-test` stand on, read within their time.
+async fn bench_by(whole: Whole, flags: &Flags, environment: &Environment, output: Output) -> Result<Bench, Exit> {
+    let bench = whole.watch(output, timeout_at(whole.by, Bench::set_up(flags, environment, output))).await;
+    bench.unwrap_or_else(|_| {
+        let message = format!(
+            "the chain was not read within {WHOLE_SECONDS} s, and the store was not asked: try another node with --endpoint"
+        );
+        Err(fail(output, &message, Exit::ChainUnreachable))
+    })
+}
+
 /// `visible`
 pub async fn visible_command(flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let bench = match Bench::set_up(flags, environment, output).await {
+    let whole = Whole::begin();
+    let bench = match bench_by(whole, flags, environment, output).await {
         Ok(bench) => bench,
         Err(exit) => return exit,
     };
-    let visibility = match Box::pin(visible(&bench.tester, &bench.view)).await {
+    let asked = Box::pin(visible(&bench.tester, &bench.view, whole.by));
+    let visibility = match whole.watch(output, asked).await {
         Ok(visibility) => visibility,
         Err(finding) => {
             return fail(output, &format!("{}: {}", finding.what, uncapitalised(&finding.todo)), Exit::Usage);
         }
     };
-    let exit = if visibility.visible { Exit::Healthy } else { Exit::Finding };
-    let findings = bench.findings();
+    let exit = match visibility.standing() {
+        Standing::Yes | Standing::Warning => Exit::Healthy,
+        Standing::No => Exit::Finding,
+        Standing::Unknown => Exit::Undetermined,
+    };
+    let (findings, seconds) = (bench.findings(), whole.seconds());
     let printed = if output.is_json() {
-        Output::document(&VisibleDocument::of(&bench.found.snapshot, &visibility, findings))
+        Output::document(&VisibleDocument::of(&bench.found.snapshot, &visibility, seconds, findings))
     } else {
         remark(output, &findings);
-        output.text(&text::visible(&bench.found, &visibility, now_ms()))
+        output.text(&text::visible(&bench.found, &visibility, now_ms(), seconds))
     };
     printed_or(output, printed, exit)
 }
@@ -138,48 +206,56 @@ pub async fn self_test_command(flags: &Flags, environment: &Environment, output:
     if flags.read_only {
         return refuse_read_only(output);
     }
+    let Ok(interrupted) = interrupted() else {
+        return fail(output, "cannot listen for signals; the machine has no file handles to spare", Exit::Usage);
+    };
+    tokio::pin!(interrupted);
+    let whole = Whole::begin();
     let bench = tokio::select! {
-        bench = Bench::set_up(flags, environment, output) => bench,
-        Ok(()) = tokio::signal::ctrl_c() => return Exit::Interrupted,
+        bench = bench_by(whole, flags, environment, output) => bench,
+        () = &mut interrupted => return Exit::Interrupted,
     };
     let bench = match bench {
         Ok(bench) if bench.context.configuration.settings.read_only.value => return refuse_read_only(output),
         Ok(bench) => bench,
         Err(exit) => return exit,
     };
-    let context = match with_vault(bench.context.clone(), flags, output, |odd| remark(output, &[odd])).await {
+    let typing = Instant::now();
+    let context = tokio::select! {
+        context = with_vault(bench.context.clone(), flags, output, |odd| remark(output, &[odd])) => context,
+        () = &mut interrupted => return Exit::Interrupted,
+    };
+    let context = match context {
         Ok(context) => context,
         Err(exit) => return exit,
     };
+    let whole = whole.without(typing.elapsed());
     let subject = match Subject::of(&context, &bench.view, Arc::new(now_ms)) {
         Ok(subject) => subject,
         Err(error) => return fail(output, &error.to_string(), Exit::Usage),
     };
-    let interrupted = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let noted = Arc::clone(&interrupted);
-    let stop = async move {
-        if let Ok(signal) = crate::tui::runner::interrupted() {
-            signal.await;
-            noted.store(true, std::sync::atomic::Ordering::Relaxed);
-        } else {
-            std::future::pending::<()>().await;
-        }
+    let mut was_interrupted = false;
+    let stop = async {
+        interrupted.await;
+        was_interrupted = true;
     };
-    let test = match Box::pin(self_test(subject, &bench.tester.store, stop)).await {
+    let asked = Box::pin(self_test(subject, &bench.tester.store, whole.by, stop));
+    let test = match whole.watch(output, asked).await {
         Ok(test) => test,
         Err(error) => return fail(output, &capitalised(&error.to_string()), Exit::Usage),
     };
-    let exit = match (interrupted.load(std::sync::atomic::Ordering::Relaxed), test.healthy) {
-        (true, _) => Exit::Interrupted,
-        (false, true) => Exit::Healthy,
-        (false, false) => Exit::Finding,
+    let exit = match (was_interrupted, test.healthy, test.is_unknown()) {
+        (true, ..) => Exit::Interrupted,
+        (false, true, _) => Exit::Healthy,
+        (false, false, true) => Exit::Undetermined,
+        (false, false, false) => Exit::Finding,
     };
-    let findings = bench.findings();
+    let (findings, seconds) = (bench.findings(), whole.seconds());
     let printed = if output.is_json() {
-        Output::document(&SelfTestDocument::of(&bench.found.snapshot, &test, findings))
+        Output::document(&SelfTestDocument::of(&bench.found.snapshot, &test, seconds, findings))
     } else {
         remark(output, &findings);
-        output.text(&text::self_test(&test))
+        output.text(&text::self_test(&test, seconds))
     };
     printed_or(output, printed, exit)
 }

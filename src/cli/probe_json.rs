@@ -11,7 +11,7 @@ use crate::domain::provenance::Level;
 use crate::domain::self_test::SelfTest;
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::domain::untrusted::Untrusted;
-use crate::domain::visible::{Check, Visibility};
+use crate::domain::visible::{Check, Standing, Visibility};
 use crate::domain::window::Window;
 
 /// `probe`
@@ -107,6 +107,9 @@ pub struct VisibleDocument<'d> {
     uid: Option<u16>,
     hotkey: Hotkey,
     visible: bool,
+    standing: Standing,
+    out_of_time: bool,
+    seconds: f64,
     sentence: &'d str,
     /// How far the own row is confirmed, and why no further.
     level: Level,
@@ -128,7 +131,7 @@ struct WindowDocument {
 
 impl<'d> VisibleDocument<'d> {
     /// Of the verdict.
-    pub fn of(snapshot: &SubnetSnapshot, seen: &'d Visibility, findings: Vec<Finding>) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, seen: &'d Visibility, seconds: f64, findings: Vec<Finding>) -> Self {
         let windows = seen.windows.iter().map(|seen| WindowDocument {
             window: seen.window,
             verdict: seen.verdict,
@@ -144,6 +147,9 @@ impl<'d> VisibleDocument<'d> {
             uid: seen.uid,
             hotkey: seen.hotkey,
             visible: seen.visible,
+            standing: seen.standing(),
+            out_of_time: seen.out_of_time,
+            seconds,
             sentence: &seen.sentence,
             level: seen.confirmed.as_ref().map_or(Level::Reported, |confirmed| confirmed.level),
             level_limit: seen.confirmed.as_ref().and_then(|confirmed| confirmed.why.as_deref()),
@@ -163,17 +169,19 @@ pub struct SelfTestDocument<'d> {
     netuid: u16,
     #[serde(flatten)]
     test: &'d SelfTest,
+    seconds: f64,
     findings: Vec<Finding>,
 }
 
 impl<'d> SelfTestDocument<'d> {
     /// Of a self-test.
-    pub fn of(snapshot: &SubnetSnapshot, test: &'d SelfTest, findings: Vec<Finding>) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, test: &'d SelfTest, seconds: f64, findings: Vec<Finding>) -> Self {
         Self {
             schema: schema("self-test"),
             network: NetworkDocument::of(snapshot),
             netuid: snapshot.netuid,
             test,
+            seconds,
             findings,
         }
     }

@@ -9,7 +9,7 @@ use crate::cli::table::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, 
 use crate::cli::text::heading;
 use crate::domain::date::time_of_day;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Layer, Listing, Probe, Step, Verdict};
+use crate::domain::probe::{Layer, Listing, Probe, Step, Verdict, WHOLE_SECONDS};
 use crate::domain::self_test::{JudgedStep, Outcome, SelfTest};
 use crate::domain::text::{age_seconds, grouped};
 use crate::domain::visible::{Standing, Visibility, WindowSeen};
@@ -142,11 +142,16 @@ const fn standing_style(standing: Standing) -> Style {
     }
 }
 
+/// How long the whole took, and could have taken.
+fn took(seconds: f64) -> String {
+    paint(DIM, &format!("asked in {seconds:.1} s, {WHOLE_SECONDS} s at most")) + "\n"
+}
+
 /// `visible`
-pub fn visible(found: &Survey, seen: &Visibility, now_ms: u64) -> String {
+pub fn visible(found: &Survey, seen: &Visibility, now_ms: u64, seconds: f64) -> String {
     let mut out = heading(&found.snapshot, now_ms);
-    let (glyph, style) = if seen.visible { ("✓", GOOD) } else { ("✗", BAD) };
-    let _ = writeln!(out, "{}\n", paint(style, &format!("{glyph} {}", seen.sentence)));
+    let standing = seen.standing();
+    let _ = writeln!(out, "{}\n", paint(standing_style(standing), &format!("{} {}", standing.glyph(), seen.sentence)));
     let rows: Vec<Vec<Cell>> = seen
         .checks
         .iter()
@@ -169,7 +174,7 @@ pub fn visible(found: &Survey, seen: &Visibility, now_ms: u64) -> String {
         let rows: Vec<Vec<Cell>> = std::iter::once(titles).chain(seen.windows.iter().map(window_line)).collect();
         out += &("\n".to_owned() + &table(&rows));
     }
-    out
+    out + "\n" + &took(seconds)
 }
 
 fn window_line(seen: &WindowSeen) -> Vec<Cell> {
@@ -198,8 +203,12 @@ const fn outcome_style(outcome: Outcome) -> Style {
 }
 
 /// `self-test`
-pub fn self_test(test: &SelfTest) -> String {
-    let (glyph, style) = if test.healthy { ("✓", GOOD) } else { ("✗", BAD) };
+pub fn self_test(test: &SelfTest, seconds: f64) -> String {
+    let (glyph, style) = match (test.healthy, test.is_unknown()) {
+        (true, _) => ("✓", GOOD),
+        (false, true) => ("?", WARN),
+        (false, false) => ("✗", BAD),
+    };
     let words = test.sentence();
     let mut out = format!("{}\nbucket {}\n\n", paint(style, &format!("{glyph} {words}")), test.bucket);
     out += &table(&test.steps.iter().map(step_line).collect::<Vec<_>>());
@@ -209,10 +218,10 @@ pub fn self_test(test: &SelfTest) -> String {
     for risk in &test.risks {
         let _ = writeln!(out, "{} {}", paint(BAD, &format!("! {}:", risk.word())), risk.sentence());
     }
-    if let Some(name) = &test.left_behind {
-        let _ = writeln!(out, "{name} is still in the bucket; the next self-test removes it.");
+    if let Some(remains) = test.remains() {
+        let _ = writeln!(out, "{remains}");
     }
-    out
+    out + "\n" + &took(seconds)
 }
 
 fn step_line(step: &JudgedStep) -> Vec<Cell> {

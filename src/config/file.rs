@@ -14,7 +14,8 @@ use thiserror::Error;
 use toml::Spanned;
 
 use super::dotenv::Place;
-use crate::domain::untrusted::{Untrusted, sanitize};
+use crate::domain::given::{self, Given};
+use crate::domain::untrusted::sanitize;
 use crate::domain::vault_index::Backend;
 
 /// Largest configuration file that is read.
@@ -82,7 +83,7 @@ pub enum ConfigFileError {
         /// The file.
         path: PathBuf,
         /// What was asked for.
-        name: Untrusted,
+        name: Given,
         /// What there is.
         known: Vec<String>,
     },
@@ -163,6 +164,11 @@ pub enum UserName {
 pub struct AnchoredPath(String);
 
 impl AnchoredPath {
+    /// As it stands in the file.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The path, with `~` replaced. `None` when there is a `~` and no home directory.
     pub fn expand(&self, home: Option<&Path>) -> Option<PathBuf> {
         match self.0.strip_prefix("~/") {
@@ -292,8 +298,8 @@ impl ConfigFile {
             Some((name, profile)) => Ok(Some((name.as_str(), profile))),
             None => Err(ConfigFileError::UnknownProfile {
                 path: self.path.clone(),
-                name: name.into(),
-                known: self.profiles.keys().map(|name| sanitize(name, 40)).collect(),
+                name: Given::new(name),
+                known: self.profiles.keys().map(|name| given::shown(name)).collect(),
             }),
         }
     }

@@ -7,6 +7,7 @@
 pub mod dotenv;
 pub mod file;
 pub mod local;
+mod misplaced;
 mod notes;
 pub mod ownership;
 mod setting;
@@ -80,16 +81,23 @@ impl Configuration {
     ) -> Result<Self, ConfigError> {
         tell(&local::secrets(None, environment));
         let config_file = file.map(Path::to_owned);
+        let read = misplaced::Read { flags, environment, dotenv: None, profile: None };
+        tell(&read.secrets());
         let file = file.map_or_else(|| Ok(ConfigFile::default()), ConfigFile::read)?;
         let profile = file.profile(flags.profile.as_deref())?;
+        let read = misplaced::Read { profile, ..read };
+        tell(&read.secrets());
         let home = environment.filled("HOME").map(PathBuf::from);
         let env_file = settings::env_file(flags, profile, home.as_deref())?;
         let dotenv = env_file.as_ref().map(|named| Dotenv::read(&named.value, environment)).transpose()?;
         let secrets = local::secrets(dotenv.as_ref(), environment);
         tell(&secrets);
+        let read = misplaced::Read { dotenv: dotenv.as_ref(), ..read };
+        tell(&read.secrets());
         let places = Places { flags, dotenv: dotenv.as_ref(), environment, file: &file, profile };
         let settings = Settings::resolve(&places)?;
         let mut findings = notes::of_settings(&places, &settings);
+        findings.extend(read.findings());
         if let (Some(named), Some(dotenv)) = (&env_file, &dotenv) {
             findings.extend(notes::readable_by_others(&named.value, dotenv));
             let expected = settings.env_owner.as_ref().map(|named| named.value);

@@ -66,7 +66,7 @@ fn grail_netuid(places: &Places<'_>, settings: &Settings) -> Option<Finding> {
         return None;
     }
     let (grail, why) = match &named {
-        Some(setting) => (parse_netuid(&setting.value), setting.source.to_string()),
+        Some(setting) => (parse_netuid(setting.value.as_str()), setting.source.to_string()),
         None => (Some(GRAIL_DEFAULT_NETUID), "its own default: neither BT_NETUID nor NETUID is set".to_owned()),
     };
     let ours = &settings.netuid;

@@ -54,7 +54,7 @@ impl fmt::Display for Origin {
             Self::EnvFile { name, line } => write!(f, "{name}, .env line {line}"),
             Self::Environment { name } => write!(f, "{name} in the environment"),
             Self::File { profile: Some(profile) } => {
-                write!(f, "profile {}", crate::domain::untrusted::sanitize(profile, 40))
+                write!(f, "profile {}", crate::domain::given::shown(profile))
             }
             Self::File { profile: None } => f.write_str("configuration file"),
             Self::Default => f.write_str("default"),

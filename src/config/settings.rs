@@ -13,9 +13,9 @@ use super::file::{ConfigFile, Profile, ProviderName, Theme, UserName};
 use super::ownership::user;
 use super::setting::{Origin, Setting};
 use crate::domain::environment::Environment;
+use crate::domain::given::Given;
 use crate::domain::network::GRAIL_NETUID;
 use crate::domain::provider::{Jurisdiction, Provider, S3EndpointError};
-use crate::domain::untrusted::Untrusted;
 use crate::domain::vault_index::Backend;
 
 /// Network without any configuration: the chain is public, and reading it needs nothing (DESIGN 7).
@@ -69,7 +69,7 @@ pub enum SettingsError {
     #[error("{text:?} ({origin}) is not a netuid: write a number from 0 to 65535, such as 81")]
     NotANetuid {
         /// What stands there.
-        text: Untrusted,
+        text: Given,
         /// Where.
         origin: Origin,
     },
@@ -94,29 +94,29 @@ pub enum SettingsError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Settings {
     /// Network by name, not yet checked against the known ones.
-    pub network: Setting<String>,
+    pub network: Setting<Given>,
     /// Node URL, not yet parsed. An endpoint that a stronger `network` overrules is in [`Settings::overruled`].
-    pub endpoint: Option<Setting<String>>,
+    pub endpoint: Option<Setting<Given>>,
     /// An endpoint that does not count because the network was named at a stronger place.
-    pub overruled: Option<Setting<String>>,
+    pub overruled: Option<Setting<Given>>,
     /// URL of another operator's node, against which what the endpoint says is held; not yet parsed.
-    pub witness: Option<Setting<String>>,
+    pub witness: Option<Setting<Given>>,
     /// URL of a node that keeps old blocks; not yet parsed.
-    pub archive: Option<Setting<String>>,
+    pub archive: Option<Setting<Given>>,
     /// Subnet.
     pub netuid: Setting<u16>,
     /// Wallet name.
-    pub wallet: Option<Setting<String>>,
+    pub wallet: Option<Setting<Given>>,
     /// Hotkey name or SS58 address.
-    pub hotkey: Option<Setting<String>>,
+    pub hotkey: Option<Setting<Given>>,
     /// Folder of wallets; `None` without a home directory to look in.
     pub wallet_path: Option<Setting<PathBuf>>,
     /// Kind of object store, where a profile names one.
     pub provider: Option<Setting<ProviderName>>,
     /// URL of an S3 store, not yet parsed.
-    pub s3_endpoint: Option<Setting<String>>,
+    pub s3_endpoint: Option<Setting<Given>>,
     /// Region in signatures for that store, as GRAIL takes it from `R2_REGION`; R2's own is always `auto`.
-    pub s3_region: Option<Setting<String>>,
+    pub s3_region: Option<Setting<Given>>,
     /// GRAIL's `.env`.
     pub env_file: Option<Setting<PathBuf>>,
     /// The uid that owns GRAIL's `.env`, where a profile names one.
@@ -130,7 +130,7 @@ pub struct Settings {
     /// Colours.
     pub theme: Setting<Theme>,
     /// Name of the profile in use.
-    pub profile: Option<Setting<String>>,
+    pub profile: Option<Setting<Given>>,
 }
 
 /// The places a setting may come from.
@@ -150,12 +150,12 @@ pub struct Places<'a> {
 
 impl Places<'_> {
     /// A variable as GRAIL would see it, unless it is blank.
-    pub(super) fn variable(&self, name: &'static str) -> Option<Setting<String>> {
+    pub(super) fn variable(&self, name: &'static str) -> Option<Setting<Given>> {
         if let Some((value, line)) = self.dotenv.and_then(|file| file.get(name)) {
             let filled = !value.expose().trim().is_empty();
-            return filled.then(|| Setting::new(value.expose().to_owned(), Origin::EnvFile { name, line }));
+            return filled.then(|| Setting::new(Given::new(value.expose()), Origin::EnvFile { name, line }));
         }
-        self.environment.filled(name).map(|value| Setting::new(value.to_owned(), Origin::Environment { name }))
+        self.environment.filled(name).map(|value| Setting::new(Given::new(value), Origin::Environment { name }))
     }
 
     fn of_profile<T>(&self, pick: impl FnOnce(&Profile) -> Option<T>) -> Option<Setting<T>> {
@@ -168,8 +168,9 @@ impl Places<'_> {
         flag: (&'static str, Option<&String>),
         variable: &'static str,
         pick: impl FnOnce(&Profile) -> Option<String>,
-    ) -> Option<Setting<String>> {
-        flagged(flag.0, flag.1.cloned()).or_else(|| self.variable(variable)).or_else(|| self.of_profile(pick))
+    ) -> Option<Setting<Given>> {
+        let flag = flagged(flag.0, flag.1.map(|text| Given::new(text.as_str())));
+        flag.or_else(|| self.variable(variable)).or_else(|| self.of_profile(|profile| pick(profile).map(Given::new)))
     }
 
     fn home(&self) -> Option<PathBuf> {
@@ -181,9 +182,9 @@ impl Places<'_> {
             return Ok(flag);
         }
         if let Some(Setting { value, source }) = self.variable("NETUID") {
-            return match parse_netuid(&value) {
+            return match parse_netuid(value.as_str()) {
                 Some(netuid) => Ok(Setting::new(netuid, source)),
-                None => Err(SettingsError::NotANetuid { text: value.as_str().into(), origin: source }),
+                None => Err(SettingsError::NotANetuid { text: value, origin: source }),
             };
         }
         let of_profile = self.of_profile(|profile| profile.netuid);
@@ -266,7 +267,7 @@ impl Settings {
         let flags = places.flags;
         let network = places
             .text(("--network", flags.network.as_ref()), "BT_NETWORK", |profile| profile.network.clone())
-            .unwrap_or_else(|| Setting::new(DEFAULT_NETWORK.to_owned(), Origin::Default));
+            .unwrap_or_else(|| Setting::new(Given::new(DEFAULT_NETWORK), Origin::Default));
         let endpoint = places
             .text(("--endpoint", flags.endpoint.as_ref()), "BT_CHAIN_ENDPOINT", |profile| profile.endpoint.clone());
         let (endpoint, overruled) = match endpoint {
@@ -321,7 +322,7 @@ impl Settings {
     /// The object store: a named endpoint beats the profile's provider.
     pub fn provider(&self) -> Result<Provider, S3EndpointError> {
         if let Some(endpoint) = &self.s3_endpoint {
-            return Provider::from_endpoint(Some(&endpoint.value));
+            return Provider::from_endpoint(Some(endpoint.value.as_str()));
         }
         Ok(Provider::R2(match self.provider.as_ref().map(|named| named.value) {
             Some(ProviderName::R2Eu) => Jurisdiction::Eu,
@@ -335,8 +336,8 @@ fn top_of_file<T>(value: Option<T>) -> Option<Setting<T>> {
     value.map(|value| Setting::new(value, Origin::File { profile: None }))
 }
 
-fn profile_name(places: &Places<'_>) -> Option<Setting<String>> {
+fn profile_name(places: &Places<'_>) -> Option<Setting<Given>> {
     let (name, _) = places.profile?;
-    let asked = flagged("--profile", places.flags.profile.clone());
-    Some(asked.unwrap_or_else(|| Setting::new(name.to_owned(), Origin::File { profile: None })))
+    let asked = flagged("--profile", places.flags.profile.as_deref().map(Given::new));
+    Some(asked.unwrap_or_else(|| Setting::new(Given::new(name), Origin::File { profile: None })))
 }

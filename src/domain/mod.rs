@@ -15,6 +15,7 @@ pub mod feed;
 pub mod filter;
 pub mod findings;
 pub mod freshness;
+pub mod given;
 pub mod guard;
 pub mod hexdump;
 pub mod hotkey;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use url::{Host, Url};
 
+use crate::domain::given::{self, KEYLIKE_CHARS};
 use crate::domain::untrusted::Untrusted;
 
 /// The netuid of GRAIL on finney.
@@ -209,15 +210,7 @@ impl fmt::Debug for Endpoint {
 /// segment and any query become an ellipsis.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.0.scheme(), self.host())?;
-        if let Some(port) = self.0.port() {
-            write!(f, ":{port}")?;
-        }
-        for segment in self.0.path().split('/').filter(|segment| !segment.is_empty()) {
-            let shown = if segment.len() < KEYLIKE_CHARS { segment } else { "…" };
-            write!(f, "/{shown}")?;
-        }
-        f.write_str(if self.0.query().is_some() { "?…" } else { "" })
+        f.write_str(&given::shown(self.0.as_str()))
     }
 }
 
@@ -256,16 +249,13 @@ pub fn quotable_url(text: &str) -> Untrusted {
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let keylike = |part: &str| part.len() >= KEYLIKE_CHARS && !part.contains(['.', ':']);
-    if keylike(scheme) || keylike(host) {
+    if keylike(scheme) || keylike(host) || (scheme.is_empty() && given::looks_secret(text)) {
         return format!("{} characters that are no URL", text.chars().count()).as_str().into();
     }
     let cut = if authority.len() < rest.trim_end_matches('/').len() { "/…" } else { "" };
     let separator = if scheme.is_empty() { "" } else { "://" };
     format!("{scheme}{separator}{host}{cut}").as_str().into()
 }
-
-/// The shortest access key ids have 16 characters; host names without a dot are shorter as a rule.
-const KEYLIKE_CHARS: usize = 16;
 
 impl Network {
     /// A network by the name that `--network` and `BT_NETWORK` use.

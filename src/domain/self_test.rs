@@ -53,6 +53,20 @@ pub struct JudgedStep {
     pub fix: String,
 }
 
+/// What became of the canary, as far as the store's answers tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Canary {
+    /// The store refused it, or nothing was sent.
+    NotWritten,
+    /// It is gone again.
+    Removed,
+    /// It was written, and is not removed.
+    Left,
+    /// A request to write or to remove it was not answered.
+    Unknown,
+}
+
 /// The whole self-test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SelfTest {
@@ -64,24 +78,63 @@ pub struct SelfTest {
     pub steps: Vec<JudgedStep>,
     /// What is risky about the read key.
     pub risks: Vec<Risk>,
-    /// Whether nothing failed and nothing is risky.
+    /// Whether nothing failed, nothing is risky, and what the keys are for was seen.
     pub healthy: bool,
-    /// Name of the canary when it could not be removed.
+    /// Name of the canary when it is, or may be, still in the bucket: `canary` says which.
     pub left_behind: Option<String>,
+    /// What became of the canary.
+    pub canary: Canary,
+    /// Whether the time for the whole was over before everything was asked.
+    pub out_of_time: bool,
     /// When it ended, in ms since 1970.
     pub at_ms: u64,
 }
 
 impl SelfTest {
+    /// Whether nothing is known to be wrong, and not all that matters is known.
+    pub fn is_unknown(&self) -> bool {
+        !self.healthy && self.risks.is_empty() && !self.has(Outcome::Failed) && self.canary != Canary::Left
+    }
+
+    /// The step whose answer is missing for a judgement on the keys. A store that was asked, and does not tell what else
+    /// they could do, is none.
+    pub fn unanswered(&self) -> Option<&JudgedStep> {
+        let missing = |step: &&JudgedStep| self.out_of_time || step.is_needed();
+        self.steps.iter().filter(missing).find(|step| step.outcome == Outcome::Inconclusive)
+    }
+
     /// The one sentence on top.
     pub fn sentence(&self) -> &'static str {
-        let doubt = self.steps.iter().any(|step| step.outcome == Outcome::Inconclusive);
-        match (self.healthy, doubt, &self.left_behind) {
-            (true, false, _) => "Your keys do what they should, and nothing more.",
-            (true, true, _) => "Your keys read and write; what else they could do, the store does not tell.",
-            (false, _, Some(_)) => "The canary could not be removed.",
-            (false, _, None) => "Something is wrong with your keys.",
+        match (self.healthy, self.canary) {
+            (true, _) if self.has(Outcome::Inconclusive) => {
+                "Your keys read and write; what else they could do, the store does not tell."
+            }
+            (true, _) => "Your keys do what they should, and nothing more.",
+            (false, _) if self.is_unknown() && self.out_of_time => {
+                "Whether your keys do what they should is not known: the time was over before everything was asked."
+            }
+            (false, _) if self.is_unknown() => {
+                "Whether your keys do what they should is not known: the store did not answer."
+            }
+            (false, Canary::Left) => "The canary could not be removed.",
+            (false, _) => "Something is wrong with your keys.",
         }
+    }
+
+    /// What is said of a canary that is, or may be, still in the bucket.
+    pub fn remains(&self) -> Option<String> {
+        let name = self.left_behind.as_ref()?;
+        Some(if self.canary == Canary::Left {
+            format!("{name} is still in the bucket; the next self-test removes it.")
+        } else {
+            format!(
+                "Whether {name} is in the bucket is not known: the store did not answer. The next self-test removes it."
+            )
+        })
+    }
+
+    fn has(&self, outcome: Outcome) -> bool {
+        self.steps.iter().any(|step| step.outcome == outcome)
     }
 }
 
@@ -102,10 +155,24 @@ impl JudgedStep {
 
     /// A step that was not made.
     pub fn skipped(request: Request, why: impl Into<String>) -> Self {
+        Self::unmade(request, Outcome::Skipped, why)
+    }
+
+    /// A step that there was no time for.
+    pub fn out_of_time(request: Request) -> Self {
+        Self::unmade(request, Outcome::Inconclusive, "Not known: the time for the whole test was over.")
+    }
+
+    /// Whether nothing can be said of the keys as long as this is not known.
+    fn is_needed(&self) -> bool {
+        self.step != Request::AbortUpload.name() && self.step != Request::ListBuckets.name()
+    }
+
+    fn unmade(request: Request, outcome: Outcome, why: impl Into<String>) -> Self {
         Self {
             step: request.name(),
             words: request.words(),
-            outcome: Outcome::Skipped,
+            outcome,
             http: None,
             code: None,
             ms: 0,

@@ -96,6 +96,8 @@ pub struct Visibility {
     pub block: u64,
     /// When, in ms since 1970.
     pub at_ms: u64,
+    /// Whether the time for the whole was over before everything was asked.
+    pub out_of_time: bool,
 }
 
 impl Visibility {
@@ -103,7 +105,9 @@ impl Visibility {
     #[must_use]
     pub fn conclude(mut self) -> Self {
         let failed = self.checks.iter().find(|check| check.standing == Standing::No);
-        let open = self.checks.iter().find(|check| check.is_needed() && check.standing == Standing::Unknown);
+        let is_open = |check: &&Check| check.standing == Standing::Unknown;
+        let open = self.checks.iter().find(|check| check.is_needed() && is_open(check));
+        let open = open.or_else(|| self.checks.iter().filter(|_| self.out_of_time).find(is_open));
         let holds = self.checks.iter().any(|check| check.standing == Standing::Yes);
         self.visible = failed.is_none() && open.is_none() && holds;
         self.sentence = match failed {
@@ -112,6 +116,15 @@ impl Visibility {
             None => unknown(open),
         };
         self
+    }
+
+    /// The conclusion in one word: unknown is neither yes nor no.
+    pub fn standing(&self) -> Standing {
+        match (self.visible, self.checks.iter().any(|check| check.standing == Standing::No)) {
+            (true, _) => Standing::Yes,
+            (false, true) => Standing::No,
+            (false, false) => Standing::Unknown,
+        }
     }
 
     /// The check of that name.

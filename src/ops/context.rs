@@ -9,6 +9,7 @@ use crate::config::{ConfigError, Configuration, Flags, Setting};
 use crate::domain::credentials::{LocalView, VaultValues};
 use crate::domain::environment::Environment;
 use crate::domain::findings::{self, Finding, Severity};
+use crate::domain::given::Given;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, Network, NetworkError};
 use crate::domain::owner::Owner;
@@ -99,10 +100,10 @@ impl Context {
         let configuration = Configuration::load_telling(flags, environment, config_file.as_deref(), redact_all)?;
         let settings = &configuration.settings;
         let network = match &settings.endpoint {
-            Some(endpoint) => Network::at_endpoint(&endpoint.value, settings.network_beside_endpoint())?,
-            None => Network::named(&settings.network.value)?,
+            Some(endpoint) => Network::at_endpoint(endpoint.value.as_str(), settings.network_beside_endpoint())?,
+            None => Network::named(settings.network.value.as_str())?,
         };
-        let text = |setting: &Option<Setting<String>>| setting.as_ref().map(|named| named.value.clone());
+        let text = |setting: &Option<Setting<Given>>| setting.as_ref().map(|named| named.value.as_str().to_owned());
         let (witness, archive) = (text(&settings.witness), text(&settings.archive));
         let beside = Beside::of(&network, witness.as_deref(), archive.as_deref())?;
         let provider = settings.provider()?;
@@ -203,7 +204,7 @@ impl Context {
 
     /// The region in signatures: R2's own is `auto`, that of another store is `R2_REGION` where it names one.
     pub fn region(&self) -> &str {
-        let named = self.configuration.settings.s3_region.as_ref().map(|named| named.value.trim());
+        let named = self.configuration.settings.s3_region.as_ref().map(|named| named.value.as_str().trim());
         let plain = |text: &&str| text.len() <= 32 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         named.filter(plain).filter(|_| !self.provider.is_r2()).unwrap_or("auto")
     }
@@ -335,7 +336,7 @@ fn own_hotkey(configuration: &Configuration, findings: &mut Vec<Finding>) -> Opt
     let identity = wallet::identify(
         settings.wallet_path.as_ref().map(|path| path.value.as_path()),
         Some(settings.wallet.as_ref().map_or(DEFAULT_WALLET, |wallet| wallet.value.as_str())),
-        &name.value,
+        name.value.as_str(),
     );
     match identity {
         Ok(found) => {

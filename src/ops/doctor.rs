@@ -277,7 +277,7 @@ fn settings(context: &Context) -> Vec<SettingLine> {
 fn of<T: Display>(name: &'static str, setting: Option<&Setting<T>>) -> SettingLine {
     SettingLine {
         name,
-        value: setting.map(|setting| without_password(&shown(&setting.value.to_string()))),
+        value: setting.map(|setting| shown(&setting.value.to_string())),
         source: setting.map(|setting| setting.source.to_string()),
     }
 }
@@ -295,17 +295,9 @@ fn of_path(name: &'static str, setting: Option<&Setting<std::path::PathBuf>>) ->
     }
 }
 
-/// Somebody may have pasted a key where a name belongs.
+/// Somebody may have pasted a key where a name belongs: what the settings mask, and what is known as a secret.
 fn shown(text: &str) -> String {
     redacted(&sanitize(text, SHOWN))
-}
-
-/// A URL's user information never leaves, even when the URL was refused anyway.
-fn without_password(text: &str) -> String {
-    match (text.split_once("://"), text.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-        _ => text.to_owned(),
-    }
 }
 
 fn wallets(context: &Context, found: Option<&Survey>) -> Vec<WalletLine> {

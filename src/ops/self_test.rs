@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::domain::commitment::Parts;
 use crate::domain::credentials::{BucketCredentials, CredentialsError};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Trouble, Verdict, verdict_of};
 use crate::domain::provider::Provider;
-use crate::domain::self_test::{AbortAnswer, JudgedStep, Outcome, SelfTest, can_write};
+use crate::domain::self_test::{AbortAnswer, Canary, JudgedStep, Outcome, SelfTest, can_write};
 use crate::domain::self_test_objects::CanaryName;
 use crate::domain::vault_index::GenerationNumber;
 use crate::ops::context::Context;
@@ -74,8 +74,23 @@ struct Keys {
     published: Option<Owner>,
 }
 
-/// Runs it. `stop` ends it early; the canary is removed all the same.
-pub async fn self_test(subject: Subject, store: &Store, stop: impl Future<Output = ()>) -> Result<SelfTest, Unready> {
+/// Every step that a test has, in their order.
+const STEPS: [Request; 6] = [
+    Request::PutCanary,
+    Request::GetCanaryPublished,
+    Request::GetCanaryLocal,
+    Request::DeleteCanary,
+    Request::AbortUpload,
+    Request::ListBuckets,
+];
+
+/// Runs it, and ends by the given time. `stop` ends it early. Either way the canary is removed before it ends.
+pub async fn self_test(
+    subject: Subject,
+    store: &Store,
+    by: Instant,
+    stop: impl Future<Output = ()>,
+) -> Result<SelfTest, Unready> {
     let write = Target::own_write(&subject.provider, &subject.credentials)?.ok_or(Unready::NoWriteKey)?;
     let read = Target::own_read(&subject.provider, &subject.credentials)?;
     let same = subject.published.as_ref().is_some_and(|published| is_local(published, &subject.credentials));
@@ -89,27 +104,38 @@ pub async fn self_test(subject: Subject, store: &Store, stop: impl Future<Output
     let mut test = Test {
         store,
         keys,
-        canary: CanaryName::Canary(subject.hotkey),
-        may_be_there: false,
+        name: CanaryName::Canary(subject.hotkey),
+        canary: Canary::NotWritten,
         steps: Vec::new(),
         risks: Vec::new(),
     };
-    tokio::select! {
+    // The last of the time is for removing the canary.
+    let cleans_up_at = by.checked_sub(store.options().total).unwrap_or(by);
+    let out_of_time = tokio::select! {
         biased;
-        () = stop => {}
-        () = Box::pin(test.run(&subject, same, foreign)) => {}
+        () = stop => false,
+        () = Box::pin(test.run(&subject, same, foreign)) => false,
+        () = sleep_until(cleans_up_at) => true,
+    };
+    if out_of_time {
+        test.name_what_was_not_asked();
     }
-    let left_behind = test.clean_up().await;
-    let failed = test.steps.iter().any(|step| step.outcome == Outcome::Failed);
-    Ok(SelfTest {
+    test.clean_up().await;
+    let mut tested = SelfTest {
         hotkey: subject.hotkey,
         bucket: subject.credentials.read.locator.clone(),
-        healthy: !failed && test.risks.is_empty() && left_behind.is_none(),
-        left_behind,
+        left_behind: matches!(test.canary, Canary::Left | Canary::Unknown).then(|| test.name.to_string()),
+        healthy: false,
+        canary: test.canary,
+        out_of_time,
         steps: test.steps,
         risks: test.risks,
         at_ms: (subject.now_ms)(),
-    })
+    };
+    let failed = tested.steps.iter().any(|step| step.outcome == Outcome::Failed);
+    let known = tested.unanswered().is_none() && tested.left_behind.is_none();
+    tested.healthy = !failed && known && tested.risks.is_empty();
+    Ok(tested)
 }
 
 /// Whether what is published is the local read key.
@@ -126,9 +152,9 @@ fn is_own_bucket(published: &Parts, own: &BucketCredentials) -> bool {
 struct Test<'t> {
     store: &'t Store,
     keys: Keys,
-    canary: CanaryName,
-    /// Whether the canary may be in the bucket: an answer that was lost says nothing about what was done.
-    may_be_there: bool,
+    name: CanaryName,
+    /// What is known of it: an answer that was lost says nothing about what was done.
+    canary: Canary,
     steps: Vec<JudgedStep>,
     risks: Vec<Risk>,
 }
@@ -137,13 +163,19 @@ impl Test<'_> {
     async fn run(&mut self, subject: &Subject, same: bool, foreign: bool) {
         let content =
             format!("grail-console self-test, safe to delete: {:016x}{:016x}\n", fastrand::u64(..), fastrand::u64(..));
-        if self.write(content.as_bytes()).await {
-            self.read_back(subject, content.as_bytes(), same, foreign).await;
-            self.delete().await;
-        } else {
-            let why = "Nothing was written, so there is nothing to read back.";
-            self.steps.push(JudgedStep::skipped(Request::GetCanaryPublished, why));
-            self.steps.push(JudgedStep::skipped(Request::GetCanaryLocal, why));
+        self.write(content.as_bytes()).await;
+        match self.canary {
+            Canary::Left => {
+                self.read_back(subject, content.as_bytes(), same, foreign).await;
+                self.delete().await;
+            }
+            Canary::Unknown => {
+                self.skip_reading("Whether the canary was written is not known, so it is not read back.");
+                self.delete().await;
+            }
+            Canary::NotWritten | Canary::Removed => {
+                self.skip_reading("Nothing was written, so there is nothing to read back.");
+            }
         }
         self.scope(subject, same, foreign).await;
     }
@@ -152,21 +184,37 @@ impl Test<'_> {
         Instant::now() + self.store.options().total
     }
 
-    async fn write(&mut self, content: &[u8]) -> bool {
+    fn skip_reading(&mut self, why: &str) {
+        self.steps.push(JudgedStep::skipped(Request::GetCanaryPublished, why));
+        self.steps.push(JudgedStep::skipped(Request::GetCanaryLocal, why));
+    }
+
+    fn name_what_was_not_asked(&mut self) {
+        for request in STEPS {
+            if !self.steps.iter().any(|step| step.step == request.name()) {
+                self.steps.push(JudgedStep::out_of_time(request));
+            }
+        }
+    }
+
+    async fn write(&mut self, content: &[u8]) {
         // Under the same name: what an interrupted run left behind goes with it.
-        self.keys.write.delete(Request::SweepCanary, &self.canary, self.by()).await;
-        self.may_be_there = true;
-        let answer = self.keys.write.put(Request::PutCanary, &self.canary, content, self.by()).await;
-        self.may_be_there = !was_never_written(&answer.exchange.reply);
-        let written = matches!(answer.exchange.reply, Reply::Found(_));
-        let step = if written {
-            JudgedStep::of(&answer.exchange, Outcome::Passed, "The write key writes into the own bucket.", "")
-        } else {
-            let fix = "Check the write pair in the .env: token, scope Object Read & Write, bucket.";
-            refused(&answer.exchange, "The write key cannot write", fix)
+        self.keys.write.delete(Request::SweepCanary, &self.name, self.by()).await;
+        self.canary = Canary::Unknown;
+        let answer = self.keys.write.put(Request::PutCanary, &self.name, content, self.by()).await;
+        let step = match &answer.exchange.reply {
+            Reply::Found(_) => {
+                self.canary = Canary::Left;
+                JudgedStep::of(&answer.exchange, Outcome::Passed, "The write key writes into the own bucket.", "")
+            }
+            reply if was_not_done(reply) => {
+                self.canary = Canary::NotWritten;
+                let fix = "Check the write pair in the .env: token, scope Object Read & Write, bucket.";
+                refused(&answer.exchange, "The write key cannot write", fix)
+            }
+            _ => unanswered(&answer.exchange, "whether the canary was written"),
         };
         self.steps.push(step);
-        written
     }
 
     async fn read_back(&mut self, subject: &Subject, content: &[u8], same: bool, foreign: bool) {
@@ -187,28 +235,26 @@ impl Test<'_> {
             (Some(_), None) if !same => JudgedStep::skipped(request, "What is published leads nowhere."),
             (Some(_), key) => {
                 let key = key.as_ref().unwrap_or(&self.keys.read);
-                compared(&key.get(request, &self.canary, self.by()).await, content, "The published key")
+                compared(&key.get(request, &self.name, self.by()).await, content, "The published key")
             }
         };
         self.steps.push(step);
         let step = if same {
             JudgedStep::skipped(Request::GetCanaryLocal, "The local read key is the published one.")
         } else {
-            let answer = self.keys.read.get(Request::GetCanaryLocal, &self.canary, self.by()).await;
+            let answer = self.keys.read.get(Request::GetCanaryLocal, &self.name, self.by()).await;
             compared(&answer, content, "The local read key")
         };
         self.steps.push(step);
     }
 
     async fn delete(&mut self) {
-        let answer = self.keys.write.delete(Request::DeleteCanary, &self.canary, self.by()).await;
-        let step = match answer.exchange.reply {
-            Reply::Found(_) => {
-                self.may_be_there = false;
-                JudgedStep::of(&answer.exchange, Outcome::Passed, "The canary is gone again.", "")
-            }
-            _ => refused(
-                &answer.exchange,
+        let exchange = self.remove().await;
+        let step = match self.canary {
+            Canary::Removed => JudgedStep::of(&exchange, Outcome::Passed, "The canary is gone again.", ""),
+            Canary::Unknown => unanswered(&exchange, "whether the canary is gone"),
+            Canary::Left | Canary::NotWritten => refused(
+                &exchange,
                 "The canary could not be removed",
                 "The next self-test removes it; or remove it by hand.",
             ),
@@ -216,13 +262,22 @@ impl Test<'_> {
         self.steps.push(step);
     }
 
-    /// Removes the canary if it may still be there; its name when that fails.
-    async fn clean_up(&self) -> Option<String> {
-        if !self.may_be_there {
-            return None;
+    async fn remove(&mut self) -> Exchange {
+        let before = std::mem::replace(&mut self.canary, Canary::Unknown);
+        let answer = self.keys.write.delete(Request::DeleteCanary, &self.name, self.by()).await;
+        match &answer.exchange.reply {
+            Reply::Found(_) => self.canary = Canary::Removed,
+            reply if was_not_done(reply) => self.canary = before,
+            _ => {}
         }
-        let answer = self.keys.write.delete(Request::DeleteCanary, &self.canary, self.by()).await;
-        (!matches!(answer.exchange.reply, Reply::Found(_))).then(|| self.canary.to_string())
+        answer.exchange
+    }
+
+    /// Removes the canary if it may still be there.
+    async fn clean_up(&mut self) {
+        if matches!(self.canary, Canary::Left | Canary::Unknown) {
+            self.remove().await;
+        }
     }
 
     /// What the key that is read with could do besides. A key that is published counts; else the local one.
@@ -301,8 +356,8 @@ impl Test<'_> {
     }
 }
 
-/// Whether a store that replied so has surely not written: it refused, or nothing reached it.
-const fn was_never_written(reply: &Reply) -> bool {
+/// Whether a store that replied so has surely not done what was asked: it refused, or nothing reached it.
+const fn was_not_done(reply: &Reply) -> bool {
     matches!(
         reply,
         Reply::Refused { http: 300..=499, .. }
@@ -335,6 +390,15 @@ fn compared(answer: &Answer, content: &[u8], whose: &str) -> JudgedStep {
             refused(&answer.exchange, &format!("{whose} cannot read the own bucket"), fix)
         }
     }
+}
+
+/// A request that may have been carried out, and no answer says so.
+fn unanswered(exchange: &Exchange, what: &str) -> JudgedStep {
+    let why = match exchange.reply.http() {
+        Some(http) => format!("The store failed with {http}: {what} is not known."),
+        None => format!("The store did not answer: {what} is not known."),
+    };
+    JudgedStep::of(exchange, Outcome::Inconclusive, why, "Run the self-test again when the store answers.")
 }
 
 fn refused(exchange: &Exchange, what: &str, fix: &str) -> JudgedStep {

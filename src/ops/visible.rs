@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use futures::{StreamExt, stream};
 use serde::Deserialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::chain::BlockTimes;
 use crate::chain::provenance::Examination;
@@ -30,17 +30,22 @@ const TRUST_WINDOWS: usize = 3;
 const TRUST_LIST_BYTES: u32 = 64 << 10;
 /// First and last bytes of every Parquet file.
 const PARQUET: &[u8] = b"PAR1";
+const PARQUET_WORDS: &str = "Parquet at both ends";
+const TRUSTED_WORDS: &str = "in validators' trust lists";
+const READY_WORDS: &str = "trainer READY";
 /// First bytes of every gzip file.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 /// What to do where the second source was silent.
 const ASK_AGAIN: &str = "Ask again in a while, or name another second source with --witness.";
 
-/// The validator's verdict over the own uid. The error says what is missing for it.
-pub async fn visible(tester: &Tester, view: &View) -> Result<Visibility, Finding> {
+/// The validator's verdict over the own uid, by the given time: what was not asked by then is unknown. The error says what
+/// is missing for it.
+pub async fn visible(tester: &Tester, view: &View, by: Instant) -> Result<Visibility, Finding> {
     let hotkey = tester.own.ok_or_else(no_hotkey)?;
     if let Some(newest) = Window::last_complete(view.finalized) {
         // The times of all windows together cost fewer requests than those of the newest and then of the others.
-        tester.deadlines(view, &newest.back(WINDOWS_SHOWN).collect::<Vec<_>>()).await;
+        let all = newest.back(WINDOWS_SHOWN).collect::<Vec<_>>();
+        timeout_at(by, tester.deadlines(view, &all)).await.ok();
     }
     let examination = Examination { node: tester.node.clone(), netuid: view.subnet.netuid, now_ms: tester.now_ms() };
     let mut seen = Visibility {
@@ -54,8 +59,10 @@ pub async fn visible(tester: &Tester, view: &View) -> Result<Visibility, Finding
         at_ms: tester.now_ms(),
         confirmed: None,
         probe: None,
+        out_of_time: false,
     };
-    match own_row(&examination, hotkey, view.commitment(&hotkey)).await {
+    let own = timeout_at(by, own_row(&examination, hotkey, view.commitment(&hotkey))).await;
+    match own.unwrap_or_else(|_| OwnRow::OneWord("the time was over".to_owned())) {
         OwnRow::Holds(confirmed) => seen.confirmed = Some(confirmed),
         OwnRow::OneWord(why) => seen.checks.push(verified(Standing::Warning, one_word(&why), ASK_AGAIN)),
         // Whatever would follow from it would rest on what is not known.
@@ -65,24 +72,27 @@ pub async fn visible(tester: &Tester, view: &View) -> Result<Visibility, Finding
             return Ok(seen.conclude());
         }
     }
-    let probe = tester.probe(view, hotkey).await;
-    seen.windows = windows(tester, view, &probe).await;
+    let probe = timeout_at(by, tester.probe(view, hotkey)).await.ok();
+    if let Some(probe) = &probe {
+        seen.windows = windows(tester, view, probe, by).await;
+    }
     let own = [registered(view, hotkey), readable(view, hotkey)];
     let goes_on = own.iter().all(|check| check.standing == Standing::Yes);
     seen.checks.extend(own);
     if goes_on {
-        seen.checks.push(key_reads(&probe));
+        seen.checks.push(probe.as_ref().map_or_else(|| not_asked("key_reads", "published key reads"), key_reads));
         let set_at = view.commitment(&hotkey).and_then(|commitment| commitment.block);
         seen.checks.push(old_enough(set_at, view.finalized, BLOCK_SECONDS));
-        if reads(&probe) {
-            seen.checks.push(newest_window(&probe));
-            seen.checks.push(last_windows(&seen.windows));
-            seen.checks.extend(format(tester, view, &probe).await);
+        if let Some(probe) = probe.as_ref().filter(|probe| reads(probe)) {
+            seen.checks.push(newest_window(probe));
+            seen.checks.push(last_windows(probe, &seen.windows));
+            let format = timeout_at(by, format(tester, view, probe)).await;
+            seen.checks.extend(format.unwrap_or_else(|_| Some(not_asked("format", PARQUET_WORDS))));
         }
-        seen.checks.extend(concluded(tester, view, hotkey).await);
+        seen.checks.extend(concluded(tester, view, hotkey, by).await);
     }
-    seen.uid = probe.uid;
-    seen.probe = Some(Box::new(probe));
+    seen.probe = probe.map(Box::new);
+    seen.out_of_time = Instant::now() >= by;
     Ok(seen.conclude())
 }
 
@@ -106,6 +116,14 @@ fn no_hotkey() -> Finding {
 
 fn check(name: &'static str, words: &'static str, standing: Standing, evidence: impl Into<String>) -> Check {
     Check { check: name, words, standing, evidence: evidence.into(), fix: String::new() }
+}
+
+/// What the time was over for.
+fn not_asked(name: &'static str, words: &'static str) -> Check {
+    with_fix(
+        check(name, words, Standing::Unknown, "Not known: the time for the whole was over before this was answered."),
+        "Ask again when chain and store answer faster.",
+    )
 }
 
 fn with_fix(check: Check, fix: impl Into<String>) -> Check {
@@ -175,9 +193,14 @@ fn newest_window(probe: &Probe) -> Check {
     with_fix(check("newest_window", "newest window", standing, evidence), &*probe.fix)
 }
 
-fn last_windows(windows: &[WindowSeen]) -> Check {
+fn last_windows(probe: &Probe, windows: &[WindowSeen]) -> Check {
     let (name, words) = ("windows", "windows before it");
     let before = windows.get(1..).unwrap_or_default();
+    let all = probe.window.map_or(0, |newest| newest.back(WINDOWS_SHOWN).skip(1).count());
+    if before.len() < all {
+        let evidence = format!("{} of the {all} windows before the newest were answered in time.", before.len());
+        return Check { evidence, ..not_asked(name, words) };
+    }
     let good = before.iter().filter(|seen| seen.verdict.passes()).count();
     if good == before.len() {
         let evidence = format!("All {good} windows before the newest were there, on time and in size.");
@@ -195,19 +218,20 @@ fn last_windows(windows: &[WindowSeen]) -> Check {
 }
 
 /// The last windows, newest first. Where the newest told that nothing can be read, the others would tell the same.
-async fn windows(tester: &Tester, view: &View, probe: &Probe) -> Vec<WindowSeen> {
+async fn windows(tester: &Tester, view: &View, probe: &Probe, by: Instant) -> Vec<WindowSeen> {
     let (Some(newest), Ok(target)) = (probe.window, tester.target(view, &probe.hotkey)) else { return Vec::new() };
     if !reads(probe) {
         return vec![newest_seen(newest, probe)];
     }
     let windows: Vec<Window> = newest.back(WINDOWS_SHOWN).collect();
-    let deadlines = tester.deadlines(view, &windows).await;
+    let deadlines = timeout_at(by, tester.deadlines(view, &windows)).await.unwrap_or_default();
     let reader = tester.store.reader(target);
     let mut before = Vec::new();
     for window in windows.into_iter().skip(1) {
         before.push(window_seen(tester, view, &reader, probe.hotkey, window, deadlines.get(&window).copied()));
     }
-    let before: Vec<WindowSeen> = stream::iter(before).buffered(OWN_AT_ONCE).collect().await;
+    let before = stream::iter(before).buffered(OWN_AT_ONCE).take_until(sleep_until(by));
+    let before: Vec<WindowSeen> = before.collect().await;
     std::iter::once(newest_seen(newest, probe)).chain(before).collect()
 }
 
@@ -244,7 +268,7 @@ fn early(deadline_ms: u64, modified_ms: u64) -> Option<i64> {
 
 /// Whether the newest object begins and ends like what it is called.
 async fn format(tester: &Tester, view: &View, probe: &Probe) -> Option<Check> {
-    let (name, words) = ("format", "Parquet at both ends");
+    let (name, words) = ("format", PARQUET_WORDS);
     let window = probe.window.filter(|_| probe.verdict.passes())?;
     let reader = tester.store.reader(tester.target(view, &probe.hotkey).ok()?);
     let compressed = DocumentedName::WindowCompressed(probe.hotkey, window);
@@ -284,12 +308,17 @@ async fn format(tester: &Tester, view: &View, probe: &Probe) -> Option<Check> {
 }
 
 /// What validators and the trainer published.
-async fn concluded(tester: &Tester, view: &View, hotkey: Hotkey) -> Vec<Check> {
+async fn concluded(tester: &Tester, view: &View, hotkey: Hotkey, by: Instant) -> Vec<Check> {
     let Some(newest) = Window::last_complete(view.finalized) else { return Vec::new() };
-    let emission = emission(tester, view.subnet.netuid).await;
-    let (trusted, ready) =
-        tokio::join!(trusted(tester, view, hotkey, newest, &emission), trainer(tester, view, newest));
-    vec![trusted, ready]
+    let emission = timeout_at(by, emission(tester, view.subnet.netuid)).await.unwrap_or_default();
+    let (trusted, ready) = tokio::join!(
+        timeout_at(by, trusted(tester, view, hotkey, newest, &emission)),
+        timeout_at(by, trainer(tester, view, newest))
+    );
+    vec![
+        trusted.unwrap_or_else(|_| not_asked("trusted", TRUSTED_WORDS)),
+        ready.unwrap_or_else(|_| not_asked("trainer_ready", READY_WORDS)),
+    ]
 }
 
 /// Who earns what; empty where the chain does not say.
@@ -320,7 +349,7 @@ struct Listed {
 }
 
 async fn trusted(tester: &Tester, view: &View, hotkey: Hotkey, newest: Window, emission: &[u64]) -> Check {
-    let (name, words) = ("trusted", "in validators' trust lists");
+    let (name, words) = ("trusted", TRUSTED_WORDS);
     let validators = top_validators(view, hotkey, emission);
     let mut lists = Vec::new();
     for validator in validators.into_iter().take(TOP_VALIDATORS * 2) {
@@ -380,7 +409,7 @@ async fn trust_list(
 }
 
 async fn trainer(tester: &Tester, view: &View, newest: Window) -> Check {
-    let (name, words) = ("trainer_ready", "trainer READY");
+    let (name, words) = ("trainer_ready", READY_WORDS);
     let unknown = |evidence: &str| check(name, words, Standing::Unknown, evidence);
     let Some(trainer) = view.subnet.members.iter().find(|member| member.uid == 0) else {
         return unknown("There is no uid 0, who trains.");

@@ -18,6 +18,7 @@ use super::owner::Owner;
 use super::reader::Reader;
 use super::target::Target;
 use super::transport::Transport;
+use crate::domain::probe::WHOLE_SECONDS;
 use crate::net::Resolver;
 
 /// Bounds of every request, and the two seams: how names become addresses, and whom to trust besides the system.
@@ -27,6 +28,8 @@ pub struct StoreOptions {
     pub connect: Duration,
     /// For one request with its answer, whatever the deadline of the whole. 6 s, as validators.
     pub total: Duration,
+    /// For `visible` or a self-test as a whole. 60 s.
+    pub whole: Duration,
     /// Bytes of a body that are read at most. 64 KiB (THREATS T9).
     pub cap: u64,
     /// The region in signatures. R2's is `auto`.
@@ -42,6 +45,7 @@ impl Default for StoreOptions {
         Self {
             connect: Duration::from_secs(3),
             total: Duration::from_secs(6),
+            whole: Duration::from_secs(WHOLE_SECONDS),
             cap: 64 << 10,
             region: "auto".to_owned(),
             resolver: Resolver::default(),

@@ -23,7 +23,7 @@ const FRAGMENT: usize = 12;
 pub struct Canaries(HashMap<[u8; FRAGMENT], String>);
 
 impl Canaries {
-    fn of(name: &str, secret: &str) -> Self {
+    pub fn of(name: &str, secret: &str) -> Self {
         let mut canaries = Self::default();
         canaries.add(name, secret);
         canaries

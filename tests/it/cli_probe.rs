@@ -271,6 +271,20 @@ fn visible_is_a_sentence_its_checks_and_twelve_windows() {
     assert_eq!(document["windows"][0]["window"], shell.newest());
     assert_eq!(document["probe"]["verdict"], "ok");
     assert!(document["checks"].as_array().unwrap().iter().all(|check| check["standing"] == "yes"));
+    assert_eq!((&document["standing"], &document["out_of_time"]), (&json!("yes"), &json!(false)));
+    assert!(document["seconds"].is_f64(), "{document}");
+    says(&ran.stdout, &["asked in ", " s, 60 s at most"]);
+    says(&shell.look(&["visible", "--help"]).exits(0).stdout, &["60 s at most"]);
+}
+
+#[test]
+fn what_could_not_be_found_out_is_neither_yes_nor_no() {
+    let shell = Shell::new("healthy");
+    shell.fault(OPERATOR_UID, BucketFault::Throttled);
+    let ran = shell.run(&["visible"]).exits(8);
+    says(&ran.stdout, &["? Whether a validator would see you now could not be found out."]);
+    let document = shell.run(&["visible", "--json"]).exits(8).json();
+    assert_eq!((&document["visible"], &document["standing"]), (&json!(false), &json!("unknown")));
 }
 
 #[test]

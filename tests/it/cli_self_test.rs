@@ -160,7 +160,7 @@ fn a_killed_run_leaves_its_canary_and_the_next_one_removes_it() {
 
 #[test]
 fn an_interrupted_run_removes_its_canary_before_it_leaves() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::QUIT, Signal::USR1] {
         let shell = Shell::new("healthy");
         let running = shell.hanging();
         running.signal(signal);
@@ -177,7 +177,29 @@ fn an_interrupted_run_that_cannot_remove_its_canary_names_it() {
     shell.way.lose("DELETE", Some(Loss::Everything));
     running.signal(Signal::INT);
     let ran = running.ended().exits(7);
-    says(&ran.stdout, &[&canary(), "is still in the bucket; the next self-test removes it."]);
+    let words = ["Whether ", &canary(), " is in the bucket is not known: the store did not answer.", "removes it."];
+    says(&ran.stdout, &words);
+    assert!(!ran.stdout.contains("is still in the bucket"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_write_that_was_never_answered_is_neither_good_nor_bad() {
+    let shell = Shell::new("healthy");
+    shell.way.lose("PUT", Some(Loss::Everything));
+    let ran = shell.run(&["self-test"]).exits(8);
+    says(&ran.stdout, &["? Whether your keys do what they should is not known", "? PUT canary"]);
+    says(&ran.stdout, &["whether the canary was written is not known", "✓ DELETE canary", "60 s at most"]);
+    assert!(!ran.stdout.contains("in the bucket"), "{}", ran.stdout);
+    assert_eq!(shell.stored(), Vec::<String>::new());
+}
+
+#[test]
+fn how_long_it_took_and_may_take_is_told() {
+    let shell = Shell::new("healthy");
+    says(&shell.house.run(line(&["self-test", "--help"], &[])).exits(0).stdout, &["60 s at most"]);
+    let document = shell.run(&["self-test", "--json"]).exits(0).json();
+    assert!(document["seconds"].is_f64(), "{document}");
+    assert_eq!((&document["out_of_time"], &document["canary"]), (&Value::from(false), &Value::from("removed")));
 }
 
 #[test]

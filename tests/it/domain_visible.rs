@@ -14,9 +14,20 @@ fn check(standing: Standing, evidence: &str) -> Check {
 fn concluded(checks: Vec<Check>, windows: Vec<WindowSeen>) -> Visibility {
     let hotkey = Hotkey::from_bytes([7; 32]);
     let (visible, sentence) = (true, "not concluded yet".to_owned());
-    let (probe, confirmed, block) = (None, None, 100);
-    Visibility { hotkey, uid: Some(42), visible, sentence, checks, windows, probe, confirmed, block, at_ms: 0 }
-        .conclude()
+    Visibility {
+        hotkey,
+        uid: Some(42),
+        visible,
+        sentence,
+        checks,
+        windows,
+        probe: None,
+        confirmed: None,
+        block: 100,
+        at_ms: 0,
+        out_of_time: false,
+    }
+    .conclude()
 }
 
 fn newest() -> WindowSeen {

@@ -5,6 +5,7 @@
 mod canary;
 mod canary_commit;
 mod canary_probe;
+mod canary_settings;
 mod chain_commit;
 mod chain_doctored;
 mod chain_errors;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use grail_console::domain::credentials::BucketCredentials;
 use grail_console::domain::probe::Risk;
-use grail_console::domain::self_test::{JudgedStep, Outcome, SelfTest};
+use grail_console::domain::self_test::{Canary, JudgedStep, Outcome, SelfTest};
 use grail_console::ops::self_test::{Subject, self_test};
 use grail_console::sandbox::{BucketFault, CommitmentSpec, Credentials, OPERATOR_UID, hotkey};
 use grail_console::storage::StoreOptions;
 use rstest::rstest;
+use tokio::time::Instant;
 
 use crate::support::bench::Bench;
 use crate::support::way::{Loss, Way};
@@ -27,8 +28,13 @@ async fn subject(bench: &Bench) -> Subject {
     }
 }
 
+/// By when a test that begins now ends.
+fn by(bench: &Bench) -> Instant {
+    Instant::now() + bench.store().options().whole
+}
+
 async fn tested(bench: &Bench) -> SelfTest {
-    let test = self_test(subject(bench).await, &bench.store(), pending()).await.unwrap();
+    let test = self_test(subject(bench).await, &bench.store(), by(bench), pending()).await.unwrap();
     assert_eq!(test.left_behind, None);
     nothing_is_left(bench);
     test
@@ -216,7 +222,7 @@ async fn a_run_removes_what_a_killed_one_left_behind() {
 async fn what_others_wrote_into_the_bucket_stays() {
     let bench = Bench::new("healthy").await;
     bench.sandbox.s3().place(OPERATOR_UID, "grail-console/self-test/other.canary", 5, 1_000);
-    let test = self_test(subject(&bench).await, &bench.store(), pending()).await.unwrap();
+    let test = self_test(subject(&bench).await, &bench.store(), by(&bench), pending()).await.unwrap();
     assert!(test.healthy);
     assert_eq!(bench.sandbox.s3().stored(OPERATOR_UID), ["grail-console/self-test/other.canary"]);
 }
@@ -231,17 +237,91 @@ async fn lossy(scenario: &str) -> (Bench, Way) {
 }
 
 #[rstest]
-#[case::the_answer_to_the_write("PUT", Loss::Answer, "put_canary")]
-#[case::the_write("PUT", Loss::Everything, "put_canary")]
-#[case::the_answer_to_the_read("GET", Loss::Answer, "get_canary_published_key")]
-#[case::the_read("GET", Loss::Everything, "get_canary_published_key")]
+#[case::the_answer_to_the_write("PUT", Loss::Answer, "put_canary", Outcome::Inconclusive)]
+#[case::the_write("PUT", Loss::Everything, "put_canary", Outcome::Inconclusive)]
+#[case::the_answer_to_the_read("GET", Loss::Answer, "get_canary_published_key", Outcome::Failed)]
+#[case::the_read("GET", Loss::Everything, "get_canary_published_key", Outcome::Failed)]
 #[tokio::test]
-async fn nothing_is_left_behind_when_this_is_lost(#[case] verb: &str, #[case] loss: Loss, #[case] fails: &str) {
+async fn nothing_is_left_behind_when_this_is_lost(
+    #[case] verb: &str,
+    #[case] loss: Loss,
+    #[case] lost: &str,
+    #[case] outcome: Outcome,
+) {
     let (bench, way) = lossy("healthy").await;
     way.lose(verb, Some(loss));
-    let test = self_test(subject(&bench).await, &bench.store(), pending()).await.unwrap();
-    assert_eq!(step(&test, fails).outcome, Outcome::Failed);
-    assert_eq!((test.healthy, test.left_behind), (false, None));
+    let test = self_test(subject(&bench).await, &bench.store(), by(&bench), pending()).await.unwrap();
+    assert_eq!(step(&test, lost).outcome, outcome);
+    assert_eq!((test.healthy, test.left_behind, test.canary), (false, None, Canary::Removed));
+    nothing_is_left(&bench);
+}
+
+#[tokio::test]
+async fn of_a_write_that_was_never_answered_it_is_not_known_whether_it_was_done_and_it_is_removed() {
+    let (bench, way) = lossy("healthy").await;
+    way.lose("PUT", Some(Loss::Everything));
+    let test = self_test(subject(&bench).await, &bench.store(), by(&bench), pending()).await.unwrap();
+    let words = "The store did not answer: whether the canary was written is not known.";
+    ends(&test, "put_canary", Outcome::Inconclusive, words);
+    let words = "Whether the canary was written is not known, so it is not read back.";
+    ends(&test, "get_canary_published_key", Outcome::Skipped, words);
+    ends(&test, "get_canary_local_key", Outcome::Skipped, words);
+    ends(&test, "delete_canary", Outcome::Passed, "The canary is gone again.");
+    assert_eq!((test.healthy, test.is_unknown(), test.remains()), (false, true, None));
+    assert_eq!(test.sentence(), "Whether your keys do what they should is not known: the store did not answer.");
+}
+
+#[tokio::test]
+async fn where_neither_write_nor_removal_is_answered_nothing_is_said_to_be_in_the_bucket() {
+    let (bench, way) = lossy("healthy").await;
+    way.lose("PUT", Some(Loss::Everything));
+    way.lose("DELETE", Some(Loss::Everything));
+    let test = self_test(subject(&bench).await, &bench.store(), by(&bench), pending()).await.unwrap();
+    assert_eq!((test.canary, test.left_behind.as_deref()), (Canary::Unknown, Some(canary().as_str())));
+    let words = "The store did not answer: whether the canary is gone is not known.";
+    ends(&test, "delete_canary", Outcome::Inconclusive, words);
+    let remains = test.remains().unwrap();
+    assert!(remains.starts_with(&format!("Whether {} is in the bucket is not known", canary())), "{remains}");
+    nothing_is_left(&bench);
+}
+
+#[tokio::test]
+async fn a_canary_that_the_store_refuses_to_remove_is_said_to_be_in_the_bucket() {
+    let (bench, way) = lossy("healthy").await;
+    way.lose("GET", Some(Loss::Everything));
+    let revoked = async {
+        way.came("GET").await;
+        bench.sandbox.s3().revoke(&Credentials::of(OPERATOR_UID, 0).write_key_id);
+    };
+    let (subject, store) = (subject(&bench).await, bench.store());
+    let (test, ()) = tokio::join!(self_test(subject, &store, by(&bench), pending()), revoked);
+    let test = test.unwrap();
+    assert_eq!((test.canary, test.healthy, test.is_unknown()), (Canary::Left, false, false));
+    assert_eq!(step(&test, "delete_canary").outcome, Outcome::Failed);
+    let words = format!("{} is still in the bucket; the next self-test removes it.", canary());
+    assert_eq!(test.remains(), Some(words));
+    assert_eq!(bench.sandbox.s3().stored(OPERATOR_UID), [canary()]);
+}
+
+/// Each answer comes in time for its request, and all of them together do not.
+#[tokio::test]
+async fn what_there_was_no_time_for_is_unknown_and_the_canary_is_removed() {
+    let (bench, way) = lossy("healthy").await;
+    way.delay(Duration::from_millis(400));
+    let options =
+        StoreOptions { total: Duration::from_secs(2), whole: Duration::from_secs(3), ..StoreOptions::default() };
+    let bench = bench.options(options);
+    let test = self_test(subject(&bench).await, &bench.store(), by(&bench), pending()).await.unwrap();
+    assert_eq!((test.out_of_time, test.healthy, test.is_unknown()), (true, false, true), "{test:#?}");
+    let names = ["put_canary", "get_canary_published_key", "get_canary_local_key", "delete_canary"];
+    for name in names.into_iter().chain(["abort_upload", "list_buckets"]) {
+        step(&test, name);
+    }
+    let last = step(&test, "list_buckets");
+    assert_eq!(last.outcome, Outcome::Inconclusive);
+    assert_eq!(last.explanation, "Not known: the time for the whole test was over.");
+    assert!(test.sentence().ends_with("the time was over before everything was asked."), "{}", test.sentence());
+    assert_eq!(test.left_behind, None);
     nothing_is_left(&bench);
 }
 
@@ -260,7 +340,7 @@ async fn a_write_that_was_refused_leaves_nothing_to_remove(#[case] fault: Bucket
 #[tokio::test]
 async fn where_nothing_was_sent_nothing_is_said_to_be_left_behind() {
     let bench = Bench::new("healthy").await.at(Some("http://127.0.0.1:1".to_owned()));
-    let test = self_test(subject(&bench).await, &bench.store(), pending()).await.unwrap();
+    let test = self_test(subject(&bench).await, &bench.store(), by(&bench), pending()).await.unwrap();
     assert_eq!((test.healthy, &test.left_behind), (false, &None));
     assert_eq!(step(&test, "put_canary").code.as_deref(), Some("tcp"));
 }
@@ -269,8 +349,8 @@ async fn where_nothing_was_sent_nothing_is_said_to_be_left_behind() {
 async fn a_canary_that_cannot_be_removed_is_named_and_the_next_run_removes_it() {
     let (bench, way) = lossy("healthy").await;
     way.lose("DELETE", Some(Loss::Everything));
-    let test = self_test(subject(&bench).await, &bench.store(), pending()).await.unwrap();
-    assert_eq!((test.healthy, test.left_behind), (false, Some(canary())));
+    let test = self_test(subject(&bench).await, &bench.store(), by(&bench), pending()).await.unwrap();
+    assert_eq!((test.healthy, test.left_behind, test.canary), (false, Some(canary()), Canary::Unknown));
     assert_eq!(bench.sandbox.s3().stored(OPERATOR_UID), [canary()]);
     way.lose("DELETE", None);
     assert!(tested(&bench).await.healthy);
@@ -287,7 +367,7 @@ async fn a_stop_in_the_middle_leaves_nothing_behind(#[case] verb: &str, #[case] 
     way.lose(verb, Some(loss));
     let seen = way.clone();
     let stop = async move { seen.came(verb).await };
-    let test = self_test(subject(&bench).await, &bench.store(), stop).await.unwrap();
+    let test = self_test(subject(&bench).await, &bench.store(), by(&bench), stop).await.unwrap();
     assert_eq!(test.left_behind, None);
     assert_eq!(way.seen().last().map(String::as_str), Some("DELETE"), "{:?}", way.seen());
     nothing_is_left(&bench);
@@ -296,7 +376,7 @@ async fn a_stop_in_the_middle_leaves_nothing_behind(#[case] verb: &str, #[case] 
 #[tokio::test]
 async fn a_stop_before_anything_was_written_asks_for_nothing() {
     let bench = Bench::new("healthy").await;
-    let test = self_test(subject(&bench).await, &bench.store(), std::future::ready(())).await.unwrap();
+    let test = self_test(subject(&bench).await, &bench.store(), by(&bench), std::future::ready(())).await.unwrap();
     assert_eq!((test.steps.len(), test.left_behind), (0, None));
     nothing_is_left(&bench);
 }

@@ -1,6 +1,7 @@
 //! Would a validator see me? Each condition failing on its own, with its sentence; twelve windows and their deadlines.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use grail_console::chain::BlockTimes;
 use grail_console::domain::probe::{Risk, Verdict};
@@ -11,13 +12,16 @@ use grail_console::sandbox::{
     BlockTime, BucketFault, CommitmentSpec, Credentials, KEPT_STATES, OPERATOR_UID, Sandbox, SandboxOptions, Scenario,
     TRAINER_UID,
 };
+use grail_console::storage::StoreOptions;
 use rstest::rstest;
+use tokio::time::Instant;
 
 use crate::support::bench::{Bench, window_name};
+use crate::support::way::Way;
 
 async fn seen(bench: &Bench) -> Visibility {
     let seat = bench.seat().await;
-    Box::pin(visible(&seat.tester, &seat.view)).await.unwrap()
+    Box::pin(visible(&seat.tester, &seat.view, seat.tester.by())).await.unwrap()
 }
 
 async fn seen_with(uid: u16, fault: BucketFault) -> (Bench, Visibility) {
@@ -123,7 +127,7 @@ async fn a_verdict_over_twelve_windows_asks_the_node_little_though_it_has_forgot
     let bench = Bench::new("healthy").await;
     let seat = bench.seat().await;
     bench.sandbox.reset_meter();
-    Box::pin(visible(&seat.tester, &seat.view)).await.unwrap();
+    Box::pin(visible(&seat.tester, &seat.view, seat.tester.by())).await.unwrap();
     let asked = bench.sandbox.meter();
     let times = asked.requests["chain_getBlockHash"];
     assert!(times <= 14, "the hashes of so many blocks: {asked:?}");
@@ -326,11 +330,49 @@ async fn a_fresh_commitment_is_a_doubt_until_every_validator_has_fetched_it() {
     assert_eq!(standing(&seen(&bench).await, Standing::Warning), Vec::<&str>::new(), "636 s are");
 }
 
+/// Each answer comes in time for its request, and all of them together do not.
+#[tokio::test]
+async fn what_there_was_no_time_for_is_unknown() {
+    let bench = Bench::new("healthy").await;
+    let way = Way::to(bench.sandbox.s3_url()).await;
+    way.delay(Duration::from_millis(400));
+    let options = StoreOptions { whole: Duration::from_millis(1_500), ..StoreOptions::default() };
+    let bench = bench.at(Some(way.url().to_owned())).options(options);
+    let seen = seen(&bench).await;
+    assert!(seen.out_of_time, "{seen:#?}");
+    assert_eq!((seen.standing(), seen.visible), (Standing::Unknown, false));
+    let words = "Not known: the time for the whole was over before this was answered.";
+    assert_eq!(seen.check("trainer_ready").unwrap().evidence, words);
+    let sentence = "Whether a validator would see you now could not be found out. ";
+    assert!(seen.sentence.starts_with(sentence), "{}", seen.sentence);
+}
+
+#[tokio::test]
+async fn after_its_time_nothing_is_asked_and_what_the_chain_told_is_shown() {
+    let bench = Bench::new("healthy").await;
+    let seat = bench.seat().await;
+    bench.sandbox.s3().forget_requests();
+    let seen = Box::pin(visible(&seat.tester, &seat.view, Instant::now())).await.unwrap();
+    assert_eq!(bench.sandbox.s3().requests().len(), 0);
+    assert_eq!(standing(&seen, Standing::Yes), ["registered", "readable", "old_enough"]);
+    assert_eq!(standing(&seen, Standing::Unknown), ["key_reads", "trusted", "trainer_ready"]);
+    assert_eq!((seen.standing(), seen.uid), (Standing::Unknown, Some(OPERATOR_UID)));
+}
+
+#[tokio::test]
+async fn a_reason_that_was_found_in_time_stays_the_reason() {
+    let bench = Bench::new("first-run").await;
+    let seat = bench.seat().await;
+    let seen = Box::pin(visible(&seat.tester, &seat.view, Instant::now())).await.unwrap();
+    is_not_seen(&seen, "readable", "nothing was ever published for this hotkey.");
+    assert_eq!(seen.standing(), Standing::No);
+}
+
 #[tokio::test]
 async fn without_a_hotkey_there_is_nobody_to_look_for() {
     let bench = Bench::new("healthy").await;
     let mut seat = bench.seat().await;
     std::sync::Arc::get_mut(&mut seat.tester).unwrap().own = None;
-    let problem = Box::pin(visible(&seat.tester, &seat.view)).await.unwrap_err();
+    let problem = Box::pin(visible(&seat.tester, &seat.view, seat.tester.by())).await.unwrap_err();
     assert_eq!((problem.code, problem.what.as_str()), ("no_hotkey", "No own hotkey is known"));
 }

@@ -169,7 +169,7 @@ fn counted_by_account(requests: &[SeenRequest]) -> BTreeMap<&str, usize> {
 async fn the_verdict_over_oneself_asks_validators_and_the_trainer_for_what_they_publish_for_all() {
     let bench = Bench::new("healthy").await;
     let seat = bench.seat().await;
-    Box::pin(visible(&seat.tester, &seat.view)).await.unwrap();
+    Box::pin(visible(&seat.tester, &seat.view, seat.tester.by())).await.unwrap();
     let requests = bench.sandbox.s3().requests();
     only_what_is_documented(&requests);
     let counts = counted(&requests, 64);

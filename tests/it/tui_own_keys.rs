@@ -3,7 +3,7 @@
 use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::probe::{Exchange, Found, ProbeNews, ProbeOrder, Reply, Request, Risk, Verdict};
-use grail_console::domain::self_test::{JudgedStep, Outcome, SelfTest};
+use grail_console::domain::self_test::{Canary, JudgedStep, Outcome, SelfTest};
 use grail_console::tui::msg::Effect;
 use grail_console::tui::probes::OwnKeys;
 use grail_console::tui::state::{Mode, State, View};
@@ -52,6 +52,8 @@ fn test_of(hotkey: Hotkey, good: bool) -> SelfTest {
         risks: if good { Vec::new() } else { vec![Risk::WriteCapable] },
         healthy: good,
         left_behind: None,
+        canary: Canary::Removed,
+        out_of_time: false,
         at_ms: NOW_MS,
     }
 }

@@ -193,6 +193,7 @@ pub fn visibility(visible: bool) -> Visibility {
         probe: Some(Box::new(probe)),
         block: HEAD,
         at_ms: NOW_MS + 3_000,
+        out_of_time: false,
     };
     seen.conclude()
 }

@@ -366,7 +366,7 @@ fn in_you_p_asks_whether_a_validator_sees_me() {
     assert_eq!(press(&mut state, "p"), [Effect::Probe(ProbeOrder::Visible)]);
     assert_eq!(press(&mut state, "p"), [], "one question at a time");
     pass(&mut state, 2);
-    assert!(screen(&state, 120, 32).contains("… asking chain and store, 2 s"));
+    assert!(screen(&state, 120, 32).contains("… asking chain and store, 2 s of 60 s at most"));
     tell(&mut state, ProbeNews::Seen(Box::new(visibility(true))));
     assert!(screen(&state, 120, 32).contains("✓ A validator would see you now."));
     assert!(state.probes.record(&hotkey(42)).is_some(), "its read test is a result as any other");

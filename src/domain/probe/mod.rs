@@ -18,6 +18,6 @@ mod words;
 pub use evidence::{Exchange, Found, Reply, Request, Trouble};
 pub use judge::{Case, Judgement, judge, verdict_of};
 pub use messages::{Listing, ProbeNews, ProbeOrder};
-pub use plan::next;
+pub use plan::{WHOLE_SECONDS, next};
 pub use result::{Probe, Risk, Step};
 pub use verdict::{Layer, Verdict, VerdictClass};

@@ -2,6 +2,9 @@
 
 use super::evidence::{Exchange, Reply, Request};
 
+/// Seconds that `visible` takes at most, and a self-test, reading the chain included. What was not asked by then is unknown.
+pub const WHOLE_SECONDS: u64 = 60;
+
 /// The next request of a read test after these exchanges, or `None` when nothing more can be learnt.
 ///
 /// A validator's HEAD loop swallows every error of the compressed object's HEAD and goes on to the plain one; only where

@@ -172,7 +172,7 @@ impl Service {
             let heard = match subject {
                 Err(problem) => ProbeNews::SelfTestFailed(problem),
                 Ok(subject) => {
-                    let test = Box::pin(self_test(subject, &tester.store, std::future::pending())).await;
+                    let test = Box::pin(self_test(subject, &tester.store, tester.by(), std::future::pending())).await;
                     test.map_or_else(
                         |error| ProbeNews::SelfTestFailed(unready(&error)),
                         |test| ProbeNews::SelfTested(Box::new(test)),
@@ -200,7 +200,7 @@ impl Service {
     fn look_at_own(&mut self, tester: Arc<Tester>, view: Arc<View>) {
         let news = self.news.clone();
         self.singles.spawn(async move {
-            let heard = match Box::pin(visible(&tester, &view)).await {
+            let heard = match Box::pin(visible(&tester, &view, tester.by())).await {
                 Ok(visibility) => ProbeNews::Seen(Box::new(visibility)),
                 Err(problem) => ProbeNews::Failed { hotkeys: Vec::new(), problem },
             };

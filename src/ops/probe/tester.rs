@@ -74,6 +74,11 @@ impl Tester {
         (self.now_ms)()
     }
 
+    /// By when `visible` or a self-test that begins now ends.
+    pub fn by(&self) -> Instant {
+        Instant::now() + self.store.options().whole
+    }
+
     /// Tests one hotkey, when nobody else's test of the same account is under way.
     pub async fn probe(&self, view: &View, hotkey: Hotkey) -> Probe {
         let target = self.target(view, &hotkey);

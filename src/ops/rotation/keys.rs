@@ -13,6 +13,7 @@ use crate::domain::provider::Provider;
 use crate::domain::rotation::{KeyAnswer, Rotation, Side};
 use crate::domain::self_test::{JudgedStep, Outcome, SelfTest};
 use crate::domain::self_test_objects::CanaryName;
+use crate::domain::text::uncapitalised;
 use crate::domain::vault_index::GenerationNumber;
 use crate::ops::self_test::{Subject, self_test};
 use crate::storage::{Owner, Target};
@@ -110,7 +111,8 @@ impl Executor {
             published: None,
             now_ms: Arc::clone(&self.now_ms),
         };
-        let test = Box::pin(self_test(subject, &self.store, std::future::pending::<()>())).await;
+        let by = Instant::now() + self.store.options().whole;
+        let test = Box::pin(self_test(subject, &self.store, by, std::future::pending::<()>())).await;
         let test = test.map_err(|error| unusable(Side::Write, &error.to_string()))?;
         let mut found = judged(&test)?;
         if test.steps.iter().any(|step| step.step == Request::AbortUpload.name() && step.outcome != Outcome::Passed) {
@@ -179,6 +181,15 @@ fn judged(test: &SelfTest) -> Result<Vec<String>, Problem> {
     }
     if let Some(step) = test.steps.iter().find(|step| step.outcome == Outcome::Failed) {
         return Err(failed(step));
+    }
+    if let Some(step) = test.unanswered() {
+        return Err(Problem::new(
+            Kind::Pending,
+            "new_key_unknown",
+            format!("What the new keys do is not known: {}: {}", step.words, uncapitalised(&step.explanation)),
+            "Nothing was published: the keys on chain and in the .env are as they were.",
+            "Run rotate resume when the store answers; or roll back.",
+        ));
     }
     let passed = test.steps.iter().filter(|step| step.outcome == Outcome::Passed);
     Ok(passed.map(in_short).collect())

@@ -54,10 +54,10 @@ pub fn tested(state: &mut State, test: Box<SelfTest>) -> Vec<Effect> {
         state.probes.own_keys = OwnKeys::Idle;
         return Vec::new();
     }
-    let (level, told) = if test.healthy {
-        (Level::Info, "Self-test: your keys do what they should")
-    } else {
-        (Level::Warn, "Self-test: something is wrong with your keys")
+    let (level, told) = match (test.healthy, test.is_unknown()) {
+        (true, _) => (Level::Info, "Self-test: your keys do what they should"),
+        (false, true) => (Level::Warn, "Self-test: what your keys do could not be found out"),
+        (false, false) => (Level::Warn, "Self-test: something is wrong with your keys"),
     };
     state.say(told);
     let hotkey = test.hotkey;

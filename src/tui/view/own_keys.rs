@@ -15,6 +15,7 @@ use ratatui::text::Line;
 use super::facts::{finding, paragraph, remark, section, todo};
 use super::style::Styles;
 use super::text::{fit, ink};
+use crate::domain::probe::WHOLE_SECONDS;
 use crate::domain::self_test::{JudgedStep, Outcome, SelfTest};
 use crate::domain::text::age_seconds;
 use crate::tui::keymap::Command;
@@ -38,7 +39,10 @@ pub(super) fn lines(lines: &mut Vec<Line<'static>>, state: &State, width: usize,
         }
         OwnKeys::Testing { since_ms } => {
             section(lines, "YOUR KEYS", styles);
-            let text = format!("writing and reading a canary, {}", age_seconds(state.since(*since_ms) / 1_000));
+            let text = format!(
+                "writing and reading a canary, {} of {WHOLE_SECONDS} s at most",
+                age_seconds(state.since(*since_ms) / 1_000)
+            );
             remark(lines, "…", &text, width, styles.accent());
         }
         OwnKeys::Failed(problem) => {
@@ -54,13 +58,16 @@ pub(super) fn lines(lines: &mut Vec<Line<'static>>, state: &State, width: usize,
 }
 
 fn tested(lines: &mut Vec<Line<'static>>, test: &SelfTest, width: usize, styles: Styles) {
-    let (mark, style) = if test.healthy { ("✓", styles.readable()) } else { ("✗", styles.unreadable()) };
+    let (mark, style) = match (test.healthy, test.is_unknown()) {
+        (true, _) => ("✓", styles.readable()),
+        (false, true) => ("?", styles.unclear()),
+        (false, false) => ("✗", styles.unreadable()),
+    };
     remark(lines, mark, test.sentence(), width, style.patch(styles.strong()));
     for risk in &test.risks {
         remark(lines, "!", &risk.sentence(), width, styles.unreadable());
     }
-    if let Some(name) = &test.left_behind {
-        let left = format!("{name} is still in the bucket; the next self-test removes it.");
+    if let Some(left) = test.remains() {
         remark(lines, "!", &left, width, styles.drift());
     }
     lines.push(Line::default());

@@ -20,7 +20,7 @@ use ratatui::text::{Line, Span};
 use super::facts::{finding, remark, section, todo};
 use super::style::Styles;
 use super::text::{fit, fit_right, ink, wrap};
-use crate::domain::probe::VerdictClass;
+use crate::domain::probe::{VerdictClass, WHOLE_SECONDS};
 use crate::domain::text::{age_seconds, grouped};
 use crate::domain::visible::{Check, Standing, Visibility, WindowSeen};
 use crate::tui::keymap::Command;
@@ -47,7 +47,10 @@ pub(super) fn lines(lines: &mut Vec<Line<'static>>, state: &State, width: usize,
             remark(lines, "—", &text, width, styles.dim());
         }
         OwnVisibility::Loading { since_ms, .. } => {
-            let text = format!("asking chain and store, {}", age_seconds(state.since(*since_ms) / 1_000));
+            let text = format!(
+                "asking chain and store, {} of {WHOLE_SECONDS} s at most",
+                age_seconds(state.since(*since_ms) / 1_000)
+            );
             remark(lines, "…", &text, width, styles.accent());
         }
         OwnVisibility::Failed(problem) => finding(lines, problem, width, styles),
@@ -69,7 +72,7 @@ fn title(state: &State) -> String {
 }
 
 fn verdict(lines: &mut Vec<Line<'static>>, state: &State, seen: &Visibility, width: usize, styles: Styles) {
-    let standing = overall(seen);
+    let standing = seen.standing();
     remark(lines, standing.glyph(), &seen.sentence, width, of(standing, styles).patch(styles.strong()));
     lines.push(Line::default());
     for one in &seen.checks {
@@ -81,14 +84,6 @@ fn verdict(lines: &mut Vec<Line<'static>>, state: &State, seen: &Visibility, wid
         if state.size.1 >= TALL {
             list(lines, &seen.windows, styles);
         }
-    }
-}
-
-fn overall(seen: &Visibility) -> Standing {
-    match (seen.visible, seen.checks.iter().any(|check| check.standing == Standing::No)) {
-        (true, _) => Standing::Yes,
-        (false, true) => Standing::No,
-        (false, false) => Standing::Unknown,
     }
 }
 

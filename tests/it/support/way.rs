@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +21,7 @@ pub enum Loss {
 #[derive(Debug, Default)]
 struct State {
     losses: HashMap<String, Loss>,
+    delay: Duration,
     seen: Vec<String>,
 }
 
@@ -62,6 +64,11 @@ impl Way {
         };
     }
 
+    /// From now on the store does what it is asked at once, and its answer takes so long.
+    pub fn delay(&self, delay: Duration) {
+        self.state.lock().unwrap().delay = delay;
+    }
+
     /// The verbs of the requests that came, in order.
     pub fn seen(&self) -> Vec<String> {
         self.state.lock().unwrap().seen.clone()
@@ -91,6 +98,8 @@ impl Way {
         far.write_all(&request.closing()).await.unwrap();
         far.read_to_end(&mut answer).await.ok();
         self.note(verb);
+        let delay = self.state.lock().unwrap().delay;
+        tokio::time::sleep(delay).await;
         match loss {
             // Held back until whoever asks gives up.
             Some(_) => drop(socket.read_u8().await),
