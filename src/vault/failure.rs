@@ -19,6 +19,8 @@ const UNLOCK: &str = "Unlock it at its desktop (over ssh no question can be show
 const MAKE_KEYRING: &str = "Make a default keyring: log in at the desktop once, or use its password program (Seahorse, \
                             KWalletManager); or choose the encrypted file with --vault file";
 const ALLOW: &str = "Allow it in the store's own settings, or choose another one with --vault";
+pub(super) const UNIX_BUS: &str = "Unset DBUS_SESSION_BUS_ADDRESS, or set it to unix:path=/run/user/UID/bus; or choose the \
+                                   encrypted file with --vault file";
 const KEYCTL: &str = "Run this in a session that has a keyring of its own (a login, or keyctl session - COMMAND), or \
                       choose the encrypted file with --vault file";
 

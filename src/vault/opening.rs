@@ -6,8 +6,9 @@ use keyring_core::{CredentialStore, Error};
 
 use super::Vault;
 use super::error::VaultError;
-use super::failure::{failure, unopened};
+use super::failure::{UNIX_BUS, failure, unopened};
 use super::file::{Arced, FileKey, FileStore, WORK_FACTOR};
+use crate::domain::untrusted::sanitize;
 use crate::domain::vault_index::Backend;
 use crate::state::atomic::PrivateDir;
 
@@ -94,8 +95,27 @@ impl Vault {
     }
 }
 
+/// The variable that names the bus; without it the library takes the socket in `XDG_RUNTIME_DIR`.
+#[cfg(target_os = "linux")]
+const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
+
+/// Why a bus is not connected to. The library that would also runs programs that an address names (`unixexec:`, `ibus:`), and
+/// keys would leave this machine over TCP (THREATS T32).
+#[cfg(target_os = "linux")]
+fn refusal(address: Option<&std::ffi::OsStr>) -> Option<VaultError> {
+    let address = address?.to_string_lossy();
+    let other = address.split(';').find(|one| !one.starts_with("unix:"))?;
+    let kind = other.split(':').next().unwrap_or_default();
+    let why =
+        format!("{BUS} names a bus by {:?}, and only a socket of this machine (unix:) is used", sanitize(kind, 20));
+    Some(VaultError::Denied { backend: Backend::SecretService, why, todo: UNIX_BUS })
+}
+
 #[cfg(target_os = "linux")]
 fn secret_service() -> Result<Arc<CredentialStore>, Error> {
+    if let Some(refused) = refusal(std::env::var_os(BUS).as_deref()) {
+        return Err(Error::PlatformFailure(Box::new(refused)));
+    }
     Ok(zbus_secret_service_keyring_store::Store::new()?)
 }
 

@@ -228,3 +228,37 @@ fn a_name_that_is_no_store_is_refused_with_the_names() {
     let ran = House::new().run(["doctor", "--offline", "--vault", "plain-text"]).exits(2);
     says(&ran.stderr, &["secret-service, keychain, credential-manager, file, keyutils"]);
 }
+
+/// What an address makes the library run would have run by then, and what it reaches have been reached.
+#[test]
+fn only_a_bus_at_a_socket_of_this_machine_is_connected_to() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let ran = tempfile::tempdir().unwrap();
+    let marker = ran.path().join("ran");
+    let touch = format!("unixexec:path=/usr/bin/touch,argv1={}", marker.display());
+    let hotkey = hotkey(42).to_string();
+    for (address, kind) in [
+        (touch.clone(), "unixexec"),
+        (format!("tcp:host=127.0.0.1,port={port}"), "tcp"),
+        (format!("nonce-tcp:host=127.0.0.1,port={port},noncefile=/etc/hostname"), "nonce-tcp"),
+        ("autolaunch:".to_owned(), "autolaunch"),
+        ("ibus:".to_owned(), "ibus"),
+        (format!("unix:path=/none;{touch}"), "unixexec"),
+        (" unix:path=/none".to_owned(), "unix"),
+        (String::new(), ""),
+    ] {
+        let house = House::new().with("DBUS_SESSION_BUS_ADDRESS", &address).with("PATH", "/usr/bin:/bin");
+        let doctor = ["doctor", "--offline", "--json", "--hotkey", &hotkey, "--vault", "secret-service"];
+        let document = house.run(doctor).exits(1).json();
+        let told = finding(&document, "vault_denied");
+        says(
+            told["what"].as_str().unwrap(),
+            &["DBUS_SESSION_BUS_ADDRESS", kind, "only a socket of this machine (unix:)"],
+        );
+        says(told["todo"].as_str().unwrap(), &["Unset DBUS_SESSION_BUS_ADDRESS", "--vault file"]);
+        assert!(!marker.exists(), "{address} was run");
+        assert!(listener.accept().is_err(), "{address} was connected to");
+    }
+}
