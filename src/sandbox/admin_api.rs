@@ -45,7 +45,7 @@ pub struct AdminApi {
 }
 
 /// An answer in the making: a status and a text.
-type Answer = (StatusCode, String);
+pub(super) type Answer = (StatusCode, String);
 
 impl AdminApi {
     /// Over a store, with whoever else there is.
@@ -200,7 +200,7 @@ fn wrong_verb(allowed: &'static str) -> Response<Body> {
     response
 }
 
-fn plain((status, mut text): Answer) -> Response<Body> {
+pub(super) fn plain((status, mut text): Answer) -> Response<Body> {
     if !text.ends_with('\n') {
         text.push('\n');
     }

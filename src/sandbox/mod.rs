@@ -50,6 +50,7 @@ mod trie;
 mod validator;
 mod validity;
 mod wallet;
+mod web_pages;
 mod write_cutoff;
 
 use std::io;

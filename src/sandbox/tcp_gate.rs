@@ -20,6 +20,7 @@ use super::byzantine::ByzantineBoard;
 use super::limiter::Limiter;
 use super::node::Node;
 use super::rpc::Metered;
+use super::web_pages;
 
 /// Bytes on their way between the socket and the server, in each direction.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -286,7 +287,11 @@ async fn serve(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, server:
     let service = tower::service_fn(move |request: HttpRequest<_>| {
         let mut service = builder.clone().build(methods.clone(), stop.clone());
         let node = Arc::clone(&node);
+        let stranger = web_pages::refusal(request.uri(), request.headers());
         async move {
+            if let Some(why) = stranger {
+                return Ok(forbidden(why));
+            }
             let (latency, refused) = {
                 let faults = node.faults.now();
                 (faults.latency, faults.refuses_handshakes())
@@ -298,6 +303,13 @@ async fn serve(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, server:
     // The error is the client's going away; there is nobody left to tell.
     let serving: BoxFuture<'static, Result<(), BoxError>> = Box::pin(jsonrpsee::server::serve(io, service));
     serving.await.ok();
+}
+
+/// HTTP 403, for pages in a browser.
+fn forbidden(why: &'static str) -> HttpResponse {
+    let mut response = jsonrpsee::server::http::response::denied();
+    *response.body_mut() = why.into();
+    response
 }
 
 /// HTTP 429, as public nodes answer a client that comes back too often.

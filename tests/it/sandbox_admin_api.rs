@@ -160,6 +160,82 @@ fn a_page_in_a_browser_is_sent_away() {
     let store = node.sandbox().s3_url().to_owned();
     let before = ask(&store, "GET", "/-/tokens").text;
     let said = ask_with(&store, "POST", "/-/tokens?kind=read", "Origin: http://example.com\r\n");
-    assert_eq!((said.status, said.text.as_str()), (403, "this interface is for shells, not for pages in a browser\n"));
+    assert_eq!(
+        (said.status, said.text.as_str()),
+        (403, "this practice server is for programs of this machine, not for pages in a browser\n")
+    );
     assert_eq!(ask(&store, "GET", "/-/tokens").text, before);
+}
+
+/// Status of a request as a browser makes it, on a connection of its own.
+fn asked_by_a_page(address: &str, request: &str) -> u16 {
+    use std::io::{Read as _, Write as _};
+    let mut socket = std::net::TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(crate::support::DEADLINE)).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    socket.read_exact(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer)[9..].parse().unwrap()
+}
+
+/// Host, Origin, and whether it is answered.
+const VISITORS: [(&str, Option<&str>, bool); 8] = [
+    ("HERE", None, true),
+    ("localhost", None, true),
+    ("HERE", Some("http://localhost:3000"), true),
+    ("HERE", Some("https://evil.example"), false),
+    ("HERE", Some("null"), false),
+    ("rebound.evil.example", None, false),
+    ("rebound.evil.example", Some("http://rebound.evil.example"), false),
+    ("127.0.0.1.evil.example", None, false),
+];
+
+#[test]
+fn pages_and_rebound_names_get_403_from_the_node_and_from_the_store() {
+    let node = Node::with_uids("healthy", 12);
+    let sandbox = node.sandbox();
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"system_chain","params":[]}"#;
+    for (host, origin, served) in VISITORS {
+        for url in [sandbox.url(), sandbox.witness_url(), sandbox.s3_url()] {
+            let address = url.split("://").nth(1).unwrap();
+            let host = if host == "HERE" { address } else { host };
+            let origin = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
+            let head = format!("HTTP/1.1\r\nHost: {host}\r\n{origin}");
+            let length = body.len();
+            let socket = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+            let requests = if url == sandbox.s3_url() {
+                vec![
+                    (format!("GET /-/tokens {head}\r\n"), 200),
+                    // The store itself answers, to what nobody signed.
+                    (format!("GET /bucket/key {head}\r\n"), 400),
+                    (format!("POST /-/tokens?kind=read {head}Content-Length: 0\r\n\r\n"), 200),
+                ]
+            } else {
+                vec![
+                    (format!("GET / {head}{socket}"), 101),
+                    (
+                        format!(
+                            "POST / {head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+                        ),
+                        200,
+                    ),
+                ]
+            };
+            for (request, status) in requests {
+                // The desk has always sent away every page, be it one of this machine.
+                let status = if served && !(request.contains("/-/") && !origin.is_empty()) { status } else { 403 };
+                assert_eq!(asked_by_a_page(address, &request), status, "{url}\n{request}");
+            }
+        }
+    }
+    let absolute = format!("GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let store = sandbox.s3_url().strip_prefix("http://").unwrap();
+    assert_eq!(asked_by_a_page(store, &absolute), 403);
+    let reached = sandbox.s3().requests().iter().filter(|seen| seen.bucket == "bucket").count();
+    assert_eq!(
+        reached,
+        VISITORS.iter().filter(|(.., served)| *served).count(),
+        "who is sent away does not reach the store"
+    );
 }

@@ -21,7 +21,8 @@ use super::fault::BucketFault;
 use super::object_store::MAX_OBJECT;
 use super::request_log::SeenRequest;
 use super::{S3Control, deformed, refusal};
-use crate::sandbox::admin_api::AdminApi;
+use crate::sandbox::admin_api::{AdminApi, plain};
+use crate::sandbox::web_pages;
 
 /// Bytes of a request that are taken in: the largest object, and what signing its chunks adds.
 const MAX_UPLOAD: usize = MAX_OBJECT + 1024 * 1024;
@@ -76,6 +77,9 @@ impl HttpLayer {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, HungUp> {
+        if let Some(why) = web_pages::refusal(request.uri(), request.headers()) {
+            return Ok(plain((StatusCode::FORBIDDEN, why.to_owned())));
+        }
         if AdminApi::has(request.uri().path()) {
             return Ok(self.admin_api.answer(&request));
         }
