@@ -10,6 +10,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderMap, HeaderName, L
 use http::{StatusCode, response};
 
 use crate::domain::probe::{Found, Trouble};
+use crate::domain::untrusted::Untrusted;
 
 /// Travels with the request as an extension; the transport writes, whoever asked reads.
 #[derive(Clone, Default)]
@@ -42,6 +43,9 @@ impl Record {
         let middle = seen.sent_ms.map_or(now, |sent| sent.midpoint(now));
         seen.status = Some(head.status.as_u16());
         seen.found = found(head);
+        if let Some(trouble) = no_length(&head.headers) {
+            seen.trouble.get_or_insert(trouble);
+        }
         // The header is cut to the second: on average it is half a second old.
         seen.clock_offset_ms = date(&head.headers, &DATE).map(|at| at.saturating_add(500).saturating_sub(middle));
     }
@@ -82,12 +86,30 @@ impl Record {
 fn found(head: &response::Parts) -> Found {
     let size = match head.status {
         StatusCode::PARTIAL_CONTENT => {
-            text(&head.headers, &CONTENT_RANGE).and_then(|range| range.rsplit_once('/')?.1.parse().ok())
+            text(&head.headers, &CONTENT_RANGE).and_then(|range| number(range.rsplit_once('/')?.1))
         }
-        _ => text(&head.headers, &CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        _ => text(&head.headers, &CONTENT_LENGTH).and_then(number),
     };
     let last_modified_ms = date(&head.headers, &LAST_MODIFIED).and_then(|at| u64::try_from(at).ok());
     Found { http: head.status.as_u16(), size, last_modified_ms }
+}
+
+/// Why an answer is none of HTTP: a length that is no number, or two of them. Behind a HEAD nobody else looks at it.
+fn no_length(headers: &HeaderMap) -> Option<Trouble> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let first = lengths.next()?;
+    let is_number = first.to_str().ok().and_then(number).is_some();
+    let why = match is_number {
+        true if lengths.all(|other| other == first) => return None,
+        true => "its Content-Length stands there twice and differs",
+        false => "its Content-Length is no number",
+    };
+    Some(Trouble::NotS3 { why: Untrusted::from(why) })
+}
+
+/// Digits and nothing else: `str::parse` takes a sign too.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// A header's text; `None` where there is none, or where it stands twice and says two things.

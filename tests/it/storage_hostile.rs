@@ -208,6 +208,11 @@ async fn what_is_compressed_stays_compressed() {
 #[case("HTTP/1.1 abc What\r\n\r\n")]
 #[case("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n")]
 #[case("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\n")]
+#[case("HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello")]
+#[case("HTTP/1.1 206 Partial Content\r\nContent-Length: 1 0\r\n\r\nhellohello")]
+#[case("HTTP/1.1 200 OK\r\nContent-Length: 5, 7\r\n\r\nhello")]
+#[case("HTTP/1.1 200 OK\r\nContent-Length: 0x5\r\n\r\nhello")]
+#[case("HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\nhello")]
 #[tokio::test]
 async fn garbage_is_no_answer_of_a_store(#[case] first: &'static str) {
     let server = Server::always(Script::new(first, Then::Close));
@@ -215,15 +220,44 @@ async fn garbage_is_no_answer_of_a_store(#[case] first: &'static str) {
     assert!(matches!(answer.exchange.reply, Reply::Failed(Trouble::NotS3 { .. })), "{answer:?}");
 }
 
+/// The answer to a HEAD has no body, and so nobody else looks at its length.
 #[rstest]
 #[case("Content-Length: -5\r\n")]
+#[case("Content-Length: +5\r\n")]
+#[case("Content-Length: 1 0\r\n")]
+#[case("Content-Length: 5, 7\r\n")]
+#[case("Content-Length: \r\n")]
 #[case("Content-Length: 5\r\nContent-Length: 7\r\n")]
+#[case("Content-Length: 5\r\nContent-Length: +5\r\n")]
 #[case("Content-Length: 99999999999999999999999\r\n")]
-#[case("")]
 #[tokio::test]
-async fn a_size_that_is_none_is_left_out(#[case] headers: &'static str) {
+async fn a_length_that_is_no_number_or_two_is_no_answer_of_a_store(#[case] headers: &'static str) {
+    for status in ["200 OK", "404 Not Found"] {
+        let server = Server::start(move |_| Script::new(format!("HTTP/1.1 {status}\r\n{headers}\r\n"), Then::Close));
+        let reply = head(&server).await.exchange.reply;
+        assert!(matches!(reply, Reply::Failed(Trouble::NotS3 { .. })), "{status} {headers:?}: {reply:?}");
+    }
+}
+
+#[rstest]
+#[case("", None)]
+#[case("Content-Length: 7\r\n", Some(7))]
+#[case("Content-Length: 7 \r\ncontent-length:7\r\n", Some(7))]
+#[tokio::test]
+async fn a_length_is_told_once_or_twice_the_same_or_not_at_all(
+    #[case] headers: &'static str,
+    #[case] size: Option<u64>,
+) {
     let server = Server::start(move |_| Script::new(format!("HTTP/1.1 200 OK\r\n{headers}\r\n"), Then::Close));
-    assert_eq!(head(&server).await.exchange.reply, Reply::Found(Found { http: 200, ..Found::default() }));
+    assert_eq!(head(&server).await.exchange.reply, Reply::Found(Found { http: 200, size, ..Found::default() }));
+}
+
+#[tokio::test]
+async fn a_size_in_a_range_that_is_no_number_is_none() {
+    let answer = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-3/+9\r\nContent-Length: 4\r\n\r\nxxxx";
+    let server = Server::always(Script::new(answer, Then::Next));
+    let reply = get(&server, Part::First(4)).await.exchange.reply;
+    assert_eq!(reply, Reply::Found(Found { http: 206, ..Found::default() }));
 }
 
 #[tokio::test]
