@@ -163,7 +163,8 @@ impl Whole {
 
 /// What `visible` and `self-test` stand on, read within their time.
 async fn bench_by(whole: Whole, flags: &Flags, environment: &Environment, output: Output) -> Result<Bench, Exit> {
-    let bench = whole.watch(output, timeout_at(whole.by, Bench::set_up(flags, environment, output))).await;
+    let read = Box::pin(Bench::set_up(flags, environment, output));
+    let bench = whole.watch(output, timeout_at(whole.by, read)).await;
     bench.unwrap_or_else(|_| {
         let message = format!(
             "the chain was not read within {WHOLE_SECONDS} s, and the store was not asked: try another node with --endpoint"

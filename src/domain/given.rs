@@ -207,7 +207,7 @@ fn is_restless(text: &str) -> bool {
     };
     let kinds: Vec<u8> = text.bytes().map(kind).collect();
     let changes = kinds.windows(2).filter(|pair| pair[0] != pair[1] && pair[0] > 0 && pair[1] > 0).count();
-    let digits = kinds.iter().filter(|kind| **kind == 3).count();
+    let digits = text.chars().filter(char::is_ascii_digit).count();
     // Names in CamelCase change as often, and have few digits.
     let enough = digits >= if kinds.len() < LONGEST_WORD { 2 } else { 1 };
     !kinds.contains(&4) && enough && changes * 10 >= kinds.len() * 3

@@ -227,5 +227,7 @@ fn the_console_shows_and_logs_none_of_them() {
     left.restored_with(0);
     let files: Vec<_> = house.files().into_iter().filter(|(file, _)| *file != config).collect();
     assert!(files.iter().any(|(file, _)| file.starts_with(house.state().join("logs"))), "there is a log");
-    files.iter().for_each(|(file, content)| canary.absent(&file.display().to_string(), content));
+    for (file, content) in &files {
+        canary.absent(&file.display().to_string(), content);
+    }
 }
