@@ -16,6 +16,7 @@ use crate::domain::environment::Environment;
 use crate::domain::given::Given;
 use crate::domain::network::GRAIL_NETUID;
 use crate::domain::provider::{Jurisdiction, Provider, S3EndpointError};
+use crate::domain::untrusted::Untrusted;
 use crate::domain::vault_index::Backend;
 
 /// Network without any configuration: the chain is public, and reading it needs nothing (DESIGN 7).
