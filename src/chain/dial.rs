@@ -3,6 +3,7 @@
 //! The WebSocket library could dial by itself, but it resolves names on the runtime's own threads (a slow resolver would
 //! freeze the console), follows redirects to other hosts, and tells these faults apart poorly.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +26,11 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 /// Messages a subscription may lag behind before it is dropped; a block brings a handful.
 const SUBSCRIPTION_BUFFER: usize = 512;
 
+/// An open connection: its client, what waits to be taken, and the address that was reached.
+pub(super) type Dialled = (Client, Arc<Waiting>, Option<SocketAddr>);
+
 /// Opens the connection.
-pub(super) async fn dial(endpoint: &Endpoint, limits: &CallLimits) -> Result<(Client, Arc<Waiting>), Fault> {
+pub(super) async fn dial(endpoint: &Endpoint, limits: &CallLimits) -> Result<Dialled, Fault> {
     let url = Url::parse(endpoint.url()).map_err(|error| Fault::NameUnresolved { why: error.to_string() })?;
     let by = Deadline::from_now(limits.connect, limits.connect_each);
     let tls = (url.scheme() == "wss").then(|| Tls::new(&[], &[]));
@@ -36,9 +40,10 @@ pub(super) async fn dial(endpoint: &Endpoint, limits: &CallLimits) -> Result<(Cl
         allowed: if tls.is_some() { Allowed::Any } else { Allowed::ThisMachine },
         tls: tls.as_ref(),
     };
-    let connection = net::dial(&host, &Resolver::default(), by).await.map_err(undialled)?;
+    let (connection, peer) = net::dial_telling(&host, &Resolver::default(), by).await.map_err(undialled)?;
     let late = |_| Fault::Deadline { what: "the WebSocket handshake", after: by.after };
-    timeout_at(by.at, upgrade(&url, connection, limits)).await.map_err(late)?
+    let (client, waiting) = timeout_at(by.at, upgrade(&url, connection, limits)).await.map_err(late)??;
+    Ok((client, waiting, peer))
 }
 
 fn undialled(error: DialError) -> Fault {

@@ -2,6 +2,7 @@
 //! rate limit refuses is repeated a few times before that is an error.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use super::notifications::Counting;
 use super::options::CallLimits;
 use super::pacer::Pacer;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::{BlockHash, Endpoint};
+use crate::domain::network::{BlockHash, Endpoint, are_one_operator, is_near};
 use crate::domain::untrusted::Untrusted;
 
 /// Subtensor's types on the wire.
@@ -47,6 +48,8 @@ pub(super) type ChangeSet = StorageChangeSet<BlockHash>;
 #[derive(Clone)]
 pub struct Session {
     endpoint: Endpoint,
+    /// The address that was reached.
+    peer: Option<SocketAddr>,
     client: Arc<Client>,
     rpc: RpcClient,
     legacy: LegacyRpcMethods<Wire>,
@@ -75,14 +78,14 @@ impl Session {
         limits: &CallLimits,
         asked: Arc<AtomicU64>,
     ) -> Result<Self, ChainError> {
-        let (client, waiting) = dial(endpoint, limits).await.map_err(|fault| fault.at(endpoint))?;
+        let (client, waiting, peer) = dial(endpoint, limits).await.map_err(|fault| fault.at(endpoint))?;
         let client = Arc::new(client);
         let rpc = RpcClient::new(Counting { client: Arc::clone(&client), waiting });
         let legacy = LegacyRpcMethods::new(rpc.clone());
         let pacer = Arc::new(Pacer::new(limits.rate_limit_pause));
         let (endpoint, limits) = (endpoint.clone(), limits.clone());
         let last_block = Arc::default();
-        Ok(Self { endpoint, client, rpc, legacy, limits, asked, pacer, last_block })
+        Ok(Self { endpoint, peer, client, rpc, legacy, limits, asked, pacer, last_block })
     }
 
     /// The endpoint.
@@ -103,6 +106,18 @@ impl Session {
     /// Whether the connection stands, as far as it is known.
     pub(super) fn is_open(&self) -> bool {
         self.client.is_connected()
+    }
+
+    /// Whether it leads to another operator than this one, by name and by the address that was reached (THREATS T29).
+    pub(super) fn is_of_another(&self, own: &Self) -> bool {
+        !are_one_operator((&self.endpoint, self.peer), (&own.endpoint, own.peer))
+    }
+
+    /// Whether both lead to one address of the public internet: a network of servers carries many customers, so that alone
+    /// makes no operator.
+    pub(super) fn shares_address(&self, other: &Self) -> bool {
+        let address = |session: &Self| session.peer.map(|peer| peer.ip().to_canonical()).filter(|ip| !is_near(*ip));
+        address(self).is_some() && address(self) == address(other)
     }
 
     /// Whether both are clones of one connection.

@@ -1,6 +1,7 @@
 //! Networks by name, with their pinned genesis, and the endpoints that may be dialled (FACTS 3, THREATS T12).
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -173,19 +174,27 @@ impl Endpoint {
         self.0.host().is_some_and(|host| is_loopback(&host))
     }
 
-    /// Who operates it, as far as a name tells: the last two labels of the host, a whole address, and on this machine the
-    /// port as well, behind which a tunnel may lead anywhere.
+    /// Who operates it, as far as a name tells: the last two labels of the host, or a whole address; on this machine, however
+    /// it is written, and at a private address the port as well, behind which a tunnel may lead anywhere.
+    ///
+    /// A registrable domain has at least two labels, so one operator is never taken for two. Two operators below one public
+    /// suffix of two labels (`co.uk`) are taken for one: then there is no second source, and that is said.
     pub fn operator(&self) -> String {
-        match self.0.host() {
-            Some(host) if is_loopback(&host) => {
-                format!("{}:{}", self.host(), self.0.port_or_known_default().unwrap_or(0))
-            }
+        let port = self.0.port_or_known_default().unwrap_or(0);
+        let address = match self.0.host() {
             Some(Host::Domain(domain)) => {
-                let labels: Vec<&str> = domain.trim_end_matches('.').split('.').collect();
-                labels[labels.len().saturating_sub(2)..].join(".").to_ascii_lowercase()
+                let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+                let labels: Vec<&str> = domain.split('.').collect();
+                if labels.last() == Some(&"localhost") {
+                    return place(Ipv4Addr::LOCALHOST.into(), port);
+                }
+                return labels[labels.len().saturating_sub(2)..].join(".");
             }
-            _ => self.host().to_owned(),
-        }
+            Some(Host::Ipv4(ip)) => IpAddr::from(ip),
+            Some(Host::Ipv6(ip)) => IpAddr::from(ip),
+            None => return String::new(),
+        };
+        if is_near(address) { place(address, port) } else { address.to_canonical().to_string() }
     }
 
     /// The first label of the host (or the whole address), short enough for the header line.
@@ -230,6 +239,35 @@ impl FromStr for Endpoint {
             other => Err(NetworkError::Scheme(quotable_url(text), quotable_url(other))),
         }
     }
+}
+
+/// Whether an address is of this machine or of a private network: there each port of each address is a place of its own, and
+/// one place is one operator, by whatever name it was reached (THREATS T29).
+pub fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let shared = a == 100 && b & 0b1100_0000 == 64;
+            ip.is_loopback() || ip.is_unspecified() || ip.is_private() || ip.is_link_local() || shared
+        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+/// Whether two endpoints are one operator's: by their names, or by the addresses that were reached there.
+pub fn are_one_operator(one: (&Endpoint, Option<SocketAddr>), other: (&Endpoint, Option<SocketAddr>)) -> bool {
+    let near = |peer: Option<SocketAddr>| peer.filter(|peer| is_near(peer.ip())).map(|at| place(at.ip(), at.port()));
+    let (here, there) = (near(one.1), near(other.1));
+    one.0.operator() == other.0.operator() || here.is_some() && here == there
+}
+
+/// A place by address and port; this machine is one address.
+fn place(address: IpAddr, port: u16) -> String {
+    let address = address.to_canonical();
+    if address.is_loopback() || address.is_unspecified() {
+        return format!("this machine:{port}");
+    }
+    SocketAddr::new(address, port).to_string()
 }
 
 /// Whether a host is this machine, to which plaintext may be spoken (THREATS T12).

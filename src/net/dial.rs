@@ -61,14 +61,25 @@ impl Deadline {
 }
 
 pub async fn dial(host: &Host<'_>, resolver: &Resolver, by: Deadline) -> Result<Connection, DialError> {
+    Ok(dial_telling(host, resolver, by).await?.0)
+}
+
+/// The same, with the address that was reached.
+pub async fn dial_telling(
+    host: &Host<'_>,
+    resolver: &Resolver,
+    by: Deadline,
+) -> Result<(Connection, Option<SocketAddr>), DialError> {
     let name = host.name.trim_start_matches('[').trim_end_matches(']').to_owned();
     let found = by.keep(Step::NameLookup, resolver.look_up(name.clone(), host.port)).await?;
     let found = found.map_err(|error| DialError::NameUnresolved { why: plain(&error) })?;
     let tcp = connect(&host.allowed.among(&found)?, by).await?;
-    match host.tls {
-        Some(tls) => Ok(Box::new(by.keep(Step::TlsHandshake, tls.handshake(name, tcp)).await??)),
-        None => Ok(Box::new(tcp)),
-    }
+    let peer = tcp.peer_addr().ok();
+    let connection: Connection = match host.tls {
+        Some(tls) => Box::new(by.keep(Step::TlsHandshake, tls.handshake(name, tcp)).await??),
+        None => Box::new(tcp),
+    };
+    Ok((connection, peer))
 }
 
 /// One address after the other; what is told is why there is no connection to the last.

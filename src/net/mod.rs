@@ -8,7 +8,7 @@ mod public;
 mod resolver;
 mod tls;
 
-pub use dial::{Connection, Deadline, Host, dial};
+pub use dial::{Connection, Deadline, Host, dial, dial_telling};
 pub use error::{DialError, Step, plain, seconds};
 pub use public::Allowed;
 pub use resolver::Resolver;

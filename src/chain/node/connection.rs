@@ -11,7 +11,7 @@ use super::held;
 use crate::chain::clock::{Clock, Head, Heads};
 use crate::chain::error::ChainError;
 use crate::chain::session::{Header, Session};
-use crate::domain::network::{BlockHash, Endpoint};
+use crate::domain::network::BlockHash;
 
 /// How long the versions of a runtime are believed after they were told: one block.
 const VERSIONS_HOLD: Duration = Duration::from_secs(12);
@@ -162,10 +162,5 @@ impl Connection {
             Some(hash) => Ok(Some(hash)),
             None => self.session.block_hash(number).await,
         }
-    }
-
-    /// Whether it leads to another operator than this endpoint.
-    pub(in crate::chain) fn is_of_another(&self, own: &Endpoint) -> bool {
-        self.session.endpoint().operator() != own.operator()
     }
 }

@@ -316,13 +316,16 @@ impl Node {
         }
     }
 
-    /// The connection to an endpoint of another operator than `own`.
-    pub(in crate::chain) async fn witness(&self, own: &Endpoint) -> Result<Connection, NoWitness> {
+    /// The connection to an endpoint of another operator than that of `own`.
+    pub(in crate::chain) async fn witness(&self, own: &Session) -> Result<Connection, NoWitness> {
         let mut witness = self.0.witness.lock().await;
-        if let Some(open) = witness.open.as_ref().filter(|open| open.session.is_open() && open.is_of_another(own)) {
+        if let Some(open) =
+            witness.open.as_ref().filter(|open| open.session.is_open() && open.session.is_of_another(own))
+        {
             return Ok(open.clone());
         }
-        let is_own = |of: &Option<String>| of.as_ref().is_none_or(|of| *of == own.operator());
+        let operator = own.endpoint().operator();
+        let is_own = |of: &Option<String>| of.as_ref().is_none_or(|of| *of == operator);
         if let Some(failed) = witness.failed.as_ref().filter(|failed| is_own(&failed.own))
             && failed.at.elapsed() < WITNESS_LEFT_ALONE
         {
@@ -330,20 +333,28 @@ impl Node {
         }
         let dialled = self.dial_witness(own, witness.first).await;
         witness.open = dialled.as_ref().ok().cloned();
-        let failed = |why: &NoWitness| Failed { at: Instant::now(), own: Some(own.operator()), why: why.clone() };
+        let failed = |why: &NoWitness| Failed { at: Instant::now(), own: Some(operator.clone()), why: why.clone() };
         witness.failed = dialled.as_ref().err().map(failed);
         dialled
     }
 
-    async fn dial_witness(&self, own: &Endpoint, first: usize) -> Result<Connection, NoWitness> {
-        let mut why = NoWitness::NotConfigured;
+    async fn dial_witness(&self, own: &Session, first: usize) -> Result<Connection, NoWitness> {
+        let (mut why, operator) = (NoWitness::NotConfigured, own.endpoint().operator());
         let mut others: Vec<&Endpoint> =
-            self.0.options.witnesses.iter().filter(|endpoint| endpoint.operator() != own.operator()).collect();
+            self.0.options.witnesses.iter().filter(|endpoint| endpoint.operator() != operator).collect();
         let first = first.checked_rem(others.len()).unwrap_or_default();
         others.rotate_left(first);
         for endpoint in others {
             match self.open_witness(endpoint).await {
-                Ok(connection) if self.genesis() == Some(connection.genesis) => return Ok(connection),
+                Ok(connection) if !connection.session.is_of_another(own) => {
+                    tracing::warn!("{endpoint} is no second source: it is the same place as {}", own.endpoint());
+                }
+                Ok(connection) if self.genesis() == Some(connection.genesis) => {
+                    if connection.session.shares_address(own) {
+                        tracing::info!("{endpoint} and {} share a public address", own.endpoint());
+                    }
+                    return Ok(connection);
+                }
                 // The first reason stands: it is that of the preferred one.
                 Ok(Connection { genesis, .. }) => why.or(NoWitness::OtherChain { endpoint: endpoint.clone(), genesis }),
                 Err(error) => {

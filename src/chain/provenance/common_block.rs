@@ -61,7 +61,7 @@ pub(super) async fn find(
     own: Head,
     disputes: &mut Vec<Dispute>,
 ) -> Result<CommonBlock, ChainError> {
-    let (id, witness, alone) = match examination.node.witness(primary.session.endpoint()).await {
+    let (id, witness, alone) = match examination.node.witness(&primary.session).await {
         Err(why) => (id_of(&own), None, Some(nobody_else(examination, primary, why, disputes))),
         Ok(witness) => match in_time(&witness, common(examination, primary, &own, &witness, disputes)).await {
             Ok(id) => (id, Some(witness), None),
