@@ -41,7 +41,7 @@ pub struct Connection {
     /// A node that keeps old blocks, asked only for these [env: BT_ARCHIVE_ENDPOINT] [default: the network's]
     #[arg(long, global = true, value_name = "URL")]
     pub archive: Option<String>,
-    /// A contradiction between sources that you have read, by its id: what it is about is not locked any more
+    /// A contradiction between sources that you have read, by its id: for an hour what it is about is not locked
     #[arg(long, global = true, value_name = "ID")]
     pub read_dispute: Vec<String>,
     /// Subnet [env: NETUID] [default: 81]

@@ -1,20 +1,21 @@
 //! Where commitments come from, for a command line, for a screen, and before anything rests on the chain.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::chain::ChainError;
 use crate::chain::provenance::{Examination, examine};
+use crate::chain::{ChainError, Node};
+use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::{Commitment, Published};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
-use crate::domain::provenance::{Confirmed, Dispute, Examined, Level, Limit, Provenance};
+use crate::domain::provenance::{Acknowledgement, Claim, Confirmed, Dispute, Examined, Level, Limit, Provenance};
 use crate::ops::context::Context;
 
 pub use crate::domain::provenance::Depth;
@@ -57,25 +58,66 @@ impl Beside {
     }
 }
 
-/// Disputes that the operator has read, by their ids. All clones are one.
+/// Disputes that the operator has acknowledged. All clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Acknowledged(Arc<RwLock<BTreeSet<String>>>);
+pub struct Acknowledged(Arc<RwLock<Vec<Acknowledgement>>>);
 
 impl Acknowledged {
     /// Those that were named.
     pub fn of(ids: &[String]) -> Self {
-        Self(Arc::new(RwLock::new(ids.iter().cloned().collect())))
+        Self(Arc::new(RwLock::new(ids.iter().map(|id| Acknowledgement::named(id)).collect())))
     }
 
     /// Takes note of one more.
-    pub fn add(&self, id: String) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id);
+    pub fn add(&self, id: &str, now_ms: u64) {
+        self.held().push(Acknowledgement::made(id, now_ms));
     }
 
-    /// Whether one was read.
-    pub fn contains(&self, id: &str) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(id)
+    /// Sources agree again: what comes later is another dispute.
+    fn clear(&self) {
+        self.held().clear();
     }
+
+    /// Those that may be about a dispute, each with the time until which it holds. One whose hour is over is let go.
+    fn candidates(&self, dispute: &Dispute, now_ms: u64) -> Vec<(Acknowledgement, u64)> {
+        let mut held = self.held();
+        held.retain_mut(|one| one.until_ms(now_ms) > now_ms);
+        let may_be = held.iter_mut().filter(|one| one.to_look_at(dispute).is_some());
+        may_be.map(|one| (one.clone(), one.until_ms(now_ms))).collect()
+    }
+
+    fn held(&self) -> RwLockWriteGuard<'_, Vec<Acknowledgement>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until when it holds that this one was acknowledged: an hour, and only while each source still says what it said at
+    /// that height. `None` where it was not.
+    pub async fn until_ms(&self, node: &Node, dispute: &Dispute, now_ms: u64) -> Option<u64> {
+        for (one, until_ms) in self.candidates(dispute, now_ms) {
+            let there = match one.to_look_at(dispute)? {
+                None => dispute.clone(),
+                Some([ours, theirs]) => {
+                    let ours = said_at(node, &dispute.endpoint, ours).await;
+                    let theirs = said_at(node, &dispute.witness, theirs).await;
+                    let Some((ours, theirs)) = ours.zip(theirs) else { continue };
+                    dispute.at([ours, theirs])
+                }
+            };
+            if one.is_of(&there) {
+                return Some(until_ms);
+            }
+        }
+        None
+    }
+}
+
+/// The block that a source has at a height now.
+async fn said_at(node: &Node, claim: &Claim, number: u64) -> Option<BlockId> {
+    let hash = match claim.block {
+        Some(block) if block.number == number => block.hash,
+        _ => node.hash_at(&claim.endpoint, number).await?,
+    };
+    Some(BlockId { number, hash })
 }
 
 /// What a screen's orders are performed with.
@@ -95,7 +137,7 @@ pub fn serve(setup: VerifierSetup) -> (mpsc::UnboundedSender<VerifyOrder>, mpsc:
             let context = (setup.context)();
             let (rows, everybody) = match order {
                 VerifyOrder::Read(id) => {
-                    context.acknowledged.add(id);
+                    context.acknowledged.add(&id, (setup.now_ms)());
                     continue;
                 }
                 VerifyOrder::Look { rows, everybody } => (rows, everybody),
@@ -107,7 +149,12 @@ pub fn serve(setup: VerifierSetup) -> (mpsc::UnboundedSender<VerifyOrder>, mpsc:
             let depth = |signature| if signature { Depth::Signature } else { Depth::Proof };
             let rows = rows.into_iter().map(|(hotkey, signature)| (hotkey, depth(signature))).collect();
             let heard = match verify(&context, &rows, (setup.now_ms)()).await {
-                Ok(found) => VerifyNews::Examined { found: Box::new(found), everybody },
+                Ok(found) => {
+                    if everybody && found.disputes.is_empty() {
+                        context.acknowledged.clear();
+                    }
+                    VerifyNews::Examined { found: Box::new(found), everybody }
+                }
                 Err(error) => VerifyNews::Failed(error.to_string()),
             };
             if news.send(heard).await.is_err() {
@@ -122,9 +169,13 @@ pub fn serve(setup: VerifierSetup) -> (mpsc::UnboundedSender<VerifyOrder>, mpsc:
 /// network answers; whatever else is in the way is said row by row.
 pub async fn verify(context: &Context, rows: &BTreeMap<Hotkey, Depth>, now_ms: u64) -> Result<Examined, ChainError> {
     let examination = Examination { node: context.node.clone(), netuid: context.netuid(), now_ms };
-    let found = Box::pin(examine(&examination, rows)).await?;
-    for finding in found.disputes.iter().map(Dispute::finding) {
+    let mut found = Box::pin(examine(&examination, rows)).await?;
+    for dispute in &found.disputes {
+        let finding = dispute.finding();
         tracing::warn!("{}: {}", finding.what, finding.why);
+        if let Some(until_ms) = context.acknowledged.until_ms(&context.node, dispute, now_ms).await {
+            found.acknowledged.insert(dispute.id(), until_ms);
+        }
     }
     Ok(found)
 }
@@ -185,9 +236,14 @@ pub enum SecondWord {
     Contradicts(Box<Dispute>),
 }
 
-/// The first contradiction that locks writing and that the operator has not acknowledged.
-pub fn unread<'d>(context: &Context, disputes: &'d [Dispute]) -> Option<&'d Dispute> {
-    disputes.iter().find(|dispute| dispute.locks() && !context.acknowledged.contains(&dispute.id()))
+/// The first contradiction that locks writing and that the operator has not acknowledged within the hour.
+pub async fn unread<'d>(context: &Context, disputes: &'d [Dispute], now_ms: u64) -> Option<&'d Dispute> {
+    for dispute in disputes.iter().filter(|dispute| dispute.locks()) {
+        if context.acknowledged.until_ms(&context.node, dispute, now_ms).await.is_none() {
+            return Some(dispute);
+        }
+    }
+    None
 }
 
 /// Whether what an endpoint says of the own row may be acted on: it may where a second source says the same, and where none is
@@ -219,7 +275,7 @@ pub async fn second_word(
             Err(_) => silent_for(),
             Ok(Err(error)) => error.to_string(),
             Ok(Ok(found)) => {
-                if let Some(dispute) = unread(context, &found.disputes) {
+                if let Some(dispute) = unread(context, &found.disputes, now_ms()).await {
                     return SecondWord::Contradicts(Box::new(dispute.clone()));
                 }
                 let row = found.rows.get(&hotkey);

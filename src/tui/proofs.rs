@@ -10,7 +10,9 @@ use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level as Grave;
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
-use crate::domain::provenance::{Case, Claim, Dispute, Examined, Level, Limit, Provenance, Side, value_words};
+use crate::domain::provenance::{
+    ACKNOWLEDGED_MS, Case, Claim, Dispute, Examined, Level, Limit, Provenance, Side, value_words,
+};
 use crate::domain::roster::Row;
 use crate::domain::snapshot::SubnetChange;
 use crate::domain::untrusted::Untrusted;
@@ -35,7 +37,8 @@ pub struct Proofs {
     rows: BTreeMap<Hotkey, Provenance>,
     /// Contradictions, those that were read included.
     disputes: Vec<Dispute>,
-    read: BTreeSet<String>,
+    /// Those that were read, by their ids, and until when that holds, in ms since 1970.
+    read: BTreeMap<String, u64>,
     /// Orders under way.
     under_way: usize,
     /// Why nobody could be asked the last time.
@@ -61,14 +64,23 @@ impl Proofs {
         self.of(row).map(|found| found.level)
     }
 
-    /// Contradictions that the operator has not read, the worst first.
-    pub fn unread(&self) -> impl Iterator<Item = &Dispute> {
-        self.disputes.iter().filter(|dispute| !self.read.contains(&dispute.id()))
+    /// Contradictions that the operator has not read within the hour, the worst first.
+    pub fn unread(&self, now_ms: u64) -> impl Iterator<Item = &Dispute> {
+        self.disputes.iter().filter(move |dispute| self.read_until(dispute, now_ms).is_none())
+    }
+
+    /// Those that were read, and until when that holds.
+    pub fn acknowledged(&self, now_ms: u64) -> impl Iterator<Item = (&Dispute, u64)> {
+        self.disputes.iter().filter_map(move |dispute| Some((dispute, self.read_until(dispute, now_ms)?)))
+    }
+
+    fn read_until(&self, dispute: &Dispute, now_ms: u64) -> Option<u64> {
+        self.read.get(&dispute.id()).copied().filter(|until| *until > now_ms)
     }
 
     /// The one that locks writing.
-    pub fn lock(&self) -> Option<&Dispute> {
-        self.unread().find(|dispute| dispute.locks())
+    pub fn lock(&self, now_ms: u64) -> Option<&Dispute> {
+        self.unread(now_ms).find(|dispute| dispute.locks())
     }
 
     /// Whether it is not known what a hotkey published, since sources contradict each other about it.
@@ -84,7 +96,7 @@ impl Proofs {
 
 /// Why nothing is written while sources contradict each other.
 pub fn locked(state: &State) -> Option<Rule> {
-    let dispute = state.proofs.lock()?;
+    let dispute = state.proofs.lock(state.now_ms)?;
     let Finding { what, why, .. } = dispute.finding();
     Some(Rule::Other {
         code: "contradiction",
@@ -183,13 +195,14 @@ pub fn asked(state: &mut State) -> Vec<Effect> {
 
 /// The operator has read what the banner says.
 pub fn read(state: &mut State) -> Vec<Effect> {
-    let ids: Vec<String> = state.proofs.unread().map(Dispute::id).collect();
+    let ids: Vec<String> = state.proofs.unread(state.now_ms).map(Dispute::id).collect();
     if ids.is_empty() {
         state.say("no source contradicts another");
         return Vec::new();
     }
-    state.say("noted: writing is your decision now");
-    state.proofs.read.extend(ids.iter().cloned());
+    state.say("noted for an hour: writing is your decision now");
+    let until_ms = state.now_ms.saturating_add(ACKNOWLEDGED_MS);
+    state.proofs.read.extend(ids.iter().map(|id| (id.clone(), until_ms)));
     ids.into_iter().map(|id| Effect::Verify(VerifyOrder::Read(id))).collect()
 }
 
@@ -263,7 +276,9 @@ fn correct(state: &mut State, verified: Provenance) -> Vec<Effect> {
 impl Proofs {
     /// Takes in rows and disputes, and says which of these are new.
     fn take(&mut self, found: Examined, everybody: bool) -> Vec<String> {
-        let Examined { rows, disputes, .. } = found;
+        let Examined { rows, disputes, acknowledged, .. } = found;
+        // The heights of a dispute move on; whether it is still the one that was read was asked of both sources.
+        self.read.extend(acknowledged);
         if everybody {
             self.rows.retain(|hotkey, _| rows.contains_key(hotkey));
         }
@@ -274,16 +289,19 @@ impl Proofs {
             };
             self.rows.insert(hotkey, row);
         }
-        let known: BTreeSet<String> = self.disputes.iter().map(Dispute::id).collect();
-        let new = disputes.iter().filter(|dispute| !known.contains(&dispute.id()));
-        let told = new.map(|dispute| format!("{}: {}", dispute.finding().what, dispute.finding().why)).collect();
+        let is_known = |dispute: &&Dispute| self.disputes.iter().any(|known| known.is_like(dispute));
+        let new = disputes.iter().filter(|dispute| !is_known(dispute));
+        let told: Vec<String> =
+            new.map(|dispute| format!("{}: {}", dispute.finding().what, dispute.finding().why)).collect();
         if everybody {
             // What nobody contradicts any more is over; should it come again, it is read again.
             let present: BTreeSet<String> = disputes.iter().map(Dispute::id).collect();
-            self.read.retain(|id| present.contains(id));
+            self.read.retain(|id, _| present.contains(id));
             self.disputes = disputes;
         } else {
-            self.disputes.extend(disputes.into_iter().filter(|dispute| !known.contains(&dispute.id())));
+            // The same one at a later height takes the place of the earlier one.
+            self.disputes.retain(|known| !disputes.iter().any(|dispute| known.is_like(dispute)));
+            self.disputes.extend(disputes);
         }
         self.disputes.sort_by_key(|dispute| !dispute.locks());
         told

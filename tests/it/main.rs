@@ -41,6 +41,7 @@ mod config_dotenv;
 mod config_replace;
 mod config_rewrite;
 mod config_settings;
+mod disputes;
 mod domain_account;
 mod domain_commit;
 mod domain_commitment;

@@ -210,6 +210,46 @@ fn a_contradiction_is_red_locks_writing_and_is_the_operators_decision_once_read(
 }
 
 #[test]
+fn an_acknowledged_contradiction_leaves_a_line_and_is_asked_anew_after_an_hour() {
+    let mut state = console();
+    state.options.read_only = false;
+    examined(&mut state, &[], vec![dispute(None)]);
+    press(&mut state, "A");
+    let shown = screen(&state, 120, 32);
+    assert!(shown.contains("▲ Acknowledged: two different finalized blocks of one height"), "{shown}");
+    assert!(shown.contains("asked anew in"), "{shown}");
+    pass(&mut state, 3_599);
+    assert!(!screen(&state, 120, 32).contains("Sources disagree"));
+    pass(&mut state, 2);
+    let shown = screen(&state, 120, 32);
+    assert!(shown.contains("✗ Sources disagree") && !shown.contains("Acknowledged"), "{shown}");
+    assert_eq!(press(&mut state, "C"), [], "nothing is planned");
+}
+
+#[test]
+fn a_contradiction_that_grew_stays_acknowledged_as_long_as_both_sources_say_the_same() {
+    let mut state = console();
+    let grown = |number| {
+        let mut grown = dispute(None);
+        grown.endpoint.block = Some(BlockId { number, hash: live_hash() });
+        grown
+    };
+    examined(&mut state, &[], vec![grown(HEAD)]);
+    press(&mut state, "A");
+    let next = grown(HEAD + 5);
+    let acknowledged = [(next.id(), state.now_ms + 1_000_000)].into();
+    let found = Box::new(Examined { disputes: vec![next], acknowledged, ..Examined::default() });
+    update(&mut state, Msg::Verify(VerifyNews::Examined { found, everybody: true }));
+    assert!(!screen(&state, 120, 32).contains("Sources disagree"));
+    examined(&mut state, &[], vec![grown(HEAD + 6)]);
+    assert!(screen(&state, 120, 32).contains("Sources disagree"), "nobody said that it is the same one");
+}
+
+fn live_hash() -> BlockHash {
+    BlockHash([7; 32])
+}
+
+#[test]
 fn a_witness_that_is_proven_wrong_is_told_and_locks_nothing() {
     let mut state = console();
     state.options.read_only = false;

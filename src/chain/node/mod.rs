@@ -306,6 +306,15 @@ impl Node {
         }
     }
 
+    /// The hash of a height at an endpoint that is connected, given as it is shown.
+    pub async fn hash_at(&self, endpoint: &str, number: u64) -> Option<BlockHash> {
+        let primary = self.0.primary.lock().await.open.clone();
+        let witness = self.0.witness.lock().await.open.clone();
+        let mut open = [primary, witness].into_iter().flatten();
+        let there = open.find(|connection| connection.session.endpoint().to_string() == endpoint)?;
+        there.hash_at(number).await.ok()?
+    }
+
     /// A second source that does not answer is let go, and the next one is tried first after a while.
     pub(in crate::chain) async fn witness_failed(&self, connection: &Connection, why: String) {
         let endpoint = connection.session.endpoint().to_string();

@@ -10,6 +10,11 @@ use crate::domain::secret::Fingerprint;
 use crate::domain::text::grouped;
 use crate::domain::untrusted::Untrusted;
 
+/// How long it holds that a dispute was acknowledged, in ms.
+pub const ACKNOWLEDGED_MS: u64 = 3_600_000;
+/// The same in blocks of 12 s: an id that is given anew each time grows old with the chain.
+const ACKNOWLEDGED_BLOCKS: u64 = 300;
+
 /// In which way two sources cannot both be right, or one of them cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,6 +35,8 @@ pub enum Case {
     BadProof,
     /// A block's body is not that of its header, or a signature in it is not the signer's.
     ForgedExtrinsic,
+    /// They describe one runtime's values in two ways.
+    OtherMetadata,
 }
 
 impl Case {
@@ -44,6 +51,7 @@ impl Case {
             Self::ForgedValue => "two different values in one block",
             Self::BadProof => "a proof that is not one",
             Self::ForgedExtrinsic => "an extrinsic that its signer did not sign",
+            Self::OtherMetadata => "two different descriptions of one runtime",
         }
     }
 }
@@ -87,15 +95,53 @@ pub struct Dispute {
 }
 
 impl Dispute {
-    /// By what an operator says that this very dispute has been read: eight hex characters over what makes it one.
+    /// By what an operator says that this very dispute has been read: the height that it is about, or both, and sixteen hex
+    /// characters over what makes it one.
     pub fn id(&self) -> String {
-        let Claim { endpoint, says, .. } = &self.endpoint;
-        let (other, told) = (&self.witness.endpoint, &self.witness.says);
-        // Heights move on while a dispute stays the same one.
-        let block = matches!(self.case, Case::ForgedValue | Case::ForgedExtrinsic).then_some((says, told));
-        let text =
-            format!("{:?} {:?} {endpoint} {other} {block:?}", self.case, self.hotkey.map(|hotkey| hotkey.to_string()));
-        Fingerprint::of(&text).short().chars().filter(char::is_ascii_hexdigit).take(8).collect()
+        let heights = self.heights().map(|height| height.to_string());
+        heights.chain([self.mark()]).collect::<Vec<_>>().join("-")
+    }
+
+    /// What makes it this one: the way, about whom, who says so, and both hashes; of forged values both values, whose height
+    /// moves on.
+    pub fn mark(&self) -> String {
+        let (ours, theirs) = (&self.endpoint, &self.witness);
+        let both = if self.is_of_values() {
+            format!("{:?} {:?}", ours.says, theirs.says)
+        } else {
+            let told = |claim: &Claim| claim.block.map(|block| (block.number, block.hash.to_string()));
+            format!("{:?} {:?}", told(ours), told(theirs))
+        };
+        let whom = self.hotkey.map(|hotkey| hotkey.to_string());
+        let text = format!("{:?} {whom:?} {} {} {both}", self.case, ours.endpoint, theirs.endpoint);
+        Fingerprint::of(&text).to_string()
+    }
+
+    /// Whether both are of one kind, about one hotkey and between the same sources.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let pair = |dispute: &Self| {
+            (dispute.case, dispute.hotkey, dispute.endpoint.endpoint.clone(), dispute.witness.endpoint.clone())
+        };
+        pair(self) == pair(other)
+    }
+
+    /// Whether two values make it one, rather than two hashes.
+    pub const fn is_of_values(&self) -> bool {
+        matches!(self.case, Case::ForgedValue | Case::OtherMetadata | Case::OtherGenesis)
+    }
+
+    /// The heights that it is about, each once.
+    pub fn heights(&self) -> impl Iterator<Item = u64> {
+        let height = |claim: &Claim| claim.block.map(|block| block.number);
+        let (ours, theirs) = (height(&self.endpoint), height(&self.witness));
+        ours.into_iter().chain(theirs.filter(|theirs| Some(*theirs) != ours))
+    }
+
+    /// The same one at other heights, with what each source calls final there.
+    #[must_use]
+    pub fn at(&self, [ours, theirs]: [BlockId; 2]) -> Self {
+        let claim = |claim: &Claim, block| Claim { block: Some(block), ..claim.clone() };
+        Self { endpoint: claim(&self.endpoint, ours), witness: claim(&self.witness, theirs), ..self.clone() }
     }
 
     /// Whether writing must wait until the operator has read it. Where the witness is proven wrong nothing has to wait.
@@ -131,5 +177,60 @@ impl Dispute {
             format!("{}. {}.{proven}", side(&self.endpoint), side(&self.witness)),
             todo,
         )
+    }
+}
+
+/// A dispute that the operator acknowledged, by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    heights: Vec<u64>,
+    mark: String,
+    /// Since when, in ms since 1970; `None` for one that was named and did not count yet.
+    since_ms: Option<u64>,
+    /// Whether it was named with a command, which may be given again and again.
+    by_name: bool,
+}
+
+impl Acknowledgement {
+    /// One that was named with a command: it counts from its first use.
+    pub fn named(id: &str) -> Self {
+        let mut parts: Vec<&str> = id.trim().split('-').collect();
+        let mark = parts.pop().unwrap_or_default().to_owned();
+        let heights = parts.iter().filter_map(|part| part.parse().ok()).collect();
+        Self { heights, mark, since_ms: None, by_name: true }
+    }
+
+    /// One that was made now.
+    pub fn made(id: &str, now_ms: u64) -> Self {
+        Self { since_ms: Some(now_ms), by_name: false, ..Self::named(id) }
+    }
+
+    /// Until when it holds; counted from now where it did not count yet.
+    pub fn until_ms(&mut self, now_ms: u64) -> u64 {
+        self.since_ms.get_or_insert(now_ms).saturating_add(ACKNOWLEDGED_MS)
+    }
+
+    /// The heights at which both sources must still say what they said, so that it is about a dispute; `None` where it
+    /// cannot be. No height where the dispute itself tells.
+    pub fn to_look_at(&self, dispute: &Dispute) -> Option<Option<[u64; 2]>> {
+        let (newest, oldest) = (dispute.heights().max(), self.heights.iter().max());
+        let is_old = newest.zip(oldest).is_some_and(|(newest, oldest)| newest > oldest + ACKNOWLEDGED_BLOCKS);
+        if self.by_name && is_old {
+            return None;
+        }
+        let heights: Vec<u64> = dispute.heights().collect();
+        if dispute.is_of_values() || self.heights == heights {
+            return Some(None);
+        }
+        match self.heights[..] {
+            [both] => Some(Some([both, both])),
+            [ours, theirs] => Some(Some([ours, theirs])),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about this one.
+    pub fn is_of(&self, dispute: &Dispute) -> bool {
+        self.mark == dispute.mark()
     }
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use dispute::{Case, Claim, Dispute, Side};
+pub use dispute::{ACKNOWLEDGED_MS, Acknowledgement, Case, Claim, Dispute, Side};
 pub use limit::Limit;
 
 use crate::domain::commit::progress::BlockId;
@@ -289,6 +289,8 @@ pub struct Examined {
     pub rows: BTreeMap<Hotkey, Provenance>,
     /// Where sources contradict each other.
     pub disputes: Vec<Dispute>,
+    /// Those of them that the operator has acknowledged, by their ids, and until when that holds, in ms since 1970.
+    pub acknowledged: BTreeMap<String, u64>,
     /// What it cost.
     pub cost: Cost,
 }

@@ -144,7 +144,7 @@ async fn prepared(
 ) -> Result<Prepared, Unprepared> {
     let depth = if confirmed.is_some() { Depth::Proof } else { Depth::Signature };
     let mut chain = client.state(now_ms, depth).await?;
-    if let Some(dispute) = unread(context, &chain.disputes) {
+    if let Some(dispute) = unread(context, &chain.disputes, now_ms).await {
         return Err(refused(disputed(dispute)));
     }
     let (mut plan, mut draft) = planned(context, own, &client, chain.state.clone(), forbidden, now_ms)?;
@@ -185,11 +185,11 @@ fn planned(
 }
 
 /// The first contradiction that locks writing and that the operator has not acknowledged.
-pub(super) fn unread<'d>(context: &Context, disputes: &'d [Dispute]) -> Option<&'d Dispute> {
+pub(super) async fn unread<'d>(context: &Context, disputes: &'d [Dispute], now_ms: u64) -> Option<&'d Dispute> {
     for finding in disputes.iter().map(Dispute::finding) {
         tracing::warn!("{}: {}", finding.what, finding.why);
     }
-    verify::unread(context, disputes)
+    verify::unread(context, disputes, now_ms).await
 }
 
 /// Sources contradict each other, and the operator has not read it yet.

@@ -275,7 +275,7 @@ async fn own_state(context: &Context, owner: &Owner, now_ms: u64) -> Result<OwnS
         hotkey: owner.hotkey,
     };
     let own = HotkeyClient::open(&options).await?.facts(now_ms, Depth::Proof).await?;
-    if let Some(dispute) = unread(context, &own.disputes) {
+    if let Some(dispute) = unread(context, &own.disputes, now_ms).await {
         return Err(disputed(dispute).into());
     }
     if own.state.uid.is_none() {

@@ -115,7 +115,7 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
             (None, ..) => return None,
         },
         (KeyMode::Normal, Command::RollBack) => return None,
-        (KeyMode::Normal, Command::Acknowledge) if state.proofs.unread().next().is_none() => return None,
+        (KeyMode::Normal, Command::Acknowledge) if state.proofs.unread(state.now_ms).next().is_none() => return None,
         (KeyMode::Normal, Command::CancelWaiting) if !state.commits.is_awaiting() => return None,
         (KeyMode::Normal, Command::You) if state.view == View::You => return None,
         (KeyMode::Normal, Command::Logs) if state.view == View::Logs => return None,

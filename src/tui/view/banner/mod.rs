@@ -165,11 +165,11 @@ fn all(state: &State) -> Vec<Notice> {
     notices
 }
 
-/// Sources contradict each other: each in full, until it was read.
+/// Sources contradict each other: each in full, until it was read, and in one line from then on.
 fn disputes(state: &State) -> Vec<Notice> {
     let reads = format!("{} when you have read it", state.key(Command::Acknowledge));
-    let told = state.proofs.unread().map(Dispute::finding);
-    told.flat_map(|told| {
+    let told = state.proofs.unread(state.now_ms).map(Dispute::finding);
+    let unread = told.flat_map(|told| {
         let (glyph, look) = match told.severity {
             Severity::Danger => (glyph(Severity::Danger), Look::Bad),
             Severity::Note | Severity::Warning => (glyph(Severity::Warning), Look::Odd),
@@ -177,8 +177,21 @@ fn disputes(state: &State) -> Vec<Notice> {
         let first = Notice { glyph, parts: vec![told.what], look, rank: URGENT };
         let more = format!("{} → {reads}. {}", told.why, told.todo);
         std::iter::once(first).chain(wrapped(state, " ", &more, Look::Quiet, WHY))
+    });
+    unread.chain(acknowledged(state)).collect()
+}
+
+/// Those that were read leave a line each, for as long as that holds.
+fn acknowledged(state: &State) -> impl Iterator<Item = Notice> {
+    state.proofs.acknowledged(state.now_ms).map(|(dispute, until_ms)| {
+        let left = age_seconds(until_ms.saturating_sub(state.now_ms) / 1_000);
+        let parts = vec![
+            format!("Acknowledged: {}", dispute.case.words()),
+            format!("asked anew in {left}"),
+            format!("{} | {}", dispute.endpoint.endpoint, dispute.witness.endpoint),
+        ];
+        Notice { glyph: glyph(Severity::Warning), parts, look: Look::Odd, rank: PRESENT }
     })
-    .collect()
 }
 
 fn connection(state: &State) -> Vec<Notice> {
