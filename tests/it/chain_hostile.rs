@@ -103,7 +103,7 @@ async fn heads_without_an_end_while_a_call_is_open_end_the_connection_before_the
     })
     .await;
     let mut options = hasty();
-    options.limits.call = Duration::from_secs(120);
+    options.limits.call = Duration::from_mins(2);
     let mut heard = Heard::on(&node.network(), options);
     let lost = heard.lost().await;
     over.store(true, Ordering::SeqCst);
