@@ -13,7 +13,7 @@ use scale_decode::{DecodeAsType, Error, IntoVisitor, Visitor};
 use scale_info::{PortableRegistry, TypeDef};
 
 use super::schema::Schema;
-use crate::domain::commitment::{MaskedBytes, Payload, Stored};
+use crate::domain::commitment::{COMMITMENT_CHARS, MaskedBytes, Payload, Stored};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::untrusted::Untrusted;
 
@@ -24,8 +24,41 @@ const LONGEST_VALUE: usize = 1 << 20;
 /// Fields of a registration that are kept; the chain's bound is 3.
 const MOST_FIELDS: usize = 64;
 
+/// A registration of one field of 128 bytes, which every commitment of GRAIL is, by the layout that is known (FACTS 3):
+/// deposit, block, one field, `Raw128`. What these bytes mean no metadata decides.
+fn pinned(bytes: &[u8]) -> Option<Stored> {
+    const ONE_FIELD_RAW128: [u8; 2] = [4, 129];
+    let (deposit, rest) = bytes.split_first_chunk::<8>()?;
+    let (block, rest) = rest.split_first_chunk::<4>()?;
+    let content = rest.strip_prefix(&ONE_FIELD_RAW128).filter(|content| content.len() == COMMITMENT_CHARS)?;
+    Some(Stored::Registration {
+        block: u64::from(u32::from_le_bytes(*block)),
+        deposit: u64::from_le_bytes(*deposit),
+        fields: vec![Payload::Bytes { variant: "Raw128".to_owned(), bytes: content.to_vec() }],
+    })
+}
+
+/// Whether what a stored commitment means does not depend on metadata.
+pub(super) fn is_pinned(bytes: &[u8]) -> bool {
+    pinned(bytes).is_some()
+}
+
+/// A commitment of which nothing is known but that the runtime keeps it in another way.
+pub(super) fn hidden() -> Stored {
+    Stored::Undecodable {
+        block: None,
+        length: 0,
+        unknown: None,
+        dump: MaskedBytes::of(&[]),
+        why: "this runtime is newer and keeps commitments in another way: update the console".into(),
+    }
+}
+
 /// One entry of `CommitmentOf`.
 pub(super) fn stored(schema: &Schema, bytes: &[u8]) -> Stored {
+    if let Some(stored) = pinned(bytes) {
+        return stored;
+    }
     let mut registration = Registration { rest: bytes, ..Registration::default() };
     match registration.read(schema) {
         Ok(stored) => stored,

@@ -113,8 +113,10 @@ pub enum Fault {
         /// Name of the entry.
         entry: &'static str,
     },
-    /// A storage entry is keyed in a way this version cannot read back.
-    #[error("the storage entry {pallet}.{entry} is not shaped as this version knows it ({why})")]
+    /// A storage entry is keyed in another way than this version knows, and no second source says the same.
+    #[error(
+        "it keys {pallet}.{entry} in another way than this version knows ({why}), and no second source says the same"
+    )]
     EntryShape {
         /// Name of the pallet.
         pallet: &'static str,
@@ -122,6 +124,14 @@ pub enum Fault {
         entry: &'static str,
         /// What differs.
         why: &'static str,
+    },
+    /// Two operators say that a storage entry is keyed in another way than this version knows, or the only one says so.
+    #[error("this runtime is newer: it keys {pallet}.{entry} in another way than this version of the console knows")]
+    NewerRuntime {
+        /// Name of the pallet.
+        pallet: &'static str,
+        /// Name of the entry.
+        entry: &'static str,
     },
     /// The metadata is broken, or built to break its reader.
     #[error("the node's metadata cannot be used ({why:?})")]
@@ -183,8 +193,9 @@ impl Fault {
             Self::Stalled { .. } => "stalled",
             Self::NoSuchSubnet { .. } => "no_such_subnet",
             Self::NoPallet { .. } => "no_pallet",
-            Self::NoEntry { .. } | Self::EntryShape { .. } => "no_entry",
-            Self::Metadata { .. } => "metadata",
+            Self::NoEntry { .. } => "no_entry",
+            Self::NewerRuntime { .. } => "newer_runtime",
+            Self::Metadata { .. } | Self::EntryShape { .. } => "metadata",
             Self::TooLarge { .. } => "too_large",
             Self::Refused { .. } => "refused",
             Self::Malformed { .. } => "malformed",
@@ -195,7 +206,7 @@ impl Fault {
     pub const fn is_about_the_chain(&self) -> bool {
         matches!(
             self,
-            Self::NoSuchSubnet { .. } | Self::NoPallet { .. } | Self::NoEntry { .. } | Self::EntryShape { .. }
+            Self::NoSuchSubnet { .. } | Self::NoPallet { .. } | Self::NoEntry { .. } | Self::NewerRuntime { .. }
         )
     }
 
@@ -217,7 +228,9 @@ impl Fault {
             }
             Self::Stalled { .. } => "What it shows is older than it looks: the node is behind, or cut off.",
             Self::NoSuchSubnet { .. } => "There is nothing to show.",
-            Self::NoPallet { .. } | Self::NoEntry { .. } | Self::EntryShape { .. } => {
+            Self::NewerRuntime { .. } => "Nothing is written to a chain whose values are not understood.",
+            Self::EntryShape { .. } => "Under other keys it would be read that there is nothing.",
+            Self::NoPallet { .. } | Self::NoEntry { .. } => {
                 "The console reads commitments and uids from these entries."
             }
             Self::Metadata { .. } => "Without the metadata no stored value can be read.",
@@ -244,10 +257,13 @@ impl Fault {
             }
             Self::Stalled { .. } => "compare with another endpoint; if all agree, the chain itself has halted",
             Self::NoSuchSubnet { .. } => "check --netuid (GRAIL is 81 on finney) and --network",
-            Self::NoPallet { .. } | Self::NoEntry { .. } | Self::EntryShape { .. } => {
+            Self::NewerRuntime { .. } => "update the console: look for a version that knows this runtime",
+            Self::NoPallet { .. } | Self::NoEntry { .. } => {
                 "check that the endpoint is a Subtensor node; if it is, look for a newer version of this console"
             }
-            Self::Metadata { .. } => "try another endpoint; if all agree, look for a newer version of this console",
+            Self::Metadata { .. } | Self::EntryShape { .. } => {
+                "try another endpoint; if all agree, look for a newer version of this console"
+            }
             Self::TooLarge { .. } | Self::Refused { .. } | Self::Malformed { .. } => "try another endpoint",
         }
     }

@@ -4,19 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 
 use parity_scale_codec::Decode;
+use sp_crypto_hashing::blake2_256;
 use tokio::task::spawn_blocking;
 
 use super::error::{ChainError, Fault};
 use super::schema::Schema;
 use super::session::Session;
 use crate::domain::network::BlockHash;
+use crate::domain::runtime_metadata::RuntimeMetadata;
 use crate::domain::untrusted::Untrusted;
 
-type Load = dyn Fn(BlockHash, u32) -> Option<Vec<u8>> + Send + Sync;
-type Save = dyn Fn(BlockHash, u32, &[u8]) + Send + Sync;
+type Load = dyn Fn(BlockHash, u32) -> Option<RuntimeMetadata> + Send + Sync;
+type Save = dyn Fn(BlockHash, u32, &RuntimeMetadata) + Send + Sync;
 
-/// Where metadata is kept between runs, by genesis and spec version. What is loaded need not be trusted: bytes that do
-/// not decode are fetched again.
+/// Where metadata is kept between runs, by genesis and spec version, with the operators that told it. What is loaded need not
+/// be trusted: bytes that do not decode are fetched again, and what one operator told is compared before it is acted on.
 #[derive(Clone)]
 pub struct MetadataStore {
     load: Arc<Load>,
@@ -25,16 +27,16 @@ pub struct MetadataStore {
 
 impl MetadataStore {
     /// A store of these two operations. Failures are theirs to report: reading the chain goes on without a cache.
-    pub fn new(
-        load: impl Fn(BlockHash, u32) -> Option<Vec<u8>> + Send + Sync + 'static,
-        save: impl Fn(BlockHash, u32, &[u8]) + Send + Sync + 'static,
+    pub fn new<M: Into<RuntimeMetadata>>(
+        load: impl Fn(BlockHash, u32) -> Option<M> + Send + Sync + 'static,
+        save: impl Fn(BlockHash, u32, &RuntimeMetadata) + Send + Sync + 'static,
     ) -> Self {
-        Self { load: Arc::new(load), save: Arc::new(save) }
+        Self { load: Arc::new(move |genesis, spec| load(genesis, spec).map(Into::into)), save: Arc::new(save) }
     }
 
     /// Keeps nothing.
     pub fn none() -> Self {
-        Self::new(|_, _| None, |_, _, _| {})
+        Self::new(|_, _| None::<RuntimeMetadata>, |_, _, _| {})
     }
 }
 
@@ -56,33 +58,26 @@ impl Schemas {
         Self { store, last: None }
     }
 
-    /// The schema of the runtime held by a block, whose spec version is believed to be `spec`. Returns the spec version that
-    /// the schema is really of; without a cached one it costs one round trip.
-    pub(super) async fn at(
-        &mut self,
-        session: &Session,
-        genesis: BlockHash,
-        spec: u32,
-        block: BlockHash,
-    ) -> Result<(u32, Arc<Schema>), ChainError> {
-        if let Some(schema) = self.kept(genesis, spec).await {
-            return Ok((spec, schema));
-        }
-        let (bytes, spec) = tokio::try_join!(fetch(session, block), session.spec_version(Some(block)))?;
-        let (bytes, schema) = decode(bytes).await.map_err(|fault| session.fault(fault))?;
-        tracing::info!("metadata of spec {spec} fetched, {} bytes", bytes.len());
-        let store = self.store.clone();
-        let saved = spawn_blocking(move || (store.save)(genesis, spec, &bytes)).await;
-        if let Err(error) = saved {
-            tracing::warn!(%error, "the metadata cache could not be written");
-        }
-        Ok((spec, self.keep(genesis, spec, schema)))
-    }
-
-    fn keep(&mut self, genesis: BlockHash, spec: u32, schema: Schema) -> Arc<Schema> {
+    pub(super) fn keep(&mut self, genesis: BlockHash, spec: u32, schema: Schema) -> Arc<Schema> {
         let schema = Arc::new(schema);
         self.last = Some((genesis, spec, Arc::clone(&schema)));
         schema
+    }
+
+    /// Writes metadata down for the next run; another one that is held in memory is let go.
+    pub(super) async fn save(&mut self, genesis: BlockHash, spec: u32, metadata: RuntimeMetadata) {
+        let is_it = |schema: &Schema| schema.digest == digest(&metadata);
+        match &mut self.last {
+            Some((of, version, schema)) if (*of, *version) == (genesis, spec) && is_it(schema) => {
+                Arc::make_mut(schema).sources.clone_from(&metadata.sources);
+            }
+            held => *held = None,
+        }
+        let store = self.store.clone();
+        let saved = spawn_blocking(move || (store.save)(genesis, spec, &metadata)).await;
+        if let Err(error) = saved {
+            tracing::warn!(%error, "the metadata cache could not be written");
+        }
     }
 
     pub(super) async fn kept(&mut self, genesis: BlockHash, spec: u32) -> Option<Arc<Schema>> {
@@ -91,9 +86,9 @@ impl Schemas {
         {
             return Some(Arc::clone(schema));
         }
-        let bytes = kept(&self.store, genesis, spec).await?;
-        match decode(bytes).await {
-            Ok((_, schema)) => Some(self.keep(genesis, spec, schema)),
+        let metadata = kept(&self.store, genesis, spec).await?;
+        match trusted_schema_of(&metadata).await {
+            Ok(schema) => Some(self.keep(genesis, spec, schema)),
             Err(fault) => {
                 tracing::warn!(spec_version = spec, %fault, "the cached metadata is damaged and is fetched again");
                 None
@@ -103,19 +98,41 @@ impl Schemas {
 }
 
 /// The metadata of a runtime as it was kept, whoever told it.
-pub(super) async fn kept(store: &MetadataStore, genesis: BlockHash, spec: u32) -> Option<Vec<u8>> {
+pub(super) async fn kept(store: &MetadataStore, genesis: BlockHash, spec: u32) -> Option<RuntimeMetadata> {
     let store = store.clone();
     spawn_blocking(move || (store.load)(genesis, spec)).await.ok()?
 }
 
+/// By what metadata is compared.
+pub(super) fn digest(metadata: &[u8]) -> [u8; 32] {
+    blake2_256(metadata)
+}
+
+/// How metadata is read.
+type Reader = fn(&[u8]) -> Result<Schema, Fault>;
+
+/// The schema that metadata describes, with the names of those who told it.
+pub(super) async fn schema_of(metadata: &RuntimeMetadata, read: Reader) -> Result<Schema, Fault> {
+    let schema = decode(metadata.bytes.clone(), read).await?;
+    Ok(Schema { sources: metadata.sources.clone(), ..schema })
+}
+
+/// The same; what two operators told is taken as that of a newer runtime where this version does not know it.
+pub(super) async fn trusted_schema_of(metadata: &RuntimeMetadata) -> Result<Schema, Fault> {
+    match schema_of(metadata, Schema::of_metadata).await {
+        Err(Fault::EntryShape { .. }) if metadata.is_compared() => schema_of(metadata, Schema::of_newer_metadata).await,
+        decoded => decoded,
+    }
+}
+
 /// Off the event loop: hundreds of kilobytes take milliseconds.
-async fn decode(bytes: Vec<u8>) -> Result<(Vec<u8>, Schema), Fault> {
-    let decoded = spawn_blocking(move || Schema::of_metadata(&bytes).map(|schema| (bytes, schema))).await;
+pub(super) async fn decode(bytes: Vec<u8>, read: Reader) -> Result<Schema, Fault> {
+    let decoded = spawn_blocking(move || read(&bytes)).await;
     decoded.unwrap_or_else(|error| Err(Fault::Metadata { why: Untrusted::from_text(error.to_string()) }))
 }
 
-/// The newest version of metadata that both sides know. Nodes that cannot be asked for a version serve version 14.
-pub(super) async fn fetch(session: &Session, block: BlockHash) -> Result<Vec<u8>, ChainError> {
+/// The newest version of metadata that both sides know, of the runtime of a block or of the best one. Nodes that cannot be asked for a version serve version 14.
+pub(super) async fn fetch(session: &Session, block: Option<BlockHash>) -> Result<Vec<u8>, ChainError> {
     for version in [16_u32, 15] {
         match session.runtime_call("Metadata_metadata_at_version", &version.to_le_bytes(), block).await {
             Ok(answer) => {

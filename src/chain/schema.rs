@@ -12,8 +12,10 @@ use sp_crypto_hashing::{blake2_128, twox_64, twox_128};
 
 use super::budget::Budget;
 use super::error::Fault;
+use super::metadata::digest;
 use super::signing::{Extrinsics, Signing};
 use crate::domain::hotkey::Hotkey;
+use crate::domain::runtime_metadata::are_compared;
 use crate::domain::untrusted::Untrusted;
 
 /// Bytes of a storage entry's prefix: twox128 of the pallet, twox128 of the entry.
@@ -33,6 +35,14 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// An entry as it is known to be keyed, with the type of its value.
+    fn known(name @ (pallet, entry): (&'static str, &'static str), parts: &[Part], value: u32) -> Self {
+        let mut prefix = [0; PREFIX];
+        prefix[..16].copy_from_slice(&twox_128(pallet.as_bytes()));
+        prefix[16..].copy_from_slice(&twox_128(entry.as_bytes()));
+        Self { name, prefix, hashers: parts.iter().map(|part| part.hasher()).collect(), value }
+    }
+
     /// The key of a value, or with fewer parts than hashers the common prefix of several.
     pub fn key(&self, parts: &[&[u8]]) -> Vec<u8> {
         let mut key = self.prefix.to_vec();
@@ -123,12 +133,42 @@ pub struct Schema {
     pub number: Entry,
     /// The types that these need, nothing else.
     pub types: PortableRegistry,
+    /// Hash of the metadata.
+    pub(super) digest: [u8; 32],
+    /// The operators that told it.
+    pub(super) sources: Vec<String>,
+    /// Entries that a newer runtime keys in another way than this version knows, as `Pallet.Entry`: what lies there is
+    /// unknown.
+    pub(super) unknown: Vec<String>,
 }
+
+/// Name of the entry that commitments are read from.
+const COMMITMENT_OF: &str = "CommitmentOf";
 
 impl Schema {
     /// Reads metadata of version 14, 15 or 16 as a node serves it.
     pub fn of_metadata(bytes: &[u8]) -> Result<Self, Fault> {
         Lookup::of_metadata(bytes)?.schema()
+    }
+
+    /// Reads metadata of a runtime that this version does not know in full: entries that are keyed in another way are
+    /// unknown. One without which nothing can be shown is an error.
+    pub(super) fn of_newer_metadata(bytes: &[u8]) -> Result<Self, Fault> {
+        let lookup = Lookup { is_newer: true, ..Lookup::of_metadata(bytes)? };
+        match lookup.schema() {
+            Err(Fault::EntryShape { pallet, entry, .. }) => Err(Fault::NewerRuntime { pallet, entry }),
+            read => read,
+        }
+    }
+
+    /// Whether two operators described the runtime so.
+    pub(super) fn is_compared(&self) -> bool {
+        are_compared(&self.sources)
+    }
+
+    /// Whether the runtime keeps commitments where this version does not find them.
+    pub(super) fn hides_commitments(&self) -> bool {
+        self.unknown.iter().any(|name| *name == format!("{COMMITMENTS}.{COMMITMENT_OF}"))
     }
 
     fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
@@ -178,11 +218,15 @@ pub(super) struct Lookup {
     /// Types of extrinsics, or why there are none.
     signing: Result<Signing, &'static str>,
     types: PortableRegistry,
+    /// Hash of the metadata.
+    digest: [u8; 32],
+    /// Whether it is known to be of a newer runtime, so that an entry which is keyed in another way is no lie.
+    is_newer: bool,
 }
 
 /// The three versions differ in what surrounds the storage entries, not in the entries.
 macro_rules! lookup {
-    ($metadata:expr) => {{
+    ($metadata:expr, $digest:expr) => {{
         let wanted = |name: &str| matches!(name, COMMITMENTS | SUBTENSOR | "Timestamp" | "System");
         let pallets = $metadata.pallets.into_iter().filter(|pallet| wanted(&pallet.name)).map(|pallet| {
             let (prefix, entries) = match pallet.storage {
@@ -192,7 +236,8 @@ macro_rules! lookup {
             Pallet { name: pallet.name, prefix, entries }
         });
         let signing = $metadata.extrinsic.signing(&$metadata.types);
-        Lookup { pallets: pallets.collect(), signing, types: $metadata.types }
+        let (pallets, types) = (pallets.collect(), $metadata.types);
+        Lookup { pallets, signing, types, digest: $digest, is_newer: false }
     }};
 }
 
@@ -202,9 +247,9 @@ impl Lookup {
         let decoded = RuntimeMetadataPrefixed::decode(&mut &*bytes);
         let metadata = decoded.map_err(|error| Fault::Metadata { why: Untrusted::from_text(error.to_string()) })?;
         match metadata.1 {
-            RuntimeMetadata::V14(metadata) => Ok(lookup!(metadata)),
-            RuntimeMetadata::V15(metadata) => Ok(lookup!(metadata)),
-            RuntimeMetadata::V16(metadata) => Ok(lookup!(metadata)),
+            RuntimeMetadata::V14(metadata) => Ok(lookup!(metadata, digest(bytes))),
+            RuntimeMetadata::V15(metadata) => Ok(lookup!(metadata, digest(bytes))),
+            RuntimeMetadata::V16(metadata) => Ok(lookup!(metadata, digest(bytes))),
             other => {
                 let why = format!("version {} is neither 14, 15 nor 16", other.version());
                 Err(Fault::Metadata { why: Untrusted::from_text(why) })
@@ -215,19 +260,38 @@ impl Lookup {
     /// The entries that are read to watch a subnet.
     pub(super) fn schema(self) -> Result<Schema, Fault> {
         use Part::{Account, Number};
+        let mut unknown = Vec::new();
+        let commitments: [Part; 2] = [Number, Account];
+        let commitment_of = match self.entry(COMMITMENTS, COMMITMENT_OF, &commitments) {
+            Err(Fault::EntryShape { .. }) if self.is_newer => {
+                unknown.push(format!("{COMMITMENTS}.{COMMITMENT_OF}"));
+                Entry::known((COMMITMENTS, COMMITMENT_OF), &commitments, self.value(COMMITMENTS, COMMITMENT_OF)?)
+            }
+            found => found?,
+        };
+        let mut optional = |pallet, entry, parts: &[Part]| match self.optional(pallet, entry, parts) {
+            Err(Fault::EntryShape { .. }) if self.is_newer => {
+                unknown.push(format!("{pallet}.{entry}"));
+                Ok(None)
+            }
+            found => found,
+        };
         let schema = Schema {
-            commitment_of: self.entry(COMMITMENTS, "CommitmentOf", &[Number, Account])?,
+            commitment_of,
             keys: self.entry(SUBTENSOR, "Keys", &[Number, Number])?,
             subnetwork_n: self.entry(SUBTENSOR, "SubnetworkN", &[Number])?,
-            block_at_registration: self.optional(SUBTENSOR, "BlockAtRegistration", &[Number, Number])?,
-            validator_permit: self.optional(SUBTENSOR, "ValidatorPermit", &[Number])?,
-            networks_added: self.optional(SUBTENSOR, "NetworksAdded", &[Number])?,
-            emission: self.optional(SUBTENSOR, "Emission", &[Number])?,
+            block_at_registration: optional(SUBTENSOR, "BlockAtRegistration", &[Number, Number])?,
+            validator_permit: optional(SUBTENSOR, "ValidatorPermit", &[Number])?,
+            networks_added: optional(SUBTENSOR, "NetworksAdded", &[Number])?,
+            emission: optional(SUBTENSOR, "Emission", &[Number])?,
             now: self.entry("Timestamp", "Now", &[])?,
             number: self.entry("System", "Number", &[])?,
+            digest: self.digest,
+            sources: Vec::new(),
+            unknown: Vec::new(),
             types: self.types,
         };
-        schema.prune()
+        Schema { unknown, ..schema }.prune()
     }
 
     /// Whether extrinsics can be encoded without harm.
@@ -269,14 +333,22 @@ impl Lookup {
             self.measures(*key, *part).map_err(odd)?;
         }
         let known: Vec<StorageHasher> = parts.iter().map(|part| part.hasher()).collect();
-        if found.prefix != pallet || hashers != known {
-            let why = format!("it keys {pallet}.{entry} in another way than this version knows");
-            return Err(Fault::Metadata { why: Untrusted::from_text(why) });
+        if found.prefix != pallet {
+            return Err(odd("another prefix"));
         }
-        let mut prefix = [0; PREFIX];
-        prefix[..16].copy_from_slice(&twox_128(pallet.as_bytes()));
-        prefix[16..].copy_from_slice(&twox_128(entry.as_bytes()));
-        Ok(Entry { name: (pallet, entry), prefix, hashers, value })
+        if hashers != known {
+            return Err(odd("another hasher"));
+        }
+        Ok(Entry::known((pallet, entry), parts, value))
+    }
+
+    /// The type of an entry's value, however the entry is keyed.
+    fn value(&self, pallet: &'static str, entry: &'static str) -> Result<u32, Fault> {
+        let found = self.pallets.iter().find(|p| p.name == pallet).ok_or(Fault::NoPallet { pallet })?;
+        let (_, ty) = found.entries.iter().find(|(name, _)| name == entry).ok_or(Fault::NoEntry { pallet, entry })?;
+        Ok(match ty {
+            StorageEntryType::Plain(value) | StorageEntryType::Map { value, .. } => value.id,
+        })
     }
 
     fn tuple(&self, id: u32) -> Result<Vec<u32>, &'static str> {

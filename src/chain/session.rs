@@ -25,6 +25,9 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, Endpoint, are_one_operator, is_near};
 use crate::domain::untrusted::Untrusted;
 
+/// Key under which every Substrate chain keeps its runtime's code.
+const CODE: &[u8] = b":code";
+
 /// Subtensor's types on the wire.
 #[derive(Debug, Clone, Copy)]
 pub struct Wire;
@@ -276,14 +279,23 @@ impl Session {
         &self,
         function: &str,
         argument: &[u8],
-        at: BlockHash,
+        at: Option<BlockHash>,
     ) -> Result<Vec<u8>, ChainError> {
-        self.call("state_call", || self.legacy.state_call(function, Some(argument), Some(at))).await
+        self.call("state_call", || self.legacy.state_call(function, Some(argument), at)).await
+    }
+
+    /// Hash of the runtime's code at a block, or at the best one.
+    pub(super) async fn code_hash(&self, at: Option<BlockHash>) -> Result<Option<BlockHash>, ChainError> {
+        const METHOD: &str = "state_getStorageHash";
+        let mut params = RpcParams::new();
+        let pushed = params.push(Bytes::from(CODE.to_vec())).and_then(|()| params.push(at));
+        pushed.map_err(|error| self.fault(fault_of(METHOD, error, &self.limits)))?;
+        self.call(METHOD, || self.rpc.request::<Option<BlockHash>>(METHOD, params.clone())).await
     }
 
     /// The metadata in the version that the oldest of clients understand.
-    pub(super) async fn metadata_v14(&self, at: BlockHash) -> Result<Vec<u8>, ChainError> {
-        let call = || self.legacy.state_get_metadata(Some(at));
+    pub(super) async fn metadata_v14(&self, at: Option<BlockHash>) -> Result<Vec<u8>, ChainError> {
+        let call = || self.legacy.state_get_metadata(at);
         Ok(self.call("state_getMetadata", call).await?.into_raw())
     }
 

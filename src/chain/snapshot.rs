@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::decode;
 use super::error::{ChainError, Fault};
 use super::node::{Connection, Node};
 use super::options::FeedOptions;
@@ -26,7 +27,7 @@ use super::table::{Keys, Table, Watch};
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
-use crate::domain::snapshot::{BlockRef, ChainIdentity, SubnetSnapshot};
+use crate::domain::snapshot::{BlockRef, ChainIdentity, Member, SubnetSnapshot};
 
 /// Keys in one page; nodes serve no more.
 const PAGE: u32 = 1_000;
@@ -120,7 +121,14 @@ async fn read_on(
             spec_version: spec,
         };
         let at = BlockRef { number, hash: at, timestamp_ms: table.now_ms };
-        let snapshot = SubnetSnapshot { chain, netuid: subject.netuid, at, members: table.members(), commitments };
+        let members = table.members();
+        let commitments = if schema.hides_commitments() {
+            let hidden = |member: &Member| (member.hotkey, Commitment::of(&decode::hidden()));
+            members.iter().map(hidden).collect()
+        } else {
+            commitments
+        };
+        let snapshot = SubnetSnapshot { chain, netuid: subject.netuid, at, members, commitments };
         return Ok(Reading { snapshot, table });
     }
     Err(session.malformed("state_getRuntimeVersion", "the spec version of one block keeps changing"))

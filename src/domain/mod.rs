@@ -30,6 +30,7 @@ pub mod provider;
 pub mod read_test_summary;
 pub mod roster;
 pub mod rotation;
+pub mod runtime_metadata;
 pub mod secret;
 pub mod self_test;
 pub mod self_test_objects;

@@ -35,7 +35,8 @@ pub async fn survey_keeping(
     let mut snapshot = chain::survey(&context.node, netuid, published.as_ref(), &options).await?;
     name_the_sandbox(&mut snapshot.chain);
     let unkept = context.disk.remember(&snapshot, now_ms);
-    let findings = unkept.into_iter().chain(odd_head(&snapshot, now_ms)).collect();
+    let newer = newer_runtime(&context.node.unknown_entries());
+    let findings = unkept.into_iter().chain(odd_head(&snapshot, now_ms)).chain(newer).collect();
     let roster = Roster::join(&snapshot, context.own().as_ref());
     Ok(Survey { snapshot, roster, findings })
 }
@@ -60,6 +61,19 @@ fn odd_head(snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
             format!("The newest finalized block is {} ahead of this machine's clock", age_seconds(ahead / 1_000)),
             "Either the clock here is slow, or the node lies about time; ages on the screen are wrong.",
             "Check the clock (NTP), then the node.",
+        )
+    })
+}
+
+/// Entries of a newer runtime are unknown, and nothing else is (THREATS T23).
+fn newer_runtime(unknown: &[String]) -> Option<Finding> {
+    (!unknown.is_empty()).then(|| {
+        Finding::new(
+            "newer_runtime",
+            Severity::Warning,
+            format!("This runtime is newer than the console: it keeps {} in another way", unknown.join(", ")),
+            "What lies there is unknown, the rest is shown. Nothing is written to a chain that is not understood.",
+            "Update the console.",
         )
     })
 }

@@ -239,7 +239,7 @@ pub enum SecondWord {
 /// The first contradiction that locks writing and that the operator has not acknowledged within the hour.
 pub async fn unread<'d>(context: &Context, disputes: &'d [Dispute], now_ms: u64) -> Option<&'d Dispute> {
     for dispute in disputes.iter().filter(|dispute| dispute.locks()) {
-        if context.acknowledged.until_ms(&context.node, dispute, now_ms).await.is_none() {
+        if Box::pin(context.acknowledged.until_ms(&context.node, dispute, now_ms)).await.is_none() {
             return Some(dispute);
         }
     }
@@ -253,7 +253,12 @@ pub fn may_be_acted_on(row: Option<&Provenance>) -> Result<(), String> {
     match (row.level, &row.limit) {
         (
             Level::Reported,
-            Some(limit @ (Limit::WitnessAway { .. } | Limit::WitnessBehind { .. } | Limit::Disputed { .. })),
+            Some(
+                limit @ (Limit::WitnessAway { .. }
+                | Limit::WitnessBehind { .. }
+                | Limit::Disputed { .. }
+                | Limit::NewerRuntime),
+            ),
         ) => Err(limit.words()),
         _ => Ok(()),
     }

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jsonrpsee::core::middleware::{Request, RpcServiceT};
 use jsonrpsee::server::{MethodResponse, ResponsePayload};
 use jsonrpsee::types::ErrorObjectOwned;
-use parity_scale_codec::Encode;
+use parity_scale_codec::{Decode, Encode};
 use serde_json::value::to_raw_value;
 use serde_json::{Value as Json, json};
 
 use super::accounts::hotkey;
 use super::block::{Block, Hash, Header, other_genesis};
-use super::metadata::prefixed_hex;
+use super::metadata::{MetadataLie, prefixed_hex};
 use super::node::Node;
 
 /// JSON-RPC's "method not found".
@@ -58,6 +58,8 @@ pub enum Byzantine {
     NoBodies,
     /// Block 0 is another chain's.
     OtherGenesis,
+    /// The runtime's metadata describes it otherwise.
+    Metadata(MetadataLie),
     /// Each answer is another one of these, or the truth, in an order that follows from the number; what is said of a uid
     /// is said of this one.
     Fickle(u64, u16),
@@ -259,6 +261,7 @@ impl Present {
                 told
             }
             "state_getReadProof" => self.proof(truth),
+            "state_call" if first == Some(&json!("Metadata_metadata_at_version")) => self.metadata(truth),
             _ => truth,
         }
     }
@@ -270,6 +273,18 @@ impl Present {
             AtHeight::Nothing => Json::Null,
             AtHeight::TheTruth => truth,
         }
+    }
+
+    fn metadata(&self, mut truth: Json) -> Json {
+        if let Some(Byzantine::Metadata(lie)) = self.byzantine {
+            change_bytes(&mut truth, |bytes| {
+                let offered = Option::<Vec<u8>>::decode(&mut bytes.as_slice()).ok().flatten();
+                if let Some(told) = offered.and_then(|offered| lie.told(&offered)) {
+                    *bytes = Some(told).encode();
+                }
+            });
+        }
+        truth
     }
 
     fn body(&self, mut truth: Json) -> Json {

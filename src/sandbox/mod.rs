@@ -84,7 +84,7 @@ pub use commitment::{CommitmentSpec, Field, HashKind};
 pub use control::Faults;
 pub use faults::{CompetingSubmitter, Interruption, Lie, Moment, Throttle};
 pub use grail::{GrailHandle, GrailStart};
-pub use metadata::MetadataError;
+pub use metadata::{MetadataError, MetadataLie};
 pub use meter::Reading;
 pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
 pub use s3::{BucketFault, Dialect, S3Control, Scope, SeenRequest, Standing, Token};

@@ -1,7 +1,9 @@
-//! Runtime metadata as the node sent it, by genesis and spec version: a warm start saves the download.
+//! Runtime metadata as nodes sent it, by genesis and spec version: a warm start saves the download. With it stand the hash of
+//! the runtime's code, where it was told, and the operators that told the very same bytes.
 //!
 //! ```text
-//! "grail-console metadata 1\n" | SHA-256 of the rest (32) | genesis (32) | spec version u32 LE | metadata
+//! "grail-console metadata 2\n" | SHA-256 of the rest (32) | genesis (32) | spec version u32 LE | code (32, or zeros)
+//!   | number of operators u8 | length u8 and text of each | metadata
 //! ```
 //!
 //! A file that does not add up is a miss: the metadata is fetched again and the file replaced.
@@ -11,10 +13,12 @@ use sha2::{Digest as _, Sha256};
 use super::atomic::PrivateDir;
 use super::error::StateError;
 use crate::domain::network::BlockHash;
+use crate::domain::runtime_metadata::RuntimeMetadata;
 
-const MAGIC: &[u8] = b"grail-console metadata 1\n";
+const MAGIC: &[u8] = b"grail-console metadata 2\n";
 const DIGEST: usize = 32;
 const KEY: usize = 32 + 4;
+const CODE: usize = 32;
 /// Largest file that is read; finney's metadata has 0.3 MB.
 pub const MAX_BYTES: u64 = 16 << 20;
 /// Files that are kept: two chains, the runtime of today and the one before on each, with some to spare.
@@ -32,26 +36,22 @@ impl MetadataCache {
         Self { dir }
     }
 
-    /// The bytes as the node sent them. `Ok(None)` when there are none; a damaged file is an error that the caller
-    /// reports and treats as a miss.
-    pub fn get(&self, genesis: BlockHash, spec_version: u32) -> Result<Option<Vec<u8>>, StateError> {
+    /// The metadata as it was kept. `Ok(None)` when there is none; a damaged file is an error that the caller reports and
+    /// treats as a miss.
+    pub fn get(&self, genesis: BlockHash, spec_version: u32) -> Result<Option<RuntimeMetadata>, StateError> {
         let name = file_name(genesis, spec_version);
-        let Some(mut bytes) = self.dir.read(&name, MAX_BYTES)? else { return Ok(None) };
-        match check(&bytes, &key(genesis, spec_version)) {
-            Ok(()) => {
-                bytes.drain(..MAGIC.len() + DIGEST + KEY);
-                Ok(Some(bytes))
-            }
-            Err(why) => Err(StateError::Corrupt { path: self.dir.path().join(&name), why }),
-        }
+        let Some(bytes) = self.dir.read(&name, MAX_BYTES)? else { return Ok(None) };
+        let read = check(&bytes, &key(genesis, spec_version)).and_then(|told| read(told).ok_or("cut short"));
+        read.map(Some).map_err(|why| StateError::Corrupt { path: self.dir.path().join(&name), why })
     }
 
-    /// Keeps the bytes and forgets the oldest beyond [`KEPT`].
-    pub fn put(&self, genesis: BlockHash, spec_version: u32, metadata: &[u8]) -> Result<(), StateError> {
-        let key = key(genesis, spec_version);
-        let digest = Sha256::new().chain_update(key).chain_update(metadata).finalize();
+    /// Keeps metadata and forgets the oldest beyond [`KEPT`].
+    pub fn put(&self, genesis: BlockHash, spec_version: u32, metadata: &RuntimeMetadata) -> Result<(), StateError> {
+        let (key, told) = (key(genesis, spec_version), told_by(metadata));
+        let digest = Sha256::new().chain_update(key).chain_update(&told).chain_update(&metadata.bytes).finalize();
         self.dir.replace(&file_name(genesis, spec_version), |out| {
-            [MAGIC, digest.as_slice(), &key, metadata].into_iter().try_for_each(|part| out.write_all(part))
+            let parts = [MAGIC, digest.as_slice(), &key, &told, &metadata.bytes];
+            parts.into_iter().try_for_each(|part| out.write_all(part))
         })?;
         self.prune()
     }
@@ -63,13 +63,42 @@ impl MetadataCache {
     }
 }
 
-fn check(bytes: &[u8], key: &[u8; KEY]) -> Result<(), &'static str> {
+/// What follows the key in a file that adds up.
+fn check<'b>(bytes: &'b [u8], key: &[u8; KEY]) -> Result<&'b [u8], &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or("not a metadata file of this version")?;
     let (digest, content) = rest.split_at_checked(DIGEST).ok_or("cut short")?;
     if Sha256::digest(content).as_slice() != digest {
         return Err("its checksum does not match");
     }
-    if content.starts_with(key) { Ok(()) } else { Err("it belongs to another chain or runtime") }
+    content.strip_prefix(key).ok_or("it belongs to another chain or runtime")
+}
+
+fn read(bytes: &[u8]) -> Option<RuntimeMetadata> {
+    let (code, rest) = bytes.split_first_chunk::<CODE>()?;
+    let (count, mut rest) = rest.split_first()?;
+    let mut sources = Vec::new();
+    for _ in 0..*count {
+        let (length, text) = rest.split_first()?;
+        let (source, after) = text.split_at_checked(usize::from(*length))?;
+        sources.push(String::from_utf8(source.to_vec()).ok()?);
+        rest = after;
+    }
+    let code = Some(BlockHash(*code)).filter(|code| code.0 != [0; CODE]);
+    Some(RuntimeMetadata { bytes: rest.to_vec(), code, sources })
+}
+
+/// Code and operators as they stand in a file. An operator whose name is longer than any host's is left out: nobody's word
+/// counts twice for it.
+fn told_by(metadata: &RuntimeMetadata) -> Vec<u8> {
+    let mut out = metadata.code.map_or([0; CODE], |code| code.0).to_vec();
+    let named = |source: &&String| u8::try_from(source.len()).is_ok();
+    let sources: Vec<&String> = metadata.sources.iter().filter(named).take(usize::from(u8::MAX)).collect();
+    out.push(u8::try_from(sources.len()).unwrap_or(0));
+    for source in sources {
+        out.push(u8::try_from(source.len()).unwrap_or(0));
+        out.extend(source.as_bytes());
+    }
+    out
 }
 
 fn key(genesis: BlockHash, spec_version: u32) -> [u8; KEY] {

@@ -63,6 +63,7 @@ mod domain_window;
 mod env_files;
 mod layers;
 mod logs_lines;
+mod metadata_lies;
 mod ops_context_vault;
 mod ops_self_test;
 mod ops_visible;

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use grail_console::domain::environment::Environment;
 use grail_console::domain::network::BlockHash;
+use grail_console::domain::runtime_metadata::RuntimeMetadata;
 use grail_console::state::atomic::PrivateDir;
 use grail_console::state::snapshots::VERSION;
 use grail_console::state::{CacheDir, Paths, StateDir, StateError, metadata_cache};
@@ -273,8 +274,10 @@ fn damaged_metadata_is_reported_and_replaced_by_the_next_download() {
     let cache = CacheDir::open(&root.path().join("cache")).unwrap().metadata().unwrap();
     let genesis = BlockHash([3; 32]);
     assert!(cache.get(genesis, 365).unwrap().is_none());
-    cache.put(genesis, 365, b"meta of the runtime").unwrap();
-    assert_eq!(cache.get(genesis, 365).unwrap().unwrap(), b"meta of the runtime");
+    let sources = vec!["one.example".to_owned(), "this machine:9944".to_owned()];
+    let told = RuntimeMetadata { bytes: b"meta of the runtime".to_vec(), code: Some(BlockHash([9; 32])), sources };
+    cache.put(genesis, 365, &told).unwrap();
+    assert_eq!(cache.get(genesis, 365).unwrap().unwrap(), told, "with the code and the operators that told it");
     assert!(cache.get(genesis, 366).unwrap().is_none());
     let folder = root.path().join("cache/metadata");
     let file = folder.join(&names(&folder)[0]);
@@ -287,8 +290,8 @@ fn damaged_metadata_is_reported_and_replaced_by_the_next_download() {
         fs::write(&file, &whole[..at]).unwrap();
         assert!(matches!(cache.get(genesis, 365), Err(StateError::Corrupt { .. })), "cut at {at}");
     }
-    cache.put(genesis, 365, b"again").unwrap();
-    assert_eq!(cache.get(genesis, 365).unwrap().unwrap(), b"again");
+    cache.put(genesis, 365, &b"again".to_vec().into()).unwrap();
+    assert_eq!(cache.get(genesis, 365).unwrap().unwrap().bytes, b"again");
     fs::rename(&file, folder.join(format!("{}-366.metadata", hex::encode([3; 32])))).unwrap();
     assert!(matches!(cache.get(genesis, 366), Err(StateError::Corrupt { .. })), "another runtime's metadata");
 }
@@ -300,7 +303,7 @@ fn only_the_newest_metadata_is_kept() {
     let folder = root.path().join("cache/metadata");
     let genesis = BlockHash([3; 32]);
     for spec in 0..10_u32 {
-        cache.put(genesis, spec, b"x").unwrap();
+        cache.put(genesis, spec, &b"x".to_vec().into()).unwrap();
         let old = std::time::SystemTime::now() - std::time::Duration::from_secs(u64::from(1_000 - spec));
         let file = folder.join(format!("{}-{spec}.metadata", hex::encode([3; 32])));
         fs::File::options().write(true).open(file).unwrap().set_modified(old).unwrap();

@@ -76,7 +76,7 @@ impl HotkeyClient {
         }
         let versions = connection.versions().await?;
         let load = Runtime::of_best(session, &node.options().store, connection.genesis, versions);
-        let runtime = node.runtime(&signing_runtime(session, versions), load).await?;
+        let runtime = Box::pin(node.signing_runtime(connection, &signing_runtime(session, versions), load)).await?;
         let (connection, node) = (connection.clone(), node.clone());
         Ok(Self { connection, runtime, netuid: options.netuid, hotkey: options.hotkey, node })
     }

@@ -14,6 +14,7 @@ use super::super::metadata::{self, MetadataStore};
 use super::super::schema::{Entry, Lookup, Part, Schema};
 use super::super::session::Session;
 use crate::domain::network::BlockHash;
+use crate::domain::runtime_metadata::RuntimeMetadata;
 use crate::domain::untrusted::Untrusted;
 
 /// Longest value that is decoded with its names, in bytes: an account takes 80, the fields of an event of interest 40.
@@ -53,8 +54,8 @@ impl Runtime {
         genesis: BlockHash,
         (spec, transactions): (u32, u32),
     ) -> Result<Self, ChainError> {
-        let Some(bytes) = metadata::kept(store, genesis, spec).await else { return Self::fetched(session).await };
-        match Self::decode(bytes, spec, transactions).await {
+        let Some(kept) = metadata::kept(store, genesis, spec).await else { return Self::fetched(session).await };
+        match Self::decode(kept, (spec, transactions)).await {
             Ok(runtime) => Ok(Self { was_kept: true, ..runtime }),
             Err(fault) => {
                 tracing::warn!(spec_version = spec, %fault, "the cached metadata is of no use and is fetched anew");
@@ -66,15 +67,21 @@ impl Runtime {
     /// The runtime of the best block as the node serves it: metadata and versions of one and the same block.
     pub(super) async fn fetched(session: &Session) -> Result<Self, ChainError> {
         let best = session.best_hash().await?;
-        let asked = tokio::try_join!(metadata::fetch(session, best), session.versions(Some(best)))?;
-        let (bytes, (spec, transactions)) = asked;
-        Self::decode(bytes, spec, transactions).await.map_err(|fault| session.fault(fault))
+        let (bytes, versions) = tokio::try_join!(metadata::fetch(session, Some(best)), session.versions(Some(best)))?;
+        let told = RuntimeMetadata { bytes, code: None, sources: vec![session.endpoint().operator()] };
+        Self::decode(told, versions).await.map_err(|fault| session.fault(fault))
     }
 
     /// Decodes metadata, off the event loop. A defect that makes the decoder panic costs this commit, not the console.
-    async fn decode(bytes: Vec<u8>, spec: u32, transactions: u32) -> Result<Self, Fault> {
+    pub(in crate::chain) async fn decode(
+        told: RuntimeMetadata,
+        (spec, transactions): (u32, u32),
+    ) -> Result<Self, Fault> {
+        let RuntimeMetadata { bytes, sources, .. } = told;
         let decoded = spawn_blocking(move || Self::of(&bytes, spec, transactions)).await;
-        decoded.unwrap_or_else(|error| Err(odd(&error)))
+        let mut runtime = decoded.unwrap_or_else(|error| Err(odd(&error)))?;
+        Arc::make_mut(&mut runtime.schema).sources = sources;
+        Ok(runtime)
     }
 
     pub(in crate::chain) fn of(bytes: &[u8], spec: u32, transactions: u32) -> Result<Self, Fault> {

@@ -9,6 +9,7 @@
 
 mod attempts;
 mod connection;
+mod runtimes;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,13 +22,14 @@ use tokio::time::Instant;
 
 pub(in crate::chain) use attempts::Attempts;
 pub(in crate::chain) use connection::{Connection, Versions};
+pub(in crate::chain) use runtimes::Compared;
+use runtimes::Comparisons;
 
 use crate::chain::commit::runtime::Runtime;
 use crate::chain::error::{ChainError, Fault};
 use crate::chain::metadata::{MetadataStore, Schemas};
 use crate::chain::options::{CallLimits, Pace};
 use crate::chain::own_state::{OwnState, Reading};
-use crate::chain::schema::Schema;
 use crate::chain::session::Session;
 use crate::domain::network::{BlockHash, Endpoint, Network};
 
@@ -77,6 +79,9 @@ struct Shared {
     witness: Mutex<Witness>,
     archive: Mutex<Option<Connection>>,
     schemas: Mutex<Schemas>,
+    /// What the runtime that was read last keeps in another way than this version knows.
+    unknown: StdMutex<Vec<String>>,
+    comparisons: StdMutex<Comparisons>,
     /// Requests on all connections.
     asked: Arc<AtomicU64>,
     /// The last reading of an own hotkey's state.
@@ -167,6 +172,8 @@ impl Node {
             witness: Mutex::default(),
             archive: Mutex::default(),
             schemas,
+            unknown: StdMutex::default(),
+            comparisons: StdMutex::default(),
             asked: Arc::default(),
             state: Mutex::default(),
             runtimes: Mutex::default(),
@@ -202,31 +209,6 @@ impl Node {
     pub async fn chain(&self) -> Result<(Endpoint, BlockHash), ChainError> {
         let connection = self.primary().await?;
         Ok((connection.session.endpoint().clone(), connection.genesis))
-    }
-
-    /// The schema of the runtime held by a block, whose spec version is believed to be `spec`; with the version that it is
-    /// really of.
-    pub(in crate::chain) async fn schema(
-        &self,
-        connection: &Connection,
-        spec: u32,
-        block: BlockHash,
-    ) -> Result<(u32, Arc<Schema>), ChainError> {
-        self.0.schemas.lock().await.at(&connection.session, connection.genesis, spec, block).await
-    }
-
-    /// The schema of the runtime at the best block; asked for only where it is not known.
-    pub(in crate::chain) async fn schema_of_best(
-        &self,
-        connection: &Connection,
-        spec: u32,
-    ) -> Result<Arc<Schema>, ChainError> {
-        let mut schemas = self.0.schemas.lock().await;
-        if let Some(schema) = schemas.kept(connection.genesis, spec).await {
-            return Ok(schema);
-        }
-        let best = connection.session.best_hash().await?;
-        Ok(schemas.at(&connection.session, connection.genesis, spec, best).await?.1)
     }
 
     /// The decoded runtime of this name; where it is not known yet `load` brings it.

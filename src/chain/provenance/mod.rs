@@ -15,15 +15,19 @@ mod sources;
 mod values;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::clock::Head;
 use super::error::ChainError;
-use super::node::{Connection, Node};
+use super::metadata::trusted_schema_of;
+use super::node::{Compared, Connection, Node};
 use crate::domain::hotkey::Hotkey;
-use crate::domain::provenance::{Depth, Examined};
+use crate::domain::provenance::{Case, Depth, Dispute, Examined, Limit, Side};
 use crate::domain::snapshot::BlockRef;
+use common_block::CommonBlock;
+use values::Read;
 
 pub use proof::{StateProof, Unproven};
 pub(in crate::chain) use values::{Beside, Fact};
@@ -79,9 +83,12 @@ pub(in crate::chain) async fn examine_on(
     beside: &Beside<'_>,
 ) -> Result<Verified, ChainError> {
     let mut found = Examined::default();
-    let block = common_block::find(examination, primary, head, &mut found.disputes).await?;
+    let mut block = common_block::find(examination, primary, head, &mut found.disputes).await?;
     let hotkeys: Vec<Hotkey> = rows.keys().copied().collect();
-    let read = values::read(examination, primary, &block, &hotkeys, beside).await?;
+    let mut read = values::read(examination, primary, &block, &hotkeys, beside).await?;
+    if read.needs_metadata() {
+        compare_metadata(examination, primary, &mut block, &mut read, &mut found.disputes).await?;
+    }
     let judged = values::judge(primary, &block, &read, &mut found.disputes).await;
     found.rows = judged.rows;
     found.cost.bytes += judged.proof_bytes;
@@ -89,4 +96,39 @@ pub(in crate::chain) async fn examine_on(
     let subject = signed::Subject { examination, primary, block: &block, read: &read };
     signed::check(subject, wanted, &judged.stored, &mut found).await;
     Ok(Verified { examined: found, at: read.at, facts: judged.facts })
+}
+
+/// What the values mean must be what two operators say, where there are two. One that contradicts is no second source.
+async fn compare_metadata(
+    examination: &Examination,
+    primary: &Connection,
+    block: &mut CommonBlock,
+    read: &mut Read,
+    disputes: &mut Vec<Dispute>,
+) -> Result<(), ChainError> {
+    let (node, Some(witness)) = (&examination.node, block.witness.clone()) else { return Ok(()) };
+    let at = Some(block.id.hash);
+    match node.compare(primary, &witness, &read.schema, read.spec, at).await {
+        Compared::Same => {}
+        Compared::Stale(metadata) => {
+            let decoded = trusted_schema_of(&metadata).await;
+            read.schema = Arc::new(decoded.map_err(|fault| primary.session.fault(fault))?);
+        }
+        Compared::Unable { why, lasting } => {
+            if !lasting {
+                node.witness_failed(&witness, why.clone()).await;
+            }
+            read.obscure = Some(Limit::WitnessAway { endpoint: witness.session.endpoint().to_string(), why });
+        }
+        Compared::Differs(dispute) => {
+            if dispute.proven_wrong == Some(Side::Witness) {
+                node.witness_failed(&witness, Case::OtherMetadata.words().to_owned()).await;
+            }
+            block.witness = None;
+            block.alone = Some(Limit::Disputed { case: Case::OtherMetadata });
+            read.disregard_the_other();
+            disputes.push(*dispute);
+        }
+    }
+    Ok(())
 }

@@ -148,8 +148,8 @@ async fn fetched(
     at: BlockHash,
 ) -> Result<Runtime, ChainError> {
     let bytes = match metadata::kept(&examination.node.options().store, genesis, spec).await {
-        Some(bytes) => bytes,
-        None => metadata::fetch(session, at).await?,
+        Some(kept) => kept.bytes,
+        None => metadata::fetch(session, Some(at)).await?,
     };
     let decoded = spawn_blocking(move || Runtime::of(&bytes, spec, transactions)).await;
     let broke_off = |error: JoinError| Err(Fault::Metadata { why: error.to_string().as_str().into() });

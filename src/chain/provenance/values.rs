@@ -44,6 +44,8 @@ pub(super) struct Read {
     /// How the state is written, and by which version of the runtime.
     pub(super) schema: Arc<Schema>,
     pub(super) spec: u32,
+    /// Why it is not known what values mean that metadata describes: it was not compared.
+    pub(super) obscure: Option<Limit>,
     /// The block, with its time.
     pub(super) at: BlockRef,
 }
@@ -102,7 +104,7 @@ async fn read_by(
     let keys: Vec<(Hotkey, Vec<u8>)> = hotkeys.iter().map(key).collect();
     let now = schema.now.key(&[]);
     let asked: Vec<Vec<u8>> = asked(&keys, facts);
-    let beside = [now.clone(), LAST_RUNTIME_UPGRADE.to_vec()].into_iter().filter(|key| !asked.contains(key));
+    let beside = [now.clone()].into_iter().filter(|key| !asked.contains(key));
     let with_time: Vec<Vec<u8>> = asked.iter().cloned().chain(beside).collect();
     let theirs = async {
         let witness = block.witness.as_ref()?;
@@ -116,14 +118,27 @@ async fn read_by(
     }
     let timestamp_ms = own.get(&now).and_then(|value| decode::scalar(&schema, schema.now.value, value)).unwrap_or(0);
     let at = BlockRef { number: block.id.number, hash: block.id.hash, timestamp_ms };
-    Ok(Read { keys, facts: facts.to_vec(), own, theirs, schema, spec, at })
+    Ok(Read { keys, facts: facts.to_vec(), own, theirs, schema, spec, obscure: None, at })
 }
 
-/// Every key that is asked for and has to be proven.
+impl Read {
+    /// Whether anything in it means what metadata says; commitments of the known layout do not.
+    pub(super) fn needs_metadata(&self) -> bool {
+        let said = self.keys.iter().filter_map(|(_, key)| self.own.get(key));
+        !self.facts.is_empty() || self.schema.hides_commitments() || said.into_iter().any(|v| !decode::is_pinned(v))
+    }
+
+    /// What the second source says counts no more.
+    pub(super) fn disregard_the_other(&mut self) {
+        self.theirs = None;
+    }
+}
+
+/// Every key that is asked for and has to be proven; with them goes the version of the runtime that wrote the state.
 fn asked(keys: &[(Hotkey, Vec<u8>)], facts: &[Fact]) -> Vec<Vec<u8>> {
     let rows = keys.iter().map(|(_, key)| key);
     let beside = facts.iter().map(|(_, key)| key).filter(|fact| !keys.iter().any(|(_, key)| key == *fact));
-    rows.chain(beside).cloned().collect()
+    rows.chain(beside).cloned().chain([LAST_RUNTIME_UPGRADE.to_vec()]).collect()
 }
 
 async fn values(session: &Session, keys: &[Vec<u8>], at: BlockHash) -> Result<Values, ChainError> {
@@ -147,7 +162,10 @@ pub(super) async fn judge(
     let proof = prove(own, block, &asked(&read.keys, &read.facts), disputes).await;
     let proof_bytes = proof.as_ref().map_or(0, |proven| proven.proof.size().bytes as u64);
     let mut judged = Judged { proof_bytes, ..Judged::default() };
-    let case = Evidence { own, block, read, proof: &proof };
+    let case = Evidence { own, block, read, proof: &proof, is_of_another_runtime: false };
+    let version = case.contradiction(&LAST_RUNTIME_UPGRADE, &|value| fact_words("runtime version", value));
+    let case = Evidence { is_of_another_runtime: version.as_ref().is_some_and(Dispute::locks), ..case };
+    disputes.extend(version);
     for (hotkey, key) in &read.keys {
         let said = read.own.get(key);
         judged.rows.insert(*hotkey, case.row(*hotkey, key, said, disputes));
@@ -227,6 +245,8 @@ struct Evidence<'c> {
     block: &'c CommonBlock,
     read: &'c Read,
     proof: &'c Result<Proven, Limit>,
+    /// Whether another runtime wrote the state than the one by which it was read.
+    is_of_another_runtime: bool,
 }
 
 impl Evidence<'_> {
@@ -257,7 +277,21 @@ impl Evidence<'_> {
             (Some(Ok(_)), Ok(_)) if row.commitment.is_none() => (Level::Proven, Some(Limit::NoCommitment)),
             (Some(Ok(_)), Ok(_)) => (Level::Proven, Some(Limit::NotAsked)),
         };
+        match self.obscure(said) {
+            Some(limit) if row.level > Level::Reported => (row.level, row.limit) = (Level::Reported, Some(limit)),
+            _ => {}
+        }
         row
+    }
+
+    /// Why it is not known what a value means.
+    fn obscure(self, said: Option<&Vec<u8>>) -> Option<Limit> {
+        if self.read.schema.hides_commitments() {
+            return Some(Limit::NewerRuntime);
+        }
+        let _ = said.filter(|value| !decode::is_pinned(value))?;
+        let forged = self.is_of_another_runtime.then_some(Limit::Disputed { case: Case::ForgedValue });
+        forged.or_else(|| self.read.obscure.clone())
     }
 
     /// Where what the endpoint says is not what is proven, or not what the witness says.
@@ -296,6 +330,9 @@ impl Evidence<'_> {
     }
 
     fn commitment(self, value: Option<&Vec<u8>>) -> Option<Commitment> {
+        if self.read.schema.hides_commitments() {
+            return Some(Commitment::of(&decode::hidden()));
+        }
         value.map(|value| Commitment::of(&decode::stored(&self.read.schema, value)))
     }
 }

@@ -33,6 +33,8 @@ pub enum Limit {
     },
     /// What was looked at is another value: it changed meanwhile, or the second source has not come as far.
     Changed,
+    /// The runtime is newer, and keeps commitments in another way than this version knows.
+    NewerRuntime,
     /// No endpoint serves proofs.
     NoProofs {
         /// What was said.
@@ -105,6 +107,7 @@ impl Limit {
             Self::WitnessBehind { .. } => "witness_behind",
             Self::Disputed { .. } => "disputed",
             Self::Changed => "changed",
+            Self::NewerRuntime => "newer_runtime",
             Self::NoProofs { .. } => "no_proofs",
             Self::NoCommitment => "no_commitment",
             Self::Undated => "undated",
@@ -131,6 +134,9 @@ impl Limit {
             }
             Self::Disputed { case } => format!("sources contradict each other: {}", case.words()),
             Self::Changed => "what could be verified is still another value: look again".to_owned(),
+            Self::NewerRuntime => {
+                "this runtime is newer and keeps commitments in another way: update the console".to_owned()
+            }
             Self::NoProofs { why } => format!("no endpoint serves a proof of it: {why}"),
             Self::NoCommitment => {
                 "there is no commitment, so there is nothing that anybody could have signed".to_owned()

@@ -17,8 +17,8 @@ pub use publish::{publish, unlock, wait_until_registered};
 pub use reconcile::{Reconciled, history, reconcile, replaced_secrets};
 pub use service::{ServiceSetup, serve};
 
-use crate::chain::ChainError;
 use crate::chain::commit::{Draft, DraftError, HotkeyClient, HotkeyClientOptions};
+use crate::chain::{ChainError, Fault};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, HotkeyState, Plan, Subject, Verdict};
 use crate::domain::commitment::Commitment;
@@ -107,12 +107,24 @@ async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Re
     let early = guard::clear(&context.provider, values, None, &forbidden);
     early.map_err(|refusal| refused(refusal.into()))?;
     let options = client_options(context, own, context.network.genesis);
-    let client = HotkeyClient::open(&options).await?;
+    let client = HotkeyClient::open(&options).await.map_err(unopened)?;
     if must_be_in_use {
         let owner = Owner { genesis: client.genesis(), netuid: options.netuid, hotkey: options.hotkey };
         publish_check::check(context, &owner).map_err(refused)?;
     }
     prepared(context, own, client, options, &forbidden, None, now_ms).await
+}
+
+/// Nothing is written to a runtime that is not understood; whatever else is in the way is the chain's matter.
+fn unopened(error: ChainError) -> Unprepared {
+    let Fault::NewerRuntime { .. } = error.fault else { return error.into() };
+    let Finding { what, .. } = error.finding();
+    refused(Rule::Other {
+        code: "newer_runtime",
+        what: format!("Not sent: {what}"),
+        why: "Nothing is written to a chain whose values are not understood.",
+        todo: "Update the console: look for a version that knows this runtime.".to_owned(),
+    })
 }
 
 fn refused(rule: Rule) -> Unprepared {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::chain::ChainError;
+use crate::chain::{ChainError, Fault};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure};
 use crate::domain::findings::{Finding, Severity};
@@ -119,7 +119,11 @@ impl From<Contradiction> for Problem {
 
 impl From<ChainError> for Problem {
     fn from(error: ChainError) -> Self {
-        let kind = if error.fault.is_about_the_chain() { Kind::Usage } else { Kind::Chain };
+        let kind = match &error.fault {
+            Fault::NewerRuntime { .. } => Kind::Refused,
+            fault if fault.is_about_the_chain() => Kind::Usage,
+            _ => Kind::Chain,
+        };
         Self { kind, finding: error.finding() }
     }
 }

@@ -2,16 +2,106 @@
 
 use std::sync::Arc;
 
-use frame_metadata::v16::{RuntimeMetadataV16, TransactionExtensionMetadata};
+use frame_metadata::v14::{StorageEntryType, StorageHasher};
+use frame_metadata::v16::{PalletStorageMetadata, RuntimeMetadataV16, TransactionExtensionMetadata};
+use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
+use parity_scale_codec::{Decode, Encode};
+use scale_info::form::PortableForm;
 use scale_info::{PortableRegistry, TypeDef, TypeDefPrimitive};
 
-use super::{MetadataError, Runtime};
+use super::{MetadataError, Runtime, data_type};
 
 /// Whose place the pallet of commitments claims to have; what is signed for one is a call of the other.
 const SWAPPED_WITH: &str = "Balances";
 
 /// The extension that no client knows.
 const FOREIGN: &str = "PracticeForeignExtension";
+
+/// How an endpoint describes the storage of the runtime otherwise than it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetadataLie {
+    /// One letter of the prefix of `Commitments`.
+    Prefix,
+    /// The hasher of the hotkey in `Commitments.CommitmentOf`.
+    Hasher,
+    /// The hasher of the netuid in `SubtensorModule.ValidatorPermit`, without which commitments are read all the same.
+    PermitHasher,
+    /// `Raw128` and `None` have changed names, and so have `Raw100` and `Sha256`.
+    VariantNames,
+    /// Commitments have the type of the space that is used.
+    ValueTypes,
+    /// Block and deposit of a commitment have changed places.
+    FieldOrder,
+}
+
+impl MetadataLie {
+    /// The metadata of version 16 as it is told, from the true one; `None` for what is none.
+    pub fn told(self, mut truth: &[u8]) -> Option<Vec<u8>> {
+        let decoded = RuntimeMetadataPrefixed::decode(&mut truth).ok()?;
+        let RuntimeMetadata::V16(mut metadata) = decoded.1 else { return None };
+        match self {
+            Self::Prefix => "Commitmentz".clone_into(&mut storage(&mut metadata, "Commitments")?.prefix),
+            Self::Hasher => *hasher(&mut metadata, "Commitments", "CommitmentOf", 1)? = StorageHasher::Blake2_128Concat,
+            Self::PermitHasher => {
+                *hasher(&mut metadata, "SubtensorModule", "ValidatorPermit", 0)? = StorageHasher::Twox64Concat;
+            }
+            Self::VariantNames => {
+                let data = data_type(&metadata.types).ok()?;
+                let found = metadata.types.types.iter_mut().find(|found| found.id == data)?;
+                let TypeDef::Variant(def) = &mut found.ty.type_def else { return None };
+                for [one, other] in [["Raw128", "None"], ["Raw100", "Sha256"]] {
+                    let place = |name: &str| def.variants.iter().position(|variant| variant.name == name);
+                    let (first, second) = (place(one)?, place(other)?);
+                    other.clone_into(&mut def.variants[first].name);
+                    one.clone_into(&mut def.variants[second].name);
+                }
+            }
+            Self::ValueTypes => {
+                let other = *value(&mut metadata, "Commitments", "UsedSpaceOf")?;
+                *value(&mut metadata, "Commitments", "CommitmentOf")? = other;
+            }
+            Self::FieldOrder => {
+                let id = *value(&mut metadata, "Commitments", "CommitmentOf")?;
+                let found = metadata.types.types.iter_mut().find(|found| found.id == id)?;
+                let TypeDef::Composite(def) = &mut found.ty.type_def else { return None };
+                def.fields.swap(0, 1);
+            }
+        }
+        Some(RuntimeMetadataPrefixed(decoded.0, RuntimeMetadata::V16(metadata)).encode())
+    }
+}
+
+type Storage = PalletStorageMetadata<PortableForm>;
+
+fn storage<'m>(metadata: &'m mut RuntimeMetadataV16, pallet: &str) -> Option<&'m mut Storage> {
+    metadata.pallets.iter_mut().find(|found| found.name == pallet)?.storage.as_mut()
+}
+
+fn map<'m>(
+    metadata: &'m mut RuntimeMetadataV16,
+    pallet: &str,
+    entry: &str,
+) -> Option<&'m mut StorageEntryType<PortableForm>> {
+    let entries = &mut storage(metadata, pallet)?.entries;
+    Some(&mut entries.iter_mut().find(|found| found.name == entry)?.ty)
+}
+
+fn hasher<'m>(
+    metadata: &'m mut RuntimeMetadataV16,
+    pallet: &str,
+    entry: &str,
+    at: usize,
+) -> Option<&'m mut StorageHasher> {
+    let StorageEntryType::Map { hashers, .. } = map(metadata, pallet, entry)? else { return None };
+    hashers.get_mut(at)
+}
+
+/// The id of the type of an entry's values.
+fn value<'m>(metadata: &'m mut RuntimeMetadataV16, pallet: &str, entry: &str) -> Option<&'m mut u32> {
+    let (StorageEntryType::Map { value, .. } | StorageEntryType::Plain(value)) = map(metadata, pallet, entry)?;
+    Some(&mut value.id)
+}
 
 impl Runtime {
     /// The same runtime with permuted calls, made once; the runtime itself where it has none to permute.

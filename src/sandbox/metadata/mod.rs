@@ -9,6 +9,8 @@ mod upgrade;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+pub use doctored::MetadataLie;
+
 use frame_metadata::v14::{StorageEntryType, StorageHasher};
 use frame_metadata::v16::{PalletMetadata, RuntimeMetadataV16};
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
