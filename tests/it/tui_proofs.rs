@@ -343,7 +343,7 @@ fn a_feed_that_is_only_late_is_corrected_and_not_called_a_lie() {
         "{logged:?}"
     );
     assert_eq!(state.own_row().unwrap().commitment, newer);
-    assert!(state.proofs.lock().is_none());
+    assert!(state.proofs.lock(state.now_ms).is_none());
     // What was examined before the feed told something newer corrects nothing.
     let newest = Some(good(98, HEAD + 9));
     let commitments = vec![(hotkey(42), newest.clone())];
