@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Exchange, Reply, Request, Risk};
+use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
+use crate::domain::provider::Provider;
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -197,12 +198,20 @@ impl AbortAnswer {
     /// From the answer itself.
     pub fn of(reply: &Reply) -> Self {
         match (reply, reply.raw_code()) {
+            // Some stores say so of a key that they do not know, too.
+            (Reply::Refused { .. }, Some("AccessDenied")) if verdict_of(reply) != Verdict::ScopeDenied => Self::Other,
             (Reply::Refused { .. }, Some("AccessDenied")) | (Reply::Refused { http: 403, .. }, None) => Self::Denied,
             // Some stores take the abort of what is not there as done.
             (Reply::Refused { .. }, Some("NoSuchUpload")) | (Reply::Found(_), _) => Self::NoSuchUpload,
             _ => Self::Other,
         }
     }
+}
+
+/// Whether a key that listed so many buckets beside its own is one for the whole account. Garage, MinIO and Wasabi list
+/// what the key may use, which may be its own bucket alone; R2 lets no key list that is limited to a bucket.
+pub const fn is_account_wide(provider: &Provider, other_buckets: usize) -> bool {
+    other_buckets > 0 || provider.is_r2()
 }
 
 /// Whether a read key can write, calibrated by the answers that the own write key and the other read key got.

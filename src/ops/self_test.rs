@@ -12,7 +12,7 @@ use crate::domain::credentials::{BucketCredentials, CredentialsError};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Trouble, Verdict, verdict_of};
 use crate::domain::provider::Provider;
-use crate::domain::self_test::{AbortAnswer, Canary, JudgedStep, Outcome, SelfTest, can_write};
+use crate::domain::self_test::{AbortAnswer, Canary, JudgedStep, Outcome, SelfTest, can_write, is_account_wide};
 use crate::domain::self_test_objects::CanaryName;
 use crate::domain::vault_index::GenerationNumber;
 use crate::ops::context::Context;
@@ -322,17 +322,22 @@ impl Test<'_> {
         };
         self.steps.push(step);
         let key = self.keys.published.as_ref().unwrap_or(&self.keys.read);
-        let (answer, buckets) = key.list_buckets(Request::ListBuckets, self.by()).await;
-        let step = self.account_wide(&answer.exchange, buckets, whose);
+        let (answer, others) = key.list_buckets(Request::ListBuckets, self.by()).await;
+        let step = self.account_wide(&answer.exchange, (&subject.provider, others), whose);
         self.steps.push(step);
     }
 
-    fn account_wide(&mut self, exchange: &Exchange, buckets: usize, whose: &str) -> JudgedStep {
+    fn account_wide(&mut self, exchange: &Exchange, (provider, others): (&Provider, usize), whose: &str) -> JudgedStep {
         match &exchange.reply {
+            Reply::Found(_) if !is_account_wide(provider, others) => {
+                let why = format!("The {whose} is limited to this bucket: listing buckets shows no other.");
+                JudgedStep::of(exchange, Outcome::Passed, why, "")
+            }
             Reply::Found(_) => {
                 self.risks.push(Risk::AccountWide);
-                let why =
-                    format!("The {whose} lists the account's buckets ({buckets}): it is not limited to this one.");
+                let why = format!(
+                    "The {whose} lists the account's buckets ({others} beside this one): it is not limited to this one."
+                );
                 JudgedStep::of(
                     exchange,
                     Outcome::Failed,

@@ -60,11 +60,16 @@ impl Owner {
         self.bucket.ask(request, About::Itself, by, send).await.0
     }
 
-    /// Listing of the account's buckets, with how many there are in the first page.
+    /// Listing of the buckets that the key may see, with how many others than the own one are among them. Further pages
+    /// count as one.
     pub async fn list_buckets(&self, request: Request, by: Instant) -> (Answer, usize) {
         let send = |record| self.bucket.client().list_buckets().customize().mutate_request(noted(record)).send();
         let (answer, list) = self.bucket.ask(request, About::Itself, by, send).await;
-        (answer, list.and_then(|list| list.buckets).map_or(0, |buckets| buckets.len()))
+        let Some(list) = list else { return (answer, 0) };
+        let more = usize::from(list.continuation_token.is_some_and(|token| !token.is_empty()));
+        let listed = list.buckets.unwrap_or_default();
+        let others = listed.iter().filter(|bucket| bucket.name.as_deref() != Some(self.bucket.name())).count();
+        (answer, others + more)
     }
 }
 

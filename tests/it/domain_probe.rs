@@ -98,7 +98,7 @@ fn a_test_asks_what_a_validator_asks_and_then_at_most_for_one_byte() {
 type Refusal = (&'static str, u16, Option<&'static str>, Option<&'static str>, Verdict);
 
 /// Every row of the catalogue in which a store answers, in the words of R2 and of AWS and its kin.
-const CATALOGUE: [Refusal; 31] = [
+const CATALOGUE: [Refusal; 34] = [
     (
         "AWS-shaped key",
         400,
@@ -112,6 +112,15 @@ const CATALOGUE: [Refusal; 31] = [
     ("signed too long ago, others", 400, Some("RequestExpired"), None, Verdict::ClockSkew),
     ("unknown key, R2", 401, Some("Unauthorized"), None, Verdict::AuthUnknownKey),
     ("unknown key, AWS", 403, Some("InvalidAccessKeyId"), None, Verdict::AuthUnknownKey),
+    ("unknown key, Garage", 403, Some("AccessDenied"), Some("Forbidden: No such key: GK1"), Verdict::AuthUnknownKey),
+    ("wrong secret, Garage", 403, Some("AccessDenied"), Some("Forbidden: Invalid signature"), Verdict::AuthBadSecret),
+    (
+        "no right, Garage",
+        403,
+        Some("AccessDenied"),
+        Some("Forbidden: Operation is not allowed for this key."),
+        Verdict::ScopeDenied,
+    ),
     ("unknown key without a body, R2", 401, None, None, Verdict::AuthUnknownKey),
     ("token of a session, AWS", 400, Some("InvalidToken"), None, Verdict::AuthUnknownKey),
     ("token of a session over, AWS", 400, Some("ExpiredToken"), None, Verdict::AuthUnknownKey),

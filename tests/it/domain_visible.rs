@@ -2,7 +2,8 @@
 
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::probe::{Found, Reply, Trouble, Verdict};
-use grail_console::domain::self_test::{AbortAnswer, can_write};
+use grail_console::domain::provider::Provider;
+use grail_console::domain::self_test::{AbortAnswer, can_write, is_account_wide};
 use grail_console::domain::untrusted::Untrusted;
 use grail_console::domain::visible::{Check, Standing, Visibility, WindowSeen, old_enough};
 use grail_console::domain::window::Window;
@@ -118,10 +119,15 @@ fn a_commitment_of_a_block_to_come_is_new() {
 #[test]
 fn an_abort_tells_by_its_code_whether_the_key_was_looked_at_first() {
     let refused = |http, code: Option<&str>| Reply::Refused { http, code: code.map(Untrusted::from), message: None };
+    let said = |message: &str| {
+        Reply::Refused { http: 403, code: Some("AccessDenied".into()), message: Some(message.into()) }
+    };
     for (reply, answer) in [
         (refused(403, Some("AccessDenied")), AbortAnswer::Denied),
         (refused(403, None), AbortAnswer::Denied),
         (refused(401, Some("AccessDenied")), AbortAnswer::Denied),
+        (said("Forbidden: Operation is not allowed for this key."), AbortAnswer::Denied),
+        (said("Forbidden: No such key: GK1"), AbortAnswer::Other),
         (refused(404, Some("NoSuchUpload")), AbortAnswer::NoSuchUpload),
         (Reply::Found(Found { http: 204, ..Found::default() }), AbortAnswer::NoSuchUpload),
         (refused(404, Some("NoSuchBucket")), AbortAnswer::Other),
@@ -132,6 +138,14 @@ fn an_abort_tells_by_its_code_whether_the_key_was_looked_at_first() {
     ] {
         assert_eq!(AbortAnswer::of(&reply), answer, "{reply:?}");
     }
+}
+
+#[test]
+fn a_key_is_for_the_whole_account_only_where_other_buckets_are_listed_or_at_r2_any() {
+    let custom = Provider::from_endpoint(Some("https://store.example")).unwrap();
+    assert!(!is_account_wide(&custom, 0));
+    assert!(is_account_wide(&custom, 1));
+    assert!(is_account_wide(&Provider::default(), 0));
 }
 
 #[test]

@@ -206,7 +206,7 @@ async fn a_key_of_the_whole_account_is_a_risk() {
     bench.sandbox.s3().set_fault(OPERATOR_UID, Some(BucketFault::AccountWide));
     let test = tested(&bench).await;
     assert_eq!((test.healthy, &test.risks), (false, &vec![Risk::AccountWide]));
-    let words = "The read key lists the account's buckets (1): it is not limited to this one.";
+    let words = "The read key lists the account's buckets (1 beside this one): it is not limited to this one.";
     ends(&test, "list_buckets", Outcome::Failed, words);
     passes(&test, &["put_canary", "get_canary_published_key", "delete_canary", "abort_upload"]);
 }

@@ -77,7 +77,7 @@ async fn keys_and_secrets_are_checked_and_each_dialect_has_its_words() {
             (403, "SignatureDoesNotMatch"),
         ),
         (&"f".repeat(32), secret, (401, "Unauthorized"), (403, "InvalidAccessKeyId")),
-        (&Credentials::of(20, 4).read_key_id, secret, (401, "Unauthorized"), (403, "InvalidAccessKeyId")),
+        (&Credentials::of(20, 200).read_key_id, secret, (401, "Unauthorized"), (403, "InvalidAccessKeyId")),
         ("AKIAIOSFODNN7EXAMPLE", secret, (400, "InvalidArgument"), (403, "InvalidAccessKeyId")),
     ] {
         for (dialect, (status, code)) in [(Dialect::R2, in_r2), (Dialect::Aws, in_aws)] {

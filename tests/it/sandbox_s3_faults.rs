@@ -97,7 +97,10 @@ async fn scopes_can_be_too_wide() {
     let read = reader(&sandbox, UID, 0);
     sandbox.s3().set_fault(UID, Some(BucketFault::AccountWide));
     let listed = read.list_buckets().send().await.unwrap();
-    assert_eq!(listed.buckets().iter().map(|own| own.name().unwrap()).collect::<Vec<_>>(), [bucket(UID)]);
+    assert_eq!(
+        listed.buckets().iter().map(|own| own.name().unwrap()).collect::<Vec<_>>(),
+        [bucket(UID), "grail-backups".to_owned()]
+    );
     sandbox.s3().set_fault(UID, Some(BucketFault::Writable));
     read.put_object().bucket(bucket(UID)).key("grail/x").send().await.unwrap();
     assert_eq!(sandbox.s3().stored(UID), ["grail/x"]);

@@ -99,7 +99,7 @@ const fn of_trouble(trouble: &Trouble) -> Verdict {
     }
 }
 
-/// The codes of R2 and of AWS (and of the stores that follow AWS).
+/// The codes of R2 and of AWS (and of the stores that follow AWS), and the messages of Garage.
 fn of_code(code: &Untrusted, message: Option<&Untrusted>) -> Option<Verdict> {
     Some(match code.as_text()? {
         "RequestTimeTooSkewed" | "ExpiredRequest" | "RequestExpired" => Verdict::ClockSkew,
@@ -107,6 +107,8 @@ fn of_code(code: &Untrusted, message: Option<&Untrusted>) -> Option<Verdict> {
             Verdict::AuthUnknownKey
         }
         "SignatureDoesNotMatch" => Verdict::AuthBadSecret,
+        "AccessDenied" if says(message, "No such key") => Verdict::AuthUnknownKey,
+        "AccessDenied" if says(message, "Invalid signature") => Verdict::AuthBadSecret,
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => Verdict::ScopeDenied,
         "InvalidArgument" if is_about_the_key(message) => Verdict::Malformed,
         "InvalidBucketName" => Verdict::Malformed,
@@ -116,6 +118,12 @@ fn of_code(code: &Untrusted, message: Option<&Untrusted>) -> Option<Verdict> {
         "NotEntitled" => Verdict::ProviderError,
         _ => return None,
     })
+}
+
+/// Garage has one code for every refusal and tells them apart by the message: "Forbidden: No such key: GK…".
+fn says(message: Option<&Untrusted>, words: &str) -> bool {
+    let text = message.and_then(Untrusted::as_text).unwrap_or_default();
+    text.strip_prefix("Forbidden: ").unwrap_or(text).starts_with(words)
 }
 
 /// R2: "Credential access key has length N, should be 32".

@@ -25,7 +25,7 @@ impl S3Auth for S3Control {
         if dialect == Dialect::R2 && id.len() != refusal::KEY_ID_LENGTH {
             return Err(refusal::wrong_length(id.len()));
         }
-        let key = self.valid_key(id).ok_or_else(|| refusal::unknown_key(dialect))?;
+        let key = self.valid_key(id).ok_or_else(|| refusal::unknown_key(dialect, id))?;
         let wrong = key.reads_only() && self.fault_of(key.uid) == Some(BucketFault::WrongSecret);
         Ok(SecretKey::from(if wrong { ANOTHER.secret(key.uid) } else { self.secret_of(id, key) }))
     }
@@ -39,7 +39,8 @@ impl S3Access for S3Control {
             return Err(refusal::outdated_signature());
         }
         self.check_time(context)?;
-        let key = self.valid_key(&signer.access_key).ok_or_else(|| refusal::unknown_key(self.dialect()))?;
+        let unknown = || refusal::unknown_key(self.dialect(), &signer.access_key);
+        let key = self.valid_key(&signer.access_key).ok_or_else(unknown)?;
         let operation = context.s3_op().name();
         match context.s3_path().get_bucket_name() {
             None => self.check_account(key, operation),
@@ -49,11 +50,16 @@ impl S3Access for S3Control {
 }
 
 impl S3Control {
-    /// Only keys of the whole account may list its buckets, and they may do nothing else with it.
-    fn check_account(&self, key: Issued, operation: &str) -> S3Result<()> {
+    /// Whether a key is for every bucket of its account.
+    pub(super) fn is_account_wide(&self, key: Issued) -> bool {
         let faulty = key.reads_only() && self.fault_of(key.uid) == Some(BucketFault::AccountWide);
-        let wide = faulty || key.scope == Scope::AccountWide;
-        if wide && operation == "ListBuckets" { Ok(()) } else { Err(refusal::access_denied()) }
+        faulty || key.scope == Scope::AccountWide
+    }
+
+    /// Only keys of the whole account may list its buckets, and they may do nothing else with it. Garage lets every key.
+    fn check_account(&self, key: Issued, operation: &str) -> S3Result<()> {
+        let lists = self.is_account_wide(key) || self.dialect() == Dialect::Garage;
+        if lists && operation == "ListBuckets" { Ok(()) } else { Err(refusal::access_denied(self.dialect())) }
     }
 
     fn check_bucket(&self, key: Issued, operation: &str, bucket: &str) -> S3Result<()> {
@@ -65,11 +71,11 @@ impl S3Control {
         let faulty = key.reads_only() && fault == Some(BucketFault::OtherBucket);
         let elsewhere = faulty || key.scope == Scope::OtherBucket;
         if key.uid != uid || elsewhere {
-            return Err(refusal::access_denied());
+            return Err(refusal::access_denied(self.dialect()));
         }
         let unscoped = operation == "AbortMultipartUpload" && fault == Some(BucketFault::UploadBeforeScope);
         let writes = !key.reads_only() || fault == Some(BucketFault::Writable);
-        if writes || unscoped || reads(operation) { Ok(()) } else { Err(refusal::access_denied()) }
+        if writes || unscoped || reads(operation) { Ok(()) } else { Err(refusal::access_denied(self.dialect())) }
     }
 
     /// Signatures are valid for a while around the time by this server's clock, be it right or wrong.

@@ -9,6 +9,9 @@ pub enum Dialect {
     R2,
     /// AWS and most others: an unknown key is a 403 `InvalidAccessKeyId`, too many requests are a 503 `SlowDown`.
     Aws,
+    /// Garage: one code for every refusal, 403 `AccessDenied`, whose message says which; whoever has a key may list the
+    /// buckets that it is for.
+    Garage,
 }
 
 /// What is wrong with a uid's bucket, its published keys or the way to it; one at a time. What concerns keys concerns

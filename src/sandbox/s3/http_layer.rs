@@ -17,7 +17,7 @@ use thiserror::Error;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use super::fault::BucketFault;
+use super::fault::{BucketFault, Dialect};
 use super::object_store::MAX_OBJECT;
 use super::request_log::SeenRequest;
 use super::{S3Control, deformed, refusal};
@@ -108,7 +108,21 @@ impl HttpLayer {
             Err(error) if error.is::<LengthLimitError>() => return too_large(),
             Err(_) => return Err(HungUp::Failed),
         };
-        self.s3.call(Request::from_parts(head, body)).await.map_err(|_| HungUp::Failed)
+        let answer = self.s3.call(Request::from_parts(head, body)).await.map_err(|_| HungUp::Failed)?;
+        self.of_the_signature(answer).await
+    }
+
+    /// What s3s says by itself of a wrong signature, in the dialect's words.
+    async fn of_the_signature(&self, answer: Response<Body>) -> Result<Response<Body>, HungUp> {
+        if self.control.dialect() != Dialect::Garage || answer.status() != StatusCode::FORBIDDEN {
+            return Ok(answer);
+        }
+        let (head, body) = answer.into_parts();
+        let bytes = body.collect().await.map_err(|_| HungUp::Failed)?.to_bytes();
+        if String::from_utf8_lossy(&bytes).contains("<Code>SignatureDoesNotMatch</Code>") {
+            return refused(refusal::invalid_signature());
+        }
+        Ok(Response::from_parts(head, Body::from(bytes)))
     }
 
     /// What comes instead of the store's answer.

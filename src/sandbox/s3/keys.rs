@@ -8,7 +8,7 @@ use crate::sandbox::accounts::{BucketKey, OPERATOR_UID, account_id};
 use crate::sandbox::scenario::Scenario;
 
 /// Read keys of every bucket; a rotation goes from one generation to the next.
-const GENERATIONS: u8 = 4;
+const GENERATIONS: u8 = 10;
 
 /// A key that was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +51,11 @@ impl Ring {
     pub fn new(scenario: &Scenario, uids: u32) -> Self {
         let former = scenario.former_members.iter().map(|former| former.index);
         let in_the_operators_place = (!scenario.operator.registered).then_some(OPERATOR_UID);
+        // The operator has a bucket before there is a uid for it.
+        let operator = (uids <= u32::from(OPERATOR_UID)).then_some(OPERATOR_UID);
         Self {
             uids,
-            elsewhere: former.chain(in_the_operators_place).map(|index| u16::MAX - index).collect(),
+            elsewhere: former.chain(in_the_operators_place).map(|index| u16::MAX - index).chain(operator).collect(),
             accounts: OnceLock::new(),
             keys: OnceLock::new(),
         }

@@ -17,8 +17,9 @@ fn refusal(status: StatusCode, code: &'static str, message: impl Into<std::borro
 }
 
 /// Nobody has this key, or nobody has it any more.
-pub fn unknown_key(dialect: Dialect) -> S3Error {
+pub fn unknown_key(dialect: Dialect, id: &str) -> S3Error {
     match dialect {
+        Dialect::Garage => refusal(StatusCode::FORBIDDEN, "AccessDenied", format!("Forbidden: No such key: {id}")),
         Dialect::R2 => refusal(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized"),
         Dialect::Aws => refusal(
             StatusCode::FORBIDDEN,
@@ -38,8 +39,16 @@ pub fn wrong_length(length: usize) -> S3Error {
 pub fn unsigned(dialect: Dialect) -> S3Error {
     match dialect {
         Dialect::R2 => refusal(StatusCode::BAD_REQUEST, "InvalidArgument", "Authorization"),
-        Dialect::Aws => access_denied(),
+        Dialect::Aws => access_denied(dialect),
+        Dialect::Garage => {
+            refusal(StatusCode::FORBIDDEN, "AccessDenied", "Forbidden: Garage does not support anonymous access yet")
+        }
     }
+}
+
+/// The signature is another one than the key's, as Garage says it.
+pub fn invalid_signature() -> S3Error {
+    refusal(StatusCode::FORBIDDEN, "AccessDenied", "Forbidden: Invalid signature")
 }
 
 /// A signature of version 2.
@@ -49,8 +58,12 @@ pub fn outdated_signature() -> S3Error {
 }
 
 /// The key may not do this.
-pub fn access_denied() -> S3Error {
-    refusal(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
+pub fn access_denied(dialect: Dialect) -> S3Error {
+    let message = match dialect {
+        Dialect::R2 | Dialect::Aws => "Access Denied",
+        Dialect::Garage => "Forbidden: Operation is not allowed for this key.",
+    };
+    refusal(StatusCode::FORBIDDEN, "AccessDenied", message)
 }
 
 /// No bucket of this name.
@@ -148,7 +161,7 @@ pub fn internal_error() -> S3Error {
 /// The provider is down or overloaded.
 pub fn unavailable(dialect: Dialect) -> S3Error {
     let (code, message) = match dialect {
-        Dialect::R2 => ("ServiceUnavailable", "Service is temporarily unavailable."),
+        Dialect::R2 | Dialect::Garage => ("ServiceUnavailable", "Service is temporarily unavailable."),
         Dialect::Aws => ("SlowDown", "Please reduce your request rate."),
     };
     refusal(StatusCode::SERVICE_UNAVAILABLE, code, message)

@@ -21,6 +21,8 @@ use crate::sandbox::accounts::account_id;
 
 /// Most names in one answer, as everywhere.
 const PAGE: i32 = 1000;
+/// Every account has a second bucket, of which nothing but the name is there.
+const OTHER_BUCKET: &str = "grail-backups";
 
 #[async_trait::async_trait]
 impl S3 for S3Control {
@@ -104,9 +106,11 @@ impl S3 for S3Control {
 
     async fn list_buckets(&self, request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
         let signer = request.credentials.map(|signer| signer.access_key).unwrap_or_default();
-        let key = self.valid_key(&signer).ok_or_else(|| refusal::unknown_key(self.dialect()))?;
-        let own = Bucket { name: Some(hex::encode(account_id(key.uid))), ..Bucket::default() };
-        Ok(S3Response::new(ListBucketsOutput { buckets: Some(vec![own]), ..ListBucketsOutput::default() }))
+        let key = self.valid_key(&signer).ok_or_else(|| refusal::unknown_key(self.dialect(), &signer))?;
+        let named = |name: String| Bucket { name: Some(name), ..Bucket::default() };
+        let other = self.is_account_wide(key).then(|| named(OTHER_BUCKET.to_owned()));
+        let buckets = [named(hex::encode(account_id(key.uid)))].into_iter().chain(other).collect();
+        Ok(S3Response::new(ListBucketsOutput { buckets: Some(buckets), ..ListBucketsOutput::default() }))
     }
 
     async fn head_bucket(&self, _request: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
