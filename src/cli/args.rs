@@ -198,6 +198,7 @@ pub struct DoctorArguments {
 
 /// `commit`
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct CommitArguments {
     /// Only say what would be published, by whom and to where; sign nothing
     #[arg(long, conflicts_with_all = ["yes", "when_registered"])]
@@ -208,6 +209,9 @@ pub struct CommitArguments {
     /// If the hotkey has no uid yet, wait, and publish once as soon as it has one
     #[arg(long)]
     pub when_registered: bool,
+    /// Publish although the store cannot be asked whether the read pair works. Where a store answers no, this changes nothing
+    #[arg(long)]
+    pub untested: bool,
 }
 
 /// `rotate`

@@ -13,8 +13,9 @@ use crate::cli::output::Output;
 use crate::cli::vault::with_vault;
 use crate::cli::{commit_text as text, password, table};
 use crate::config::Flags;
+use crate::domain::commit::key_test::UNTESTED;
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::{Ended, Failure, Plan, Progress, Unsettled, Verdict};
+use crate::domain::commit::{Ended, Failure, KeyTest, Plan, Progress, Unsettled, Verdict};
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
 use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, wait_until_registered};
@@ -126,8 +127,22 @@ impl Asking<'_> {
         let wait = arguments.when_registered && prepared.plan.verdict == Verdict::NotRegistered;
         let looks = !wait && (arguments.dry_run || prepared.plan.verdict != Verdict::Ready);
         let read_only = context.configuration.settings.read_only.value;
+        let would_publish = wait || prepared.plan.verdict == Verdict::Ready;
+        let prepared = if would_publish && (arguments.dry_run || !read_only) {
+            let tell = |words: String| self.remark(&format!("… {words}"));
+            match prepared.tested(context, &tell).await {
+                Ok(prepared) => prepared,
+                Err(error) => return unprepared(&error, output),
+            }
+        } else {
+            prepared
+        };
+        let untested = prepared.plan.key_test.as_ref().and_then(KeyTest::refusal).filter(|_| !arguments.untested);
         if !output.is_json() && (looks || !read_only) {
             printed(output.text(&text::plan(&prepared.plan, !looks)), output)?;
+        }
+        if let Some(rule) = untested.as_ref().filter(|_| looks || !self.can_ask()) {
+            return Ok(over(prepared.plan, Ended::Refused(rule.clone())));
         }
         if looks {
             return Ok(Ready::Over(Box::new(looked(prepared.plan, arguments.dry_run))));
@@ -135,19 +150,22 @@ impl Asking<'_> {
         if read_only {
             return Ok(over(prepared.plan, Ended::Refused(Rule::read_only())));
         }
+        if untested.is_some() && !wants_untested(output).await {
+            output.remark("Nothing was sent.");
+            return Err(Exit::Interrupted);
+        }
+        let even_untested = arguments.untested || untested.is_some();
         if !arguments.yes && !confirmed(&prepared.plan, wait, output).await {
             output.remark("Nothing was sent.");
             return Err(Exit::Interrupted);
         }
         let signer = self.unlocked(findings).await?;
         if !wait {
-            return Ok(Ready::ToSign(Box::new(prepared), signer));
+            return Ok(Ready::ToSign(Box::new(prepared.even_untested(even_untested)), signer));
         }
-        if !output.is_json() {
-            output.remark("… waiting for a uid; ctrl-c ends it");
-        }
+        self.remark("… waiting for a uid; ctrl-c ends it");
         let prepared = match wait_until_registered(context, &prepared.plan, now_ms).await {
-            Ok(prepared) => prepared,
+            Ok(prepared) => prepared.even_untested(even_untested),
             Err(error) => return unprepared(&error, output),
         };
         Ok(match prepared.plan.ended() {
@@ -169,6 +187,18 @@ impl Asking<'_> {
             output.remark("… opening the key file: about three seconds");
         }
         unlock(own, password).await.map_err(locked)
+    }
+
+    /// Whether somebody can answer more than `--yes` does.
+    fn can_ask(self) -> bool {
+        !self.arguments.yes && !self.output.is_json() && io::stdin().is_terminal()
+    }
+
+    /// To people alone.
+    fn remark(self, text: &str) {
+        if !self.output.is_json() {
+            self.output.remark(text);
+        }
     }
 
     /// To people at once, to scripts with the rest.
@@ -265,6 +295,7 @@ fn unprepared(error: &Unprepared, output: Output) -> Result<Ready, Exit> {
 fn exit_of(ended: &Ended) -> Exit {
     match ended {
         Ended::Unchanged { .. } | Ended::Committed(_) => Exit::Healthy,
+        Ended::Refused(rule) if rule.code() == UNTESTED => Exit::Undetermined,
         Ended::Refused(_) => Exit::Refused,
         Ended::Failed { failure: Failure::NotSent { .. }, .. } => Exit::ChainUnreachable,
         Ended::Failed { .. } | Ended::Expired { .. } => Exit::TransactionFailed,
@@ -284,6 +315,16 @@ pub(super) async fn confirmed(plan: &Plan, wait: bool, output: Output) -> bool {
     let chain = &plan.standing.chain.network;
     output
         .ask(&format!("Type {what} to {act} on {chain} · subnet {}, anything else to leave it: ", plan.subject.netuid));
+    typed(&word).await
+}
+
+/// Asks on the terminal whether to go on although no store could be asked.
+async fn wants_untested(output: Output) -> bool {
+    output.ask("The read pair could not be tested. Type untested to go on all the same, anything else to leave it: ");
+    typed("untested").await
+}
+
+async fn typed(word: &str) -> bool {
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         io::stdin().read_line(&mut line).map(|_| line)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::json::schema;
-use crate::domain::commit::{Check, Ended, Era, Plan};
+use crate::domain::commit::{Check, Ended, Era, KeyTest, Plan};
 use crate::domain::commitment::MaskedBytes;
 use crate::domain::drift::DriftFields;
 use crate::domain::findings::{Finding, Severity};
@@ -37,6 +37,8 @@ pub(super) struct CommitDocument {
     nonce: Option<u64>,
     era: Option<Era>,
     checks: Vec<Check>,
+    /// What the store showed of the pair: `read_only`, `writing_open` or `untested`; null where it was not asked, or refused.
+    key_test: Option<&'static str>,
     extrinsic_hash: Option<BlockHash>,
     block: Option<u64>,
     block_hash: Option<BlockHash>,
@@ -99,6 +101,7 @@ impl CommitDocument {
             nonce: standing.map(|at| at.nonce),
             era: plan.map(|plan| plan.era),
             checks: plan.map(|plan| plan.checks.clone()).unwrap_or_default(),
+            key_test: plan.and_then(|plan| plan.key_test.as_ref()).map(KeyTest::name),
             extrinsic_hash: ended.and_then(Ended::extrinsic),
             block: block.map(|block| block.number),
             block_hash: block.map(|block| block.hash),

@@ -98,6 +98,7 @@ pub(super) fn step(progress: &Progress) -> Option<String> {
     let odd = |text: String| Some(format!("{} {text}", paint(WARN, "▲")));
     match progress {
         Progress::Unlocking => Some("… opening the key file".to_owned()),
+        Progress::Testing { words } => Some(format!("… {words}")),
         Progress::Signed { extrinsic, death } => {
             done(format!("signed · {} · valid until #{}", short(*extrinsic), grouped(*death)))
         }

@@ -83,6 +83,7 @@ fn flags(sandbox: &Sandbox) -> Vec<String> {
         ("--hotkey", operator.hotkey_name.to_owned()),
         ("--wallet-path", text(&operator.wallet_path)),
         ("--env-file", text(&operator.env_file)),
+        ("--s3-endpoint", sandbox.s3_url().to_owned()),
     ];
     pairs.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
 }

@@ -14,7 +14,7 @@ use crate::cli_status::path;
 use crate::support::encoder::Signer;
 use crate::support::house::{Ran, says};
 use crate::support::node::line;
-use crate::support::operator::Operator;
+use crate::support::operator::{Operator, Store};
 use crate::support::pty::Pty;
 use crate::wallet_public::{MNEMONIC, address};
 
@@ -34,7 +34,9 @@ impl Aviary {
         let operator = Operator::new()
             .with("GRAIL_CONSOLE_LOG", "trace")
             .with("R2_WRITE_SECRET_ACCESS_KEY", secret("exported write secret"))
-            .with("WANDB_API_KEY", secret("exported token"));
+            .with("WANDB_API_KEY", secret("exported token"))
+            // No store knows these keys.
+            .at_store(Store::Nowhere);
         let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/wallets/practice/hotkeys/mnemonic");
         let keyfile = fs::read_to_string(fixture).unwrap();
         let mut canaries = Canaries::default();
@@ -53,7 +55,9 @@ impl Aviary {
         let sandbox = aviary.operator.node.sandbox();
         sandbox.commit_as(address(MNEMONIC), CommitmentSpec::raw(Credentials::of(50, 0).read_commitment()));
         sandbox.register(50, address(MNEMONIC));
-        let uid = |operator: &Operator| operator.house.run(line(&["commit", "--dry-run", "--json"], &aviary.flags()));
+        let uid = |operator: &Operator| {
+            operator.house.run(line(&["commit", "--untested", "--dry-run", "--json"], &aviary.flags()))
+        };
         aviary.operator.until("the registration to be final", |operator| uid(operator).json()["uid"] == 50);
         aviary
     }
@@ -126,15 +130,15 @@ fn commitment(read: &str) -> String {
 fn a_commit_shows_and_keeps_no_secret() {
     let aviary = Aviary::new();
     let run = |words: &[&str]| aviary.clean_run(&line(words, &aviary.flags()));
-    run(&["commit", "--dry-run"]).exits(0);
-    assert_eq!(document(&run(&["commit", "--dry-run", "--json"]).exits(0))["outcome"], "planned");
-    says(&run(&["commit", "--yes"]).exits(0).stdout, &["✓ Published in block #"]);
+    run(&["commit", "--untested", "--dry-run"]).exits(0);
+    assert_eq!(document(&run(&["commit", "--untested", "--dry-run", "--json"]).exits(0))["outcome"], "planned");
+    says(&run(&["commit", "--untested", "--yes"]).exits(0).stdout, &["✓ Published in block #"]);
     assert_eq!(aviary.published(), commitment(READ[0]), "the secret was used");
-    run(&["commit", "--yes"]).exits(0);
+    run(&["commit", "--untested", "--yes"]).exits(0);
     aviary.has(READ[1], &[]);
-    assert_eq!(document(&run(&["commit", "--yes", "--json"]).exits(0))["outcome"], "committed");
+    assert_eq!(document(&run(&["commit", "--untested", "--yes", "--json"]).exits(0))["outcome"], "committed");
     assert_eq!(aviary.published(), commitment(READ[1]));
-    assert_eq!(document(&run(&["commit", "--yes", "--json"]).exits(0))["outcome"], "unchanged");
+    assert_eq!(document(&run(&["commit", "--untested", "--yes", "--json"]).exits(0))["outcome"], "unchanged");
     for words in [&["status"][..], &["status", "--json"], &["show", "50"], &["doctor"], &["doctor", "--json"]] {
         run(words);
     }
@@ -144,6 +148,7 @@ fn a_commit_shows_and_keeps_no_secret() {
 #[test]
 fn a_refused_commit_shows_no_secret() {
     let aviary = Aviary::new();
+    let aviary = Aviary { operator: aviary.operator.at_store(Store::R2), ..aviary };
     let fields: Value = serde_json::from_slice(&fs::read(&aviary.planted[0]).unwrap()).unwrap();
     let text = |field: &str| fields[field].as_str().unwrap().trim_start_matches("0x").to_owned();
     let read_secret = |value: String| vec![("R2_READ_SECRET_ACCESS_KEY", value)];
@@ -165,9 +170,9 @@ fn a_refused_commit_shows_no_secret() {
     for (reason, others) in cases {
         aviary.has(READ[0], &others);
         for command in ["--yes", "--dry-run"] {
-            let found = aviary.clean_run(&line(&["commit", command, "--json"], &aviary.flags())).exits(3);
+            let found = aviary.clean_run(&line(&["commit", "--untested", command, "--json"], &aviary.flags())).exits(3);
             assert_eq!(document(&found)["reason"], reason);
-            aviary.clean_run(&line(&["commit", command], &aviary.flags())).exits(3);
+            aviary.clean_run(&line(&["commit", "--untested", command], &aviary.flags())).exits(3);
         }
     }
     aviary.operator.did_nothing();
@@ -180,7 +185,7 @@ fn a_refused_commit_shows_no_secret() {
 fn a_commit_that_fails_or_is_lost_on_the_way_shows_and_keeps_no_secret() {
     let aviary = Aviary::new();
     let faults = aviary.operator.node.sandbox().faults();
-    let start = || aviary.operator.start_with(line(&["commit", "--yes"], &aviary.flags()));
+    let start = || aviary.operator.start_with(line(&["commit", "--untested", "--yes"], &aviary.flags()));
     faults.set_stale_head(true);
     let mut killed = start();
     killed.says("✓ broadcast");
@@ -207,7 +212,7 @@ fn a_commit_that_fails_or_is_lost_on_the_way_shows_and_keeps_no_secret() {
     // A node that takes it for another chain's: the pool says no.
     aviary.has(READ[2], &[]);
     faults.set_wrong_genesis(true);
-    let ran = aviary.clean_run(&line(&["commit", "--yes", "--json"], &aviary.flags())).exits(5);
+    let ran = aviary.clean_run(&line(&["commit", "--untested", "--yes", "--json"], &aviary.flags())).exits(5);
     assert_eq!(document(&ran)["reason"], "pool_bad_proof");
     aviary.files_are_clean();
 }
@@ -215,7 +220,7 @@ fn a_commit_that_fails_or_is_lost_on_the_way_shows_and_keeps_no_secret() {
 #[test]
 fn a_commit_at_a_terminal_shows_no_secret() {
     let aviary = Aviary::new();
-    let mut console = Pty::open_at((120, 60), &aviary.operator.house, line(&["commit"], &aviary.flags()));
+    let mut console = Pty::open_at((120, 60), &aviary.operator.house, line(&["commit", "--untested"], &aviary.flags()));
     console.shows("anything else to leave it:");
     console.keys("yes\r");
     let left = console.left();

@@ -88,7 +88,8 @@ fn a_dry_run_tells_a_script_everything_and_sends_nothing() {
 fn a_dry_run_shows_people_what_would_be_published_by_whom_and_to_where() {
     let operator = Operator::by_hand();
     let ran = operator.run(&["commit", "--dry-run"]).exits(0);
-    assert_eq!(ran.stderr, "");
+    let store = operator.node.sandbox().s3_url().to_owned();
+    assert_eq!(ran.stderr, format!("… testing the read pair at custom S3 at {store}\n"));
     is_plain(&ran.stdout);
     let (old, new) = (credentials(1), credentials(0));
     let own = hotkey(OPERATOR_UID).to_string();

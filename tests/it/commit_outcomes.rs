@@ -24,7 +24,7 @@ fn node() -> Node {
 
 /// Commits as the operator; the document and the exit code.
 fn commit(house: &House, node: &Node) -> (Value, Option<i32>) {
-    let ran = house.run(line(&["commit", "--yes", "--json"], &node.operator_flags()));
+    let ran = house.run(line(&["commit", "--yes", "--json"], &node.committing_flags()));
     (ran.json(), ran.code)
 }
 
@@ -60,7 +60,7 @@ fn theirs() -> CommitmentSpec {
 
 /// The nonce that the next transaction of the operator has: how many were included.
 fn included(node: &Node, house: &House) -> u64 {
-    let ran = house.run(line(&["commit", "--dry-run", "--json"], &node.operator_flags()));
+    let ran = house.run(line(&["commit", "--dry-run", "--json"], &node.committing_flags()));
     ran.json()["nonce"].as_u64().unwrap()
 }
 
@@ -176,7 +176,7 @@ fn a_node_that_lies_never_gets_a_success_out_of_us(
 fn a_nonce_that_cannot_be_is_not_used() {
     let node = node();
     node.sandbox().faults().lie(Some(Lie::NonceLie(1_000)));
-    let ran = House::new().run(line(&["commit", "--yes", "--json"], &node.operator_flags()));
+    let ran = House::new().run(line(&["commit", "--yes", "--json"], &node.committing_flags()));
     let document = ran.json();
     assert_eq!(ran.code, Some(4), "{document:#}");
     assert!(document["error"].as_str().unwrap().contains("the next nonce, 1000, does not fit"), "{document:#}");

@@ -119,9 +119,8 @@ fn a_commitment_of_a_block_to_come_is_new() {
 #[test]
 fn an_abort_tells_by_its_code_whether_the_key_was_looked_at_first() {
     let refused = |http, code: Option<&str>| Reply::Refused { http, code: code.map(Untrusted::from), message: None };
-    let said = |message: &str| {
-        Reply::Refused { http: 403, code: Some("AccessDenied".into()), message: Some(message.into()) }
-    };
+    let said =
+        |message: &str| Reply::Refused { http: 403, code: Some("AccessDenied".into()), message: Some(message.into()) };
     for (reply, answer) in [
         (refused(403, Some("AccessDenied")), AbortAnswer::Denied),
         (refused(403, None), AbortAnswer::Denied),

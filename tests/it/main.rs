@@ -37,6 +37,7 @@ mod cli_status;
 mod cli_verify;
 mod commit_killed;
 mod commit_outcomes;
+mod commit_tested;
 mod config_dotenv;
 mod config_replace;
 mod config_rewrite;

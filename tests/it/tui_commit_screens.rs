@@ -3,7 +3,7 @@
 use grail_console::domain::commit::messages::{Locked, News};
 use grail_console::domain::commit::outcome::Rule;
 use grail_console::domain::commit::plan::Space;
-use grail_console::domain::commit::{Ended, Failure, PoolAnswer, Progress, Unsettled};
+use grail_console::domain::commit::{Ended, Failure, KeyTest, PoolAnswer, Progress, Unsettled};
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::credentials::LocalValues;
 use grail_console::domain::feed::FeedEvent;
@@ -119,6 +119,25 @@ fn a_locked_key_file() {
     news(&mut state, News::WrongPassword { request, problem: wrong_password() });
     pictures.add_dialog_variant("wrong", "nothing typed", &state);
     assert_snapshot!(pictures.text());
+}
+
+fn untested() -> KeyTest {
+    let why = "the store's host refuses the TLS handshake (alert 40)".to_owned();
+    KeyTest::Untested { why, todo: "Check the account id.".to_owned() }
+}
+
+#[test]
+fn the_keys_are_tested_for_the_plan_and_a_plan_says_that_they_were_not() {
+    let mut state = ready();
+    press(&mut state, "C");
+    let words =
+        "waiting: the store does not know the read key yet (401 Unauthorized); a new token takes a minute; 57 s left";
+    went(&mut state, Progress::Testing { words: words.to_owned() });
+    let picture = dialog_at_both_sizes(&state);
+    assert!(picture.contains("Testing the keys…") && picture.contains("Waiting: the store does not know"), "{picture}");
+    let picture = dialog_at_both_sizes(&deciding(plan().tested(untested(), None)));
+    assert!(picture.contains("▲ the read pair was NOT tested"), "{picture}");
+    assert!(picture.contains("with a pair that was NOT tested?"), "{picture}");
 }
 
 #[test]

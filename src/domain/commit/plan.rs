@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::domain::commit::key_test::KeyTest;
 use crate::domain::commit::outcome::{Ended, Rule};
 use crate::domain::commitment::{Commitment, MaskedBytes, Published};
 use crate::domain::drift::{DriftFields, FieldDrift};
@@ -158,6 +159,8 @@ pub struct Plan {
     pub verdict: Verdict,
     /// How well what the chain is said to hold is confirmed; `None` where nobody looked.
     pub confirmed: Option<Confirmed>,
+    /// What the store showed of the pair; `None` where it was not asked.
+    pub key_test: Option<KeyTest>,
 }
 
 impl Plan {
@@ -175,7 +178,23 @@ impl Plan {
             new,
             verdict,
             confirmed: None,
+            key_test: None,
         }
+    }
+
+    /// The same with what the store showed of the pair among what was checked, and how long it was waited for.
+    #[must_use]
+    pub fn tested(mut self, test: KeyTest, waited_s: Option<u64>) -> Self {
+        let waited = waited_s.map(|seconds| format!("the store knew the read key after {}", age_seconds(seconds)));
+        self.checks.extend(waited.map(|words| Check::passed("key_known", words)));
+        self.checks.push(test.check());
+        self.key_test = Some(test);
+        self
+    }
+
+    /// Whether the pair would be published, now or once there is a uid: only then is it tested.
+    pub const fn wants_test(&self) -> bool {
+        matches!(self.verdict, Verdict::Ready | Verdict::NotRegistered)
     }
 
     /// The same with what is known of the own row's provenance among what was checked.

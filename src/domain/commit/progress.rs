@@ -55,6 +55,11 @@ impl Stage {
 pub enum Progress {
     /// The key file is being decrypted, which takes seconds.
     Unlocking,
+    /// The pair is tested at the store: what is waited for.
+    Testing {
+        /// In words.
+        words: String,
+    },
     /// Signed and written down.
     Signed {
         /// Blake2-256 of the extrinsic.

@@ -2,17 +2,22 @@
 //!
 //! ```text
 //! prepare ─► guard ─► HotkeyClient: state ─► guard again (what is on chain) ─► plan ─► call compared
-//! publish ─► the chain read once more ─► turn taken ─► signed ─► intent on disk ─► tracked ─► end on disk
+//! tested  ─► the pair tried at the store, where the plan is not `unchanged`
+//! publish ─► tested, if it was not just now ─► turn taken ─► the chain read once more ─► signed ─► intent on disk ─► tracked ─► end on disk
 //! settle  ─► what became of a commit that an earlier session did not see the end of
 //! ```
 
+mod key_test;
 mod publish;
 mod publish_check;
 mod reconcile;
 mod service;
 
 use thiserror::Error;
+use tokio::time::Instant;
 
+pub(super) use key_test::try_to_write;
+pub use key_test::{Tell, Timeouts};
 pub use publish::{publish, unlock, wait_until_registered};
 pub use reconcile::{Reconciled, history, reconcile, replaced_secrets};
 pub use service::{ServiceSetup, serve};
@@ -40,9 +45,40 @@ use crate::wallet::{self, OwnHotkey, WalletError};
 pub struct Prepared {
     /// What would be done.
     pub plan: Plan,
+    /// How long the store is waited for.
+    pub timeouts: Timeouts,
     pub(super) client: HotkeyClient,
     pub(super) draft: Draft,
     pub(super) options: HotkeyClientOptions,
+    /// When the store was asked what it shows of the pair.
+    tested_at: Option<Instant>,
+    /// Whether somebody said that a pair which could not be tested may be published.
+    may_be_untested: bool,
+}
+
+impl Prepared {
+    /// The same with the pair tested at the store, unless nothing would be published. Writes nothing.
+    pub async fn tested(self, context: &Context, tell: Tell<'_>) -> Result<Self, Unprepared> {
+        if !self.plan.wants_test() {
+            return Ok(self);
+        }
+        let pair = key_test::Pair::of(context, tell).map_err(refused)?;
+        let owner = self.owner();
+        let old = publish_check::known_as_old(context, &owner, pair.published());
+        let (test, waited_s) = pair.test(self.timeouts, old.as_deref()).await.map_err(refused)?;
+        Ok(Self { plan: self.plan.tested(test, waited_s), tested_at: Some(Instant::now()), ..self })
+    }
+
+    /// Somebody was told that the pair could not be tested, and wants it published all the same. Lifts nothing else.
+    #[must_use]
+    pub fn even_untested(self, may_be_untested: bool) -> Self {
+        Self { may_be_untested, ..self }
+    }
+
+    fn owner(&self) -> Owner {
+        let Plan { standing, subject, .. } = &self.plan;
+        Owner { genesis: standing.chain.genesis, netuid: subject.netuid, hotkey: subject.hotkey }
+    }
 }
 
 /// Why there is no plan.
@@ -112,7 +148,11 @@ async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Re
         let owner = Owner { genesis: client.genesis(), netuid: options.netuid, hotkey: options.hotkey };
         publish_check::check(context, &owner).map_err(refused)?;
     }
-    prepared(context, own, client, options, &forbidden, None, now_ms).await
+    let prepared = prepared(context, own, client, options, &forbidden, None, now_ms).await?;
+    if must_be_in_use {
+        publish_check::vault_against_both(context, &prepared.plan).map_err(refused)?;
+    }
+    Ok(prepared)
 }
 
 /// Nothing is written to a runtime that is not understood; whatever else is in the way is the chain's matter.
@@ -174,7 +214,8 @@ async fn prepared(
         None => plan.confirmed(fresh),
     };
     let draft = draft.map_err(|error| refused(draft_rule(&error)))?;
-    Ok(Prepared { plan, client, draft, options })
+    let (timeouts, tested_at, may_be_untested) = (Timeouts::default(), None, false);
+    Ok(Prepared { plan, timeouts, client, draft, options, tested_at, may_be_untested })
 }
 
 fn planned(

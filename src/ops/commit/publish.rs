@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::{Prepared, Unprepared, client_options, forbidden, identity, prepared, refused};
-use crate::chain::commit::{HotkeyClient, SignedCommit, registered, track};
+use super::key_test::{Pair, Tell};
+use super::{Prepared, Unprepared, client_options, forbidden, identity, prepared, publish_check, refused};
+use crate::chain::commit::{Draft, HotkeyClient, Signed, SignedCommit, registered, track};
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::{Ended, Failure, Intent, Plan, Progress, Receipt, Record, Unsettled, Verdict};
+use crate::domain::commit::{Ended, Failure, Intent, KeyTest, Plan, Progress, Receipt, Record, Unsettled, Verdict};
 use crate::domain::commitment::Published;
 use crate::domain::findings::Finding;
 use crate::domain::guard::SecretKind;
@@ -24,6 +25,9 @@ use crate::wallet::{self, Lock, OwnHotkey, Signer, WalletError};
 
 /// How often the turn is asked for while another process has it, and for how long.
 const TURN: (Duration, u32) = (Duration::from_millis(100), 20);
+
+/// How long the store's word on a pair holds, from the plan to its confirmation.
+const TEST_HOLDS: Duration = Duration::from_mins(1);
 
 /// Opens the key file, off the event loop: a password takes seconds and half a gigabyte.
 pub async fn unlock(own: &OwnHotkey, password: Option<SecretKey>) -> Result<Signer, WalletError> {
@@ -74,13 +78,19 @@ async fn begin(
         return Err(Ended::Refused(Rule::read_only()));
     }
     let (journal, owner) = journal_of(context, &confirmed.plan).map_err(|error| Ended::Refused(no_journal(&error)))?;
+    let tested = match confirmed.plan.verdict {
+        Verdict::Unchanged => None,
+        _ => Some(tested(context, &confirmed, &owner, progress).await.map_err(Ended::Refused)?),
+    };
     let turn = take_turn(&journal, &owner).await?;
     let prepared = again(context, confirmed, &signer, now_ms()).await?;
     if let Some(ended) = prepared.plan.ended() {
         return Err(ended);
     }
-    let Prepared { plan, client, draft, options } = prepared;
-    let extrinsic = draft.sign(&signer).map_err(|error| Ended::Refused(super::draft_rule(&error)))?;
+    let Prepared { plan, client, draft, options, .. } = prepared;
+    let changed = || plan_changed("the local credentials changed");
+    let tested = tested.ok_or_else(changed).map_err(Ended::Refused)?;
+    let extrinsic = tested.sign(&plan, draft, &signer).map_err(Ended::Refused)?;
     drop(signer);
     let intent = Intent::of(&plan, extrinsic.hash);
     // By this the next start finds the journal of a chain that nobody pinned.
@@ -92,6 +102,50 @@ async fn begin(
     progress.send(Progress::Signed { extrinsic: extrinsic.hash, death: intent.death }).await.ok();
     let signed_commit = SignedCommit { options, intent, signed: extrinsic };
     Ok(Begun { client, signed_commit, plan, journal, owner, _turn: turn })
+}
+
+/// A pair that the store was asked about, or of which somebody said that it need not be: only by this is anything signed.
+struct Tested(Published);
+
+impl Tested {
+    fn sign(self, plan: &Plan, draft: Draft, signer: &Signer) -> Result<Signed, Rule> {
+        if self.0 != plan.new {
+            return Err(plan_changed("the local credentials changed"));
+        }
+        draft.sign(signer).map_err(|error| super::draft_rule(&error))
+    }
+}
+
+/// Asks the store, unless it was asked for the plan a moment ago; by writing too, where it tells by that alone.
+async fn tested(
+    context: &Context,
+    confirmed: &Prepared,
+    owner: &Owner,
+    progress: &mpsc::Sender<Progress>,
+) -> Result<Tested, Rule> {
+    let tell = |words: String| {
+        progress.try_send(Progress::Testing { words }).ok();
+    };
+    let tell: Tell<'_> = &tell;
+    let pair = Pair::of(context, tell)?;
+    if *pair.published() != confirmed.plan.new {
+        return Err(plan_changed("the local credentials changed"));
+    }
+    let holds = |at: Instant| at.elapsed() < TEST_HOLDS;
+    let mut test = match &confirmed.plan.key_test {
+        Some(test) if confirmed.tested_at.is_some_and(holds) => test.clone(),
+        _ => {
+            let old = publish_check::known_as_old(context, owner, pair.published());
+            pair.test(confirmed.timeouts, old.as_deref()).await?.0
+        }
+    };
+    if matches!(test, KeyTest::WritingOpen { .. }) {
+        test = pair.write().await?;
+    }
+    match test.refusal().filter(|_| !confirmed.may_be_untested) {
+        Some(rule) => Err(rule),
+        None => Ok(Tested(pair.published().clone())),
+    }
 }
 
 /// The plan once more, over the same connection if it still stands. It must say the same as what was confirmed.
@@ -157,12 +211,16 @@ fn moved(confirmed: &Plan, now: &Plan) -> Option<Rule> {
     } else {
         return None;
     };
-    Some(Rule::Other {
+    Some(plan_changed(what))
+}
+
+fn plan_changed(what: &str) -> Rule {
+    Rule::Other {
         code: "plan_changed",
         what: format!("Not sent: {what} since you looked"),
         why: "What was confirmed is no longer what would happen.",
         todo: "Look at the plan again and confirm it anew.".to_owned(),
-    })
+    }
 }
 
 impl Begun {

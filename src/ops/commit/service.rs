@@ -11,7 +11,7 @@ use super::publish::{publish, unlock, wait_until_registered};
 use super::{Prepared, Unprepared, identity, prepare, reconcile, wallet_finding};
 use crate::domain::commit::messages::{Locked, News, Order, Request};
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::{Ended, Plan, Progress};
+use crate::domain::commit::{Ended, KeyTest, Plan, Progress};
 use crate::domain::secret::SecretKey;
 use crate::ops::context::Context;
 use crate::wallet::{Lock, Signer, WalletError};
@@ -100,10 +100,13 @@ impl Service {
         if let Some((_, planning)) = self.planning.take() {
             planning.abort();
         }
-        let setup = Arc::clone(&self.setup);
+        let (setup, news) = (Arc::clone(&self.setup), self.news.clone());
         let planning = tokio::spawn(async move {
             let context = (setup.context)();
-            let prepared = prepare(&context, (setup.now_ms)()).await?;
+            let tell = |words: String| {
+                news.try_send(News::Progress { request, progress: Progress::Testing { words } }).ok();
+            };
+            let prepared = prepare(&context, (setup.now_ms)()).await?.tested(&context, &tell).await?;
             let locked = match identity(&context)?.lock {
                 Some(Lock::Nacl) => Locked::Password,
                 _ => Locked::Open,
@@ -155,7 +158,10 @@ impl Service {
                 self.plan = Some((request, prepared));
                 self.tell(problem).await;
             }
-            Ok(signer) => self.carry_out(request, prepared, signer),
+            Ok(signer) => {
+                let untested = was_told(&prepared.plan);
+                self.carry_out(request, prepared.even_untested(untested), signer);
+            }
         }
     }
 
@@ -230,6 +236,11 @@ async fn finished<T>(under_way: &mut UnderWay<T>) -> (Request, Result<T, JoinErr
     (request, result)
 }
 
+/// Whether the plan that was confirmed said that the pair could not be tested.
+fn was_told(confirmed: &Plan) -> bool {
+    confirmed.key_test.as_ref().is_some_and(KeyTest::is_untested)
+}
+
 /// Publishes and tells every step.
 async fn carry_out(
     request: Request,
@@ -268,7 +279,7 @@ async fn await_registration(request: Request, confirmed: &Plan, signer: Signer, 
         }
     };
     match prepared {
-        Ok(prepared) => Ok((prepared, signer)),
+        Ok(prepared) => Ok((prepared.even_untested(was_told(confirmed)), signer)),
         Err(Unprepared::Refused(ended)) => Err(News::Ended { request, ended }),
         Err(error) => Err(News::Failed { request, problem: error.finding() }),
     }

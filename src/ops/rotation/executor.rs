@@ -10,9 +10,10 @@ use crate::domain::commit::Progress;
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
 use crate::domain::owner::Owner;
-use crate::domain::rotation::{Entry, Event, History, NEW_KEY_MS, Rotation};
+use crate::domain::rotation::{Entry, Event, History, Rotation};
 use crate::domain::secret::SecretKey;
 use crate::domain::vault_index::GenerationNumber;
+use crate::ops::commit::Timeouts;
 use crate::ops::context::Context;
 use crate::ops::vault::{self, OpenVault};
 use crate::state::{ExecutorLock, Rotations, StateDir, StateError};
@@ -24,21 +25,6 @@ pub const JOURNAL: &str = "grail_console::rotation";
 
 /// How often the lock is asked for while another process has it, and for how long.
 const LOCK: (Duration, u32) = (Duration::from_millis(100), 10);
-
-/// How long the executor waits for things outside.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// For a new key to become known at the store, in all. 90 s.
-    pub new_key: Duration,
-    /// Between two questions whether it is known. 3 s.
-    pub pause: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { new_key: Duration::from_millis(NEW_KEY_MS), pause: Duration::from_secs(3) }
-    }
-}
 
 /// What a executor works with.
 pub struct ExecutorSetup {

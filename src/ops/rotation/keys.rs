@@ -11,16 +11,14 @@ use crate::domain::credentials::{BucketCredentials, ReadCredentials};
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::rotation::{KeyAnswer, Rotation, Side};
-use crate::domain::self_test::{JudgedStep, Outcome, SelfTest};
+use crate::domain::self_test::{JudgedStep, Outcome, SelfTest, is_account_wide};
 use crate::domain::self_test_objects::CanaryName;
 use crate::domain::text::uncapitalised;
 use crate::domain::vault_index::GenerationNumber;
+use crate::ops::commit::try_to_write;
 use crate::ops::self_test::{Subject, self_test};
 use crate::storage::{Owner, Target};
 use crate::vault::{Generation, KeyPair};
-
-/// What is written, when it can be, to find out that it can.
-const CANARY: &[u8] = b"grail-console test of a new read key, safe to delete\n";
 
 impl Executor {
     /// What a key of a generation can do now. Of an old key nothing but reading is asked.
@@ -32,15 +30,15 @@ impl Executor {
             Err(problem) => return KeyAnswer::Unclear(problem.finding.what),
         };
         match self.owner_of(&generation, side) {
-            Ok(owner) => self.ask(&owner).await,
+            Ok(owner) => answer_of(&self.ask(&owner).await),
             Err(why) => KeyAnswer::Unclear(why),
         }
     }
 
-    async fn ask(&self, owner: &Owner) -> KeyAnswer {
+    async fn ask(&self, owner: &Owner) -> Exchange {
         let canary = CanaryName::Canary(self.owner().hotkey);
         let by = Instant::now() + self.store.options().total;
-        answer_of(&owner.get(Request::GetCanaryLocal, &canary, by).await.exchange)
+        owner.get(Request::GetCanaryLocal, &canary, by).await.exchange
     }
 
     /// The own bucket, opened with the key of one side.
@@ -76,8 +74,13 @@ impl Executor {
         let give_up = Instant::now() + self.timeouts.new_key;
         loop {
             self.working(format!("asking the store with the new {} key", side.word()));
-            let why = match self.ask(&owner).await {
+            let asked = self.ask(&owner).await;
+            let why = match answer_of(&asked) {
                 KeyAnswer::Works => return Ok(()),
+                // No waiting makes the secret right.
+                KeyAnswer::Refused { http, code } if verdict_of(&asked.reply) == Verdict::AuthBadSecret => {
+                    return Err(unusable(side, &format!("its secret is another one ({http} {code})")));
+                }
                 KeyAnswer::Refused { http, code } => format!("the store answers {http} {code}"),
                 KeyAnswer::Gone => return Err(unusable(side, "it is not in the vault any more")),
                 KeyAnswer::Unclear(found) => return Err(unusable(side, &found)),
@@ -125,12 +128,14 @@ impl Executor {
     async fn test_without_canary(&self, generation: &Generation) -> Result<Vec<String>, Problem> {
         let owner = self.owner_of(generation, Side::Read).map_err(|why| unusable(Side::Read, &why))?;
         let by = || Instant::now() + self.store.options().total;
-        let (buckets, _) = owner.list_buckets(Request::ListBuckets, by()).await;
-        if matches!(buckets.exchange.reply, Reply::Found(_)) {
+        let (buckets, others) = owner.list_buckets(Request::ListBuckets, by()).await;
+        let lists = matches!(buckets.exchange.reply, Reply::Found(_));
+        if lists && is_account_wide(&self.context.provider, others) {
             return Err(too_much(&Risk::AccountWide));
         }
         let scope = self.tries_to_write(generation).await?;
-        Ok(["reads", scope, "cannot list buckets"].map(ToOwned::to_owned).to_vec())
+        let buckets = if lists { "lists no other bucket" } else { "cannot list buckets" };
+        Ok(["reads", scope, buckets].map(ToOwned::to_owned).to_vec())
     }
 
     /// Where the store does not tell what a key may do, it is asked by doing it: nobody else has the new key yet.
@@ -138,13 +143,14 @@ impl Executor {
         let owner = self.owner_of(generation, Side::Read).map_err(|why| unusable(Side::Read, &why))?;
         let by = || Instant::now() + self.store.options().total;
         let canary = CanaryName::Canary(self.owner().hotkey);
-        let answer = owner.put(Request::PutCanary, &canary, CANARY, by()).await;
+        let write = self.owner_of(generation, Side::Write).ok();
+        let (answer, left) = try_to_write(&owner, write.as_ref(), &canary, by).await;
+        if let Some(left) = left {
+            tracing::warn!("{left} may be in the own bucket: it could not be removed");
+        }
         match verdict_of(&answer.exchange.reply) {
             Verdict::ScopeDenied => Ok("cannot write"),
-            _ if matches!(answer.exchange.reply, Reply::Found(_)) => {
-                owner.delete(Request::DeleteCanary, &canary, by()).await;
-                Err(too_much(&Risk::WriteCapable))
-            }
+            _ if matches!(answer.exchange.reply, Reply::Found(_)) => Err(too_much(&Risk::WriteCapable)),
             verdict => Err(unusable(Side::Read, &format!("whether it can write cannot be told ({})", verdict.word()))),
         }
     }
@@ -201,7 +207,7 @@ fn in_short(step: &JudgedStep) -> String {
         "get_canary_local_key" => "the read key reads it back",
         "delete_canary" => "the canary is gone",
         "abort_upload" => "the read key cannot write",
-        "list_buckets" => "nor list buckets",
+        "list_buckets" => "nor list other buckets",
         _ => step.explanation.trim_end_matches('.'),
     }
     .to_owned()

@@ -20,11 +20,12 @@ mod retire;
 mod service;
 mod status;
 
+pub use crate::ops::commit::Timeouts;
 pub use advance::NeedsInput;
 pub use begin::{Begin, NewKeys};
 pub use env::EnvChoice;
 pub(super) use executor::rotations;
-pub use executor::{Executor, ExecutorSetup, JOURNAL, ProgressEvent, Timeouts};
+pub use executor::{Executor, ExecutorSetup, JOURNAL, ProgressEvent};
 pub use problem::{Kind, Problem};
 pub use publish::Publishing;
 pub(super) use publish::chain_facts;

@@ -10,6 +10,7 @@ use super::executor::{Executor, ProgressEvent};
 use super::problem::{Kind, Problem};
 use crate::chain::OwnState;
 use crate::chain::commit::{HotkeyClient, HotkeyClientOptions};
+use crate::domain::commit::key_test::UNTESTED;
 use crate::domain::commit::{self, Ended, HotkeyState, Plan, Progress, Record, Verdict};
 use crate::domain::owner::Owner;
 use crate::domain::provenance::Depth;
@@ -123,7 +124,8 @@ impl Executor {
     pub(super) async fn plan(&self) -> Result<Planned, Problem> {
         let target = self.target().await?;
         let context = self.with(&target);
-        let prepared = prepare_in_rotation(&context, self.now()).await?;
+        let mut prepared = prepare_in_rotation(&context, self.now()).await?;
+        prepared.timeouts = self.timeouts;
         let chain = facts_of(&prepared.plan.standing, self.now());
         if prepared.plan.verdict == Verdict::Unchanged {
             return Ok(Planned { chain, publishing: None });
@@ -162,7 +164,7 @@ impl Executor {
                     return self.advance().await;
                 }
             }
-            return Err(ended.into());
+            return Err(failed(ended));
         }
         self.advance().await
     }
@@ -217,6 +219,17 @@ impl Executor {
             ))),
         }
     }
+}
+
+/// A commit that came to nothing. One whose keys could not be tested waits for the store, not for the operator.
+fn failed(ended: Ended) -> Problem {
+    let untested = ended.reason().is_some_and(|reason| reason == UNTESTED);
+    let mut problem = Problem::from(ended);
+    if untested {
+        problem.kind = Kind::Pending;
+        "Run rotate resume when the store answers, or roll back.".clone_into(&mut problem.finding.todo);
+    }
+    problem
 }
 
 /// How long a commit may come into a block, in ms: its era of 64 blocks, and as much again for blocks that come late.

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::advance::NeedsInput;
 use super::begin::{Begin, NewKeys};
-use super::executor::{Executor, ExecutorSetup, ProgressEvent, Timeouts};
+use super::executor::{Executor, ExecutorSetup, ProgressEvent};
 use super::problem::{Kind, Problem};
 use super::publish::Publishing;
 use super::retire::Retirement;
@@ -17,7 +17,7 @@ use crate::domain::environment::Environment;
 use crate::domain::rotation::messages::{Question, RotateNews, RotateOrder, Typed, TypedPair};
 use crate::domain::rotation::{Blocker, Entry};
 use crate::domain::secret::SecretKey;
-use crate::ops::commit::{unlock, wallet_finding};
+use crate::ops::commit::{Timeouts, unlock, wallet_finding};
 use crate::ops::context::Context;
 use crate::vault::KeyPair;
 use crate::wallet::{Lock, Signer, WalletError};

@@ -55,6 +55,8 @@ pub struct Session {
     pub locked: Locked,
     /// How far it is.
     pub step: Step,
+    /// What the store is asked for the plan, while it is.
+    pub testing: Option<String>,
     /// Lines scrolled in its dialog.
     pub scroll: usize,
 }
@@ -147,7 +149,7 @@ pub struct Reconciled {
 impl Session {
     fn begin(request: Request, now_ms: u64) -> Self {
         let (plan, locked) = (None, Locked::Open);
-        Self { request, since_ms: now_ms, plan, locked, step: Step::Reading, scroll: 0 }
+        Self { request, since_ms: now_ms, plan, locked, step: Step::Reading, testing: None, scroll: 0 }
     }
 
     fn go(&mut self, step: Step, now_ms: u64) {

@@ -69,8 +69,10 @@ fn went_on(state: &mut State, request: Request, progress: Progress) {
     if session.is_awaiting() {
         session.go(Step::Running(Box::new(Run::begin(now_ms, false))), now_ms);
     }
-    if let Step::Running(run) = &mut session.step {
-        run.take(progress, now_ms);
+    match (&mut session.step, progress) {
+        (Step::Reading, Progress::Testing { words }) => session.testing = Some(words),
+        (Step::Running(run), progress) => run.take(progress, now_ms),
+        _ => {}
     }
 }
 

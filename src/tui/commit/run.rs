@@ -20,6 +20,8 @@ pub struct Run {
     pub waits_for_uid: bool,
     /// The key file is being decrypted.
     pub unlocking: bool,
+    /// What the store is asked before it is signed, while it is.
+    pub testing: Option<String>,
     /// The last step that was reached.
     pub stage: Option<Stage>,
     /// When each step was reached, in ms since 1970.
@@ -61,6 +63,7 @@ impl Run {
     pub fn take(&mut self, progress: Progress, now_ms: u64) {
         match progress {
             Progress::Unlocking => self.unlocking = true,
+            Progress::Testing { words } => (self.unlocking, self.testing) = (false, Some(words)),
             Progress::Signed { extrinsic, death } => {
                 (self.extrinsic, self.death) = (Some(extrinsic), Some(death));
                 self.reach(Stage::Signed, now_ms);
@@ -91,7 +94,7 @@ impl Run {
     }
 
     fn reach(&mut self, stage: Stage, now_ms: u64) {
-        self.unlocking = false;
+        (self.unlocking, self.testing) = (false, None);
         self.stage = Some(stage);
         self.reached_ms[stage as usize].get_or_insert(now_ms);
     }

@@ -59,6 +59,13 @@ impl Node {
         flags([("--endpoint", self.url().to_owned())])
     }
 
+    /// The same, of an operator whose bucket is at the practice store.
+    pub fn committing_flags(&self) -> Vec<String> {
+        let mut all = self.operator_flags();
+        all.extend(flags([("--s3-endpoint", self.sandbox.s3_url().to_owned())]));
+        all
+    }
+
     /// The flags of the operator who practises on this node.
     pub fn operator_flags(&self) -> Vec<String> {
         let operator = self.sandbox.operator().expect("this scenario has an operator");

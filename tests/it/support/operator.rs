@@ -26,10 +26,26 @@ pub const BLOCKS: Duration = Duration::from_millis(200);
 const QUIET: &str =
     "description = \"for commits\"\nhead = 9_168_240\n[operator]\npublished = { read = { generation = 1 } }\n";
 
+/// Where nothing listens.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+/// Where an operator's bucket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// At the practice store.
+    Practice,
+    /// Where nothing listens.
+    Nowhere,
+    /// At R2, where no test may come: for what is refused before a store is asked.
+    R2,
+}
+
 /// The house and the node.
 pub struct Operator {
     pub house: House,
     pub node: Node,
+    /// Where the buckets are: at the practice store, if nothing else is said.
+    store: Store,
 }
 
 impl Operator {
@@ -56,7 +72,7 @@ impl Operator {
 
     /// On a practice node of one's own.
     pub fn on(options: SandboxOptions) -> Self {
-        let operator = Self { house: House::new(), node: Node::with(options) };
+        let operator = Self { house: House::new(), node: Node::with(options), store: Store::Practice };
         operator.has_generation(0);
         operator
     }
@@ -65,6 +81,11 @@ impl Operator {
     pub fn with(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.house = self.house.with(name, value);
         self
+    }
+
+    /// The same with its bucket elsewhere.
+    pub fn at_store(self, store: Store) -> Self {
+        Self { store, ..self }
     }
 
     /// Writes the `.env` anew.
@@ -89,7 +110,20 @@ impl Operator {
         let pairs =
             [("--wallet", wallet), ("--hotkey", hotkey), ("--wallet-path", folder), ("--env-file", env.as_str())];
         let own = pairs.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value.to_owned()]);
-        self.node.flags().into_iter().chain(own).collect()
+        // What is published must open its bucket.
+        let store = match self.store {
+            Store::R2 => None,
+            Store::Nowhere => Some(NOWHERE.to_owned()),
+            Store::Practice => Some(self.node.sandbox().s3_url().to_owned()),
+        };
+        let store = store.into_iter().flat_map(|url| ["--s3-endpoint".to_owned(), url]);
+        self.node.flags().into_iter().chain(own).chain(store).collect()
+    }
+
+    /// The requests that the practice store got, as `VERB key`.
+    pub fn asked_of_store(&self) -> Vec<String> {
+        let seen = self.node.sandbox().s3().requests();
+        seen.iter().map(|request| format!("{} {}", request.method, request.key)).collect()
     }
 
     /// Runs a command to its end.

@@ -51,8 +51,7 @@ impl Rotating {
 
     /// The flags of every command.
     pub fn flags(&self) -> Vec<String> {
-        let s3 = ["--s3-endpoint".to_owned(), self.operator.node.sandbox().s3_url().to_owned()];
-        self.operator.flags().into_iter().chain(self.vault.iter().cloned()).chain(s3).collect()
+        self.operator.flags().into_iter().chain(self.vault.iter().cloned()).collect()
     }
 
     pub fn run(&self, words: &[&str]) -> Ran {

@@ -27,11 +27,11 @@ use super::choice::{Asked, Word};
 use super::{Fit, LABEL, Page, Parts, fitting, named, spinner, target};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::plan::{Check, Space, Verdict};
-use crate::domain::commit::{Ended, Plan};
+use crate::domain::commit::{Ended, KeyTest, Plan};
 use crate::domain::commitment::{Commitment, Shape};
 use crate::domain::drift::FieldDrift;
 use crate::domain::findings::Severity;
-use crate::domain::text::{age_blocks, age_seconds, grouped, middle_cut};
+use crate::domain::text::{age_blocks, age_seconds, grouped, middle_cut, sentence};
 use crate::tui::commit::{Deciding, Session};
 use crate::tui::state::State;
 
@@ -48,11 +48,12 @@ const PLACES: [(&str, usize, usize); 3] = [("1-32", 0, 32), ("33-64", 32, 64), (
 pub(in crate::tui::view) fn reading(state: &State, session: &Session, width: usize, styles: Styles) -> Parts {
     let mut body = vec![Line::from(vec![
         ink(format!("{} ", spinner(state)), styles.accent()),
-        ink("Reading the chain…", styles.strong()),
+        ink(if session.testing.is_some() { "Testing the keys…" } else { "Reading the chain…" }, styles.strong()),
         ink(format!("   {}", age_seconds(state.since(session.since_ms) / 1_000)), styles.dim()),
     ])];
-    let text = "What is there now, the uid, the budget of this epoch and the nonce, all at one finalized block.";
-    paragraph(&mut body, text, 2, width, styles.plain());
+    let chain = "What is there now, the uid, the budget of this epoch and the nonce, all at one finalized block.";
+    let text = session.testing.as_deref().map_or_else(|| chain.to_owned(), sentence);
+    paragraph(&mut body, &text, 2, width, styles.plain());
     paragraph(&mut body, &whom(state), 2, width, styles.dim());
     ("Commit read credentials".to_owned(), styles.accent(), body, Vec::new())
 }
@@ -331,6 +332,8 @@ fn question(state: &State, plan: &Plan, deciding: &Deciding, width: usize, style
     let (what, other) =
         if waits_for_uid { ("its last 4 characters", "another hotkey") } else { ("the uid", "another uid") };
     let word = wanted.as_deref().map(|wanted| Word { what, other, typed: &deciding.typed, wanted });
-    let asked = Asked { question: format!("{verb} {}?", target(plan)), word, answer: deciding.choice, yes };
+    let untested = plan.key_test.as_ref().is_some_and(KeyTest::is_untested);
+    let how = if untested { " with a pair that was NOT tested" } else { "" };
+    let asked = Asked { question: format!("{verb} {}{how}?", target(plan)), word, answer: deciding.choice, yes };
     asked.lines(state, width, styles)
 }

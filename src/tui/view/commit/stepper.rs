@@ -25,7 +25,7 @@ use super::{Fit, Page, Parts, fitting, key, keys, named, spinner, target, took};
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commit::{Plan, Stage};
 use crate::domain::findings::Severity;
-use crate::domain::text::{age_seconds, grouped};
+use crate::domain::text::{age_seconds, grouped, sentence};
 use crate::tui::commit::{Note, Run};
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::state::State;
@@ -55,6 +55,7 @@ pub(in crate::tui::view) fn running(
         }
     } else {
         steps(&mut page, state, run, width, styles);
+        tests(&mut page, run, width, styles);
         unlocks(&mut page, run, width, styles);
     }
     notes(&mut page, &run.notes, width, styles);
@@ -113,6 +114,14 @@ pub(in crate::tui::view) fn unlocks(page: &mut Page, run: &Run, width: usize, st
     if run.unlocking {
         page.gap();
         remark(&mut page.lines, "·", UNLOCKING, width, styles.plain());
+    }
+}
+
+/// What the store is asked before anything is signed.
+pub(in crate::tui::view) fn tests(page: &mut Page, run: &Run, width: usize, styles: Styles) {
+    if let Some(words) = &run.testing {
+        page.gap();
+        remark(&mut page.lines, "·", &sentence(words), width, styles.plain());
     }
 }
 
@@ -186,6 +195,7 @@ fn awaited(console: &State, run: &Run, stage: Stage) -> Vec<String> {
     });
     let what = match stage {
         Stage::Signed if run.unlocking => "opening the key file",
+        Stage::Signed if run.testing.is_some() => "testing the keys",
         Stage::Signed => "signing",
         Stage::Broadcast => "handing it over",
         Stage::InBlock => "awaiting a block",

@@ -35,6 +35,7 @@ pub(super) fn running(state: &State, width: usize, fit: Fit, styles: Styles) -> 
     }
     page.gap();
     stepper::steps(&mut page, state, run, width, styles);
+    stepper::tests(&mut page, run, width, styles);
     stepper::unlocks(&mut page, run, width, styles);
     stepper::notes(&mut page, &run.notes, width, styles);
     let leaves = format!(

@@ -1,0 +1,331 @@
+//! What the store shows of the pair that is to be published: it opens the bucket, it cannot write, it is for this bucket
+//! alone. A store's own no refuses the commit; no answer of a store leaves it untested.
+
+use serde::Serialize;
+
+use crate::domain::commit::outcome::Rule;
+use crate::domain::commit::plan::Check;
+use crate::domain::commitment::Published;
+use crate::domain::probe::{Exchange, Found, Reply, Trouble, Verdict, verdict_of};
+use crate::domain::provider::Provider;
+use crate::domain::self_test::{AbortAnswer, can_write, is_account_wide};
+use crate::domain::text::age_seconds;
+use crate::domain::untrusted::{Untrusted, sanitize};
+
+/// Stable name of the refusal where the test could not be made, and nobody said that it need not be.
+pub const UNTESTED: &str = "untested";
+/// Stable name of the check among those of a plan.
+const CHECK: &str = "keys_tested";
+const OPENS_NOTHING: &str = "Validators read with what is published and with nothing else. Nothing was signed.";
+const PUBLIC: &str = "What is published is readable by the whole world for ever. Nothing was signed.";
+const AGAIN: &str =
+    "Try again when the store answers. A script publishes keys that could not be tested only with --untested.";
+
+/// What the test of a pair came to, where the store did not refuse it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum KeyTest {
+    /// It reads, and does no more.
+    ReadOnly(ShownReadOnly),
+    /// It reads; whether it can write is told by writing alone.
+    WritingOpen {
+        /// Name of the object that tells.
+        object: String,
+    },
+    /// No store answered.
+    Untested {
+        /// Why.
+        why: String,
+        /// What to do.
+        todo: String,
+    },
+}
+
+/// A pair that the store showed to open its bucket and to do no more. Only this module makes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownReadOnly {
+    pair: Published,
+}
+
+impl ShownReadOnly {
+    /// Whether it was this pair, in this bucket.
+    pub fn is_of(&self, published: &Published) -> bool {
+        self.pair == *published
+    }
+}
+
+/// What came of the first question: does it open the bucket?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// It does.
+    Opens,
+    /// The store does not know the key: a new token takes up to a minute. What it said.
+    UnknownKey(String),
+    /// The store refuses it.
+    Refused(Rule),
+    /// No store answered.
+    Untested(KeyTest),
+}
+
+/// The answers that tell what else a pair could do.
+#[derive(Debug)]
+pub struct Scope<'e> {
+    /// Abort of an upload that never was, with the pair.
+    pub abort: &'e Exchange,
+    /// The same with the own write pair.
+    pub abort_by_write_pair: Option<&'e Exchange>,
+    /// The listing of buckets with the pair, and how many others were in it.
+    pub buckets: (&'e Exchange, usize),
+}
+
+/// Judges the reading of an object that need not be there.
+pub fn opens(exchange: &Exchange) -> Opening {
+    let reply = &exchange.reply;
+    if let Some(untested) = unanswered(reply) {
+        return Opening::Untested(untested);
+    }
+    match verdict_of(reply) {
+        Verdict::NoObject => Opening::Opens,
+        Verdict::AuthUnknownKey => Opening::UnknownKey(said(reply)),
+        verdict => Opening::Refused(refused(verdict, reply)),
+    }
+}
+
+/// Judges what a pair that opens the bucket could do besides.
+pub fn scope(provider: &Provider, pair: &Published, object: &str, scope: &Scope<'_>) -> Result<KeyTest, Rule> {
+    let (listing, others) = scope.buckets;
+    match &listing.reply {
+        Reply::Found(_) if is_account_wide(provider, others) => return Err(account_wide(others)),
+        // A store without such a listing has no key that could list.
+        Reply::Found(_) | Reply::Refused { http: 501, .. } => {}
+        reply => {
+            if let Some(untested) = unanswered(reply) {
+                return Ok(untested);
+            }
+        }
+    }
+    let of = |exchange: &Exchange| match &exchange.reply {
+        // What no S3 store says is no word of the store.
+        Reply::Refused { code: None, .. } => AbortAnswer::Other,
+        reply => AbortAnswer::of(reply),
+    };
+    match can_write(of(scope.abort), scope.abort_by_write_pair.map(of), None) {
+        Some(false) => Ok(shown(pair)),
+        Some(true) => Err(write_capable(None)),
+        None => {
+            let untested = match &scope.abort.reply {
+                Reply::Found(_) => None,
+                reply => unanswered(reply),
+            };
+            Ok(untested.unwrap_or_else(|| KeyTest::WritingOpen { object: object.to_owned() }))
+        }
+    }
+}
+
+/// Judges the writing of the named object with the pair. `left` is its name where it was written and could not be removed.
+pub fn after_writing(pair: &Published, exchange: &Exchange, left: Option<&str>) -> Result<KeyTest, Rule> {
+    let reply = &exchange.reply;
+    match (reply, verdict_of(reply)) {
+        (Reply::Found(_), _) => Err(write_capable(left)),
+        (Reply::Refused { code: Some(_), .. }, Verdict::ScopeDenied) => Ok(shown(pair)),
+        (_, verdict) => match unanswered(reply) {
+            Some(KeyTest::Untested { why, todo }) => {
+                let left = left.map_or_else(String::new, |name| format!("; {name} may be in the bucket"));
+                Ok(KeyTest::Untested { why: format!("{why}{left}"), todo })
+            }
+            _ => Err(refused(verdict, reply)),
+        },
+    }
+}
+
+fn shown(pair: &Published) -> KeyTest {
+    KeyTest::ReadOnly(ShownReadOnly { pair: pair.clone() })
+}
+
+/// Why an answer is no word of a store on this pair; `None` where it is one.
+fn unanswered(reply: &Reply) -> Option<KeyTest> {
+    let untested = |why: String, todo: &str| Some(KeyTest::Untested { why, todo: todo.to_owned() });
+    match reply {
+        Reply::Failed(trouble) => untested(trouble_of(trouble), todo_of(trouble)),
+        Reply::Found(Found { size: Some(_), last_modified_ms: Some(_), .. }) => None,
+        Reply::Found(Found { http, .. }) | Reply::Refused { http, code: None, .. } => untested(
+            format!("what answered ({http}) is no S3 store"),
+            "Look at what stands between this machine and the store: a proxy, a login page, a load balancer.",
+        ),
+        Reply::Refused { http: 429 | 500..=599, .. } => {
+            untested(format!("the store answers {}", said(reply)), "Wait a while, then try again.")
+        }
+        Reply::Refused { .. } => match verdict_of(reply) {
+            Verdict::ClockSkew => untested(
+                format!("the store refuses the request because of its time ({})", said(reply)),
+                "Set this machine's clock (NTP), then try again.",
+            ),
+            Verdict::Throttled => {
+                untested(format!("the store answers {}", said(reply)), "Wait a while, then try again.")
+            }
+            _ => None,
+        },
+    }
+}
+
+fn trouble_of(trouble: &Trouble) -> String {
+    let told = match trouble {
+        Trouble::Tls { handshake_failure: true, .. } => {
+            return "the store's host refuses the TLS handshake (alert 40)".to_owned();
+        }
+        Trouble::Tls { why, .. } => format!("no TLS session with the store: {}", why.shown()),
+        Trouble::NotS3 { why } => format!("what answered is no S3 store: {}", why.shown()),
+        Trouble::Slow { after_ms } => format!("no complete answer of the store within {after_ms} ms"),
+        other => format!("the store: {other}"),
+    };
+    sanitize(&told, 240)
+}
+
+const fn todo_of(trouble: &Trouble) -> &'static str {
+    match trouble {
+        Trouble::Tls { handshake_failure: true, .. } => {
+            "Check the account id; a new account's certificate takes about 20 minutes."
+        }
+        Trouble::NoRootCertificates => "Install the ca-certificates package on this machine.",
+        _ => "Check this machine's DNS, firewall and the S3 endpoint.",
+    }
+}
+
+/// The store's answer: status, code and message.
+fn said(reply: &Reply) -> String {
+    let Reply::Refused { http, code, message } = reply else { return String::new() };
+    let code = code.as_ref().map(|code| format!(" {}", code.shown())).unwrap_or_default();
+    let message = message.as_ref().map(Untrusted::shown).filter(|message| code.trim() != message.as_str());
+    let message = message.map(|message| format!(", \"{}\"", message.trim_end_matches('.'))).unwrap_or_default();
+    sanitize(&format!("{http}{code}{message}"), 200)
+}
+
+/// The store's own no.
+fn refused(verdict: Verdict, reply: &Reply) -> Rule {
+    let wrong_region = matches!(reply.raw_code(), Some("AuthorizationHeaderMalformed" | "PermanentRedirect"));
+    let (code, what, todo) = match verdict {
+        _ if wrong_region => (
+            "wrong_region",
+            "the store wants another region in signatures than yours",
+            "Set R2_REGION to the region that the store names, for GRAIL too.",
+        ),
+        Verdict::AuthBadSecret => (
+            verdict.name(),
+            "the secret is not the read key's",
+            "Copy R2_READ_SECRET_ACCESS_KEY again from where the store shows it once, or create a new token with Object Read only.",
+        ),
+        Verdict::ScopeDenied => (
+            verdict.name(),
+            "the store refuses the read key for this bucket",
+            "Allow the key to read and list this bucket from anywhere (R2: Object Read only, no IP filter, default jurisdiction).",
+        ),
+        Verdict::NoBucket => (
+            verdict.name(),
+            "the store has no such bucket where validators look",
+            "Create it (on R2 named exactly like the account id, in the default jurisdiction), or name the one that is there.",
+        ),
+        Verdict::Malformed => (
+            verdict.name(),
+            "the store refuses the shape of the read pair",
+            "Copy the Access Key ID and the Secret Access Key of the token again.",
+        ),
+        _ => (
+            verdict.name(),
+            "the store refuses the read pair",
+            "See the store's own words, and the account at the provider.",
+        ),
+    };
+    let (what, todo) = (format!("Not sent: {what} ({})", said(reply)), todo.to_owned());
+    Rule::Other { code, what, why: OPENS_NOTHING, todo }
+}
+
+/// The store does not know the key, for good: this machine knows why, or it was waited for.
+pub fn unknown_key(said: &str, gone: Option<&str>, waited_s: u64) -> Rule {
+    let (known, todo) = match gone {
+        Some(gone) => {
+            (format!("; {gone}"), "Publish the pair that came after it. A restored backup holds old keys: see doctor.")
+        }
+        None => (
+            format!(", not after {} either", age_seconds(waited_s)),
+            "Check that R2_READ_ACCESS_KEY_ID is a living token of this account; or create a new one with Object Read only.",
+        ),
+    };
+    Rule::Other {
+        code: Verdict::AuthUnknownKey.name(),
+        what: format!("Not sent: the store does not know the read key ({said}){known}"),
+        why: OPENS_NOTHING,
+        todo: todo.to_owned(),
+    }
+}
+
+fn write_capable(left: Option<&str>) -> Rule {
+    let left = left.map_or_else(String::new, |name| format!(" ({name} was written and could not be removed)"));
+    Rule::Other {
+        code: "write_capable",
+        what: format!("Not sent: the read pair can WRITE into your bucket{left}"),
+        why: PUBLIC,
+        todo: "Create a token with Object Read only for this bucket and put its pair under the READ names.".to_owned(),
+    }
+}
+
+fn account_wide(others: usize) -> Rule {
+    Rule::Other {
+        code: "account_wide",
+        what: format!(
+            "Not sent: the read pair is for the whole account (it lists its buckets, {others} beside this one)"
+        ),
+        why: PUBLIC,
+        todo: "Create a token with Object Read only for this bucket alone and put its pair under the READ names."
+            .to_owned(),
+    }
+}
+
+impl KeyTest {
+    /// Stable name for scripts.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::ReadOnly(_) => "read_only",
+            Self::WritingOpen { .. } => "writing_open",
+            Self::Untested { .. } => UNTESTED,
+        }
+    }
+
+    /// Where the store showed that the pair only reads.
+    pub const fn shown_read_only(&self) -> Option<&ShownReadOnly> {
+        match self {
+            Self::ReadOnly(shown) => Some(shown),
+            Self::WritingOpen { .. } | Self::Untested { .. } => None,
+        }
+    }
+
+    /// Whether no store answered.
+    pub const fn is_untested(&self) -> bool {
+        matches!(self, Self::Untested { .. })
+    }
+
+    /// As one of a plan's checks.
+    pub(super) fn check(&self) -> Check {
+        match self {
+            Self::ReadOnly(_) => Check::passed(CHECK, "the read pair opens your bucket, and does no more"),
+            Self::WritingOpen { object } => Check::odd(
+                CHECK,
+                format!(
+                    "the store does not tell whether the read pair can write: before signing, {object} is put with it \
+                     into your bucket, and removed"
+                ),
+            ),
+            Self::Untested { why, .. } => Check::odd(CHECK, format!("the read pair was NOT tested: {why}")),
+        }
+    }
+
+    /// The refusal where nobody said that it need not be tested.
+    pub fn refusal(&self) -> Option<Rule> {
+        let Self::Untested { why, todo } = self else { return None };
+        Some(Rule::Other {
+            code: UNTESTED,
+            what: format!("Not sent: the read pair could not be tested: {why}"),
+            why: "A dead key, or one that can write, would be published for ever. Nothing was signed.",
+            todo: format!("{todo} {AGAIN}"),
+        })
+    }
+}

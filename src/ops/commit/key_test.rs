@@ -1,0 +1,233 @@
+//! The test of the pair that is to be published, at the store and with what will be published: read, then its scope.
+//!
+//! ```text
+//! GET (need not be there) ─► unknown key? wait ─► abort of no upload, listing of buckets ─► judged
+//!                                                        └─ only if the store does not tell: PUT, DELETE
+//! ```
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::domain::commit::key_test::{self, KeyTest, Opening, Scope};
+use crate::domain::commit::outcome::Rule;
+use crate::domain::commitment::{Published, read_bytes};
+use crate::domain::credentials::{BucketCredentials, CommitmentBytes};
+use crate::domain::guard::Refusal;
+use crate::domain::probe::{Exchange, Reply, Request, Trouble};
+use crate::domain::rotation::NEW_KEY_MS;
+use crate::domain::self_test_objects::CanaryName;
+use crate::domain::text::age_seconds;
+use crate::ops::context::Context;
+use crate::storage::{Answer, Misfit, Owner, Store, StoreOptions, Target};
+
+/// What is written, when it can be, to find out that it can.
+const CANARY: &[u8] = b"grail-console test of a new read key, safe to delete\n";
+/// Between the attempts at a store whose answer was lost or which failed, as validators do.
+const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(700)];
+
+/// How long is waited for the store.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// For a new key to become known at the store, in all. 90 s.
+    pub new_key: Duration,
+    /// Between two questions whether it is known. 3 s.
+    pub pause: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { new_key: Duration::from_millis(NEW_KEY_MS), pause: Duration::from_secs(3) }
+    }
+}
+
+/// Who is told what is waited for, in words.
+pub type Tell<'t> = &'t (dyn Fn(String) + Send + Sync);
+
+/// The pair that is to be published, with the bucket that it opens.
+pub(super) struct Pair<'t> {
+    published: Published,
+    context: &'t Context,
+    read: Owner,
+    write: Option<Owner>,
+    canary: CanaryName,
+    never: CanaryName,
+    store: Store,
+    tell: Tell<'t>,
+}
+
+impl<'t> Pair<'t> {
+    /// The effective read pair, by the very bytes that would be published.
+    pub(super) fn of(context: &'t Context, tell: Tell<'t>) -> Result<Self, Rule> {
+        let provider = &context.provider;
+        let own = BucketCredentials::parse(provider, &context.configuration.local).map_err(Refusal::from)?;
+        let bytes = CommitmentBytes::encode(&own.read).map_err(Refusal::from)?;
+        let parts = read_bytes(bytes.expose()).map_err(|_| Refusal::NotReadBack)?;
+        let read = Target::published(provider, &parts).map_err(|misfit| leads_nowhere(&misfit))?;
+        let store = Store::new(StoreOptions { region: region(context).to_owned(), ..StoreOptions::default() });
+        let write = Target::own_write(provider, &own).ok().flatten().map(|target| store.owner(target));
+        let hotkey = context.hotkey.ok_or_else(nobody)?;
+        Ok(Self {
+            published: parts.published(),
+            context,
+            read: store.owner(read),
+            write,
+            canary: CanaryName::Canary(hotkey),
+            never: CanaryName::Never(hotkey),
+            store,
+            tell,
+        })
+    }
+
+    /// What is published of it.
+    pub(super) const fn published(&self) -> &Published {
+        &self.published
+    }
+
+    fn by(&self) -> Instant {
+        Instant::now() + self.store.options().total
+    }
+
+    /// The whole test, without writing anything, and the seconds that the key was waited for, where it was. `gone` is what
+    /// this machine knows of the key being an old one.
+    pub(super) async fn test(&self, timeouts: Timeouts, gone: Option<&str>) -> Result<(KeyTest, Option<u64>), Rule> {
+        (self.tell)(format!("testing the read pair at {}", self.context.provider));
+        let began = Instant::now();
+        let give_up = began + timeouts.new_key;
+        let mut waited_s = None;
+        loop {
+            match key_test::opens(&self.opened().await) {
+                Opening::Opens => return Ok((self.scope().await?, waited_s)),
+                Opening::Untested(test) => return Ok((test, waited_s)),
+                Opening::Refused(rule) => return Err(rule),
+                Opening::UnknownKey(said) => {
+                    if gone.is_some() || Instant::now() + timeouts.pause > give_up {
+                        return Err(key_test::unknown_key(&said, gone, timeouts.new_key.as_secs()));
+                    }
+                    let left = give_up.saturating_duration_since(Instant::now()).as_secs();
+                    (self.tell)(format!(
+                        "waiting: the store does not know the read key yet ({said}); a new token takes a minute; {} left",
+                        age_seconds(left)
+                    ));
+                    sleep(timeouts.pause).await;
+                    waited_s = Some(began.elapsed().as_secs());
+                }
+            }
+        }
+    }
+
+    /// Reads what need not be there. A lost connection or a failing store is asked again, within one deadline.
+    async fn opened(&self) -> Exchange {
+        let by = self.by();
+        let ask = async || self.read.get(Request::GetCanaryLocal, &self.canary, by).await.exchange;
+        let mut exchange = ask().await;
+        for pause in PAUSES {
+            if !may_pass(&exchange.reply) || Instant::now() + pause > by {
+                break;
+            }
+            sleep(pause).await;
+            exchange = ask().await;
+        }
+        exchange
+    }
+
+    async fn scope(&self) -> Result<KeyTest, Rule> {
+        let by = self.by();
+        let abort = |owner: &Owner| {
+            let owner = owner.clone();
+            async move { owner.abort_upload(Request::AbortUpload, &self.never, by).await }
+        };
+        let by_write_pair = async {
+            match &self.write {
+                Some(write) => Some(abort(write).await),
+                None => None,
+            }
+        };
+        let listing = self.read.list_buckets(Request::ListBuckets, by);
+        let (abort, by_write_pair, (listing, others)) = tokio::join!(abort(&self.read), by_write_pair, listing);
+        let scope = Scope {
+            abort: &abort.exchange,
+            abort_by_write_pair: by_write_pair.as_ref().map(|answer| &answer.exchange),
+            buckets: (&listing.exchange, others),
+        };
+        key_test::scope(&self.context.provider, &self.published, &self.canary.to_string(), &scope)
+    }
+
+    /// Where the store does not tell whether the pair can write, it is asked by writing one named object into the own bucket.
+    pub(super) async fn write(&self) -> Result<KeyTest, Rule> {
+        (self.tell)(format!(
+            "putting {} into your bucket with the read pair, to see that it cannot write",
+            self.canary
+        ));
+        let (answer, left) = try_to_write(&self.read, self.write.as_ref(), &self.canary, || self.by()).await;
+        key_test::after_writing(&self.published, &answer.exchange, left.as_deref())
+    }
+}
+
+/// PUT of a canary with a key that should not be able to; what came of it is removed. The name where that failed.
+pub(in crate::ops) async fn try_to_write(
+    key: &Owner,
+    write: Option<&Owner>,
+    canary: &CanaryName,
+    by: impl Fn() -> Instant,
+) -> (Answer, Option<String>) {
+    let answer = key.put(Request::PutCanary, canary, CANARY, by()).await;
+    // A request whose answer was lost may have been carried out.
+    let may_be_there = !matches!(answer.exchange.reply, Reply::Refused { http: 300..=499, .. });
+    if !may_be_there || is_unreached(&answer.exchange.reply) {
+        return (answer, None);
+    }
+    for owner in [Some(key), write].into_iter().flatten() {
+        let removed = owner.delete(Request::DeleteCanary, canary, by()).await;
+        if matches!(removed.exchange.reply, Reply::Found(_)) {
+            return (answer, None);
+        }
+    }
+    (answer, Some(canary.to_string()))
+}
+
+const fn is_unreached(reply: &Reply) -> bool {
+    matches!(
+        reply,
+        Reply::Failed(
+            Trouble::Dns { .. }
+                | Trouble::PrivateAddress { .. }
+                | Trouble::Tcp { .. }
+                | Trouble::Tls { .. }
+                | Trouble::NoRootCertificates
+        )
+    )
+}
+
+/// Whether the same question may be answered in a moment.
+const fn may_pass(reply: &Reply) -> bool {
+    matches!(
+        reply,
+        Reply::Failed(Trouble::Closed { .. } | Trouble::Tcp { .. })
+            | Reply::Refused { http: 500 | 502 | 503 | 504, .. }
+    )
+}
+
+/// The region that GRAIL signs with: `us-east-1` unless `R2_REGION` names another, which R2 takes for its own.
+fn region(context: &Context) -> &str {
+    let named = context.configuration.settings.s3_region.is_some();
+    if named || context.provider.is_r2() { context.region() } else { "us-east-1" }
+}
+
+fn leads_nowhere(misfit: &Misfit) -> Rule {
+    Rule::Other {
+        code: "malformed",
+        what: format!("Not sent: what would be published leads nowhere: {misfit}"),
+        why: "Validators read with what is published and with nothing else. Nothing was signed.",
+        todo: "Copy the values again from where the store shows them.".to_owned(),
+    }
+}
+
+fn nobody() -> Rule {
+    Rule::Other {
+        code: "no_hotkey",
+        what: "Not sent: no hotkey is known".to_owned(),
+        why: "A commitment is signed by the hotkey that it is for.",
+        todo: "Name the wallet and the hotkey with --wallet and --hotkey.".to_owned(),
+    }
+}
