@@ -2,7 +2,7 @@
 //! own. It may be gone after any touch of anything.
 
 use grail_console::domain::rotation::{
-    ChainFacts, Change, EnvStands, EnvUpdate, Event, Facts, KeyAnswer, Replacement, Rotation, Side, Step,
+    ChainFacts, Change, EnvStands, EnvUpdate, Event, Facts, KeyAnswer, Replacement, Rotation, Seen, Side, Step,
 };
 use grail_console::domain::vault_index::Backend;
 
@@ -196,7 +196,11 @@ fn roll_back(world: &mut World) -> Result<(), Stop> {
 }
 
 fn publish(world: &mut World, rotation: &Rotation, press: &mut Option<Press>) -> Went {
-    let Some(chain) = world.look()? else { return Ok(false) };
+    let Some(chain) = world.look()? else {
+        // A fork on which something follows for the rotation is no ground to send on: what follows has to be confirmed first.
+        let told = world.told().filter(|told| rotation.step() == Step::Publish && rotation.heard(told).is_none());
+        return told.map_or(Ok(false), |told| send(world, rotation, press, told.seen));
+    };
     if let Some(event) = rotation.heard(&chain) {
         return line(world, event);
     }
@@ -207,6 +211,10 @@ fn publish(world: &mut World, rotation: &Rotation, press: &mut Option<Press>) ->
         let pressed = press.take_if(|press| *press == Press::Accept).is_some();
         return if pressed { line(world, Event::Accepted { seen }) } else { Ok(false) };
     }
+    send(world, rotation, press, chain.seen)
+}
+
+fn send(world: &mut World, rotation: &Rotation, press: &mut Option<Press>, before: Seen) -> Went {
     if press.take_if(|press| *press == Press::Publish).is_none() {
         return Ok(false);
     }
@@ -219,7 +227,7 @@ fn publish(world: &mut World, rotation: &Rotation, press: &mut Option<Press>) ->
     if Some(&world.tokens[keys.read].key) != rotation.target_read() {
         return Ok(false);
     }
-    line(world, Event::Signing { before: chain.seen })?;
+    line(world, Event::Signing { before })?;
     world.publish(keys.read)?;
     line(world, Event::Submitted { extrinsic: extrinsic() })
 }

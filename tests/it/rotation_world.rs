@@ -63,6 +63,9 @@ pub enum Node {
     Away,
     /// So many blocks behind the others.
     Behind(u64),
+    /// It shows a fork of its own, on which this is published. The second source is honest and contradicts it; whether the
+    /// operator has acknowledged that.
+    Lies { published: TokenId, acknowledged: bool },
 }
 
 /// Why an order ends before its time.
@@ -224,7 +227,17 @@ impl World {
     }
 
     pub fn node_changes(&mut self, chance: u8) {
-        let nodes = [Node::Away, Node::Behind(0), Node::Behind(1), Node::Behind(20), Node::Behind(60)];
+        let reads: Vec<TokenId> = (0..self.tokens.len()).filter(|at| self.tokens[*at].side == Side::Read).collect();
+        let published = reads[usize::from(chance / 8) % reads.len()];
+        let nodes = [
+            Node::Away,
+            Node::Behind(0),
+            Node::Behind(1),
+            Node::Behind(20),
+            Node::Behind(60),
+            Node::Lies { published, acknowledged: false },
+            Node::Lies { published, acknowledged: true },
+        ];
         self.node = nodes[usize::from(chance) % nodes.len()];
     }
 
@@ -277,7 +290,15 @@ impl World {
         Seen::Holds(OnChain { locator: Fingerprint::of(LOCATOR), key_id: key.id, secret: key.secret })
     }
 
-    /// What the node says at its newest finalized block.
+    /// What a node that lies says, where the operator has acknowledged that the second source contradicts it: a commit may be
+    /// sent on it, and nothing else.
+    pub fn told(&self) -> Option<ChainFacts> {
+        let Node::Lies { published, acknowledged: true } = self.node else { return None };
+        let finalized = self.now().saturating_sub(BEHIND);
+        Some(ChainFacts { finalized, age_ms: 0, seen: self.holds(published), set_at: Some(finalized) })
+    }
+
+    /// What the node says at its newest finalized block, as far as the second source says the same.
     pub fn look(&mut self) -> Result<Option<ChainFacts>, Stop> {
         let asked = self.act(|world| {
             let Node::Behind(blocks) = world.node else { return None };
@@ -314,6 +335,10 @@ impl World {
     fn broadcast(&mut self, commit: Commit) {
         if self.tokens[commit.value].side == Side::Write {
             self.breaks("I4: a write key is published".to_owned());
+        }
+        // What is handed to a fork may never reach the chain.
+        if matches!(self.node, Node::Lies { .. }) && self.roll(2) == 0 {
+            return;
         }
         // The pool refuses one whose nonce is used: it can land nowhere.
         if commit.nonce >= self.on_chain().nonce {
