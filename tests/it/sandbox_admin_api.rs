@@ -192,7 +192,7 @@ const VISITORS: [(&str, Option<&str>, bool); 8] = [
 
 #[test]
 fn pages_and_rebound_names_get_403_from_the_node_and_from_the_store() {
-    let node = Node::with_uids("healthy", 12);
+    let node = Node::with_uids("healthy", 64);
     let sandbox = node.sandbox();
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"system_chain","params":[]}"#;
     for (host, origin, served) in VISITORS {
