@@ -201,7 +201,7 @@ pub async fn own_row(examination: &Examination, hotkey: Hotkey, shown: Option<&C
     };
     let row = found.rows.get(&hotkey);
     match may_be_acted_on(row) {
-        Err(_) if found.disputes.iter().any(Dispute::locks) => {
+        Err(_) if row.is_some_and(Provenance::is_disputed) => {
             let dispute = found.disputes.iter().find(|dispute| dispute.locks());
             OwnRow::Doubted(Box::new(dispute.map_or_else(differs, Dispute::finding)))
         }
@@ -289,6 +289,8 @@ pub async fn second_word(
                 match may_be_acted_on(row) {
                     Ok(()) if holds => return SecondWord::Confirmed(Confirmed::of(row, is_it)),
                     Ok(()) => Limit::Changed.words(),
+                    // A contradiction about something else that was acknowledged does not make a slow source one that denies.
+                    Err(why) if !row.is_some_and(Provenance::is_disputed) => why,
                     Err(why) => match found.disputes.into_iter().find(Dispute::locks) {
                         Some(dispute) => return SecondWord::Contradicts(Box::new(dispute)),
                         None => why,

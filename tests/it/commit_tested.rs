@@ -327,7 +327,7 @@ fn backup(house: &Rotating) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 /// A rotation from the old to the new key, to its end; then the vault of before is back.
-fn with_restored_vault() -> Rotating {
+fn with_restored_vault() -> (Rotating, Vec<(std::path::PathBuf, Vec<u8>)>) {
     let house = Rotating::new();
     house.run(&["keys", "import", "--from-env"]).exits(0);
     let kept = backup(&house);
@@ -336,22 +336,34 @@ fn with_restored_vault() -> Rotating {
     house.revoke(OLD);
     house.operator.until("the end of the rotation", |_| house.run(&["rotate", "retire", "--json"]).code == Some(0));
     assert!(house.publishes(NEW));
+    restore(&kept);
+    (house, kept)
+}
+
+fn restore(kept: &[(std::path::PathBuf, Vec<u8>)]) {
     for (path, content) in kept {
         fs::write(path, content).unwrap();
     }
-    house
 }
 
 #[test]
 fn a_revoked_key_out_of_a_restored_vault_is_refused_and_named() {
-    let house = with_restored_vault();
-    // Chain and .env agree: the vault does not win against both.
+    let (house, kept) = with_restored_vault();
+    // The journal of rotations knows that the restored vault is an old copy: there is nothing to publish.
+    assert_eq!(house.run(&["commit", "--yes", "--json"]).exits(0).json()["outcome"], "unchanged");
+    // Without that journal the vault does not win against chain and .env, which agree.
+    let journal = house.journal_file().unwrap();
+    let knows = fs::read(&journal).unwrap();
+    fs::remove_file(&journal).unwrap();
+    restore(&kept);
     let found = house.run(&["commit", "--yes", "--json"]).exits(3).json();
     assert_eq!(found["reason"], "vault_against_env", "{found:#}");
     let (old, new) = (Credentials::of(OPERATOR_UID, OLD), Credentials::of(OPERATOR_UID, NEW));
     says(found["what"].as_str().unwrap(), &["chain and .env agree", &new.read_key_id[..6], &old.read_key_id[..6]]);
     says(found["fix"].as_str().unwrap(), &["keys import --from-env"]);
     // The .env was restored as well: the store refuses the key, and this machine knows why.
+    fs::write(&journal, knows).unwrap();
+    restore(&kept);
     house.operator.has_generation(OLD);
     let found = house.run(&["commit", "--yes", "--json"]).exits(3).json();
     assert_eq!(found["reason"], "auth_unknown_key", "{found:#}");

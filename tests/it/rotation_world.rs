@@ -65,7 +65,10 @@ pub enum Node {
     Behind(u64),
     /// It shows a fork of its own, on which this is published. The second source is honest and contradicts it; whether the
     /// operator has acknowledged that.
-    Lies { published: TokenId, acknowledged: bool },
+    Lies {
+        published: TokenId,
+        acknowledged: bool,
+    },
 }
 
 /// Why an order ends before its time.
