@@ -3,7 +3,7 @@
 use super::dotenv::Dotenv;
 use crate::domain::credentials::{LocalValues, Source, Variable};
 use crate::domain::environment::Environment;
-use crate::domain::secret::SecretKey;
+use crate::domain::secret::{SecretKey, says_secret};
 
 /// The variables that change how GRAIL reaches its store, beside the credentials themselves (FACTS 1).
 pub const STORE_VARIABLES: [&str; 3] = ["R2_ENDPOINT_URL", "R2_REGION", "R2_FORCE_PATH_STYLE"];
@@ -38,25 +38,6 @@ pub fn secrets(dotenv: Option<&Dotenv>, environment: &Environment) -> Vec<Secret
     in_file.chain(exported.map(|(_, value)| SecretKey::new(value))).filter(|value| value.chars() > 0).collect()
 }
 
-/// Words in the names of secrets that are never a copy of the read secret: no commitment may hold their values.
-const NEVER_PUBLISHED: [&str; 9] =
-    ["TOKEN", "API_KEY", "PASSWORD", "PASSWD", "PASSPHRASE", "MNEMONIC", "PRIVATE", "SEED", "BT_PW_"];
-
-/// Those of the secrets that no commitment may hold, by name. `…SECRET…` is not among them: S3 tools keep a copy of the
-/// read secret under such names.
-pub fn private(dotenv: Option<&Dotenv>, environment: &Environment) -> Vec<(String, SecretKey)> {
-    let never = |name: &str| {
-        let name = name.to_ascii_uppercase();
-        NEVER_PUBLISHED.iter().any(|word| name.contains(word))
-    };
-    let in_file = dotenv.into_iter().flat_map(|file| &file.entries);
-    let in_file = in_file.filter_map(|entry| Some((entry.name.clone(), entry.value.clone()?)));
-    let exported = environment.iter().map(|(name, value)| (name.to_owned(), SecretKey::new(value)));
-    in_file.chain(exported).filter(|(name, value)| never(name) && value.chars() > 0).collect()
-}
-
 fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    let words = ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "MNEMONIC", "PHRASE", "PRIVATE", "API_KEY", "SEED", "BT_PW_"];
-    words.iter().any(|word| name.contains(word)) || name == Variable::WriteKeyId.name()
+    says_secret(name) || name == Variable::WriteKeyId.name()
 }

@@ -6,6 +6,7 @@
 
 pub mod dotenv;
 pub mod file;
+mod known_secrets;
 pub mod local;
 mod misplaced;
 mod notes;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use known_secrets::KnownSecrets;
 pub use notes::GRAIL_DEFAULT_NETUID;
 pub use setting::{Origin, Setting};
 pub use settings::{DEFAULT_NETWORK, DEFAULT_WALLETS, Flags, Places, Settings, SettingsError};
@@ -52,8 +54,8 @@ pub struct Configuration {
     pub local: LocalValues,
     /// Every other secret found beside them, for the log's redaction.
     pub secrets: Vec<SecretKey>,
-    /// Those of the secrets that no commitment may hold, by name.
-    pub private: Vec<(String, SecretKey)>,
+    /// Every text that no commitment may hold, and where it stands.
+    pub known: KnownSecrets,
     /// GRAIL's `.env`, when one is named.
     pub dotenv: Option<Dotenv>,
     /// Keys of the configuration file, for the console to check.
@@ -89,8 +91,18 @@ impl Configuration {
         tell(&read.secrets());
         let home = environment.filled("HOME").map(PathBuf::from);
         let env_file = settings::env_file(flags, profile, home.as_deref())?;
-        let dotenv = env_file.as_ref().map(|named| Dotenv::read(&named.value, environment)).transpose()?;
-        let secrets = local::secrets(dotenv.as_ref(), environment);
+        let text = env_file.as_ref().map(|named| dotenv::read_text(&named.value)).transpose()?;
+        let dotenv = text.as_ref().map(|text| Dotenv::parse(text, environment));
+        let known = KnownSecrets::gather(
+            env_file.as_ref().zip(text.as_ref()).map(|(named, text)| (named.value.as_path(), text.as_str())),
+            environment,
+        );
+        let mut secrets = local::secrets(dotenv.as_ref(), environment);
+        for secret in known.write_pairs() {
+            if !secrets.contains(secret) {
+                secrets.push(secret.clone());
+            }
+        }
         tell(&secrets);
         let read = misplaced::Read { dotenv: dotenv.as_ref(), ..read };
         tell(&read.secrets());
@@ -105,7 +117,6 @@ impl Configuration {
         }
         findings.extend(config_file.iter().flat_map(|file| ownership::of_read("configuration file", file, None)));
         let local = local::local_values(dotenv.as_ref(), environment);
-        let private = local::private(dotenv.as_ref(), environment);
-        Ok(Self { settings, local, secrets, private, dotenv, keys: file.keys, findings })
+        Ok(Self { settings, local, secrets, known, dotenv, keys: file.keys, findings })
     }
 }

@@ -46,6 +46,13 @@ impl PartialEq for SecretKey {
 
 impl Eq for SecretKey {}
 
+/// Whether the name of a variable says that its value is a secret.
+pub fn says_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let words = ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "MNEMONIC", "PHRASE", "PRIVATE", "API_KEY", "SEED", "BT_PW_"];
+    words.iter().any(|word| name.contains(word))
+}
+
 /// The first 8 bytes of a domain-separated SHA-256 of a secret: enough to tell two keys apart, no help in finding one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -54,6 +54,8 @@ pub struct Context {
     pub paths: Option<Paths>,
     /// What we keep between runs, when it can be kept.
     pub disk: Disk,
+    /// The store that was opened for the keys in use; `None` while it is locked, or where none are.
+    pub opened: Option<Vault>,
     /// A vault that is open already, in which practice keeps its keys; the real ones are then left alone.
     pub sandbox_vault: Option<Vault>,
     /// What was found on the way, worst first.
@@ -131,6 +133,7 @@ impl Context {
             vault,
             paths,
             disk,
+            opened: None,
             sandbox_vault: None,
             findings,
         };

@@ -59,19 +59,43 @@ impl VaultIndexes {
     pub fn read(&self, owner: &Owner) -> Result<Index, StateError> {
         let name = file_name(owner);
         let lost = |why| StateError::Lost { path: self.dir.path().join(&name), why };
-        let bytes = match self.dir.read(&name, MAX_BYTES) {
-            Ok(Some(bytes)) => bytes,
+        let kept = match self.read_file(&name) {
+            Ok(Some(kept)) => kept,
             Ok(None) if self.is_used(owner) => return Err(lost("is gone")),
             Ok(None) => return Ok(Index::default()),
             Err(StateError::TooLarge { .. }) => return Err(lost("is larger than any index")),
             Err(error) => return Err(error),
         };
-        let version: Versioned = serde_json::from_slice(&bytes).map_err(|_| lost("is damaged"))?;
-        if version.v > VERSION {
-            return Err(StateError::Newer { path: self.dir.path().join(&name), version: version.v });
-        }
-        let kept: Kept = serde_json::from_slice(&bytes).map_err(|_| lost("is damaged"))?;
         if kept.owner == owner.to_string() { Ok(kept.index) } else { Err(lost("is of another hotkey")) }
+    }
+
+    /// The index of everybody who has one, with the owner's name in the vault, and how many cannot be read.
+    pub fn read_all(&self) -> (Vec<(String, Index)>, usize) {
+        let Ok(files) = std::fs::read_dir(self.dir.path()) else { return (Vec::new(), 1) };
+        let mut names: Vec<_> = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| Path::new(name).extension().is_some_and(|ending| ending == "json"));
+        names.sort();
+        let (mut all, mut unreadable) = (Vec::new(), 0);
+        for name in names {
+            match self.read_file(&name) {
+                Ok(kept) => all.extend(kept.map(|kept| (kept.owner, kept.index))),
+                Err(error) => {
+                    tracing::warn!("an index of the vault: {error}");
+                    unreadable += 1;
+                }
+            }
+        }
+        (all, unreadable)
+    }
+
+    fn read_file(&self, name: &str) -> Result<Option<Kept>, StateError> {
+        let Some(bytes) = self.dir.read(name, MAX_BYTES)? else { return Ok(None) };
+        let damaged = |_| StateError::Lost { path: self.dir.path().join(name), why: "is damaged" };
+        let version: Versioned = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if version.v > VERSION {
+            return Err(StateError::Newer { path: self.dir.path().join(name), version: version.v });
+        }
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
     }
 
     /// Whether an owner's keys were ever kept here: whoever does so takes the turn first, and that leaves a file.

@@ -131,7 +131,7 @@ impl Generation {
     }
 
     /// Reads what a store keeps. It must be of this owner and number, whole, and of a version that is known.
-    pub(super) fn from_secret(bytes: &[u8], owner: &Owner, number: GenerationNumber) -> Result<Self, Damage> {
+    pub(super) fn from_secret(bytes: &[u8], owner: &str, number: GenerationNumber) -> Result<Self, Damage> {
         if bytes.len() > MAX_BYTES {
             return Err(Damage::TooLarge);
         }
@@ -146,7 +146,7 @@ impl Generation {
         if kept.check != kept.digest() {
             return Err(Damage::Check);
         }
-        if kept.owner != owner.to_string() || kept.generation != number {
+        if kept.owner != owner || kept.generation != number {
             return Err(Damage::Foreign);
         }
         let pair = |pair: KeptPair| KeyPair { id: pair.id, secret: SecretKey::new(pair.secret.as_str()) };

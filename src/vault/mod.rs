@@ -106,8 +106,12 @@ impl Vault {
 
     /// A generation, or `None` where nothing has its name.
     pub fn get(&self, owner: &Owner, number: GenerationNumber) -> Result<Option<Generation>, VaultError> {
+        self.get_named(&owner.to_string(), number)
+    }
+
+    fn get_named(&self, owner: &str, number: GenerationNumber) -> Result<Option<Generation>, VaultError> {
         let backend = self.backend;
-        let bytes = match self.entry(owner, number)?.get_secret() {
+        let bytes = match self.named(&format!("{owner}/{number}"))?.get_secret() {
             Ok(bytes) => Zeroizing::new(bytes),
             Err(Error::NoEntry) => return Ok(None),
             Err(error) => return Err(failure(backend, error)),
@@ -118,8 +122,13 @@ impl Vault {
 
     /// The generation that the index speaks of: it must be there, and hold the keys that were put there.
     pub fn held(&self, owner: &Owner, holding: &Holding) -> Result<Generation, VaultError> {
+        self.held_named(&owner.to_string(), holding)
+    }
+
+    /// The same for an owner by the name that an index has for it.
+    pub fn held_named(&self, owner: &str, holding: &Holding) -> Result<Generation, VaultError> {
         let (backend, number) = (self.backend, holding.number);
-        let generation = self.get(owner, number)?.ok_or(VaultError::Gone { backend, number })?;
+        let generation = self.get_named(owner, number)?.ok_or(VaultError::Gone { backend, number })?;
         let found = generation.holding(backend);
         if (&found.read, &found.write, &found.locator) == (&holding.read, &holding.write, &holding.locator) {
             Ok(generation)

@@ -1,11 +1,11 @@
 //! What lies in the folder of wallets.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::content::Content;
+use super::content::secrets_in;
 use super::{Lock, Name, OwnHotkey, WalletError, hotkey_file, own};
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
@@ -66,22 +66,61 @@ fn guarded(folder: &Path, hotkey: &Name) -> Option<(Lock, Vec<Finding>)> {
     Some((Lock::of(&bytes), own::too_open(folder, &key, mode)))
 }
 
-/// The secrets of every hotkey that lies in a folder of wallets without encryption, in the forms of
-/// [`Signer::secrets`](super::Signer::secrets): nothing that holds one of them may be published. At most 1,000
-/// files are read; what cannot be read or is no key file is passed over, and a coldkey is not opened.
-pub fn plain_secrets(wallets: &Path) -> Vec<SecretKey> {
-    let folders = entries(wallets).unwrap_or_default().into_iter().map(|wallet| wallet.hotkeys_in(wallets));
-    // Public companions too: somebody may have given a key file such a name.
-    let files = folders.flat_map(|folder| {
-        let names = entries(&folder).unwrap_or_default();
-        names.into_iter().map(move |name| folder.join(name.as_str()))
-    });
-    files.take(MAX_LISTED).flat_map(|file| secrets_of(&file)).collect()
+/// What the files of all hotkeys in a folder of wallets hold that must not be published.
+#[derive(Debug, Default)]
+pub struct HotkeySecrets {
+    /// Each with its file, in the forms of [`Signer::secrets`](super::Signer::secrets) and as it is written.
+    pub plain: Vec<(PathBuf, SecretKey)>,
+    /// Files that are encrypted.
+    pub encrypted: usize,
+    /// Files and folders that could not be read.
+    pub unreadable: usize,
 }
 
-fn secrets_of(file: &Path) -> Vec<SecretKey> {
-    let Ok(Some((bytes, _))) = hotkey_file::read_wiped(file) else { return Vec::new() };
-    Content::parse(file, &bytes).map_or_else(Vec::new, |content| content.secrets())
+/// The secrets of every file in the folders of hotkeys, whatever its name and form. At most 1,000 files are read; a coldkey is
+/// not opened.
+pub fn hotkey_secrets(wallets: &Path) -> HotkeySecrets {
+    let mut found = HotkeySecrets::default();
+    for wallet in files_in(wallets, &mut found) {
+        for (index, file) in files_in(&wallet.join("hotkeys"), &mut found).into_iter().enumerate() {
+            if index < MAX_LISTED {
+                found.take(file);
+            } else {
+                found.unreadable += 1;
+            }
+        }
+    }
+    found
+}
+
+impl HotkeySecrets {
+    fn take(&mut self, file: PathBuf) {
+        match hotkey_file::read_wiped(&file) {
+            Ok(Some((bytes, _))) if Lock::of(&bytes).is_encrypted() => self.encrypted += 1,
+            Ok(Some((bytes, _))) => {
+                self.plain.extend(secrets_in(&bytes).into_iter().map(|secret| (file.clone(), secret)));
+            }
+            // What is no file, or leads to a coldkey, is none of a hotkey's.
+            Ok(None) | Err(WalletError::NotAHotkeyFile(_)) => {}
+            Err(_) => self.unreadable += 1,
+        }
+    }
+}
+
+/// Everything in a folder, whatever it is called.
+fn files_in(folder: &Path, found: &mut HotkeySecrets) -> Vec<PathBuf> {
+    match std::fs::read_dir(folder) {
+        Ok(entries) => {
+            let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+            files.sort();
+            files
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Vec::new(),
+        Err(_) => {
+            found.unreadable += 1;
+            Vec::new()
+        }
+    }
 }
 
 /// A public companion is not a hotkey of its own, unless it stands alone.

@@ -17,7 +17,7 @@ mod unlock;
 
 pub use error::WalletError;
 pub use hotkey_file::MAX_BYTES;
-pub use listing::{Listed, list, plain_secrets};
+pub use listing::{HotkeySecrets, Listed, hotkey_secrets, list};
 pub use lock::{Legacy, Lock, lock_of};
 pub use names::Name;
 pub use own::{OwnHotkey, identify};

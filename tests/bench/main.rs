@@ -8,6 +8,7 @@
 mod commit;
 mod console;
 mod frames;
+mod guard;
 mod probes;
 mod provenance;
 mod requests;
@@ -44,6 +45,9 @@ fn main() {
     }
     if wanted("commit") {
         runtime.block_on(commit::measure());
+    }
+    if wanted("guard") {
+        guard::measure();
     }
     if wanted("frames") {
         runtime.block_on(frames::measure());

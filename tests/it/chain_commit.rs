@@ -9,7 +9,7 @@ use grail_console::chain::{CallLimits, MetadataStore, Node};
 use grail_console::domain::commit::{Ended, Failure, HotkeyState, Intent, Plan, PoolAnswer, Progress, Subject};
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::credentials::{LocalValues, Source, Variable};
-use grail_console::domain::guard::{Cleared, Forbidden, clear};
+use grail_console::domain::guard::{Cleared, Forbidden, ReadScope, clear};
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::network::{BlockHash, Network};
 use grail_console::domain::provenance::Depth;
@@ -42,7 +42,7 @@ pub fn cleared(credentials: &Credentials, chain: Option<&Commitment>) -> Cleared
         let value = grail_console::domain::secret::SecretKey::new(text);
         values.define(variable, value, Source::Environment);
     }
-    clear(&Provider::default(), &values, chain, &Forbidden::default()).unwrap()
+    clear(&Provider::default(), &values, chain, &Forbidden::default(), ReadScope::NotShown).unwrap()
 }
 
 /// The nodes of a sandbox, over connections of their own.

@@ -16,7 +16,7 @@ use crate::support::house::{House, Ran, says};
 use crate::support::node::{Node, line, of};
 use crate::support::operator::{Operator, Store};
 
-fn own() -> Credentials {
+pub fn own() -> Credentials {
     Credentials::of(OPERATOR_UID, 0)
 }
 
@@ -39,7 +39,7 @@ fn private_key(operator: &Operator) -> String {
 
 /// Runs the commit as text and as a document; both refuse, and nothing else happens.
 #[track_caller]
-fn refuses(operator: &Operator, code: &str, what: &[&str], todo: &[&str]) {
+pub fn refuses(operator: &Operator, code: &str, what: &[&str], todo: &[&str]) {
     let found = document(&operator.run(&["commit", "--yes", "--json"]).exits(3));
     assert_eq!((&found["outcome"], &found["reason"]), (&json!("refused"), &json!(code)), "{found:#}");
     says(found["what"].as_str().unwrap(), what);
@@ -185,8 +185,7 @@ fn a_neighbour_that_only_resembles_a_part_is_no_secret_of_another_kind() {
     let operator = Operator::by_hand()
         .with("CLOUDFLARE_TOKEN_PAGE", format!("https://dash.cloudflare.com/{}/r2/api-tokens", own.account))
         .with("GRAIL_PRIVATE_BUCKET", own.account.clone())
-        .with("RCLONE_CONFIG_R2_SECRET_ACCESS_KEY", own.read_secret.expose())
-        .with("AWS_SECRET_ACCESS_KEY", own.read_secret.expose());
+        .with("AWS_ACCESS_KEY_ID", own.read_key_id);
     operator.run(&["commit", "--dry-run"]).exits(0);
 }
 

@@ -7,7 +7,7 @@ use grail_console::domain::commit::{Ended, Failure, Intent, PoolAnswer, Receipt,
 use grail_console::domain::commitment::{Commitment, Published};
 use grail_console::domain::credentials::{LocalValues, LocalView, Source, Variable};
 use grail_console::domain::findings::Severity;
-use grail_console::domain::guard::{Refusal, SecretKind};
+use grail_console::domain::guard::{Found, Likeness, Refusal, SecretKind, SecretPlace};
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::provider::Provider;
 use grail_console::domain::secret::SecretKey;
@@ -93,8 +93,8 @@ fn ends() -> Vec<Ended> {
     ends.extend([
         Ended::Unchanged { set_at: Some(HEAD), confirmed: None },
         Ended::Committed(receipt(1)),
-        Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::WriteSecret))),
-        Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::Other("\u{1b}[2J_TOKEN".into())))),
+        Ended::Refused(Rule::Guard(Refusal::HoldsSecret(found(SecretKind::WriteSecret)))),
+        Ended::Refused(Rule::Guard(Refusal::HoldsSecret(found(SecretKind::Other("\u{1b}[2J_TOKEN".into()))))),
         Ended::Expired { extrinsic: hash(1), death: HEAD + 64 },
         Ended::Pending {
             reason: Unsettled::NotKnownYet,
@@ -103,6 +103,12 @@ fn ends() -> Vec<Ended> {
         },
     ]);
     ends
+}
+
+/// A secret that the guard found, as a whole on a line of a `.env`.
+pub fn found(kind: SecretKind) -> Found {
+    let place = SecretPlace::Line { file: "/home/miner/grail/.env".into(), line: 4 };
+    Found { kind, place, likeness: Likeness::Whole }
 }
 
 #[test]

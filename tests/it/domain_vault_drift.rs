@@ -6,7 +6,7 @@ use grail_console::domain::credentials::{
 };
 use grail_console::domain::drift::{Drift, DriftState, compare};
 use grail_console::domain::findings::{Finding, Severity, beside};
-use grail_console::domain::guard::{Forbidden, Refusal, clear};
+use grail_console::domain::guard::{Forbidden, ReadScope, Refusal, clear};
 use grail_console::domain::inventory;
 use grail_console::domain::provider::Provider;
 use grail_console::domain::secret::{Fingerprint, SecretKey};
@@ -292,7 +292,7 @@ fn neither_the_vaults_write_key_nor_a_hidden_one_of_the_env_can_be_published() {
         };
         // The `.env` knows the vault's read key as a write key.
         let values = env_file(hidden, read).with_vault(vault);
-        let refused = clear(&provider, &values, None, &Forbidden::of(&values)).unwrap_err();
+        let refused = clear(&provider, &values, None, &Forbidden::of(&values), ReadScope::NotShown).unwrap_err();
         assert!(matches!(refused, Refusal::HoldsSecret(_)), "{refused:?}");
     }
     let (read, write) = (SecretKey::new(secret(7)), SecretKey::new(secret(7)));
@@ -304,7 +304,7 @@ fn neither_the_vaults_write_key_nor_a_hidden_one_of_the_env_can_be_published() {
         read: Some((&id(6), &read)),
         write: pair.as_ref().map(|(id, secret)| (id.as_str(), secret)),
     });
-    assert!(clear(&provider, &values, None, &Forbidden::of(&values)).is_err());
+    assert!(clear(&provider, &values, None, &Forbidden::of(&values), ReadScope::NotShown).is_err());
 }
 
 #[test]
@@ -314,7 +314,8 @@ fn a_write_key_of_any_generation_is_never_published_though_the_vault_is_closed()
     index.hold(held(1, 5, 7));
     for (read, refused) in [(WRITE, true), (7, true), (1, false), (5, false)] {
         let values = env_file(read, 0);
-        let cleared = clear(&provider, &values, None, &Forbidden::of(&values).and_held(&index));
+        let cleared =
+            clear(&provider, &values, None, &Forbidden::of(&values).and_held(None, &index), ReadScope::NotShown);
         assert_eq!(matches!(cleared, Err(Refusal::HoldsSecret(_))), refused, "key {read}: {cleared:?}");
         assert_eq!(cleared.is_err(), refused);
     }

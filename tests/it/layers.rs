@@ -170,8 +170,8 @@ fn the_guard_is_the_only_door_to_signing() {
     assert_eq!(naming("signer.sign("), ["chain/commit/extrinsic.rs"]);
     // By a pair that was tested, or of which somebody said that it need not be.
     assert_eq!(naming("draft.sign("), ["ops/commit/publish.rs"]);
-    assert_eq!(naming("Ok(Cleared {"), ["domain/guard.rs"]);
+    assert_eq!(naming("Ok(Cleared {"), ["domain/guard/mod.rs"]);
     assert_eq!(naming(".author_submit"), ["chain/session.rs"]);
-    let guard = fs::read_to_string(src.join("domain/guard.rs")).unwrap();
+    let guard = fs::read_to_string(src.join("domain/guard/mod.rs")).unwrap();
     assert_eq!(guard.matches("Cleared {").count(), 4, "declared, implemented twice, made once");
 }

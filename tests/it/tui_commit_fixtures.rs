@@ -7,7 +7,7 @@ use grail_console::domain::commit::record::Intent;
 use grail_console::domain::commit::{Ended, Progress, Receipt};
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::findings::{Finding, Severity};
-use grail_console::domain::guard::{Forbidden, clear};
+use grail_console::domain::guard::{Forbidden, ReadScope, clear};
 use grail_console::domain::network::{BlockHash, SANDBOX_GENESIS};
 use grail_console::domain::provider::Provider;
 use grail_console::domain::snapshot::BlockRef;
@@ -54,7 +54,9 @@ pub fn subject() -> Subject {
 /// The plan to publish the local values over what stands there.
 pub fn plan_of(standing: HotkeyState, rotated: bool) -> Plan {
     let local = values(42, rotated);
-    let cleared = clear(&Provider::default(), &local, standing.commitment.as_ref(), &Forbidden::of(&local)).unwrap();
+    let cleared =
+        clear(&Provider::default(), &local, standing.commitment.as_ref(), &Forbidden::of(&local), ReadScope::NotShown)
+            .unwrap();
     Plan::of(subject(), standing, &cleared, NOW_MS)
 }
 

@@ -16,6 +16,7 @@ use grail_console::tui::update::update;
 use insta::assert_snapshot;
 use ratatui::style::Color;
 
+use crate::domain_commit::found;
 use crate::tui_commit_fixtures::*;
 use crate::tui_fixtures::*;
 use crate::tui_parts::*;
@@ -90,7 +91,7 @@ fn a_plan_names_what_is_unusual_about_the_hotkey() {
 fn a_rule_refuses_before_any_plan() {
     let mut state = ready();
     press(&mut state, "C");
-    ended(&mut state, Ended::Refused(Rule::Guard(Refusal::HoldsSecret(SecretKind::WriteKeyId))));
+    ended(&mut state, Ended::Refused(Rule::Guard(Refusal::HoldsSecret(found(SecretKind::WriteKeyId)))));
     assert_snapshot!(dialog_at_both_sizes(&state));
 }
 

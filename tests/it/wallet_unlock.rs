@@ -355,8 +355,8 @@ fn the_coldkey_does_not_sign_and_its_secret_is_not_collected() {
         assert!(matches!(error, WalletError::NotAHotkeyFile(_)), "{error:?}");
         assert!(matches!(wallet::lock_of(&path), Err(WalletError::NotAHotkeyFile(_))));
     }
-    let secrets = wallet::plain_secrets(wallets.path());
-    assert!(secrets.iter().all(|secret| !ALICE_KEY.contains(secret.expose())));
+    let secrets = wallet::hotkey_secrets(wallets.path());
+    assert!(secrets.plain.iter().all(|(_, secret)| !ALICE_KEY.contains(secret.expose())));
 }
 
 #[test]
@@ -366,14 +366,22 @@ fn the_secrets_of_every_hotkey_without_encryption_are_collected() {
     wallets.put("broken", b"{\"secretPhrase\"");
     fs::create_dir(wallets.hotkey("folder")).unwrap();
     fs::create_dir_all(wallets.path().join("empty")).unwrap();
-    let found = wallet::plain_secrets(wallets.path());
+    let collected = wallet::hotkey_secrets(wallets.path());
+    let found: Vec<_> = collected.plain.iter().map(|(_, secret)| secret.clone()).collect();
     for name in ["plain", "mnemonic", "ed25519"] {
         let signer = wallet::unlock(&wallets.find(name).unwrap(), None).unwrap();
         assert!(!signer.secrets().is_empty() && signer.secrets().iter().all(|secret| found.contains(secret)), "{name}");
     }
     assert!(found.contains(&SecretKey::new("5a".repeat(32))), "a name that ends in pub.txt hides no key");
     assert!(found.iter().all(|secret| secret.chars() >= 12));
-    assert!(wallet::plain_secrets(&wallets.path().join("none")).is_empty());
+    assert!(wallet::hotkey_secrets(&wallets.path().join("none")).plain.is_empty());
+    let encrypted = wallet::list(wallets.path())
+        .unwrap()
+        .iter()
+        .filter(|listed| listed.lock.is_some_and(Lock::is_encrypted))
+        .count();
+    assert_eq!((collected.encrypted, collected.unreadable), (encrypted, 0), "what is not compared is counted");
+    assert!(encrypted > 0);
 }
 
 /// A field's value: right for one key or another, nearly right, or anything.

@@ -174,7 +174,7 @@ fn unmarked(text: &str) -> (&str, bool) {
 }
 
 /// The text as Python sees it. Only `\r\n` changes its length.
-fn with_line_feeds(text: &str) -> Zeroizing<String> {
+pub(super) fn with_line_feeds(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
@@ -184,7 +184,7 @@ fn settable(name: &str, value: Option<&SecretKey>) -> bool {
 }
 
 /// Reads at most [`MAX_BYTES`] into a buffer that is wiped and never grows.
-fn read_capped(path: &Path) -> Result<Zeroizing<Vec<u8>>, DotenvError> {
+pub(super) fn read_capped(path: &Path) -> Result<Zeroizing<Vec<u8>>, DotenvError> {
     let unreadable = |error| DotenvError::Unreadable { path: path.to_owned(), error };
     let meta = std::fs::metadata(path).map_err(unreadable)?;
     if meta.file_type().is_fifo() {

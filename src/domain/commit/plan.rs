@@ -172,7 +172,7 @@ impl Plan {
             fields: DriftFields::between(standing.commitment.as_ref().and_then(Commitment::published), &new),
             bytes: cleared.masked(),
             era: Era::from(standing.at.number),
-            checks: checks(&subject, &standing, now_ms),
+            checks: checks(&subject, &standing, cleared, now_ms),
             subject,
             standing,
             new,
@@ -293,12 +293,20 @@ fn verdict(standing: &HotkeyState, new: &Published) -> Verdict {
     }
 }
 
-fn checks(subject: &Subject, standing: &HotkeyState, now_ms: u64) -> Vec<Check> {
-    let mut checks = vec![
-        Check::passed("no_secret", "no write key and no wallet secret inside"),
+fn checks(subject: &Subject, standing: &HotkeyState, cleared: &Cleared, now_ms: u64) -> Vec<Check> {
+    let uncompared = cleared.uncompared();
+    let no_secret = if uncompared.is_empty() {
+        "no write key and no wallet secret inside"
+    } else {
+        "nothing secret inside of what could be compared"
+    };
+    let mut checks: Vec<_> =
+        uncompared.iter().map(|(what, count)| Check::odd("not_compared", what.words(*count))).collect();
+    checks.extend([
+        Check::passed("no_secret", no_secret),
         Check::passed("shape", "every field in its place, nothing cut"),
         Check::passed("call", "the call is the 134 bytes built here, not the node's"),
-    ];
+    ]);
     checks.push(if standing.pinned {
         Check::passed("genesis", "genesis as pinned")
     } else {

@@ -7,6 +7,7 @@
 //! settle  ─► what became of a commit that an earlier session did not see the end of
 //! ```
 
+mod forbidden;
 mod key_test;
 mod publish;
 mod publish_check;
@@ -29,7 +30,7 @@ use crate::domain::commit::{Ended, HotkeyState, Plan, Subject, Verdict};
 use crate::domain::commitment::Commitment;
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::freshness::TOO_OLD_TO_SIGN_MS;
-use crate::domain::guard::{self, Forbidden, SecretKind};
+use crate::domain::guard::{self, Forbidden, ReadScope};
 use crate::domain::network::BlockHash;
 use crate::domain::owner::Owner;
 use crate::domain::provenance::Depth;
@@ -38,7 +39,8 @@ use crate::domain::text::{age_seconds, capitalised, sentence, uncapitalised};
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::ops::context::Context;
 use crate::ops::verify;
-use crate::wallet::{self, OwnHotkey, WalletError};
+use crate::wallet::{OwnHotkey, WalletError};
+use forbidden::forbidden;
 
 /// A plan with everything that publishing it needs.
 #[derive(Debug)]
@@ -80,6 +82,9 @@ impl Prepared {
         Owner { genesis: standing.chain.genesis, netuid: subject.netuid, hotkey: subject.hotkey }
     }
 }
+
+/// Of a plan: the pair is tested before it is signed for, and what the test shows is what the guard is told then.
+const UNTIL_TESTED: ReadScope = ReadScope::ShownReadOnly;
 
 /// Why there is no plan.
 #[derive(Debug, Error)]
@@ -140,7 +145,7 @@ async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Re
     let forbidden = forbidden(context).await;
     let values = &context.configuration.local;
     // What no chain could make right is refused before anybody is asked.
-    let early = guard::clear(&context.provider, values, None, &forbidden);
+    let early = guard::before_asking(&context.provider, values, &forbidden);
     early.map_err(|refusal| refused(refusal.into()))?;
     let options = client_options(context, own, context.network.genesis);
     let client = HotkeyClient::open(&options).await.map_err(unopened)?;
@@ -148,7 +153,7 @@ async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Re
         let owner = Owner { genesis: client.genesis(), netuid: options.netuid, hotkey: options.hotkey };
         publish_check::check(context, &owner).map_err(refused)?;
     }
-    let prepared = prepared(context, own, client, options, &forbidden, None, now_ms).await?;
+    let prepared = prepared(context, own, client, options, (&forbidden, UNTIL_TESTED), None, now_ms).await?;
     if must_be_in_use {
         publish_check::vault_against_both(context, &prepared.plan).map_err(refused)?;
     }
@@ -190,7 +195,7 @@ async fn prepared(
     own: &OwnHotkey,
     mut client: HotkeyClient,
     options: HotkeyClientOptions,
-    forbidden: &Forbidden,
+    guarded: (&Forbidden, ReadScope),
     confirmed: Option<Confirmed>,
     now_ms: u64,
 ) -> Result<Prepared, Unprepared> {
@@ -199,11 +204,11 @@ async fn prepared(
     if let Some(dispute) = unread(context, &chain.disputes, now_ms).await {
         return Err(refused(disputed(dispute)));
     }
-    let (mut plan, mut draft) = planned(context, own, &client, chain.state.clone(), forbidden, now_ms)?;
+    let (mut plan, mut draft) = planned(context, own, &client, chain.state.clone(), guarded, now_ms)?;
     if draft.as_ref().is_err_and(DraftError::is_of_the_metadata) && client.fetched_anew().await? {
         tracing::warn!("the cached metadata would have something else signed; that of the node is taken instead");
         chain = client.state(now_ms, depth).await?;
-        (plan, draft) = planned(context, own, &client, chain.state.clone(), forbidden, now_ms)?;
+        (plan, draft) = planned(context, own, &client, chain.state.clone(), guarded, now_ms)?;
     }
     let there = plan.standing.commitment.clone();
     let is_it = |row: Option<&Commitment>| row == there.as_ref();
@@ -223,14 +228,14 @@ fn planned(
     own: &OwnHotkey,
     client: &HotkeyClient,
     standing: HotkeyState,
-    forbidden: &Forbidden,
+    (forbidden, scope): (&Forbidden, ReadScope),
     now_ms: u64,
 ) -> Result<(Plan, Result<Draft, DraftError>), Unprepared> {
     if let Some(rule) = stale_head(&standing, now_ms) {
         return Err(refused(rule));
     }
     let values = &context.configuration.local;
-    let cleared = guard::clear(&context.provider, values, standing.commitment.as_ref(), forbidden);
+    let cleared = guard::clear(&context.provider, values, standing.commitment.as_ref(), forbidden, scope);
     let cleared = cleared.map_err(|refusal| refused(refusal.into()))?;
     let plan = Plan::of(subject(context, own), standing, &cleared, now_ms);
     let draft = client.draft(&plan.standing, &cleared);
@@ -287,24 +292,6 @@ pub(super) fn identity(context: &Context) -> Result<&OwnHotkey, Unprepared> {
 
 pub(super) fn client_options(context: &Context, own: &OwnHotkey, genesis: Option<BlockHash>) -> HotkeyClientOptions {
     HotkeyClientOptions { node: context.node.clone(), genesis, netuid: context.netuid(), hotkey: own.hotkey }
-}
-
-/// Everything on this machine that must not be published: the write pair, those of the vault, the other secrets of `.env` and environment,
-/// and the keys of every hotkey whose file is open to be read.
-pub(super) async fn forbidden(context: &Context) -> Forbidden {
-    let configuration = &context.configuration;
-    let folder = configuration.settings.wallet_path.as_ref().map(|path| path.value.clone());
-    let read = folder.map(|folder| tokio::task::spawn_blocking(move || wallet::plain_secrets(&folder)));
-    let of_wallets = match read {
-        Some(read) => read.await.unwrap_or_default(),
-        None => Vec::new(),
-    };
-    crate::logs::redact_all(&of_wallets);
-    let other = configuration.private.iter();
-    let forbidden = Forbidden::of(&configuration.local).and_held(&context.vault).and(SecretKind::Wallet, of_wallets);
-    other.fold(forbidden, |forbidden, (name, value)| {
-        forbidden.and(SecretKind::Other(Untrusted::from_text(name)), [value.clone()])
-    })
 }
 
 /// Why an extrinsic was not even built, as a rule.

@@ -6,14 +6,15 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
+use super::forbidden::{forbidden, of_signer};
 use super::key_test::{Pair, Tell};
-use super::{Prepared, Unprepared, client_options, forbidden, identity, prepared, publish_check, refused};
+use super::{Prepared, UNTIL_TESTED, Unprepared, client_options, identity, prepared, publish_check, refused};
 use crate::chain::commit::{Draft, HotkeyClient, Signed, SignedCommit, registered, track};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure, Intent, KeyTest, Plan, Progress, Receipt, Record, Unsettled, Verdict};
 use crate::domain::commitment::Published;
 use crate::domain::findings::Finding;
-use crate::domain::guard::SecretKind;
+use crate::domain::guard::ReadScope;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
 use crate::domain::text::{grouped, sentence, uncapitalised};
@@ -83,7 +84,8 @@ async fn begin(
         _ => Some(tested(context, &confirmed, &owner, progress).await.map_err(Ended::Refused)?),
     };
     let turn = take_turn(&journal, &owner).await?;
-    let prepared = again(context, confirmed, &signer, now_ms()).await?;
+    let scope = tested.as_ref().map_or(ReadScope::NotShown, |tested| tested.scope);
+    let prepared = again(context, confirmed, (&signer, scope), now_ms()).await?;
     if let Some(ended) = prepared.plan.ended() {
         return Err(ended);
     }
@@ -105,11 +107,15 @@ async fn begin(
 }
 
 /// A pair that the store was asked about, or of which somebody said that it need not be: only by this is anything signed.
-struct Tested(Published);
+struct Tested {
+    pair: Published,
+    /// Whether the store showed that it only reads.
+    scope: ReadScope,
+}
 
 impl Tested {
     fn sign(self, plan: &Plan, draft: Draft, signer: &Signer) -> Result<Signed, Rule> {
-        if self.0 != plan.new {
+        if self.pair != plan.new {
             return Err(plan_changed("the local credentials changed"));
         }
         draft.sign(signer).map_err(|error| super::draft_rule(&error))
@@ -144,23 +150,32 @@ async fn tested(
     }
     match test.refusal().filter(|_| !confirmed.may_be_untested) {
         Some(rule) => Err(rule),
-        None => Ok(Tested(pair.published().clone())),
+        None => {
+            let is_shown = test.shown_read_only().is_some_and(|shown| shown.is_of(pair.published()));
+            let scope = if is_shown { ReadScope::ShownReadOnly } else { ReadScope::NotShown };
+            Ok(Tested { pair: pair.published().clone(), scope })
+        }
     }
 }
 
 /// The plan once more, over the same connection if it still stands. It must say the same as what was confirmed.
-async fn again(context: &Context, confirmed: Prepared, signer: &Signer, now_ms: u64) -> Result<Prepared, Ended> {
+async fn again(
+    context: &Context,
+    confirmed: Prepared,
+    (signer, scope): (&Signer, ReadScope),
+    now_ms: u64,
+) -> Result<Prepared, Ended> {
     let Prepared { plan, client, options, .. } = confirmed;
     let own = identity(context).map_err(|error| unprepared(&error))?;
     // An encrypted key file could not be read until now: what was in it must not be published either.
-    let forbidden = forbidden(context).await.and(SecretKind::Wallet, signer.secrets());
-    let fresh = match prepared(context, own, client, options.clone(), &forbidden, plan.confirmed.clone(), now_ms).await
-    {
+    let forbidden = forbidden(context).await.and(of_signer(own, signer));
+    let guarded = (&forbidden, scope);
+    let fresh = match prepared(context, own, client, options.clone(), guarded, plan.confirmed.clone(), now_ms).await {
         // The connection may have been dropped while the operator was reading.
         Err(Unprepared::Chain(error)) => {
             tracing::info!("the chain is asked anew: {error}");
             match HotkeyClient::open(&options).await {
-                Ok(client) => prepared(context, own, client, options, &forbidden, plan.confirmed.clone(), now_ms).await,
+                Ok(client) => prepared(context, own, client, options, guarded, plan.confirmed.clone(), now_ms).await,
                 Err(error) => Err(error.into()),
             }
         }
@@ -352,7 +367,8 @@ pub async fn wait_until_registered(
     let options = client_options(context, own, Some(confirmed.standing.chain.genesis));
     let client = registered(&options).await;
     let forbidden = forbidden(context).await;
-    let prepared = prepared(context, own, client, options, &forbidden, None, now_ms()).await?;
+    let guarded = (&forbidden, UNTIL_TESTED);
+    let prepared = prepared(context, own, client, options, guarded, None, now_ms()).await?;
     match moved(confirmed, &prepared.plan) {
         None => Ok(prepared),
         Some(rule) => Err(refused(rule)),

@@ -78,6 +78,7 @@ impl Executor {
         let lock = take_lock(&journal, &owner).await?;
         let (history, entries) = journal.history(&owner)?;
         let opened = vault::open(&context, passphrase).await?;
+        let context = Arc::new(Context { opened: Some(opened.vault.clone()), ..(*context).clone() });
         let store = Store::new(StoreOptions { region: context.region().to_owned(), ..StoreOptions::default() });
         Ok(Self { context, environment, opened, journal, history, entries, store, now_ms, timeouts, tell, _lock: lock })
     }

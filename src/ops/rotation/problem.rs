@@ -136,7 +136,7 @@ impl From<Unprepared> for Problem {
             Unprepared::Chain(error) if error.fault.is_about_the_chain() => Kind::Usage,
             Unprepared::Chain(_) => Kind::Chain,
         };
-        Self { kind, finding: error.finding() }
+        Self { kind, finding: in_rotation(error.finding()) }
     }
 }
 
@@ -154,6 +154,17 @@ impl From<Ended> for Problem {
             Ended::Refused(_) => Kind::Refused,
             Ended::Pending { .. } | Ended::Unchanged { .. } | Ended::Committed(_) => Kind::Pending,
         };
-        Self { kind, finding: ended.finding() }
+        Self { kind, finding: in_rotation(ended.finding()) }
     }
+}
+
+/// The keys of an open rotation are not exchanged by hand: what is to be done about a secret in them has its own way.
+fn in_rotation(mut finding: Finding) -> Finding {
+    if finding.code.starts_with("holds_") {
+        finding.todo =
+            "Roll back (rotate rollback), then begin anew with the pair of an \u{201c}Object Read only\u{201d} token. \
+                        If it is only a copy of that pair, take the copy away and run rotate resume."
+                .to_owned();
+    }
+    finding
 }

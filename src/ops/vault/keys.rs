@@ -1,11 +1,14 @@
-//! The keys of the vault as those that count.
+//! The keys of the vault as those that count, and all its write keys as those that must not be published.
 
-use super::{Known, VaultProblem, index, indexes, known, open};
+use super::{ANSWER, Known, VaultProblem, index, indexes, known, open, within};
+use crate::domain::guard::{Forbidden, KnownSecret, SecretKind, SecretPlace, Uncompared};
 use crate::domain::owner::Owner;
 use crate::domain::secret::SecretKey;
-use crate::domain::vault_index::Index;
+use crate::domain::text::middle_cut;
+use crate::domain::vault_index::{Holding, Index};
 use crate::ops::context::Context;
 use crate::ops::rotation::rotations;
+use crate::vault::{KeyPair, Vault};
 
 /// Whether keys of the vault are in use, by its index alone; an index that is lost has to be derived again to know that,
 /// which is a yes too. Where no vault ever was, the chain is not asked whose.
@@ -47,5 +50,61 @@ pub async fn with_keys(context: &Context, passphrase: Option<SecretKey>) -> Resu
     with.findings.retain(|finding| finding.code != "vault_index" || opened.derived.is_none());
     with.findings.extend(opened.derived);
     with.vault = opened.index;
+    with.opened = Some(opened.vault);
     Ok(with)
+}
+
+/// The write pairs that the vault holds, of every hotkey: by their fingerprints, and whole where the store that holds them
+/// is open already.
+pub(in crate::ops) async fn and_held(context: &Context, forbidden: Forbidden) -> Forbidden {
+    let Some(state) = &context.disk.state else { return forbidden };
+    let (all, unreadable) = state.vault().map_or((Vec::new(), 1), |indexes| indexes.read_all());
+    let own = context.owner().map(|owner| owner.to_string());
+    let hotkey = |owner: &str| {
+        let address = owner.rsplit('/').next().unwrap_or_default();
+        (own.as_deref() != Some(owner)).then(|| middle_cut(address, 6, 4))
+    };
+    let with_prints =
+        |forbidden: Forbidden, (owner, index): &(String, Index)| forbidden.and_held(hotkey(owner).as_deref(), index);
+    let forbidden = all.iter().fold(forbidden.and_not(Uncompared::UnreadableIndex, unreadable), with_prints);
+    let writes: Vec<_> = all
+        .into_iter()
+        .flat_map(|(owner, index)| {
+            let holdings = index.holdings.into_iter().filter(|holding| holding.write.is_some());
+            holdings.map(move |holding| (owner.clone(), holding)).collect::<Vec<_>>()
+        })
+        .collect();
+    let (count, read) = (writes.len(), read_whole(context, writes).await);
+    let locked = count - read.len();
+    let known = read.into_iter().flat_map(|(owner, holding, pair)| {
+        let place = SecretPlace::Vault { hotkey: hotkey(&owner), generation: holding.number };
+        let id = (SecretKind::WriteKeyId, SecretKey::new(pair.id));
+        let both = [id, (SecretKind::WriteSecret, pair.secret)];
+        both.map(|(kind, text)| KnownSecret { kind, place: place.clone(), text })
+    });
+    forbidden.and(known).and_not(Uncompared::LockedWritePair, locked)
+}
+
+/// Whose generation, and its write pair.
+type HeldWrite = (String, Holding, KeyPair);
+
+/// The write pairs of those generations that lie in the open store. What it does not answer counts as locked.
+async fn read_whole(context: &Context, writes: Vec<(String, Holding)>) -> Vec<HeldWrite> {
+    let Some(vault) = context.opened.clone().or_else(|| context.sandbox_vault.clone()) else { return Vec::new() };
+    let read = within(vault.backend(), ANSWER, move || Ok(held_in(&vault, writes))).await;
+    read.unwrap_or_else(|error| {
+        tracing::warn!("the write keys of the vault are compared by their fingerprints: {error}");
+        Vec::new()
+    })
+}
+
+fn held_in(vault: &Vault, writes: Vec<(String, Holding)>) -> Vec<HeldWrite> {
+    let here = writes.into_iter().filter(|(_, holding)| holding.backend == vault.backend());
+    let read = here.filter_map(|(owner, holding)| {
+        let generation = vault.held_named(&owner, &holding);
+        let generation = generation.inspect_err(|error| tracing::warn!("a generation of the vault: {error}"));
+        let pair = generation.ok()?.write?;
+        Some((owner, holding, pair))
+    });
+    read.collect()
 }

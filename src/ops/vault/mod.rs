@@ -24,6 +24,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+pub(in crate::ops) use keys::and_held;
 pub use keys::{index_if_any, is_in_use, with_keys};
 pub use open_vault::OpenVault;
 pub use status::{GenerationLine, VaultLine, look};
