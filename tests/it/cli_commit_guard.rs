@@ -16,7 +16,7 @@ use crate::cli_commit_refused::{own, refuses};
 use crate::cli_status::{env_of, path};
 use crate::support::house::says;
 use crate::support::node::{line, of};
-use crate::support::operator::{BLOCKS, Operator};
+use crate::support::operator::{BLOCKS, Operator, Store};
 use crate::support::pty::Pty;
 use crate::support::rotating::{NEW, OLD, Rotating};
 
@@ -166,21 +166,26 @@ fn copies() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn a_copy_of_the_read_pair_is_refused_until_it_is_taken_away_or_the_chain_has_it() {
-    let operator = copies().into_iter().fold(Operator::new(), |operator, (name, value)| operator.with(name, value));
-    let refused = document(&operator.run(&["commit", "--yes", "--json"]).exits(3));
+fn a_copy_of_the_read_pair_passes_where_the_store_showed_that_it_only_reads_and_not_where_none_could_be_asked() {
+    let with_copies =
+        |operator: Operator| copies().into_iter().fold(operator, |operator, (name, value)| operator.with(name, value));
+    let operator = with_copies(Operator::new().at_store(Store::Nowhere));
+    let refused = document(&operator.run(&["commit", "--yes", "--untested", "--json"]).exits(3));
     assert_eq!((&refused["outcome"], &refused["reason"]), (&json!("refused"), &json!("holds_secret")));
     says(refused["what"].as_str().unwrap(), &["the secret that AWS_SECRET_ACCESS_KEY holds, in the environment"]);
     says(refused["fix"].as_str().unwrap(), &["take the copy out of the environment"]);
     assert_eq!((operator.on_chain(), operator.submissions()), (before(), 0));
     // The remedy works.
     let house = crate::support::house::House::new();
-    let ran = house.run(line(&["commit", "--yes", "--json"], &operator.flags())).exits(0);
+    let ran = house.run(line(&["commit", "--yes", "--untested", "--json"], &operator.flags())).exits(0);
     assert_eq!(document(&ran)["outcome"], "committed");
     assert_eq!(operator.on_chain(), own().read_commitment());
-    // What is on chain already is safe to look at again, copies or not.
-    let again = document(&operator.run(&["commit", "--yes", "--json"]).exits(0));
-    assert_eq!(again["outcome"], "unchanged");
+    // So does a store that answers; and what is on chain already is safe to look at again.
+    let operator = with_copies(Operator::new());
+    for outcome in ["committed", "unchanged"] {
+        assert_eq!(document(&operator.run(&["commit", "--yes", "--json"]).exits(0))["outcome"], outcome);
+        assert_eq!(operator.on_chain(), own().read_commitment());
+    }
 }
 
 /// An operator whose machine keeps the keys of another hotkey in its vault, with the flags of the encrypted file.
