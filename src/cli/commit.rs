@@ -51,9 +51,6 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
     if let Some(exit) = cannot_ask(arguments, output) {
         return exit;
     }
-    if !arguments.dry_run && !context.configuration.settings.read_only.value {
-        swept(&context, output);
-    }
     let mut findings = Vec::new();
     let odd = |finding: Finding| told_at_once(output, &mut findings, finding);
     let context = tokio::select! {
@@ -85,6 +82,11 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
             Outcome { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) }
         }
     };
+    // What a refusal rests on stays, so that it is refused the next time too.
+    let may_write = !arguments.dry_run && !context.configuration.settings.read_only.value;
+    if may_write && came.exit != Exit::Refused {
+        swept(&context, output);
+    }
     let printed = if output.is_json() {
         Output::document(&CommitDocument::of(came.plan.as_ref(), came.ended.as_ref(), &context, findings))
     } else {

@@ -203,11 +203,15 @@ impl Texts {
         let phrase = text.split("//").next().unwrap_or_default().trim();
         for seed in [seed_of(phrase), digits::<32>(text)].into_iter().flatten() {
             self.digits(&*seed);
-            BOTH.into_iter().for_each(|scheme| self.pair(Pair::of_seed(scheme, &seed)));
+            for scheme in BOTH {
+                self.pair(Pair::of_seed(scheme, &seed));
+            }
         }
         if let Some(key) = digits::<64>(text) {
             self.digits(&*key);
-            key.chunks(32).for_each(|half| self.digits(half));
+            for half in key.chunks(32) {
+                self.digits(half);
+            }
         }
     }
 
@@ -303,13 +307,14 @@ mod tests {
         let wide: Vec<u8> = [0xfeff_u16].into_iter().chain(json.encode_utf16()).flat_map(u16::to_le_bytes).collect();
         let (scalar, raw) = (&SECRETS[2], hex::decode(SEED).unwrap());
         let escaped = json.replace("fac7", "\\u0066\\u0061c7").replace('"', "\\\"");
-        let lines = PHRASE.split(' ').enumerate().map(|(at, word)| format!("{}. {word}\n", at + 1)).collect::<String>();
+        let numbered = PHRASE.split(' ').enumerate().map(|(at, word)| format!("{}. {word}\n", at + 1));
+        let lines = numbered.collect::<Vec<_>>().concat();
         for bytes in [
             json.clone().into_bytes(),
             format!("\u{feff}{json}").into_bytes(),
             wide,
             escaped.into_bytes(),
-            json[..json.len() - 40].as_bytes().to_vec(),
+            json.as_bytes()[..json.len() - 40].to_vec(),
             format!("{SEED}\n").into_bytes(),
             format!("seed: 0x{SEED}\r\n").into_bytes(),
             raw,

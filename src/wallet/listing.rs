@@ -84,7 +84,7 @@ pub fn hotkey_secrets(wallets: &Path) -> HotkeySecrets {
     for wallet in files_in(wallets, &mut found) {
         for (index, file) in files_in(&wallet.join("hotkeys"), &mut found).into_iter().enumerate() {
             if index < MAX_LISTED {
-                found.take(file);
+                found.take(&file);
             } else {
                 found.unreadable += 1;
             }
@@ -94,11 +94,11 @@ pub fn hotkey_secrets(wallets: &Path) -> HotkeySecrets {
 }
 
 impl HotkeySecrets {
-    fn take(&mut self, file: PathBuf) {
-        match hotkey_file::read_wiped(&file) {
+    fn take(&mut self, file: &Path) {
+        match hotkey_file::read_wiped(file) {
             Ok(Some((bytes, _))) if Lock::of(&bytes).is_encrypted() => self.encrypted += 1,
             Ok(Some((bytes, _))) => {
-                self.plain.extend(secrets_in(&bytes).into_iter().map(|secret| (file.clone(), secret)));
+                self.plain.extend(secrets_in(&bytes).into_iter().map(|secret| (file.to_owned(), secret)));
             }
             // What is no file, or leads to a coldkey, is none of a hotkey's.
             Ok(None) | Err(WalletError::NotAHotkeyFile(_)) => {}

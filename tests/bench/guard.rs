@@ -37,7 +37,8 @@ pub fn measure() {
         hex(2, 32),
         hex(3, 64)
     );
-    (0..60).for_each(|line| env += &format!("SOME_SECRET_{line}={}\n", hex(line + 10, 64)));
+    let more = (0..60).map(|line| format!("SOME_SECRET_{line}={}\n", hex(line + 10, 64)));
+    env += &more.collect::<Vec<_>>().concat();
     let env_file = home.path().join(".env");
     fs::write(&env_file, env).unwrap();
     let flags = Flags { env_file: Some(env_file), ..Flags::default() };

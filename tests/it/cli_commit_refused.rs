@@ -169,12 +169,12 @@ fn a_piece_of_the_wallets_private_key_is_refused() {
 }
 
 #[test]
-fn another_secret_of_the_env_or_the_environment_is_refused() {
+fn another_secret_of_the_env_or_the_environment_is_refused_where_no_store_says_what_the_pair_can_do() {
     let secret = own().read_secret.expose().to_owned();
-    let operator = Operator::by_hand();
+    let operator = Operator::by_hand().at_store(Store::Nowhere);
     operator.has(env_of(&own()) + "CLOUDFLARE_API_TOKEN=" + &secret + "\n");
     refuses(&operator, "holds_secret", &["the secret that CLOUDFLARE_API_TOKEN holds"], &["token's page"]);
-    let operator = Operator::by_hand().with("WANDB_API_KEY", secret);
+    let operator = Operator::by_hand().at_store(Store::Nowhere).with("WANDB_API_KEY", secret);
     refuses(&operator, "holds_secret", &["the secret that WANDB_API_KEY holds"], &["token's page"]);
 }
 

@@ -139,7 +139,7 @@ impl Form {
             ("R2_WRITE_SECRET_ACCESS_KEY", &self.write.1),
         ];
         let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-        let own: String = pairs.map(|(name, value)| format!("{name}={value}\n")).collect();
+        let own = pairs.map(|(name, value)| format!("{name}={value}\n")).collect::<Vec<_>>().concat();
         let store = if self.custom { "R2_ENDPOINT_URL=http://127.0.0.1:9000\n" } else { "" };
         [&self.before, own.as_str(), store, &self.behind].concat()
     }
@@ -227,7 +227,7 @@ fn seed_file(seed: &str) -> String {
 
 /// `\u00..` for each character.
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| format!("\\u{byte:04x}")).collect()
+    text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat()
 }
 
 fn wide(text: &str) -> Vec<u8> {

@@ -241,7 +241,9 @@ fn readable(bytes: &[u8]) -> Option<Wiped> {
 
 fn different(run: &[u8]) -> usize {
     let mut seen = [false; 256];
-    run.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+    for byte in run {
+        seen[usize::from(*byte)] = true;
+    }
     seen.iter().filter(|seen| **seen).count()
 }
 

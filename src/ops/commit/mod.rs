@@ -67,8 +67,20 @@ impl Prepared {
         let pair = key_test::Pair::of(context, tell).map_err(refused)?;
         let owner = self.owner();
         let old = publish_check::known_as_old(context, &owner, pair.published());
-        let (test, waited_s) = pair.test(self.timeouts, old.as_deref()).await.map_err(refused)?;
+        let tested = pair.test(self.timeouts, old.as_deref()).await;
+        if tested.as_ref().map_or(true, |(test, _)| test.is_untested()) {
+            self.holds_no_copy(context).await?;
+        }
+        let (test, waited_s) = tested.map_err(refused)?;
         Ok(Self { plan: self.plan.tested(test, waited_s), tested_at: Some(Instant::now()), ..self })
+    }
+
+    /// What stands under another name as well passes only where the store showed that the pair only reads.
+    async fn holds_no_copy(&self, context: &Context) -> Result<(), Unprepared> {
+        let (forbidden, there) = (forbidden(context).await, self.plan.standing.commitment.as_ref());
+        let cleared =
+            guard::clear(&context.provider, &context.configuration.local, there, &forbidden, ReadScope::NotShown);
+        cleared.map(drop).map_err(|refusal| refused(refusal.into()))
     }
 
     /// Somebody was told that the pair could not be tested, and wants it published all the same. Lifts nothing else.

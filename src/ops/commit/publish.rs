@@ -148,14 +148,12 @@ async fn tested(
     if matches!(test, KeyTest::WritingOpen { .. }) {
         test = pair.write().await?;
     }
-    match test.refusal().filter(|_| !confirmed.may_be_untested) {
-        Some(rule) => Err(rule),
-        None => {
-            let is_shown = test.shown_read_only().is_some_and(|shown| shown.is_of(pair.published()));
-            let scope = if is_shown { ReadScope::ShownReadOnly } else { ReadScope::NotShown };
-            Ok(Tested { pair: pair.published().clone(), scope })
-        }
+    if let Some(rule) = test.refusal().filter(|_| !confirmed.may_be_untested) {
+        return Err(rule);
     }
+    let is_shown = test.shown_read_only().is_some_and(|shown| shown.is_of(pair.published()));
+    let scope = if is_shown { ReadScope::ShownReadOnly } else { ReadScope::NotShown };
+    Ok(Tested { pair: pair.published().clone(), scope })
 }
 
 /// The plan once more, over the same connection if it still stands. It must say the same as what was confirmed.

@@ -161,10 +161,9 @@ impl From<Ended> for Problem {
 /// The keys of an open rotation are not exchanged by hand: what is to be done about a secret in them has its own way.
 fn in_rotation(mut finding: Finding) -> Finding {
     if finding.code.starts_with("holds_") {
-        finding.todo =
-            "Roll back (rotate rollback), then begin anew with the pair of an \u{201c}Object Read only\u{201d} token. \
+        "Roll back (rotate rollback), then begin anew with the pair of an \u{201c}Object Read only\u{201d} token. \
                         If it is only a copy of that pair, take the copy away and run rotate resume."
-                .to_owned();
+            .clone_into(&mut finding.todo);
     }
     finding
 }
