@@ -259,16 +259,22 @@ fn correct(state: &mut State, verified: Provenance) -> Vec<Effect> {
     let is_snapshot = state.table.snapshot().is_some_and(|snapshot| snapshot.at.hash == verified.at.hash);
     let commitments = vec![(hotkey, verified.commitment)];
     let change = SubnetChange { block: verified.at.number, commitments, members: Vec::new() };
-    // What the feed told was no change, so none is warned of.
-    let mut effects = watch::changed(state, &change);
+    // What stood there before the feed told otherwise did not change, so nobody is warned of a change.
+    let set_at = change.commitments.iter().find_map(|(_, commitment)| commitment.as_ref()?.block);
+    let mut effects = match set_at {
+        Some(block) if block <= told => watch::corrected(state, &change),
+        _ => watch::changed(state, &change),
+    };
     if state.table.change(change, state.own.own().as_ref()) {
         state.rows_changed();
     }
     if is_snapshot || verified.at.number >= told + MAY_LAG {
         let Finding { what, why, .. } = dispute.finding();
         effects.push(Effect::Log { level: Grave::Error, text: format!("{what}: {why} The verified one is shown.") });
-        state.proofs.disputes.push(dispute);
-        state.proofs.disputes.sort_by_key(|dispute| !dispute.locks());
+        if !state.proofs.disputes.iter().any(|known| known.case == dispute.case && known.hotkey == dispute.hotkey) {
+            state.proofs.disputes.push(dispute);
+            state.proofs.disputes.sort_by_key(|dispute| !dispute.locks());
+        }
     }
     effects
 }

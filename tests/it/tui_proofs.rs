@@ -397,3 +397,23 @@ fn the_own_row_is_looked_at_once_in_each_window() {
     assert_eq!(looks, windows);
     assert!(line_of(&state, "● you", 120).contains("✓ readable ✓"), "what was signed stays signed");
 }
+
+#[test]
+fn a_table_that_was_forged_from_the_beginning_warns_of_no_change_and_is_disputed_once() {
+    let mut state = console();
+    let truth = state.own_row().unwrap().commitment.clone();
+    let mut forged = healthy();
+    forged.commitments.insert(hotkey(42), good(99, HEAD - 40));
+    feed(&mut state, FeedEvent::Snapshot(Box::new(forged)));
+    // Put away what the second snapshot brings.
+    press(&mut state, "esc");
+    let named = Dispute { case: Case::ForgedValue, hotkey: Some(hotkey(42)), ..dispute(Some(Side::Endpoint)) };
+    let (own, found) = row(&state, 42, Level::Proven);
+    let found = Provenance { commitment: truth.clone(), ..found };
+    let found = Examined { rows: BTreeMap::from([(own, found)]), disputes: vec![named], ..Examined::default() };
+    update(&mut state, Msg::Verify(VerifyNews::Examined { found: Box::new(found), everybody: false }));
+    assert_eq!(state.own_row().unwrap().commitment, truth);
+    let shown = screen(&state, 120, 32);
+    assert_eq!(shown.matches("Sources disagree").count(), 1, "{shown}");
+    assert!(!shown.contains("Your commitment changed at"), "{shown}");
+}

@@ -83,6 +83,18 @@ pub(in crate::tui) fn changed(state: &mut State, change: &SubnetChange) -> Vec<E
     noticed(state, seen)
 }
 
+/// What was told of the own commitment was never so: this stood there all the time, and nothing changed.
+pub(in crate::tui) fn corrected(state: &mut State, change: &SubnetChange) -> Vec<Effect> {
+    let own = state.own.hotkey;
+    let stood = change.commitments.iter().find(|(hotkey, _)| Some(*hotkey) == own).map(|(_, stood)| stood.clone());
+    let watch = &mut state.commits.watch;
+    if let Some((last, stood)) = watch.last.as_mut().zip(stood) {
+        last.commitment = stood;
+        watch.surprise = None;
+    }
+    Vec::new()
+}
+
 /// Another hotkey is the own one now: what the screen shows of it is where its watch begins.
 pub(in crate::tui) fn begin_anew(state: &mut State) {
     let Some(snapshot) = state.table.snapshot().cloned() else { return };
