@@ -4,11 +4,13 @@
 //! overrides it. [`clear`] is the only way to a [`Cleared`], and signing takes nothing else.
 
 mod forbidden;
+mod known_secret;
 mod likeness;
 
 use std::fmt;
 
-pub use forbidden::{Forbidden, Found, KnownSecret, Likeness, ReadScope, SecretKind, SecretPlace, Uncompared};
+pub use forbidden::{Forbidden, ReadScope, Uncompared};
+pub use known_secret::{Found, KnownSecret, Likeness, SecretKind, SecretPlace};
 
 use crate::domain::commitment::{Commitment, MaskedBytes, Published, read_bytes};
 use crate::domain::credentials::{BucketCredentials, CommitmentBytes, CredentialsError, LocalValues, ReadCredentials};
