@@ -119,9 +119,11 @@ pub const fn exit_of(problem: &VaultProblem) -> Exit {
         VaultProblem::NoHotkey(_) | VaultProblem::Vault(VaultError::Unknown { .. } | VaultError::Elsewhere { .. }) => {
             Exit::Usage
         }
-        VaultProblem::Vault(_) | VaultProblem::State(_) | VaultProblem::NoPlace | VaultProblem::Busy => {
-            Exit::VaultUnavailable
-        }
+        VaultProblem::Vault(_)
+        | VaultProblem::State(_)
+        | VaultProblem::NoPlace
+        | VaultProblem::NothingFound(_)
+        | VaultProblem::Busy => Exit::VaultUnavailable,
     }
 }
 

@@ -99,7 +99,12 @@ fn a_turn_is_held_by_one_and_free_again_when_it_is_dropped() {
     let another = Owner { hotkey: hotkey(7), ..owner() };
     assert!(other.turn(&another).unwrap().is_some(), "another hotkey is another turn");
     drop(turn);
-    assert!(other.turn(&owner()).unwrap().is_some());
+    // A process that another test starts holds what it inherits for a moment.
+    let began = std::time::Instant::now();
+    while other.turn(&owner()).unwrap().is_none() {
+        assert!(began.elapsed() < crate::support::DEADLINE, "it is free again");
+        std::thread::yield_now();
+    }
 }
 
 /// A limit on a file's size stands in for the full disk.

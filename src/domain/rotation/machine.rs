@@ -78,6 +78,8 @@ pub struct Rotation {
     pub grace: Option<Grace>,
     /// Sides whose old key is of no use any more: the store refuses it, or the vault holds it no more.
     pub refused: Vec<Side>,
+    /// Those of them that the vault lost: the store was not asked.
+    pub lost: Vec<Side>,
     /// What the chain holds when it is neither old nor new, until the operator accepts it.
     pub difference: Option<Seen>,
     /// What the operator goes on over, until something else is on chain.
@@ -162,6 +164,7 @@ impl Rotation {
             env_begun: false,
             grace: None,
             refused: Vec::new(),
+            lost: Vec::new(),
             difference: None,
             accepted: None,
             retiring: false,
@@ -232,6 +235,9 @@ impl Rotation {
             Event::Reverted { seen, .. } => self.revert(*seen)?,
             Event::Refused { side, .. } | Event::Lost { side } => {
                 self.change.side(*side)?.old.as_ref()?;
+                if matches!(event, Event::Lost { .. }) && !self.refused.contains(side) {
+                    self.lost.push(*side);
+                }
                 self.refuse(*side);
             }
             Event::Retiring => {

@@ -116,6 +116,15 @@ impl Rotation {
                      started meanwhile may still publish it."
                         .to_owned()
                 }
+                Phase::Retired if !self.lost.is_empty() => {
+                    let old = |side: &Side| format!("{} key {}", side.word(), self.old_shown(*side));
+                    let old: Vec<String> = self.lost.iter().map(old).collect();
+                    format!(
+                        "Nothing. Revoke the old {} at the provider if that is not done: the vault had lost it, so the \
+                         store was not asked.",
+                        old.join(" and the old ")
+                    )
+                }
                 _ => "Nothing.".to_owned(),
             },
         }

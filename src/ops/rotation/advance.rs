@@ -55,8 +55,13 @@ impl Executor {
                 Step::Revoke(side) => match self.old_key(&rotation, side).await {
                     KeyAnswer::Refused { http, code } => self.note(Event::Refused { side, http, code })?,
                     KeyAnswer::Works => return Ok(NeedsInput::Revoke(side)),
-                    KeyAnswer::Gone => return Err(unproven(side, "it is not in the vault any more")),
-                    KeyAnswer::Unclear(found) => return Err(unproven(side, &found)),
+                    KeyAnswer::Gone => {
+                        let todo = "Bring it back with keys import from a .env that has it, or roll back.";
+                        return Err(unproven(side, "it is not in the vault any more", todo));
+                    }
+                    KeyAnswer::Unclear(found) => {
+                        return Err(unproven(side, &found, "Try again with rotate resume."));
+                    }
                 },
                 Step::Probe => {
                     let found = self.probe(&rotation).await?;
@@ -107,11 +112,14 @@ impl Executor {
                 Step::ForgetNew => {
                     if !rotation.forgetting {
                         self.new_key_is_not_on_chain(&rotation).await?;
-                        self.note(Event::Forgetting)?;
+                        self.new_keys_are_not_the_last(&rotation).await?;
                     }
                     // It may have been put into use without a line that says so.
                     if self.opened.index.current == Some(rotation.to) {
                         self.opened.promote(rotation.from).await?;
+                    }
+                    if !rotation.forgetting {
+                        self.note(Event::Forgetting)?;
                     }
                     self.forget(rotation.to).await?;
                     self.note(Event::Abandoned)?;
@@ -288,11 +296,11 @@ pub(super) fn stale(chain: &ChainFacts) -> Option<Blocker> {
     })
 }
 
-fn unproven(side: Side, found: &str) -> Problem {
+fn unproven(side: Side, found: &str, todo: &str) -> Problem {
     Blocker::new(
         "old_key_unproven",
         format!("Whether the old {} key is refused cannot be told: {found}", side.word()),
-        "Try again with rotate resume.",
+        todo,
     )
     .into()
 }

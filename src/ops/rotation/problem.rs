@@ -84,7 +84,11 @@ impl From<VaultProblem> for Problem {
             VaultProblem::Chain(_) => Kind::Chain,
             VaultProblem::NoHotkey(_)
             | VaultProblem::Vault(VaultError::Unknown { .. } | VaultError::Elsewhere { .. }) => Kind::Usage,
-            VaultProblem::Vault(_) | VaultProblem::State(_) | VaultProblem::NoPlace | VaultProblem::Busy => Kind::Vault,
+            VaultProblem::Vault(_)
+            | VaultProblem::State(_)
+            | VaultProblem::NoPlace
+            | VaultProblem::NothingFound(_)
+            | VaultProblem::Busy => Kind::Vault,
         };
         Self { kind, finding: problem.finding() }
     }
@@ -161,7 +165,7 @@ impl From<Ended> for Problem {
 /// The keys of an open rotation are not exchanged by hand: what is to be done about a secret in them has its own way.
 fn in_rotation(mut finding: Finding) -> Finding {
     if finding.code.starts_with("holds_") {
-        "Roll back (rotate rollback), then begin anew with the pair of an \u{201c}Object Read only\u{201d} token. \
+        "Roll back (rotate rollback), then start again with an \u{201c}Object Read only\u{201d} token. \
                         If it is only a copy of that pair, take the copy away and run rotate resume."
             .clone_into(&mut finding.todo);
     }

@@ -44,6 +44,23 @@ impl Executor {
         new
     }
 
+    /// New keys that work are not forgotten where the vault has lost the old ones.
+    pub(super) async fn new_keys_are_not_the_last(&self, rotation: &Rotation) -> Result<(), Problem> {
+        if self.opened.holds(rotation.from).await? {
+            return Ok(());
+        }
+        let new = self.new_answers(rotation).await;
+        if !new.iter().any(|(_, answer)| *answer == KeyAnswer::Works) {
+            return Ok(());
+        }
+        Err(Problem::refused(
+            "old_key_unusable",
+            "The old keys are not in the vault any more: the new ones are not forgotten",
+            "The new keys work, and may be the only ones that do.",
+            "Bring the old keys back with keys import from a .env that has them, then run rotate resume.",
+        ))
+    }
+
     /// What the old keys can do now.
     pub(super) async fn old_answers(&self, rotation: &Rotation) -> Vec<(Side, KeyAnswer)> {
         let mut old = Vec::new();

@@ -41,6 +41,9 @@ pub async fn with_keys(context: &Context, passphrase: Option<SecretKey>) -> Resu
         return Ok(Context { vault: index, ..context.clone() });
     }
     let opened = open(context, passphrase).await?;
+    if opened.derived.is_some() && opened.index.holdings.is_empty() {
+        return Err(VaultProblem::NothingFound(opened.backend().word()));
+    }
     let generation = opened.current().await?;
     let mut with = match &generation {
         Some(generation) => context.with_generation(generation),

@@ -66,6 +66,12 @@ pub enum VaultProblem {
     /// There is no state directory for the index.
     #[error("the vault's index has no place: the state directory cannot be used. See doctor, and mend it")]
     NoPlace,
+    /// The index is lost, and this store holds none of the keys that it may have told of.
+    #[error(
+        "the vault's index is lost, and {0} holds no keys of this hotkey. Name the store that holds them with --vault, or put \
+         the keys into one with keys import"
+    )]
+    NothingFound(&'static str),
     /// Another process changes the index, for longer than that takes.
     #[error(
         "another console of this machine is changing the vault, or waits for an answer there. Let it end, then try again"
@@ -78,7 +84,7 @@ impl VaultProblem {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Vault(error) => error.code(),
-            Self::State(_) => "vault_index",
+            Self::State(_) | Self::NothingFound(_) => "vault_index",
             Self::Chain(_) => "chain",
             Self::NoHotkey(_) => "no_hotkey",
             Self::NoPlace => "no_disk",

@@ -162,7 +162,7 @@ impl OpenVault {
     pub(super) async fn derive(&mut self, lost: &[String]) -> Result<(), VaultProblem> {
         self.change(|locked| {
             locked.index = derived(locked)?;
-            locked.write()
+            locked.keep_derived()
         })
         .await?;
         let history = self.journal.history(&self.owner)?.0;
@@ -182,16 +182,17 @@ impl OpenVault {
         let work = move || {
             let is_first = !indexes.is_used(&owner);
             let turn = turn(&indexes, &owner)?;
-            let read = if is_first { Ok(Index::default()) } else { indexes.read(&owner) };
-            let is_lost = matches!(read, Err(StateError::Lost { .. }));
-            let index = if is_lost { Index::default() } else { read? };
+            // Whoever was first meanwhile has written it: it is read in any case.
+            let read = indexes.read(&owner);
+            let is_absent = matches!(read, Err(StateError::Lost { .. }));
+            let index = if is_absent { Index::default() } else { read? };
             let mut locked = LockedIndex { vault, owner, indexes, journal, index, _turn: turn };
-            if is_lost {
-                locked.index = derived(&locked)?;
-            }
-            // From now on an index that is not there is one that was lost.
-            if is_lost || is_first {
+            if is_absent && is_first {
+                // From now on an index that is not there is one that was lost.
                 locked.write()?;
+            } else if is_absent {
+                locked.index = derived(&locked)?;
+                locked.keep_derived()?;
             }
             let result = change(&mut locked)?;
             Ok((result, locked.index))
@@ -203,6 +204,11 @@ impl OpenVault {
 }
 
 impl LockedIndex {
+    /// Keeps what was derived, unless nothing was found: then another store may hold the keys, and the index stays lost.
+    fn keep_derived(&self) -> Result<(), VaultProblem> {
+        if self.index.holdings.is_empty() { Ok(()) } else { self.write() }
+    }
+
     fn write(&self) -> Result<(), VaultProblem> {
         Ok(self.indexes.write(&self.owner, &self.index)?)
     }

@@ -205,6 +205,7 @@ fn turned_up(seen: Seen) -> String {
 fn refusals(state: &State) -> Vec<String> {
     let said = state.rotations.entries().iter().filter_map(|entry| match &entry.event {
         Event::Refused { side, http, code } => Some(format!("{} refused: {http} {code}", side.word())),
+        Event::Lost { side } => Some(format!("{} lost here, store not asked", side.word())),
         _ => None,
     });
     let said: Vec<String> = said.collect();

@@ -135,6 +135,9 @@ pub(super) fn over(state: &State, width: usize, fit: Fit, styles: Styles) -> Opt
     phases::lines(&mut page, state, rotation, width, styles);
     page.gap();
     let (mark, what, style) = match rotation.phase {
+        Phase::Retired if !rotation.lost.is_empty() => {
+            ("▲", "The old keys are forgotten here; whether the store refuses them is not known.", styles.drift())
+        }
         Phase::Retired => ("✓", "The old keys are refused by the store and forgotten here.", styles.readable()),
         Phase::RolledBack => ("↩", "The old keys are in use again.", styles.drift()),
         _ => ("○", "Given up before anything was published; the new keys are forgotten.", styles.drift()),
