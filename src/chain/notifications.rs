@@ -34,7 +34,7 @@ pub(super) enum ReceiveError {
     Notification { bytes: usize },
     #[error("notifications that wait to be read are too large: {bytes} bytes")]
     Waiting { bytes: usize },
-    #[error("several answers in one message, which nobody asked for")]
+    #[error("several answers in one message")]
     Batch,
 }
 
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn notifications_that_nothing_takes_are_bounded_together_whatever_subscription_they_name() {
-        for subscription in ["a", "nobody's", ""] {
+        for subscription in ["a", "unknown", ""] {
             let bounded = bounded();
             let message = notification("state_storage", subscription, 3 << 20);
             assert_eq!(refusal(&bounded, &message), None);

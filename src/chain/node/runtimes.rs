@@ -36,22 +36,30 @@ pub(in crate::chain) enum Compared {
         why: String,
         /// Whether it will not be otherwise soon.
         lasting: bool,
+        /// Whether the second source is the one that does not answer.
+        is_theirs: bool,
     },
     /// They contradict each other.
     Differs(Box<Dispute>),
 }
 
+/// A runtime as it is read here: schema, spec version, and a block that runs it (`None`: the best one).
+pub(in crate::chain) type Described<'s> = (&'s Schema, u32, Option<BlockHash>);
+
+/// Spec version, and the metadata's hash.
+type What = (u32, [u8; 32]);
+
 /// What was compared in this run.
 #[derive(Default)]
 pub(super) struct Comparisons {
-    /// By their hashes, what two operators told.
-    same: BTreeSet<[u8; 32]>,
+    /// By spec version and hash, what two operators told.
+    same: BTreeSet<What>,
     /// What came of the last one, of which metadata and with whom.
-    last: Option<([u8; 32], String, Instant, Compared)>,
+    last: Option<(What, String, Instant, Compared)>,
 }
 
 impl Comparisons {
-    fn known(&self, of: [u8; 32], with: &str) -> Option<Compared> {
+    fn known(&self, of: What, with: &str) -> Option<Compared> {
         if self.same.contains(&of) {
             return Some(Compared::Same);
         }
@@ -160,7 +168,7 @@ impl Node {
         }
         // Without a second source that answers there is nothing to compare with; what is read says so.
         let Ok(witness) = self.witness(session).await else { return Ok(runtime) };
-        match self.compare(connection, &witness, &runtime.schema, runtime.spec, None).await {
+        match self.compare([connection, &witness], (&runtime.schema, runtime.spec, None)).await {
             Compared::Stale(metadata) => {
                 tracing::warn!("the cached metadata is not what two operators tell now: theirs is taken instead");
                 let versions = (runtime.spec, runtime.transactions);
@@ -178,43 +186,30 @@ impl Node {
 
     /// Compares what two operators say of the runtime of a block, or of the best one: once for each runtime. What both say is
     /// kept, with their names.
-    pub(in crate::chain) async fn compare(
-        &self,
-        primary: &Connection,
-        witness: &Connection,
-        schema: &Schema,
-        spec: u32,
-        at: Option<BlockHash>,
-    ) -> Compared {
+    pub(in crate::chain) async fn compare(&self, both: [&Connection; 2], of: Described<'_>) -> Compared {
+        let ([_, witness], (schema, spec, _)) = (both, of);
         if schema.is_compared() {
             return Compared::Same;
         }
-        let whom = witness.session.endpoint().to_string();
-        if let Some(known) = held(&self.0.comparisons).known(schema.digest, &whom) {
+        let (with, what) = (witness.session.endpoint().to_string(), (spec, schema.digest));
+        if let Some(known) = held(&self.0.comparisons).known(what, &with) {
             return known;
         }
-        let outcome = self.compared_anew(primary, witness, schema, spec, at).await;
+        let outcome = self.ask_both(both, of).await;
         let mut comparisons = held(&self.0.comparisons);
         if matches!(outcome, Compared::Same) {
-            comparisons.same.insert(schema.digest);
+            comparisons.same.insert(what);
         }
-        comparisons.last = Some((schema.digest, whom, Instant::now(), outcome.clone()));
+        comparisons.last = Some((what, with, Instant::now(), outcome.clone()));
         outcome
     }
 
-    async fn compared_anew(
-        &self,
-        primary: &Connection,
-        witness: &Connection,
-        schema: &Schema,
-        spec: u32,
-        at: Option<BlockHash>,
-    ) -> Compared {
+    async fn ask_both(&self, [primary, witness]: [&Connection; 2], (schema, spec, at): Described<'_>) -> Compared {
         let (ours, theirs) = (&primary.session, &witness.session);
         let (bytes, code) = tokio::join!(fetch(theirs, at), theirs.code_hash(at));
         let bytes = match bytes {
             Ok(bytes) => bytes,
-            Err(error) => return unable(&error),
+            Err(error) => return unable(&error, theirs),
         };
         let (us, them) = (operator(ours), operator(theirs));
         let first = schema.sources.iter().find(|source| **source != them).cloned();
@@ -228,11 +223,11 @@ impl Node {
         let asked = tokio::try_join!(fetch(ours, at), ours.spec_version(at), theirs.spec_version(at));
         let (own_bytes, own_spec, their_spec) = match asked {
             Ok(asked) => asked,
-            Err(error) => return unable(&error),
+            Err(error) => return unable(&error, theirs),
         };
         if own_spec != spec || their_spec != spec {
-            let why = format!("it runs spec {their_spec} at present, and this is about {spec}");
-            return Compared::Unable { why, lasting: false };
+            let why = format!("the nodes run specs {own_spec} and {their_spec} at present, and this is about {spec}");
+            return Compared::Unable { why, lasting: false, is_theirs: own_spec == spec };
         }
         if own_bytes == bytes {
             let (is_same, agreed) = (digest(&bytes) == schema.digest, agreed(bytes, us));
@@ -266,7 +261,12 @@ impl Node {
     }
 }
 
-fn unable(error: &ChainError) -> Compared {
+fn unable(error: &ChainError, theirs: &Session) -> Compared {
+    let is_theirs = error.endpoint == theirs.endpoint().to_string();
     let lasting = matches!(error.fault, Fault::Refused { .. } | Fault::NoMethod { .. } | Fault::TooLarge { .. });
-    Compared::Unable { why: format!("its metadata was not told: {}", error.fault), lasting }
+    Compared::Unable {
+        why: format!("{} does not tell its metadata: {}", error.endpoint, error.fault),
+        lasting,
+        is_theirs,
+    }
 }

@@ -24,6 +24,7 @@ use super::error::ChainError;
 use super::metadata::trusted_schema_of;
 use super::node::{Compared, Connection, Node};
 use crate::domain::hotkey::Hotkey;
+use crate::domain::network::BlockHash;
 use crate::domain::provenance::{Case, Depth, Dispute, Examined, Limit, Side};
 use crate::domain::snapshot::BlockRef;
 use common_block::CommonBlock;
@@ -107,15 +108,16 @@ async fn compare_metadata(
     disputes: &mut Vec<Dispute>,
 ) -> Result<(), ChainError> {
     let (node, Some(witness)) = (&examination.node, block.witness.clone()) else { return Ok(()) };
-    let at = Some(block.id.hash);
-    match node.compare(primary, &witness, &read.schema, read.spec, at).await {
+    // The code that wrote the block is that of its parent's state.
+    let at = Some(BlockHash(block.header.parent_hash.0));
+    match node.compare([primary, &witness], (&read.schema, read.spec, at)).await {
         Compared::Same => {}
         Compared::Stale(metadata) => {
             let decoded = trusted_schema_of(&metadata).await;
             read.schema = Arc::new(decoded.map_err(|fault| primary.session.fault(fault))?);
         }
-        Compared::Unable { why, lasting } => {
-            if !lasting {
+        Compared::Unable { why, lasting, is_theirs } => {
+            if is_theirs && !lasting {
                 node.witness_failed(&witness, why.clone()).await;
             }
             read.obscure = Some(Limit::WitnessAway { endpoint: witness.session.endpoint().to_string(), why });

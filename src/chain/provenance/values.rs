@@ -269,6 +269,10 @@ impl Evidence<'_> {
         }
         let is_doubted = dispute.as_ref().is_some_and(Dispute::locks);
         disputes.extend(dispute);
+        if is_doubted && self.block.witness.is_none() {
+            // Nobody else calls the block final: the proof decides nothing.
+            (row.proof, row.proof_from) = (None, None);
+        }
         (row.level, row.limit) = match (&self.read.theirs, self.proof) {
             _ if is_doubted => (Level::Reported, Some(Limit::Disputed { case: Case::ForgedValue })),
             (None, _) => (Level::Reported, row.limit),
