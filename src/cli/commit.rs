@@ -322,7 +322,7 @@ pub(super) async fn confirmed(plan: &Plan, wait: bool, output: Output) -> bool {
 
 /// Asks on the terminal whether to go on although no store could be asked.
 async fn wants_untested(output: Output) -> bool {
-    output.ask("The read pair could not be tested. Type untested to go on all the same, anything else to leave it: ");
+    output.ask("The read pair could not be tested. Type untested to publish it anyway, anything else to cancel: ");
     typed("untested").await
 }
 

@@ -25,7 +25,7 @@ const AGAIN: &str =
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum KeyTest {
-    /// It reads, and does no more.
+    /// It reads, and cannot write.
     ReadOnly(ShownReadOnly),
     /// It reads; whether it can write is told by writing alone.
     WritingOpen {
@@ -98,11 +98,8 @@ pub fn scope(provider: &Provider, pair: &Published, object: &str, scope: &Scope<
         Reply::Found(_) if is_account_wide(provider, others) => return Err(account_wide(others)),
         // A store without such a listing has no key that could list.
         Reply::Found(_) | Reply::Refused { http: 501, .. } => {}
-        reply => {
-            if let Some(untested) = unanswered(reply) {
-                return Ok(untested);
-            }
-        }
+        reply if is_denied(reply) => {}
+        reply => return Ok(unanswered(reply).unwrap_or_else(|| not_told("a listing of buckets", reply))),
     }
     let of = |exchange: &Exchange| match &exchange.reply {
         // What no S3 store says is no word of the store.
@@ -110,9 +107,10 @@ pub fn scope(provider: &Provider, pair: &Published, object: &str, scope: &Scope<
         reply => AbortAnswer::of(reply),
     };
     match can_write(of(scope.abort), scope.abort_by_write_pair.map(of), None) {
-        Some(false) => Ok(shown(pair)),
+        // Elsewhere ending an upload is a permission of its own: only a write tells.
+        Some(false) if provider.is_r2() => Ok(shown(pair)),
         Some(true) => Err(write_capable(None)),
-        None => {
+        _ => {
             let untested = match &scope.abort.reply {
                 Reply::Found(_) => None,
                 reply => unanswered(reply),
@@ -127,7 +125,11 @@ pub fn after_writing(pair: &Published, exchange: &Exchange, left: Option<&str>) 
     let reply = &exchange.reply;
     match (reply, verdict_of(reply)) {
         (Reply::Found(_), _) => Err(write_capable(left)),
-        (Reply::Refused { code: Some(_), .. }, Verdict::ScopeDenied) => Ok(shown(pair)),
+        (reply, _) if is_denied(reply) => Ok(shown(pair)),
+        // A full bucket or a closed account says nothing of the pair.
+        (Reply::Refused { code: Some(_), .. }, Verdict::ScopeDenied) => {
+            Ok(not_told("a write with the read pair", reply))
+        }
         (_, verdict) => match unanswered(reply) {
             Some(KeyTest::Untested { why, todo }) => {
                 let left = left.map_or_else(String::new, |name| format!("; {name} may be in the bucket"));
@@ -140,6 +142,19 @@ pub fn after_writing(pair: &Published, exchange: &Exchange, left: Option<&str>) 
 
 fn shown(pair: &Published) -> KeyTest {
     KeyTest::ReadOnly(ShownReadOnly { pair: pair.clone() })
+}
+
+/// Whether a store that knows the key says that it may not do this.
+fn is_denied(reply: &Reply) -> bool {
+    reply.raw_code() == Some("AccessDenied") && verdict_of(reply) == Verdict::ScopeDenied
+}
+
+/// A store answered, and that tells nothing of the pair.
+fn not_told(what: &str, reply: &Reply) -> KeyTest {
+    KeyTest::Untested {
+        why: format!("the store's answer to {what} does not tell what the pair may do: {}", said(reply)),
+        todo: "Look at the token's permissions where the store shows them.".to_owned(),
+    }
 }
 
 /// Why an answer is no word of a store on this pair; `None` where it is one.
@@ -306,7 +321,7 @@ impl KeyTest {
     /// As one of a plan's checks.
     pub(super) fn check(&self) -> Check {
         match self {
-            Self::ReadOnly(_) => Check::passed(CHECK, "the read pair opens your bucket, and does no more"),
+            Self::ReadOnly(_) => Check::passed(CHECK, "the read pair opens your bucket and cannot write"),
             Self::WritingOpen { object } => Check::odd(
                 CHECK,
                 format!(
@@ -327,5 +342,62 @@ impl KeyTest {
             why: "A dead key, or one that can write, would be published for ever. Nothing was signed.",
             todo: format!("{todo} {AGAIN}"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::probe::Request;
+
+    fn pair() -> Published {
+        let bytes = [b"0123456789abcdef".repeat(4), b"fedcba9876543210".repeat(4)].concat();
+        crate::domain::commitment::read_bytes(&bytes).unwrap().published()
+    }
+
+    fn refused(http: u16, code: &str) -> Exchange {
+        let reply = Reply::Refused { http, code: Some(Untrusted::from_text(code)), message: None };
+        Exchange { request: Request::AbortUpload, reply, ms: 1 }
+    }
+
+    fn judged(provider: &Provider, listing: &Exchange) -> Result<KeyTest, Rule> {
+        let (denied, none) = (refused(403, "AccessDenied"), refused(404, "NoSuchUpload"));
+        let answers = Scope { abort: &denied, abort_by_write_pair: Some(&none), buckets: (listing, 0) };
+        scope(provider, &pair(), "canary", &answers)
+    }
+
+    #[test]
+    fn a_denied_end_of_an_upload_shows_a_read_pair_on_r2_alone() {
+        let (r2, other) =
+            (Provider::from_endpoint(None).unwrap(), Provider::from_endpoint(Some("https://s3.example")).unwrap());
+        let denied = refused(403, "AccessDenied");
+        assert!(matches!(judged(&r2, &denied), Ok(KeyTest::ReadOnly(_))));
+        assert!(
+            matches!(judged(&other, &denied), Ok(KeyTest::WritingOpen { .. })),
+            "it is a permission of its own there"
+        );
+    }
+
+    #[test]
+    fn a_listing_that_tells_nothing_is_no_pass() {
+        for (http, code) in
+            [(400, "AuthorizationHeaderMalformed"), (301, "PermanentRedirect"), (405, "MethodNotAllowed")]
+        {
+            let told = judged(&Provider::from_endpoint(None).unwrap(), &refused(http, code));
+            assert!(matches!(told, Ok(KeyTest::Untested { .. })), "{code}: {told:?}");
+        }
+        assert!(matches!(
+            judged(&Provider::from_endpoint(None).unwrap(), &refused(501, "NotImplemented")),
+            Ok(KeyTest::ReadOnly(_))
+        ));
+    }
+
+    #[test]
+    fn only_a_denied_write_shows_that_a_pair_cannot_write() {
+        for code in ["QuotaExceeded", "AccountProblem", "AllAccessDisabled"] {
+            let told = after_writing(&pair(), &refused(403, code), None);
+            assert!(matches!(told, Ok(KeyTest::Untested { .. })), "{code}: {told:?}");
+        }
+        assert!(matches!(after_writing(&pair(), &refused(403, "AccessDenied"), None), Ok(KeyTest::ReadOnly(_))));
     }
 }

@@ -296,7 +296,7 @@ fn verdict(standing: &HotkeyState, new: &Published) -> Verdict {
 fn checks(subject: &Subject, standing: &HotkeyState, cleared: &Cleared, now_ms: u64) -> Vec<Check> {
     let uncompared = cleared.uncompared();
     let no_secret = if uncompared.is_empty() {
-        "no write key and no wallet secret inside"
+        "no secret known to this machine inside"
     } else {
         "nothing secret inside of what could be compared"
     };

@@ -66,7 +66,7 @@ impl<'t> Pair<'t> {
         let read = Target::published(provider, &parts).map_err(|misfit| leads_nowhere(&misfit))?;
         let store = Store::new(StoreOptions { region: region(context).to_owned(), ..StoreOptions::default() });
         let write = Target::own_write(provider, &own).ok().flatten().map(|target| store.owner(target));
-        let hotkey = context.hotkey.ok_or_else(nobody)?;
+        let hotkey = context.hotkey.ok_or_else(no_hotkey)?;
         Ok(Self {
             published: parts.published(),
             context,
@@ -82,6 +82,11 @@ impl<'t> Pair<'t> {
     /// What is published of it.
     pub(super) const fn published(&self) -> &Published {
         &self.published
+    }
+
+    /// Which store is asked, and the region that is signed for.
+    pub(super) fn store(&self) -> String {
+        format!("{} {}", self.context.provider, region(self.context))
     }
 
     fn by(&self) -> Instant {
@@ -116,35 +121,26 @@ impl<'t> Pair<'t> {
         }
     }
 
-    /// Reads what need not be there. A lost connection or a failing store is asked again, within one deadline.
+    /// Reads what need not be there.
     async fn opened(&self) -> Exchange {
         let by = self.by();
-        let ask = async || self.read.get(Request::GetCanaryLocal, &self.canary, by).await.exchange;
-        let mut exchange = ask().await;
-        for pause in PAUSES {
-            if !may_pass(&exchange.reply) || Instant::now() + pause > by {
-                break;
-            }
-            sleep(pause).await;
-            exchange = ask().await;
-        }
-        exchange
+        let (read, canary) = (&self.read, &self.canary);
+        let ask = || async move { (read.get(Request::GetCanaryLocal, canary, by).await, 0) };
+        asked_again(by, ask).await.0.exchange
     }
 
     async fn scope(&self) -> Result<KeyTest, Rule> {
         let by = self.by();
-        let abort = |owner: &Owner| {
-            let owner = owner.clone();
-            async move { owner.abort_upload(Request::AbortUpload, &self.never, by).await }
-        };
+        let (read, never) = (&self.read, &self.never);
+        let by_read_pair = abort_with(read, never, by);
         let by_write_pair = async {
             match &self.write {
-                Some(write) => Some(abort(write).await),
+                Some(write) => Some(abort_with(write, never, by).await),
                 None => None,
             }
         };
-        let listing = self.read.list_buckets(Request::ListBuckets, by);
-        let (abort, by_write_pair, (listing, others)) = tokio::join!(abort(&self.read), by_write_pair, listing);
+        let listing = asked_again(by, || async move { read.list_buckets(Request::ListBuckets, by).await });
+        let (abort, by_write_pair, (listing, others)) = tokio::join!(by_read_pair, by_write_pair, listing);
         let scope = Scope {
             abort: &abort.exchange,
             abort_by_write_pair: by_write_pair.as_ref().map(|answer| &answer.exchange),
@@ -162,6 +158,24 @@ impl<'t> Pair<'t> {
         let (answer, left) = try_to_write(&self.read, self.write.as_ref(), &self.canary, || self.by()).await;
         key_test::after_writing(&self.published, &answer.exchange, left.as_deref())
     }
+}
+
+async fn abort_with(owner: &Owner, never: &CanaryName, by: Instant) -> Answer {
+    asked_again(by, || async move { (owner.abort_upload(Request::AbortUpload, never, by).await, 0) }).await.0
+}
+
+/// An answer, and the number that comes with a listing. A lost connection or a failing store is asked again, within one
+/// deadline.
+async fn asked_again<F: Future<Output = (Answer, usize)>>(by: Instant, ask: impl Fn() -> F) -> (Answer, usize) {
+    let mut told = ask().await;
+    for pause in PAUSES {
+        if !may_pass(&told.0.exchange.reply) || Instant::now() + pause > by {
+            break;
+        }
+        sleep(pause).await;
+        told = ask().await;
+    }
+    told
 }
 
 /// PUT of a canary with a key that should not be able to; what came of it is removed. The name where that failed.
@@ -223,7 +237,7 @@ fn leads_nowhere(misfit: &Misfit) -> Rule {
     }
 }
 
-fn nobody() -> Rule {
+fn no_hotkey() -> Rule {
     Rule::Other {
         code: "no_hotkey",
         what: "Not sent: no hotkey is known".to_owned(),

@@ -52,8 +52,8 @@ pub struct Prepared {
     pub(super) client: HotkeyClient,
     pub(super) draft: Draft,
     pub(super) options: HotkeyClientOptions,
-    /// When the store was asked what it shows of the pair.
-    tested_at: Option<Instant>,
+    /// When the store was asked what it shows of the pair, and which one.
+    tested_at: Option<(Instant, String)>,
     /// Whether somebody said that a pair which could not be tested may be published.
     may_be_untested: bool,
 }
@@ -72,7 +72,7 @@ impl Prepared {
             self.holds_no_copy(context).await?;
         }
         let (test, waited_s) = tested.map_err(refused)?;
-        Ok(Self { plan: self.plan.tested(test, waited_s), tested_at: Some(Instant::now()), ..self })
+        Ok(Self { plan: self.plan.tested(test, waited_s), tested_at: Some((Instant::now(), pair.store())), ..self })
     }
 
     /// What stands under another name as well passes only where the store showed that the pair only reads.
@@ -220,6 +220,9 @@ async fn prepared(
     if draft.as_ref().is_err_and(DraftError::is_of_the_metadata) && client.fetched_anew().await? {
         tracing::warn!("the cached metadata would have something else signed; that of the node is taken instead");
         chain = client.state(now_ms, depth).await?;
+        if let Some(dispute) = unread(context, &chain.disputes, now_ms).await {
+            return Err(refused(disputed(dispute)));
+        }
         (plan, draft) = planned(context, own, &client, chain.state.clone(), guarded, now_ms)?;
     }
     let there = plan.standing.commitment.clone();

@@ -137,9 +137,9 @@ async fn tested(
     if *pair.published() != confirmed.plan.new {
         return Err(plan_changed("the local credentials changed"));
     }
-    let holds = |at: Instant| at.elapsed() < TEST_HOLDS;
+    let holds = |(at, store): &(Instant, String)| at.elapsed() < TEST_HOLDS && *store == pair.store();
     let mut test = match &confirmed.plan.key_test {
-        Some(test) if confirmed.tested_at.is_some_and(holds) => test.clone(),
+        Some(test) if confirmed.tested_at.as_ref().is_some_and(holds) => test.clone(),
         _ => {
             let old = publish_check::known_as_old(context, owner, pair.published());
             pair.test(confirmed.timeouts, old.as_deref()).await?.0
