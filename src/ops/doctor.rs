@@ -202,15 +202,18 @@ fn reached(found: &Survey, level: Option<Level>, now_ms: u64) -> ChainLine {
 
 /// How far the own row is confirmed, and what is to be said of it: what is in the way of being sure, or its state when it is not
 /// healthy.
-async fn of_own_row(context: &Context, found: &Survey, now_ms: u64) -> (Option<Level>, Option<Finding>) {
-    let Some(hotkey) = context.hotkey else { return (None, None) };
+async fn of_own_row(context: &Context, found: &Survey, now_ms: u64) -> (Option<Level>, Vec<Finding>) {
+    let Some(hotkey) = context.hotkey else { return (None, Vec::new()) };
     let examination = Examination { node: context.node.clone(), netuid: found.snapshot.netuid, now_ms };
     match own_row(&examination, hotkey, found.snapshot.commitments.get(&hotkey)).await {
-        OwnRow::Holds(confirmed) => (Some(confirmed.level), state_of_own_row(hotkey, found)),
-        OwnRow::OneWord(why) => {
-            (Some(Level::Reported), state_of_own_row(hotkey, found).or_else(|| Some(one_word(&why))))
+        OwnRow::Holds(confirmed, others) => {
+            (Some(confirmed.level), state_of_own_row(hotkey, found).into_iter().chain(others).collect())
         }
-        OwnRow::Doubted(finding) => (None, Some(*finding)),
+        OwnRow::OneWord(why) => {
+            let state = state_of_own_row(hotkey, found);
+            (Some(Level::Reported), state.into_iter().chain([one_word(&why)]).collect())
+        }
+        OwnRow::Doubted(finding) => (None, vec![*finding]),
     }
 }
 

@@ -111,11 +111,16 @@ impl Acknowledged {
     }
 }
 
-/// The block that a source has at a height now.
+/// The block that a source has at a height now. It is asked twice: one lost answer does not make an acknowledged dispute
+/// another one.
 async fn said_at(node: &Node, claim: &Claim, number: u64) -> Option<BlockId> {
+    let asked = || node.hash_at(&claim.endpoint, number);
     let hash = match claim.block {
         Some(block) if block.number == number => block.hash,
-        _ => node.hash_at(&claim.endpoint, number).await?,
+        _ => match asked().await {
+            Some(hash) => hash,
+            None => asked().await?,
+        },
     };
     Some(BlockId { number, hash })
 }
@@ -183,8 +188,8 @@ pub async fn verify(context: &Context, rows: &BTreeMap<Hotkey, Depth>, now_ms: u
 /// What speaks for the own row as a reading showed it.
 #[derive(Debug, Clone)]
 pub enum OwnRow {
-    /// It holds, as far as this.
-    Holds(Confirmed),
+    /// It holds, as far as this; and what else sources contradict each other about.
+    Holds(Confirmed, Vec<Finding>),
     /// Nobody else could say so: why.
     OneWord(String),
     /// Sources contradict each other about it, or it is not what is proven: nothing may rest on it.
@@ -206,7 +211,10 @@ pub async fn own_row(examination: &Examination, hotkey: Hotkey, shown: Option<&C
             OwnRow::Doubted(Box::new(dispute.map_or_else(differs, Dispute::finding)))
         }
         _ if row.is_some_and(|row| !row.is_of(shown)) => OwnRow::Doubted(Box::new(differs())),
-        Ok(()) => OwnRow::Holds(Confirmed::of(row, |there| there == shown)),
+        Ok(()) => {
+            let others = found.disputes.iter().map(Dispute::finding).collect();
+            OwnRow::Holds(Confirmed::of(row, |there| there == shown), others)
+        }
         Err(why) => OwnRow::OneWord(why),
     }
 }
@@ -222,7 +230,7 @@ fn differs() -> Finding {
 }
 
 fn silent_for() -> String {
-    format!("the second source did not answer within {} s", MOST.as_secs())
+    format!("no answer within {} s", MOST.as_secs())
 }
 
 /// What the second source says of a commit that the endpoint calls published.

@@ -234,49 +234,54 @@ pub fn on_event(state: &mut State, news: VerifyNews) -> Vec<Effect> {
 /// Shows of the own row what is verified where the feed tells otherwise, and says so. A feed that only lagged is corrected by
 /// its next change; one that is caught in a lie is a contradiction.
 fn correct(state: &mut State, verified: Provenance) -> Vec<Effect> {
-    let Some(row) = state.own_row() else { return Vec::new() };
-    let is_sure = verified.level >= Level::Agreed || verified.proof.is_some();
+    let Some(hotkey) = state.own.hotkey else { return Vec::new() };
+    let Some((is_told, shown)) = state.commits.watch.told(hotkey, &verified) else { return Vec::new() };
+    // One node against itself decides nothing.
+    let is_sure = verified.level >= Level::Agreed || (verified.is_disputed() && !verified.is_unknown());
     let told = state.proofs.own_told;
-    if verified.is_of(row.commitment.as_ref()) || !is_sure || verified.is_unknown() || verified.at.number < told {
+    if is_told || !is_sure || verified.at.number < told {
         return Vec::new();
     }
-    let (hotkey, shown) = (row.hotkey, value_words(row.commitment.as_ref()));
-    let endpoint = verified.endpoints.first().cloned().unwrap_or_default();
-    let block = Some(BlockId { number: verified.at.number, hash: verified.at.hash });
-    let claim = |endpoint: &str, says, proof| Claim { endpoint: endpoint.to_owned(), block, says, proof };
-    let mut proven = value_words(verified.commitment.as_ref());
-    if verified.proof.is_some() {
-        proven = Untrusted::from_text(format!("a proof of {}", proven.shown()));
-    }
-    let from = verified.proof_from.as_deref().or(verified.endpoints.last().map(String::as_str)).unwrap_or_default();
-    let dispute = Dispute {
-        case: Case::ForgedValue,
-        hotkey: Some(hotkey),
-        endpoint: claim(&endpoint, shown, None),
-        witness: claim(from, proven, verified.proof),
-        proven_wrong: Some(Side::Endpoint),
-    };
+    let set_at = verified.commitment.as_ref().and_then(|commitment| commitment.block);
+    let since = set_at.map_or(told, |set| set.max(told)) + MAY_LAG;
+    let goes_on = state.connection.loss().is_none() && state.heads.finalized >= Some(verified.at.number);
     let is_snapshot = state.table.snapshot().is_some_and(|snapshot| snapshot.at.hash == verified.at.hash);
+    let is_caught = is_snapshot || (goes_on && verified.at.number >= since);
+    let dispute = is_caught.then(|| contradicted(state, hotkey, shown, &verified));
     let commitments = vec![(hotkey, verified.commitment)];
     let change = SubnetChange { block: verified.at.number, commitments, members: Vec::new() };
-    // What stood there before the feed told otherwise did not change, so nobody is warned of a change.
-    let set_at = change.commitments.iter().find_map(|(_, commitment)| commitment.as_ref()?.block);
-    let mut effects = match set_at {
-        Some(block) if block <= told => watch::corrected(state, &change),
-        _ => watch::changed(state, &change),
-    };
+    let mut effects = watch::corrected(state, &change);
     if state.table.change(change, state.own.own().as_ref()) {
         state.rows_changed();
     }
-    if is_snapshot || verified.at.number >= told + MAY_LAG {
+    if let Some(dispute) = dispute {
         let Finding { what, why, .. } = dispute.finding();
         effects.push(Effect::Log { level: Grave::Error, text: format!("{what}: {why} The verified one is shown.") });
-        if !state.proofs.disputes.iter().any(|known| known.case == dispute.case && known.hotkey == dispute.hotkey) {
-            state.proofs.disputes.push(dispute);
-            state.proofs.disputes.sort_by_key(|dispute| !dispute.locks());
+        let disputes = &mut state.proofs.disputes;
+        if !disputes.iter().any(|known| known.case == dispute.case && known.hotkey == dispute.hotkey) {
+            disputes.push(dispute);
+            disputes.sort_by_key(|dispute| !dispute.locks());
         }
     }
     effects
+}
+
+/// What the feed tells of the own row against what is verified.
+fn contradicted(state: &State, hotkey: Hotkey, shown: Untrusted, verified: &Provenance) -> Dispute {
+    let proven = value_words(verified.commitment.as_ref());
+    let says = match verified.proof {
+        Some(_) => Untrusted::from_text(format!("a proof of {}", proven.shown())),
+        None => proven,
+    };
+    let from = verified.proof_from.as_ref().or(verified.endpoints.last()).cloned().unwrap_or_default();
+    let block = Some(BlockId { number: verified.at.number, hash: verified.at.hash });
+    Dispute {
+        case: Case::ForgedValue,
+        hotkey: Some(hotkey),
+        endpoint: Claim { endpoint: state.connection.endpoint().to_owned(), block: None, says: shown, proof: None },
+        witness: Claim { endpoint: from, block, says, proof: verified.proof },
+        proven_wrong: verified.proof.map(|_| Side::Endpoint),
+    }
 }
 
 impl Proofs {

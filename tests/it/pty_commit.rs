@@ -37,7 +37,7 @@ fn what_is_published_is_shown_first_and_enter_alone_sends_nothing() {
         &dialog,
         &["You publish these 128 bytes", "genesis 76268e87", "▲ changes", "equal", "commits left this epoch"],
     );
-    says(&dialog, &["no write key and no wallet secret inside", "the call is the 134 bytes built here", "[ No ]"]);
+    says(&dialog, &["no secret known to this machine inside", "the call is the 134 bytes built here", "[ No ]"]);
     console.keys(ENTER).hides("Publish to SANDBOX");
     console.shows("validators still read your old key");
     console.keys("q");

@@ -217,7 +217,7 @@ fn an_acknowledged_contradiction_leaves_a_line_and_is_asked_anew_after_an_hour()
     press(&mut state, "A");
     let shown = screen(&state, 120, 32);
     assert!(shown.contains("▲ Acknowledged: two different finalized blocks of one height"), "{shown}");
-    assert!(shown.contains("asked anew in"), "{shown}");
+    assert!(shown.contains("expires in"), "{shown}");
     pass(&mut state, 3_599);
     assert!(!screen(&state, 120, 32).contains("Sources disagree"));
     pass(&mut state, 2);
@@ -320,6 +320,8 @@ fn a_feed_whose_own_row_alone_is_forged_is_corrected_called_a_contradiction_and_
         line_of(&state, " you:", 120).contains("▲ you:"),
         "the feed is believed until it is held against the proof"
     );
+    let finalized = FeedEvent::FinalizedHead { number: HEAD + 4, hash: state.table.snapshot().unwrap().at.hash };
+    feed(&mut state, finalized);
     let logged = own_is(&mut state, HEAD + 4, truth.clone(), Limit::NotAsked);
     assert!(
         matches!(&logged[..], [.., Effect::Log { text, .. }] if text.contains("The verified one is shown")),
@@ -400,13 +402,11 @@ fn the_own_row_is_looked_at_once_in_each_window() {
 
 #[test]
 fn a_table_that_was_forged_from_the_beginning_warns_of_no_change_and_is_disputed_once() {
-    let mut state = console();
-    let truth = state.own_row().unwrap().commitment.clone();
     let mut forged = healthy();
     forged.commitments.insert(hotkey(42), good(99, HEAD - 40));
-    feed(&mut state, FeedEvent::Snapshot(Box::new(forged)));
-    // Put away what the second snapshot brings.
-    press(&mut state, "esc");
+    let mut state = live(own(&values(42, false)), forged);
+    update(&mut state, Msg::Resize { width: 120, height: 32 });
+    let truth = healthy().commitments.get(&hotkey(42)).cloned();
     let named = Dispute { case: Case::ForgedValue, hotkey: Some(hotkey(42)), ..dispute(Some(Side::Endpoint)) };
     let (own, found) = row(&state, 42, Level::Proven);
     let found = Provenance { commitment: truth.clone(), ..found };
@@ -416,4 +416,57 @@ fn a_table_that_was_forged_from_the_beginning_warns_of_no_change_and_is_disputed
     let shown = screen(&state, 120, 32);
     assert_eq!(shown.matches("Sources disagree").count(), 1, "{shown}");
     assert!(!shown.contains("Your commitment changed at"), "{shown}");
+}
+
+/// The feed tells that somebody put other keys of ours on chain.
+fn theft(state: &mut State, generation: u64, block: u64) -> Option<Commitment> {
+    let stolen = Some(good(generation, block));
+    let commitments = vec![(hotkey(42), stolen.clone())];
+    feed(state, FeedEvent::Changed(Box::new(SubnetChange { block, commitments, members: Vec::new() })));
+    let hash = state.table.snapshot().unwrap().at.hash;
+    feed(state, FeedEvent::FinalizedHead { number: block + 6, hash });
+    stolen
+}
+
+#[test]
+fn a_theft_that_is_verified_while_the_table_stands_still_stays_an_alarm_and_accuses_nobody() {
+    let mut state = console();
+    press(&mut state, "space");
+    assert!(state.table.paused().is_some());
+    let stolen = theft(&mut state, 99, HEAD + 1);
+    assert_eq!(own_is(&mut state, HEAD + 6, stolen, Limit::NotAsked), []);
+    assert!(state.proofs.lock(state.now_ms).is_none(), "the feed told the truth");
+    assert!(screen(&state, 120, 32).contains("Your commitment changed at"));
+}
+
+#[test]
+fn a_theft_that_a_node_hides_is_an_alarm_when_it_is_verified() {
+    let mut state = console();
+    // Connected again; the table still shows the old keys, and the others are older than that.
+    let mut later = healthy();
+    later.at.number = HEAD + 30;
+    feed(&mut state, FeedEvent::Snapshot(Box::new(later)));
+    own_is(&mut state, HEAD + 40, Some(good(99, HEAD + 10)), Limit::NotAsked);
+    assert!(screen(&state, 120, 32).contains("Your commitment changed at"));
+}
+
+#[test]
+fn a_theft_behind_which_a_node_forges_another_change_stays_an_alarm() {
+    let mut state = console();
+    let stolen = theft(&mut state, 99, HEAD + 1);
+    theft(&mut state, 98, HEAD + 8);
+    own_is(&mut state, HEAD + 14, stolen, Limit::NotAsked);
+    assert!(screen(&state, 120, 32).contains(&format!("Your commitment changed at #{}", "9,168,528")));
+}
+
+#[test]
+fn one_node_against_itself_corrects_nothing() {
+    let mut state = console();
+    let shown = state.own_row().unwrap().commitment.clone();
+    let (own, found) = row(&state, 42, Level::Reported);
+    let found = Provenance { commitment: Some(good(99, HEAD - 40)), ..found };
+    let found = Examined { rows: BTreeMap::from([(own, found)]), ..Examined::default() };
+    update(&mut state, Msg::Verify(VerifyNews::Examined { found: Box::new(found), everybody: false }));
+    assert_eq!(state.own_row().unwrap().commitment, shown);
+    assert!(state.proofs.lock(state.now_ms).is_none());
 }

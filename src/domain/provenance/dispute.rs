@@ -156,6 +156,8 @@ impl Dispute {
             format!("{}{block}: {}", claim.endpoint, claim.says.shown())
         };
         let whom = self.hotkey.map_or_else(String::new, |hotkey| format!(" about {}", hotkey.short()));
+        let is_one = self.endpoint.endpoint == self.witness.endpoint;
+        let other = if is_one { format!("The same node: {}", self.witness.says.shown()) } else { side(&self.witness) };
         let (severity, proven) = match self.proven_wrong {
             Some(Side::Endpoint) => (Severity::Danger, " The first is proven wrong."),
             Some(Side::Witness) => (Severity::Warning, " The second is proven wrong."),
@@ -174,7 +176,7 @@ impl Dispute {
             "disputed",
             severity,
             format!("Sources disagree{whom}: {}", self.case.words()),
-            format!("{}. {}.{proven}", side(&self.endpoint), side(&self.witness)),
+            format!("{}. {other}.{proven}", side(&self.endpoint)),
             todo,
         )
     }

@@ -7,9 +7,11 @@ use crate::domain::findings::Severity;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level;
 use crate::domain::network::BlockHash;
+use crate::domain::provenance::{Provenance, value_words};
 use crate::domain::snapshot::{SubnetChange, SubnetSnapshot};
 use crate::domain::text::grouped;
 use crate::domain::unexpected_change::UnexpectedChange;
+use crate::domain::untrusted::Untrusted;
 use crate::tui::msg::Effect;
 use crate::tui::state::State;
 
@@ -18,8 +20,11 @@ use crate::tui::state::State;
 pub struct Watch {
     /// As it was last seen.
     last: Option<Seen>,
-    /// As it was before its last change.
+    /// As it was before its last change, and the surprise that was on the screen then.
     before: Option<Seen>,
+    raised_before: Option<Raised>,
+    /// The block as of which it was first read.
+    first_at: Option<u64>,
     /// What this console published or was told to publish.
     ours: Vec<Published>,
     /// What this machine's journal knows to have been published from here.
@@ -46,6 +51,13 @@ pub struct Raised {
 }
 
 impl Watch {
+    /// Whether a commitment is what was told of the own one last, also while the table stands still; with that one. `None`
+    /// where nothing was told yet.
+    pub(in crate::tui) fn told(&self, own: Hotkey, found: &Provenance) -> Option<(bool, Untrusted)> {
+        let last = self.last.as_ref().filter(|last| last.hotkey == own)?.commitment.as_ref();
+        Some((found.is_of(last), value_words(last)))
+    }
+
     /// The watch with what the journal of this machine knows.
     pub fn knowing(known: Vec<Published>) -> Self {
         Self { known, ..Self::default() }
@@ -69,6 +81,7 @@ impl Watch {
 pub(in crate::tui) fn read(state: &mut State, snapshot: &SubnetSnapshot) -> Vec<Effect> {
     let Some(hotkey) = state.own.hotkey else { return Vec::new() };
     let commitment = snapshot.commitments.get(&hotkey).cloned();
+    state.commits.watch.first_at.get_or_insert(snapshot.at.number);
     noticed(state, Seen { genesis: snapshot.chain.genesis, hotkey, commitment })
 }
 
@@ -83,14 +96,23 @@ pub(in crate::tui) fn changed(state: &mut State, change: &SubnetChange) -> Vec<E
     noticed(state, seen)
 }
 
-/// What was told of the own commitment was never so: this stood there all the time, and nothing changed.
+/// Something else is verified than was told last. Where that stood there before, nothing changed, and what was on the screen
+/// before the false telling comes back; else it is a change like any other.
 pub(in crate::tui) fn corrected(state: &mut State, change: &SubnetChange) -> Vec<Effect> {
     let own = state.own.hotkey;
-    let stood = change.commitments.iter().find(|(hotkey, _)| Some(*hotkey) == own).map(|(_, stood)| stood.clone());
-    let watch = &mut state.commits.watch;
-    if let Some((last, stood)) = watch.last.as_mut().zip(stood) {
-        last.commitment = stood;
-        watch.surprise = None;
+    let stands = change.commitments.iter().find(|(hotkey, _)| Some(*hotkey) == own).map(|(_, stands)| stands.clone());
+    let (watch, Some(stands)) = (&mut state.commits.watch, stands) else { return Vec::new() };
+    if watch.before.as_ref().is_some_and(|before| before.commitment == stands) {
+        watch.last.clone_from(&watch.before);
+        watch.surprise = watch.raised_before.take();
+        return Vec::new();
+    }
+    let set_at = stands.as_ref().and_then(|commitment| commitment.block);
+    let was_there = watch.before.is_none() && set_at.zip(watch.first_at).is_some_and(|(set, first)| set <= first);
+    match watch.last.as_mut().filter(|_| was_there) {
+        // What was read first was not so.
+        Some(last) => last.commitment = stands,
+        None => return changed(state, change),
     }
     Vec::new()
 }
@@ -101,6 +123,7 @@ pub(in crate::tui) fn begin_anew(state: &mut State) {
     if state.commits.watch.last.as_ref().map(|last| last.hotkey) != state.own.hotkey {
         state.commits.watch.last = None;
         state.commits.watch.surprise = None;
+        (state.commits.watch.before, state.commits.watch.first_at) = (None, None);
         read(state, &snapshot);
     }
 }
@@ -126,9 +149,11 @@ fn judged(state: &mut State, last: &Seen, seen: &Seen) -> Vec<Effect> {
     let raised = watch.surprise.take();
     if undone {
         let number = last.commitment.as_ref().and_then(|commitment| commitment.block).unwrap_or_default();
+        watch.surprise = watch.raised_before.take();
         let text = format!("the change of the own commitment at #{} is no longer there", grouped(number));
         return raised.map(|_| Effect::Log { level: Level::Info, text }).into_iter().collect();
     }
+    watch.raised_before = raised;
     let Some(surprise) = surprise.filter(|_| !known) else { return Vec::new() };
     let finding = surprise.finding();
     let after = seen.commitment.as_ref().and_then(Commitment::published).cloned();

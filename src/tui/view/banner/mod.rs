@@ -187,7 +187,7 @@ fn acknowledged(state: &State) -> impl Iterator<Item = Notice> {
         let left = age_seconds(until_ms.saturating_sub(state.now_ms) / 1_000);
         let parts = vec![
             format!("Acknowledged: {}", dispute.case.words()),
-            format!("asked anew in {left}"),
+            format!("expires in {left}"),
             format!("{} | {}", dispute.endpoint.endpoint, dispute.witness.endpoint),
         ];
         Notice { glyph: glyph(Severity::Warning), parts, look: Look::Odd, rank: PRESENT }

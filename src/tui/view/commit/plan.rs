@@ -14,7 +14,7 @@
 //! budget     3 of 24 commits left this epoch   next at #9,168,700, in about 41 min
 //! nonce      17   valid for 64 blocks, about 12 min, once signed
 //!
-//! ✓ no write key and no wallet secret inside   ✓ genesis as pinned
+//! ✓ no secret known to this machine inside     ✓ genesis as pinned
 //! ```
 
 use ratatui::style::Style;
