@@ -29,8 +29,8 @@ impl KnownSecrets {
         let mut known = Self::default();
         if let Some((path, text)) = env_file {
             known.all.extend(of_text(path, text, environment));
-            let copies = copies_of(path);
-            known.unreadable += copies.len().saturating_sub(MOST_COPIES);
+            let (copies, unlisted) = copies_of(path);
+            known.unreadable += unlisted + copies.len().saturating_sub(MOST_COPIES);
             for copy in copies.iter().take(MOST_COPIES) {
                 match read_capped(copy) {
                     Ok(bytes) => known.all.extend(of_text(copy, &String::from_utf8_lossy(&bytes), environment)),
@@ -52,21 +52,23 @@ impl KnownSecrets {
     }
 }
 
-/// What a rewrite that was killed left beside a `.env`, and the copies that were asked for.
-fn copies_of(path: &Path) -> Vec<PathBuf> {
-    let Ok(real) = path.canonicalize() else { return Vec::new() };
+/// What a rewrite that was killed left beside a `.env`, and the copies that were asked for; and 1 where they cannot be listed.
+fn copies_of(path: &Path) -> (Vec<PathBuf>, usize) {
+    let Ok(real) = path.canonicalize() else { return (Vec::new(), 1) };
     let Some((folder, name)) = real.parent().zip(real.file_name().and_then(|name| name.to_str())) else {
-        return Vec::new();
+        return (Vec::new(), 1);
     };
     let begins = [format!(".{name}.grail-console-"), format!("{name}.grail-console-")];
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let Ok(entries) = std::fs::read_dir(folder) else { return (Vec::new(), 1) };
+    let (entries, odd): (Vec<_>, Vec<_>) = entries.partition(Result::is_ok);
+    let entries = entries.into_iter().flatten();
     let is_copy = |entry: &std::fs::DirEntry| {
         let name = entry.file_name();
         begins.iter().any(|begin| name.as_encoded_bytes().starts_with(begin.as_bytes()))
     };
     let mut copies: Vec<_> = entries.filter(is_copy).map(|entry| entry.path()).collect();
     copies.sort();
-    copies
+    (copies, odd.len())
 }
 
 /// The texts of a `.env`, in the order of the file: as GRAIL reads it, and then line by line as they are written.

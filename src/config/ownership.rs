@@ -1,6 +1,7 @@
 //! Whose a file is, and who else may change it: told when it is read, and asked before secrets are written into it.
 
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -58,9 +59,13 @@ pub enum Objection {
 }
 
 /// Whether secrets may be written into a `.env`, which need not be there yet. `expected` is the owner that the profile names;
-/// it allows a folder into which its group may write as well.
+/// it allows the group of that owner's folder to write there as well.
 pub fn of_writing(path: &Path, expected: Option<u32>) -> Option<Objection> {
-    let meta = std::fs::metadata(path).ok();
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => Some(meta),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Some(unseen(path, &error)),
+    };
     if let Some(pipe) = meta.as_ref().and_then(|meta| pipe(ENV, &shown(path), meta)) {
         return Some(Objection::Refused(Finding {
             severity: Severity::Warning,
@@ -78,21 +83,30 @@ pub fn of_writing(path: &Path, expected: Option<u32>) -> Option<Objection> {
         let what = format!("{} belongs to user {owner}, not to you", shown(path));
         return Some(Objection::Asked(not_ours(what, "That user may read what is written into it.")));
     }
-    let folder = folder_of(path)?;
-    let meta = std::fs::metadata(&folder).ok()?;
+    let folder = folder_of(path);
+    let meta = match std::fs::metadata(&folder) {
+        Ok(meta) => meta,
+        Err(error) => return Some(unseen(&folder, &error)),
+    };
     if !is_ours(meta.uid()) {
         let what = format!("The folder {} belongs to user {}, not to you", shown(&folder), meta.uid());
         return Some(Objection::Asked(not_ours(what, OTHERS)));
     }
     // A group with the number of its user is that user's own, as many systems make them.
-    let group = meta.mode() & 0o020 != 0 && meta.gid() != meta.uid() && expected.is_none();
+    let is_meant = expected == Some(meta.uid()) && meta.uid() != own();
+    let group = meta.mode() & 0o020 != 0 && meta.gid() != meta.uid() && !is_meant;
     (group || meta.mode() & 0o002 != 0).then(|| {
         let what = format!("Others may write into the folder {} (mode {:04o})", shown(&folder), meta.mode() & 0o7777);
         Objection::Asked(not_ours(what, OTHERS))
     })
 }
 
-const OTHERS: &str = "Whoever may write into the folder may put another file in its place.";
+const OTHERS: &str = "Anyone who can write to the folder can replace the file.";
+
+/// What cannot be looked at is not taken for ours.
+fn unseen(path: &Path, error: &io::Error) -> Objection {
+    Objection::Asked(not_ours(format!("{} cannot be examined: {error}", shown(path)), OTHERS))
+}
 
 fn not_ours(what: String, why: &str) -> Finding {
     Finding::new(
@@ -106,9 +120,9 @@ fn not_ours(what: String, why: &str) -> Finding {
 }
 
 /// The folder of the file itself, behind any link.
-fn folder_of(path: &Path) -> Option<PathBuf> {
-    let real = path.canonicalize().or_else(|_| std::path::absolute(path)).ok()?;
-    real.parent().map(Path::to_owned)
+fn folder_of(path: &Path) -> PathBuf {
+    let real = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
+    real.parent().map_or(real.clone(), Path::to_owned)
 }
 
 fn own() -> u32 {

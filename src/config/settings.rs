@@ -16,7 +16,6 @@ use crate::domain::environment::Environment;
 use crate::domain::given::Given;
 use crate::domain::network::GRAIL_NETUID;
 use crate::domain::provider::{Jurisdiction, Provider, S3EndpointError};
-use crate::domain::untrusted::Untrusted;
 use crate::domain::vault_index::Backend;
 
 /// Network without any configuration: the chain is public, and reading it needs nothing (DESIGN 7).
@@ -82,7 +81,7 @@ pub enum SettingsError {
     },
     /// `env_owner` names nobody.
     #[error("env_owner = {0:?} is no user of /etc/passwd: write the uid, as a number without quotes")]
-    UnknownUser(Untrusted),
+    UnknownUser(Given),
     /// `provider = "custom"` alone.
     #[error("provider = \"custom\" needs an s3_endpoint in the profile, R2_ENDPOINT_URL, or --s3-endpoint")]
     CustomWithoutEndpoint,
@@ -210,7 +209,7 @@ impl Places<'_> {
         };
         let uid = match value {
             UserName::Uid(uid) => uid,
-            UserName::Name(name) => user(&name).ok_or_else(|| SettingsError::UnknownUser(name.as_str().into()))?,
+            UserName::Name(name) => user(&name).ok_or_else(|| SettingsError::UnknownUser(Given::new(name.as_str())))?,
         };
         Ok(Some(Setting::new(uid, source)))
     }

@@ -14,8 +14,8 @@ const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 ///
 /// The port may be any: a tunnel has another one than the listener.
 pub fn refusal(uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
-    if !headers.get_all(ORIGIN).iter().all(is_origin_here) || headers.get(SITE).is_some_and(|site| site == "cross-site")
-    {
+    let is_ours = |origin| is_origin_of(origin, headers.get(HOST));
+    if !headers.get_all(ORIGIN).iter().all(is_ours) || headers.get_all(SITE).iter().any(|site| site != "none") {
         return Some("this practice server is for programs of this machine, not for pages in a browser");
     }
     let mut hosts = headers.get_all(HOST).iter();
@@ -24,9 +24,11 @@ pub fn refusal(uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
     (!one || !asked).then_some("this practice server answers to localhost and the addresses of this machine alone")
 }
 
-fn is_origin_here(value: &HeaderValue) -> bool {
-    let url = value.to_str().ok().and_then(|text| Url::parse(text).ok());
-    url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some_and(|host| is_loopback(&host)))
+/// Some programs send an origin, that of the server itself. A page of another server of this machine has another port.
+fn is_origin_of(value: &HeaderValue, host: Option<&HeaderValue>) -> bool {
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_ascii_lowercase);
+    let origin = text(value).and_then(|origin| origin.strip_prefix("http://").map(ToOwned::to_owned));
+    origin.is_some() && origin == host.and_then(text)
 }
 
 fn is_host_here(value: &HeaderValue) -> bool {
@@ -84,7 +86,10 @@ mod tests {
         }
         assert!(refused(&[]), "HTTP without a Host");
         assert!(refused(&[("host", "localhost"), ("host", "evil.example")]));
-        assert!(refused(&[("host", "localhost"), ("sec-fetch-site", "cross-site")]));
+        for site in ["cross-site", "same-site", "same-origin"] {
+            assert!(refused(&[("host", "localhost"), ("sec-fetch-site", site)]), "{site}");
+        }
+        assert!(refused(&[("host", "localhost:9944"), ("origin", "http://localhost:3000")]), "another server's page");
         assert!(refused(&[("host", "localhost"), ("origin", "http://localhost"), ("origin", "https://evil.example")]));
     }
 }

@@ -41,6 +41,16 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
+fn a_copy_that_somebody_asked_for_is_not_swept_whatever_the_file_beside_it_is_called() {
+    let (dir, _) = folder();
+    let (env, asked) = (dir.path().join("env"), dir.path().join(".env.grail-console-2026-11-23-211237.bak"));
+    fs::write(&env, "A=1\n").unwrap();
+    fs::write(&asked, "R2_WRITE_SECRET_ACCESS_KEY=x\n").unwrap();
+    assert_eq!((left_copies(&env), sweep_copies(&env)), (vec![], vec![]));
+    assert!(asked.exists());
+}
+
+#[test]
 fn a_copy_is_left_while_its_writer_lives_and_swept_when_it_was_killed() {
     const TEST: &str = "env_files::a_copy_is_left_while_its_writer_lives_and_swept_when_it_was_killed";
     if let Some(root) = child_dir() {
@@ -214,7 +224,9 @@ fn a_groups_folder_is_asked_about_and_a_users_own_group_is_not() {
     if is_root() {
         chown(dir.path(), None, Some(OTHER)).unwrap();
         assert!(of_writing(&env, None).is_some());
-        assert!(of_writing(&env, Some(OTHER)).is_none(), "whoever names an owner shares the folder with it");
+        assert!(of_writing(&env, Some(0)).is_some(), "to name oneself opens no folder");
+        chown(dir.path(), Some(OTHER), Some(0)).unwrap();
+        assert!(of_writing(&env, Some(OTHER)).is_none(), "the group of the expected owner's folder is meant too");
     }
 }
 

@@ -182,7 +182,7 @@ fn asked_by_a_page(address: &str, request: &str) -> u16 {
 const VISITORS: [(&str, Option<&str>, bool); 8] = [
     ("HERE", None, true),
     ("localhost", None, true),
-    ("HERE", Some("http://localhost:3000"), true),
+    ("HERE", Some("http://localhost:3000"), false),
     ("HERE", Some("https://evil.example"), false),
     ("HERE", Some("null"), false),
     ("rebound.evil.example", None, false),

@@ -36,7 +36,7 @@ pub const MAX_BYTES: u64 = 1 << 20;
 pub const MAX_EXPANDED: usize = 4 << 20;
 
 /// How long a pipe may take until its end.
-const PIPE: Duration = Duration::from_secs(5);
+const PIPE: Duration = Duration::from_secs(20);
 
 type Pipes = BTreeMap<(u64, u64), Zeroizing<Vec<u8>>>;
 

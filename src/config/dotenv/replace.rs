@@ -22,6 +22,8 @@ use crate::domain::date;
 
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 const PERMISSIONS: u32 = 0o7777;
+/// Digits at the end of the name of a copy that is being written; backups have others.
+const MARK: usize = 16;
 /// How often a new file is made that another console removes before it is locked.
 const ATTEMPTS: u32 = 8;
 /// Longest list of extended attributes, and longest value of one: what Linux allows.
@@ -255,7 +257,11 @@ impl Place {
         let Ok(dir) = Dir::read_from(&self.dir) else { return Vec::new() };
         let begin = self.unfinished();
         let names = dir.flatten().filter_map(|entry| entry.file_name().to_str().ok().map(ToOwned::to_owned));
-        let copies = names.filter(|name| name.starts_with(&begin));
+        let is_copy = |name: &String| {
+            let mark = name.strip_prefix(&begin);
+            mark.is_some_and(|mark| mark.len() == MARK && mark.bytes().all(|digit| digit.is_ascii_hexdigit()))
+        };
+        let copies = names.filter(is_copy);
         copies.filter_map(|name| self.lock_of_the_dead(&name).map(|lock| (name, lock))).collect()
     }
 
@@ -278,7 +284,7 @@ impl Place {
     /// left, and remove it: then another is made.
     fn create_locked(&self) -> Result<(String, File), Errno> {
         for _ in 0..ATTEMPTS {
-            let name = format!("{}{:016x}", self.unfinished(), fastrand::u64(..));
+            let name = format!("{}{:0MARK$x}", self.unfinished(), fastrand::u64(..));
             let file = self.create(&name)?;
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Err(Errno::WOULDBLOCK) => {}

@@ -129,7 +129,10 @@ pub fn restore(path: &Path, environment: &Environment, generation: &Generation) 
 /// What stands against writing secrets into a `.env`: where somebody at a terminal may decide, what is asked; where nobody
 /// may, why not.
 pub fn objection(context: &Context, path: &Path) -> Result<Option<Finding>, Problem> {
-    match of_writing(path, context.configuration.settings.env_owner.as_ref().map(|named| named.value)) {
+    let settings = &context.configuration.settings;
+    let is_the_env = settings.env_file.as_ref().is_some_and(|named| named.value == path);
+    let owner = settings.env_owner.as_ref().filter(|_| is_the_env).map(|named| named.value);
+    match of_writing(path, owner) {
         None => Ok(None),
         Some(Objection::Asked(finding)) => Ok(Some(finding)),
         Some(Objection::Refused(finding)) => Err(Problem { kind: Kind::Refused, finding }),

@@ -158,6 +158,8 @@ async fn brought_back(
         let key_of = |keys: &Replacement| if number == open.to { Some(keys.new.clone()) } else { keys.old.clone() };
         let is_it =
             open.change.sides().all(|(side, keys)| key_of(keys).is_some_and(|key| of(side).as_ref() == Some(&key)));
+        let noted = opened.index.holding(number);
+        let is_it = is_it && noted.is_none_or(|held| (&held.read, &held.write) == (&read, &write));
         if is_it && !opened.holds(number).await? {
             let generation = Generation { number, ..generation };
             opened.put_as_journalled(generation.clone()).await?;
