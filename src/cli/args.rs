@@ -101,7 +101,8 @@ pub enum Command {
     Verify(VerifyArguments),
     /// Would a validator see you right now, and if not, why?
     ///
-    /// It takes 60 s at most, reading the chain included; what was not answered by then is unknown (exit code 8).
+    /// It takes 60 s at most. Where the chain was not read by then the exit code is 4; what the store did not answer by then is
+    /// unknown (exit code 8).
     Visible,
     /// Write a canary into your bucket with the write key, read it back with the published key, remove it
     ///

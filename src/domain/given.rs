@@ -105,7 +105,8 @@ struct Parts<'t> {
 
 impl<'t> Parts<'t> {
     fn of(text: &'t str) -> Option<Self> {
-        let (scheme, rest) = text.trim().split_once("://")?;
+        let text = text.trim();
+        let (scheme, rest) = text.split_once("://").or_else(|| text.split_once(":/"))?;
         let (rest, fragment) = cut(rest, '#');
         let (rest, query) = cut(rest, '?');
         let (authority, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
@@ -271,5 +272,13 @@ mod tests {
             assert_eq!(shown(&url), masked);
             assert_eq!(Given::new(&*url).secrets().contains(&SecretKey::new(key)), url.contains(key), "{url}");
         }
+    }
+
+    #[test]
+    fn a_url_with_one_slash_hides_its_key_too() {
+        let key = "0b3f4ad2-77ce-4a1b-bd10-6cc4a9e8f123";
+        let url = Given::new(format!("wss:/node.example/{key}"));
+        assert!(!url.to_string().contains(key), "{url}");
+        assert!(url.secrets().contains(&SecretKey::new(key)));
     }
 }

@@ -101,7 +101,12 @@ fn a_dry_run_shows_people_what_would_be_published_by_whom_and_to_where() {
     in_order(&ran.stdout, &["24 of 24 commits left", "next epoch #", "nonce", "valid for 64 blocks once signed"]);
     in_order(
         &ran.stdout,
-        &["✓ no write key", "✓ every field in its place", "✓ the call is the 134 bytes", "✓ genesis"],
+        &[
+            "✓ no secret known to this machine inside",
+            "✓ every field in its place",
+            "✓ the call is the 134 bytes",
+            "✓ genesis",
+        ],
     );
     let bytes = format!("33-64 {}…{} · 65-128 •••••••• masked", &new.read_key_id[..8], &new.read_key_id[28..]);
     says(&ran.stdout, &["would be there for all to read, for ever", &bytes, "Restart GRAIL with the same .env"]);

@@ -74,7 +74,7 @@ fn a_write_pair_on_another_line_of_the_env_is_refused(#[case] env: String, #[cas
 #[test]
 fn a_write_pair_in_what_a_killed_rewrite_left_beside_the_env_is_refused() {
     let operator = Operator::by_hand();
-    let left = path(&operator.house.write("grail/..env.grail-console-00ff", write_lines()));
+    let left = path(&operator.house.write("grail/..env.grail-console-00112233445566ff", write_lines()));
     refuses(&operator, "holds_write_key", &["contain the WRITE", &left, "line 1"], &["Object Read only"]);
     assert_eq!(operator.on_chain(), before());
 }
@@ -157,7 +157,7 @@ fn what_could_not_be_compared_is_counted_and_has_no_tick() {
     assert_eq!(codes(&planned, "not_compared"), ["not compared: 2 encrypted hotkeys of this machine"]);
     let text = operator.run(&["commit", "--dry-run"]).exits(0).stdout;
     says(&text, &["▲ not compared: 2 encrypted hotkeys", "✓ nothing secret inside of what could be compared"]);
-    assert!(!text.contains("no write key and no wallet secret inside"));
+    assert!(!text.contains("no secret known to this machine inside"));
 }
 
 /// The read pair where S3 tools look for theirs.
