@@ -39,20 +39,28 @@ pub(in crate::chain) struct Connection {
 }
 
 impl Connection {
-    /// Asks which chain answers, by which runtime and where it stands: three requests in one round trip.
+    /// Asks which chain answers and by which runtime, and follows its finalized heads, of which the first one is told at
+    /// once: three requests in one round trip. A node that does not tell it is asked for it.
     pub(in crate::chain) async fn open(session: Session) -> Result<Self, ChainError> {
         let started = Instant::now();
-        let (genesis, versions, head) =
-            tokio::try_join!(session.genesis_hash(), session.versions(None), session.finalized_head())?;
+        let clock = async {
+            let clock = Clock::start(&session).await?;
+            let head = match timeout(A_MOMENT, clock.head(&session)).await {
+                Ok(told) => told?.hash,
+                Err(_) => session.finalized_head().await?,
+            };
+            Ok((clock, head))
+        };
+        let (genesis, versions, (clock, head)) =
+            tokio::try_join!(session.genesis_hash(), session.versions(None), clock)?;
         let (latency, now) = (started.elapsed(), Instant::now());
-        let versions = Arc::new(StdMutex::new(Some((versions, now))));
         Ok(Self {
             session,
             genesis,
             latency,
             greeting: Arc::new(StdMutex::new(Some((head, now)))),
-            versions,
-            clock: Arc::default(),
+            versions: Arc::new(StdMutex::new(Some((versions, now)))),
+            clock: Arc::new(Mutex::new(Some(clock))),
         })
     }
 

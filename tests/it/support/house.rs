@@ -163,7 +163,9 @@ impl Ran {
     /// Fails the test unless this was the exit code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
-        let stdout: String = self.stdout.chars().take(2_000).collect();
+        let count = self.stdout.chars().count();
+        let shown = |at: &(usize, char)| at.0 < 2_000 || at.0 + 2_000 > count;
+        let stdout: String = self.stdout.chars().enumerate().filter(shown).map(|(_, letter)| letter).collect();
         assert_eq!(self.code, Some(code), "stdout: {stdout}\nstderr: {}", self.stderr);
         self
     }
