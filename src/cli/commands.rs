@@ -46,13 +46,13 @@ pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &En
         Ok(filter) => filter,
         Err(error) => return fail(output, &format!("--filter: {error}"), Exit::Usage),
     };
-    let (context, found) = match look(flags, environment, output).await {
+    let (context, mut found) = match look(flags, environment, output).await {
         Ok(found) => found,
         Err(exit) => return exit,
     };
     let keep = |row: &Row| filter.accepts(row, Tested::default());
+    let (levels, contradictions) = Levels::of(&context, arguments.verify, &mut found, keep, now_ms()).await;
     let shown: Vec<&Row> = found.roster.rows.iter().chain(&found.roster.ex_members).filter(|row| keep(row)).collect();
-    let (levels, contradictions) = Levels::of(&context, arguments.verify, &shown, now_ms()).await;
     let exit = if contradictions.is_empty() { own_exit(&context, &found.roster) } else { Exit::Finding };
     let mut findings = warnings(&context, &found, earlier(&context).await);
     findings.extend(contradictions);
@@ -71,11 +71,11 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
         Ok(wanted) => wanted,
         Err(message) => return fail(output, &message, Exit::Usage),
     };
-    let (context, found) = match look(flags, environment, output).await {
+    let (context, mut found) = match look(flags, environment, output).await {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let Some(row) = wanted.row(&found) else {
+    let Some(hotkey) = wanted.row(&found).map(|row| row.hotkey) else {
         let message = format!(
             "{} is not on subnet {} (uids 0 to {}), neither as a member nor as an ex-member with a commitment",
             sanitize(&arguments.who, 60),
@@ -84,7 +84,11 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
         );
         return fail(output, &message, Exit::Usage);
     };
-    let (levels, contradictions) = Levels::of(&context, arguments.verify, &[row], now_ms()).await;
+    let is_asked = |row: &Row| row.hotkey == hotkey;
+    let (levels, contradictions) = Levels::of(&context, arguments.verify, &mut found, is_asked, now_ms()).await;
+    // An ex-member whose commitment is proven to be none has no row any more.
+    let gone = Row::of_nobody(hotkey);
+    let row = found.roster.by_hotkey(&hotkey).unwrap_or(&gone);
     let is_bad = (row.own && is_finding(row)) || !contradictions.is_empty();
     let mut findings = warnings(&context, &found, earlier(&context).await);
     findings.extend(contradictions);

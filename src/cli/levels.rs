@@ -8,6 +8,7 @@ use crate::domain::provenance::{Depth, Dispute, Examined, Level};
 use crate::domain::roster::Row;
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
+use crate::ops::survey::Survey;
 use crate::ops::verify::verify;
 
 /// The level of each row.
@@ -15,17 +16,25 @@ use crate::ops::verify::verify;
 pub struct Levels(Option<Examined>);
 
 impl Levels {
-    /// Takes rows to the proof where that is asked for. What is in the way, and where sources contradict each other, comes
-    /// back as findings.
-    pub async fn of(context: &Context, asked: bool, rows: &[&Row], now_ms: u64) -> (Self, Vec<Finding>) {
+    /// Takes rows to the proof where that is asked for: what is verified stands in the survey from then on. What is in the
+    /// way, and where sources contradict each other, comes back as findings.
+    pub async fn of(
+        context: &Context,
+        asked: bool,
+        found: &mut Survey,
+        keep: impl Fn(&Row) -> bool,
+        now_ms: u64,
+    ) -> (Self, Vec<Finding>) {
         if !asked {
             return (Self::default(), Vec::new());
         }
-        let rows: BTreeMap<_, _> = rows.iter().map(|row| (row.hotkey, Depth::Proof)).collect();
+        let rows = found.roster.rows.iter().chain(&found.roster.ex_members).filter(|row| keep(row));
+        let rows: BTreeMap<_, _> = rows.map(|row| (row.hotkey, Depth::Proof)).collect();
         match verify(context, &rows, now_ms).await {
-            Ok(found) => {
-                let findings = found.disputes.iter().map(Dispute::finding).collect();
-                (Self(Some(found)), findings)
+            Ok(verified) => {
+                let findings = verified.disputes.iter().map(Dispute::finding).collect();
+                found.believe(&verified, context.own().as_ref());
+                (Self(Some(verified)), findings)
             }
             Err(error) => (Self::default(), vec![not_verified(&error.to_string())]),
         }

@@ -84,7 +84,7 @@ fn own_line(context: &Context, roster: &Roster) -> String {
             };
             paint(style, &format!("{glyph} you: uid {uid}, {}\n", drift.consequence.headline))
         }
-        None => format!("you: uid {uid}\n"),
+        None => paint(WARN, &format!("? you: uid {uid}, what is on chain is not known: sources disagree\n")),
     }
 }
 

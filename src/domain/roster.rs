@@ -88,6 +88,20 @@ pub struct Row {
 }
 
 impl Row {
+    /// Somebody who is not registered and has no commitment.
+    pub fn of_nobody(hotkey: Hotkey) -> Self {
+        Self {
+            uid: None,
+            hotkey,
+            address: hotkey.to_string(),
+            role: Role::Miner,
+            own: false,
+            commitment: None,
+            registered_at: None,
+            drift: None,
+        }
+    }
+
     /// Readable, unreadable or none.
     pub fn state(&self) -> State {
         match self.commitment.as_ref().map(|commitment| &commitment.reading) {
@@ -220,14 +234,10 @@ fn member_row(snapshot: &SubnetSnapshot, member: &Member, own: Option<&Own>) -> 
 fn orphan_row(hotkey: Hotkey, commitment: &Commitment, own: Option<&Own>) -> Row {
     let own = own.filter(|own| own.hotkey == hotkey);
     Row {
-        uid: None,
-        hotkey,
-        address: hotkey.to_string(),
-        role: Role::Miner,
         own: own.is_some(),
-        registered_at: None,
         drift: own.map(|own| Box::new(drift::compare(Some(commitment), &own.local))),
         commitment: Some(commitment.clone()),
+        ..Row::of_nobody(hotkey)
     }
 }
 

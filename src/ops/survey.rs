@@ -4,7 +4,8 @@ use crate::chain::{self, ChainError, FeedOptions, PublishedKeys};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::freshness::SHOWN_AS_OLD_MS;
 use crate::domain::network::SANDBOX;
-use crate::domain::roster::Roster;
+use crate::domain::provenance::{Examined, Level, Provenance};
+use crate::domain::roster::{Own, Roster};
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::text::age_seconds;
 use crate::ops::context::Context;
@@ -18,6 +19,24 @@ pub struct Survey {
     pub roster: Roster,
     /// What is odd about the reading itself: an old or a future head, or that it could not be kept.
     pub findings: Vec<Finding>,
+}
+
+impl Survey {
+    /// What was verified stands where the node told otherwise, and nothing is compared with an own row that is not known.
+    pub fn believe(&mut self, verified: &Examined, own: Option<&Own>) {
+        for (hotkey, row) in verified.rows.iter().filter(|(_, row)| row.level > Level::Reported) {
+            match &row.commitment {
+                Some(commitment) => self.snapshot.commitments.insert(*hotkey, commitment.clone()),
+                None => self.snapshot.commitments.remove(hotkey),
+            };
+        }
+        self.roster = Roster::join(&self.snapshot, own);
+        for row in self.roster.rows.iter_mut().chain(&mut self.roster.ex_members) {
+            if verified.rows.get(&row.hotkey).is_some_and(Provenance::is_unknown) {
+                row.drift = None;
+            }
+        }
+    }
 }
 
 /// Reads the subnet at its finalized head. `now_ms` is the time since 1970, for the age of the kept snapshot.

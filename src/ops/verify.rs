@@ -15,7 +15,7 @@ use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
-use crate::domain::provenance::{Acknowledgement, Claim, Confirmed, Dispute, Examined, Level, Limit, Provenance};
+use crate::domain::provenance::{Acknowledgement, Case, Claim, Confirmed, Dispute, Examined, Level, Limit, Provenance};
 use crate::ops::context::Context;
 
 pub use crate::domain::provenance::Depth;
@@ -259,7 +259,9 @@ pub async fn unread<'d>(context: &Context, disputes: &'d [Dispute], now_ms: u64)
 pub fn may_be_acted_on(row: Option<&Provenance>) -> Result<(), String> {
     let Some(row) = row else { return Err("the own row was not examined".to_owned()) };
     match (row.level, &row.limit) {
-        (
+        // A value that is proven against the node's own word is known, and the node is none to act through.
+        (_, Some(limit @ Limit::Disputed { case: Case::ForgedValue }))
+        | (
             Level::Reported,
             Some(
                 limit @ (Limit::WitnessAway { .. }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::progress::BlockId;
+use crate::domain::commitment::Commitment;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level as Grave;
@@ -218,7 +219,13 @@ pub fn on_event(state: &mut State, news: VerifyNews) -> Vec<Effect> {
         VerifyNews::Examined { found, everybody } => {
             proofs.failed = None;
             let own = state.own.hotkey.and_then(|own| found.rows.get(&own).cloned());
+            let forged = found
+                .rows
+                .iter()
+                .filter(|(hotkey, row)| Some(**hotkey) != state.own.hotkey && row.is_disputed() && !row.is_unknown());
+            let proven = forged.map(|(hotkey, row)| (*hotkey, row.commitment.clone())).collect();
             let told = proofs.take(*found, everybody);
+            show_proven(state, proven);
             let corrected = own.map_or_else(Vec::new, |own| correct(state, own));
             let proofs = &mut state.proofs;
             if !proofs.disputes.is_empty() {
@@ -228,6 +235,15 @@ pub fn on_event(state: &mut State, news: VerifyNews) -> Vec<Effect> {
             let logged = told.into_iter().map(|text| Effect::Log { level: Grave::Error, text });
             logged.chain(corrected).collect()
         }
+    }
+}
+
+/// Shows what a proof decides where the node told otherwise of others' rows.
+fn show_proven(state: &mut State, commitments: Vec<(Hotkey, Option<Commitment>)>) {
+    let block = state.table.snapshot().map(|snapshot| snapshot.at.number).unwrap_or_default();
+    let change = SubnetChange { block, commitments, members: Vec::new() };
+    if !change.commitments.is_empty() && state.table.change(change, state.own.own().as_ref()) {
+        state.rows_changed();
     }
 }
 

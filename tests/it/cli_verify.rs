@@ -98,10 +98,7 @@ fn a_contradiction_is_a_finding_with_both_sides_and_a_name() {
     let id = format!("{}-", dispute["endpoint"]["block"]["number"]);
     assert!(dispute["id"].as_str().unwrap().starts_with(&id), "{dispute}");
     assert_ne!(dispute["endpoint"]["says"], dispute["witness"]["says"]);
-    assert_eq!(
-        (&result(&document, 5)["level"], &result(&document, 17)["level"]),
-        (&json!("reported"), &json!("signed"))
-    );
+    assert_eq!((&result(&document, 5)["level"], &result(&document, 17)["level"]), (&json!("proven"), &json!("signed")));
 }
 
 #[test]

@@ -108,8 +108,12 @@ async fn an_endpoint_that_lies_is_caught(#[case] deceit: Byzantine, #[case] case
     nothing_false_is_verified(&sandbox, &found);
     let proven = matches!(case, Case::ForgedValue | Case::BadProof | Case::ForgedExtrinsic);
     assert_eq!(cases(&found).contains(&(case, Some(Side::Endpoint))), proven, "{deceit:?}");
-    if matches!(case, Case::StaleHead | Case::OtherFork | Case::NotFinal | Case::ForgedValue) {
+    if matches!(case, Case::StaleHead | Case::OtherFork | Case::NotFinal) {
         assert_eq!((level(&found, OPERATOR_UID), code(&found, OPERATOR_UID)), (Level::Reported, Some("disputed")));
+    }
+    if case == Case::ForgedValue {
+        // What the proof shows stands there, and nothing may be sent.
+        assert_eq!((level(&found, OPERATOR_UID), code(&found, OPERATOR_UID)), (Level::Proven, Some("disputed")));
     }
 }
 

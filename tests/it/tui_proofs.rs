@@ -470,3 +470,31 @@ fn one_node_against_itself_corrects_nothing() {
     assert_eq!(state.own_row().unwrap().commitment, shown);
     assert!(state.proofs.lock(state.now_ms).is_none());
 }
+
+#[test]
+fn of_somebody_elses_row_the_detail_shows_what_is_proven_and_judges_nothing_that_is_not_known() {
+    for (proof, words) in [(true, "GRAIL accepts this commitment"), (false, "What stands on chain is not known")] {
+        let mut state = console();
+        let (hotkey, found) = row(&state, 17, Level::Proven);
+        let truth = Some(good(99, HEAD - 40));
+        let limit = Some(Limit::Disputed { case: Case::ForgedValue });
+        let found = Provenance { limit, ..found };
+        let found = if proof {
+            Provenance { commitment: truth.clone(), ..found }
+        } else {
+            Provenance { proof: None, level: Level::Reported, ..found }
+        };
+        let found = Box::new(Examined { rows: BTreeMap::from([(hotkey, found)]), ..Examined::default() });
+        update(&mut state, Msg::Verify(VerifyNews::Examined { found, everybody: false }));
+        let shown = state.table.roster().by_hotkey(&hotkey).unwrap().commitment.clone();
+        assert_eq!(shown == truth, proof);
+        press(&mut state, "g");
+        while state.selected().unwrap().uid != Some(17) {
+            press(&mut state, "j");
+        }
+        press(&mut state, "enter");
+        let detail = screen(&state, 120, 32);
+        assert!(detail.contains("uid 17") && detail.contains(words), "{detail}");
+        assert_eq!(detail.contains("✓ GRAIL accepts"), proof, "{detail}");
+    }
+}

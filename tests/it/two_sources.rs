@@ -8,7 +8,7 @@ use grail_console::chain::provenance::{Examination, examine};
 use grail_console::chain::{CallLimits, Node, NodeOptions};
 use grail_console::domain::commitment::{Commitment, Published};
 use grail_console::domain::network::Network;
-use grail_console::domain::provenance::{Depth, Level, Limit};
+use grail_console::domain::provenance::{Depth, Level, Limit, Provenance};
 use grail_console::ops::context::Context;
 use grail_console::ops::verify::{SecondWord, may_be_acted_on, second_word};
 use grail_console::sandbox::{Byzantine, CommitmentSpec, Credentials, NETUID, OPERATOR_UID, hotkey};
@@ -118,11 +118,9 @@ async fn no_mixture_of_lies_and_truth_of_one_source_makes_a_row_certain_that_the
         let row = found.rows.get(&own);
         let kind = row.map(|row| format!("{:?}, {:?}", row.level, row.limit.as_ref().map(Limit::code)));
         *kinds.entry(kind.unwrap_or_default()).or_default() += 1;
+        doubted += u64::from(row.is_some_and(Provenance::is_disputed));
         let is_certain = may_be_acted_on(row).is_ok() || row.is_some_and(|row| row.level > Level::Reported);
-        let Some(row) = row.filter(|_| is_certain) else {
-            doubted += 1;
-            continue;
-        };
+        let Some(row) = row.filter(|_| is_certain) else { continue };
         certain += 1;
         assert_eq!(row.commitment.as_ref(), two.held(row.at.number), "{liar:?}, {seed}: {row:?}");
     }

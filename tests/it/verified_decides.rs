@@ -226,7 +226,24 @@ fn status_and_show_say_that_they_are_one_nodes_word_until_they_are_verified() {
     assert_eq!(run(&["show", "5", "--verify", "--json"]).json()["row"]["level"], "proven");
     node.faults().deceive(Some(Byzantine::ForgedValue(5)));
     let forged = run(&["show", "5", "--verify", "--json"]).exits(1).json();
-    assert_eq!((&forged["row"]["level"], &forged["findings"][0]["code"]), (&json!("reported"), &json!("disputed")));
+    assert_eq!((&forged["row"]["level"], &forged["findings"][0]["code"]), (&json!("proven"), &json!("disputed")));
+}
+
+#[test]
+fn nothing_is_concluded_of_the_own_row_from_what_a_node_forged_and_nobody_can_decide() {
+    let (operator, flags) = at_rest();
+    let faults = operator.node.sandbox().faults();
+    faults.deceive(Some(Byzantine::ForgedValue(OPERATOR_UID)));
+    let drift =
+        |words: &[&str]| operator.house.run(line(words, &flags)).exits(1).json()["row"]["drift"]["state"].clone();
+    assert_eq!(drift(&["show", "42", "--json"]), "drift", "the node lies");
+    assert_eq!(drift(&["show", "42", "--verify", "--json"]), "match", "what the proof shows is judged");
+    let proven = operator.house.run(line(&["status", "--verify", "--json"], &flags)).exits(1).json();
+    let row = &proven["rows"][usize::from(OPERATOR_UID)];
+    assert_eq!((&row["level"], &row["drift"]["state"]), (&json!("proven"), &json!("match")), "{row:#}");
+    faults.deceive(Some(Byzantine::OtherFork));
+    let status = operator.house.run(line(&["status", "--verify"], &flags)).exits(1);
+    says(&status.stdout, &["? you: uid 42, what is on chain is not known: sources disagree"]);
 }
 
 /// Somebody whose chain and `.env` agree, with a second source.

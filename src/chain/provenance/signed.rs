@@ -118,7 +118,10 @@ pub(super) async fn check(
 fn wanted(hotkeys: Vec<Hotkey>, stored: &BTreeMap<Hotkey, Vec<u8>>, found: &mut Examined) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for hotkey in hotkeys {
-        let Some(row) = found.rows.get_mut(&hotkey).filter(|row| row.level == Level::Proven) else { continue };
+        let Some(row) = found.rows.get_mut(&hotkey).filter(|row| row.level == Level::Proven && !row.is_disputed())
+        else {
+            continue;
+        };
         let Some(commitment) = &row.commitment else { continue };
         match (commitment.block, stored.get(&hotkey)) {
             (Some(block), Some(value)) => wanted.push(Wanted { hotkey, block, value: value.clone() }),

@@ -264,7 +264,8 @@ impl Evidence<'_> {
         let words = |value: Option<&Vec<u8>>| value_words(self.commitment(value).as_ref()).shown();
         let dispute = self.contradiction(key, &words).map(|dispute| Dispute { hotkey: Some(hotkey), ..dispute });
         // What a proof shows of a block that both call final stands there, whatever the endpoint says.
-        if let (Some((value, ..)), Some(_)) = (self.proven(key), &self.block.witness) {
+        let stands = self.proven(key).filter(|_| self.block.witness.is_some()).map(|(value, ..)| value);
+        if let Some(value) = &stands {
             row.commitment = self.commitment(value.as_ref());
         }
         let is_doubted = dispute.as_ref().is_some_and(Dispute::locks);
@@ -274,14 +275,17 @@ impl Evidence<'_> {
             (row.proof, row.proof_from) = (None, None);
         }
         (row.level, row.limit) = match (&self.read.theirs, self.proof) {
-            _ if is_doubted => (Level::Reported, Some(Limit::Disputed { case: Case::ForgedValue })),
+            _ if is_doubted => {
+                let level = if stands.is_some() { Level::Proven } else { Level::Reported };
+                (level, Some(Limit::Disputed { case: Case::ForgedValue }))
+            }
             (None, _) => (Level::Reported, row.limit),
             (Some(Err(limit)), _) => (Level::Reported, Some(limit.clone())),
             (Some(Ok(_)), Err(limit)) => (Level::Agreed, Some(limit.clone())),
             (Some(Ok(_)), Ok(_)) if row.commitment.is_none() => (Level::Proven, Some(Limit::NoCommitment)),
             (Some(Ok(_)), Ok(_)) => (Level::Proven, Some(Limit::NotAsked)),
         };
-        match self.obscure(said) {
+        match self.obscure(stands.as_ref().map_or(said, Option::as_ref)) {
             Some(limit) if row.level > Level::Reported => (row.level, row.limit) = (Level::Reported, Some(limit)),
             _ => {}
         }

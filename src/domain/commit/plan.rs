@@ -201,7 +201,7 @@ impl Plan {
     #[must_use]
     pub fn confirmed(mut self, confirmed: Confirmed) -> Self {
         let words = format!("your row on chain is {}", confirmed.words());
-        let is_more = confirmed.level > Level::Reported;
+        let is_more = confirmed.level > Level::Reported && !confirmed.is_disputed;
         let check = if is_more { Check::passed } else { Check::odd };
         self.checks.push(check("provenance", words));
         self.confirmed = Some(confirmed);

@@ -249,6 +249,9 @@ pub struct Confirmed {
     pub level: Level,
     /// Why it got no further.
     pub why: Option<String>,
+    /// Whether sources contradict each other about it.
+    #[serde(skip)]
+    pub is_disputed: bool,
 }
 
 impl Confirmed {
@@ -256,7 +259,8 @@ impl Confirmed {
     pub fn of(provenance: Option<&Provenance>, is_it: impl FnOnce(Option<&Commitment>) -> bool) -> Self {
         match provenance {
             Some(row) if is_it(row.commitment.as_ref()) => {
-                Self { level: row.level, why: row.limit.as_ref().map(Limit::words) }
+                let why = row.limit.as_ref().map(Limit::words);
+                Self { level: row.level, why, is_disputed: row.is_disputed() }
             }
             Some(_) => Self::no_further(Limit::Changed.words()),
             None => Self::no_further("nothing else could be asked".to_owned()),
@@ -265,11 +269,11 @@ impl Confirmed {
 
     /// Sources contradict each other.
     pub fn disputed(dispute: &Dispute) -> Self {
-        Self::no_further(Limit::Disputed { case: dispute.case }.words())
+        Self { is_disputed: true, ..Self::no_further(Limit::Disputed { case: dispute.case }.words()) }
     }
 
     const fn no_further(why: String) -> Self {
-        Self { level: Level::Reported, why: Some(why) }
+        Self { level: Level::Reported, why: Some(why), is_disputed: false }
     }
 
     /// In a sentence without an end.

@@ -90,6 +90,11 @@ fn title(row: &Row, width: usize, styles: Styles) -> Vec<Line<'static>> {
 fn verdict(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usize, styles: Styles) {
     lines.push(Line::default());
     match &row.commitment {
+        _ if state.proofs.is_unknown(&row.hotkey) => {
+            let text = "What stands on chain is not known: sources contradict each other about it. What is below is what one \
+                        node says.";
+            remark(lines, "≠", text, width, styles.unreadable());
+        }
         None => {
             let text = "Never committed: validators do not look for this bucket at all.";
             remark(lines, "○", text, width, styles.none());
