@@ -27,7 +27,8 @@ pub enum Flood {
     Nothing,
     /// The first notification of a method, changed, again and again from then on; answers are held back where that is said.
     Repeated { method: &'static str, change: fn(&mut Value), unanswered: bool },
-    /// Bytes from the handshake on, each time those of the next number; answers are held back where that is said.
+    /// Bytes from the handshake on, each time those of the next number; where that is said nothing else comes, no answer and
+    /// no pong.
     Frames { make: fn(u64) -> Vec<u8>, unanswered: bool },
     /// The answers to a method (or to any, if it is empty) are these instead, from the id and from what was true.
     Answers { method: &'static str, make: fn(&Value, &Value) -> String },
@@ -165,7 +166,8 @@ fn downwards(
         let mut told = serde_json::from_slice::<Value>(&content).unwrap_or_default();
         let answered = told["id"].as_u64().and_then(|id| notes.lock().unwrap().get(&id).cloned());
         match (flood, answered) {
-            (Flood::Frames { unanswered: true, .. } | Flood::Repeated { unanswered: true, .. }, Some(_)) if begun => {}
+            (Flood::Frames { unanswered: true, .. }, _) => {}
+            (Flood::Repeated { unanswered: true, .. }, Some(_)) if begun => {}
             (Flood::Answers { method, make }, Some(asked)) if method.is_empty() || method == asked => {
                 items.send(Item::Frame(message(&make(&told["id"], &told["result"])))).map_err(gone)?;
             }
