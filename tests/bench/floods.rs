@@ -5,10 +5,12 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
 use grail_console::sandbox::{BlockTime, Sandbox, SandboxOptions, Scenario};
-use parity_scale_codec::Encode as _;
+use parity_scale_codec::{Decode as _, Encode as _};
 use serde_json::{Value, json};
 
 use crate::commit;
@@ -114,6 +116,7 @@ const OF_NODES: &[OfNode] = &[
     ("every answer 15 MB of small parts", READING, answers("", |id, _| answer(id, &list(r#""0x""#)))),
     ("every answer an error of 15 MB", READING, answers("", |id, _| error(id))),
     ("metadata of 15 MB", READING, answers("state_call", |id, _| answer(id, &text()))),
+    ("metadata of 7 million empty lines", READING, answers("state_call", many_lines)),
     ("values: 15 MB of small ones", READING, answers("state_queryStorageAt", many_values)),
     ("keys: 15 MB of small ones", READING, answers("state_getKeysPaged", |id, _| answer(id, &list(r#""0x""#)))),
     ("a version with 15 MB of numbers", READING, answers("state_getRuntimeVersion", large_version)),
@@ -220,6 +223,26 @@ fn enlarged_update(status: &mut Value) {
 
 fn many_values(id: &Value, truth: &Value) -> String {
     answer(id, &format!(r#"[{{"block":{},"changes":{}}}]"#, truth[0]["block"], list(r#"["0x","0x"]"#)))
+}
+
+/// The metadata, with as many empty lines in the first type's text as fit; what is no metadata stays as it is.
+fn many_lines(id: &Value, truth: &Value) -> String {
+    static MADE: OnceLock<String> = OnceLock::new();
+    let text = truth.as_str().unwrap_or_default();
+    let bytes = hex::decode(text.trim_start_matches("0x")).unwrap_or_default();
+    let opaque = Option::<Vec<u8>>::decode(&mut bytes.as_slice()).ok().flatten().filter(|bytes| bytes.len() > 10_000);
+    let Some(opaque) = opaque else { return answer(id, &truth.to_string()) };
+    let made = MADE.get_or_init(|| {
+        let mut metadata = RuntimeMetadataPrefixed::decode(&mut opaque.as_slice()).unwrap();
+        let types = match &mut metadata.1 {
+            RuntimeMetadata::V15(metadata) => &mut metadata.types,
+            RuntimeMetadata::V16(metadata) => &mut metadata.types,
+            _ => panic!("another version was asked for"),
+        };
+        types.types[0].ty.docs = vec![String::new(); LARGE / 2 - opaque.len() - 1_000];
+        format!("0x{}", hex::encode(Some(metadata.encode()).encode()))
+    });
+    answer(id, &format!("\"{made}\""))
 }
 
 fn large_version(id: &Value, truth: &Value) -> String {
