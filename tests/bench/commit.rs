@@ -72,9 +72,9 @@ fn committed_in(home: &Path) -> u64 {
 }
 
 /// The chain holds an older read key than the `.env`, and nothing else happens.
-const DRIFTED: &str = "description = \"for measuring\"\n[operator]\npublished = { read = { generation = 1 } }\n";
+pub const DRIFTED: &str = "description = \"for measuring\"\n[operator]\npublished = { read = { generation = 1 } }\n";
 
-fn flags(sandbox: &Sandbox) -> Vec<String> {
+pub fn flags(sandbox: &Sandbox) -> Vec<String> {
     let operator = sandbox.operator().unwrap();
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let pairs = [

@@ -7,8 +7,12 @@
 
 mod commit;
 mod console;
+mod flood_node;
+mod flood_store;
+mod floods;
 mod frames;
 mod guard;
+mod key_test;
 mod probes;
 mod provenance;
 mod requests;
@@ -46,6 +50,9 @@ fn main() {
     if wanted("commit") {
         runtime.block_on(commit::measure());
     }
+    if wanted("key_test") {
+        runtime.block_on(key_test::measure());
+    }
     if wanted("guard") {
         guard::measure();
     }
@@ -66,5 +73,9 @@ fn main() {
     }
     if wanted("console") {
         runtime.block_on(console::measure());
+    }
+    // It takes half an hour.
+    if parts.iter().any(|part| part == "floods") {
+        runtime.block_on(floods::measure());
     }
 }
