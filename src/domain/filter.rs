@@ -78,7 +78,7 @@ const YES_NO: &str = "yes no";
 const REASONS: &str = "no_field no_bytes hash timelock wrong_length not_utf8 blank_part unknown_variant undecodable (a part of the name will do)";
 
 /// Every verdict's name, behind the words that stand for several.
-const TESTS: &str = "ok failed denied untested risky late bad_size no_object no_bucket scope_denied auth_bad_secret \
+const TESTS: &str = "ok failed denied untested risky late bad_size no_object no_bucket wrong_region scope_denied auth_bad_secret \
                      auth_unknown_key clock_skew throttled provider_error slow tls tcp dns malformed no_commitment";
 
 /// Levels of provenance.

@@ -205,11 +205,16 @@ impl Context {
         self.hotkey.is_none() && self.configuration.settings.hotkey.is_some()
     }
 
-    /// The region in signatures: R2's own is `auto`, that of another store is `R2_REGION` where it names one.
+    /// The region in signatures, as GRAIL has it: `R2_REGION`, or `us-east-1`. R2 takes that for its own, which is `auto`.
     pub fn region(&self) -> &str {
+        if self.provider.is_r2() {
+            return "auto";
+        }
         let named = self.configuration.settings.s3_region.as_ref().map(|named| named.value.as_str().trim());
-        let plain = |text: &&str| text.len() <= 32 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        named.filter(plain).filter(|_| !self.provider.is_r2()).unwrap_or("auto")
+        // A region stands between slashes in what is signed.
+        let signs =
+            |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"/,=".contains(&b));
+        named.filter(signs).unwrap_or("us-east-1")
     }
 }
 

@@ -98,7 +98,7 @@ fn a_test_asks_what_a_validator_asks_and_then_at_most_for_one_byte() {
 type Refusal = (&'static str, u16, Option<&'static str>, Option<&'static str>, Verdict);
 
 /// Every row of the catalogue in which a store answers, in the words of R2 and of AWS and its kin.
-const CATALOGUE: [Refusal; 34] = [
+const CATALOGUE: [Refusal; 37] = [
     (
         "AWS-shaped key",
         400,
@@ -114,6 +114,27 @@ const CATALOGUE: [Refusal; 34] = [
     ("unknown key, AWS", 403, Some("InvalidAccessKeyId"), None, Verdict::AuthUnknownKey),
     ("unknown key, Garage", 403, Some("AccessDenied"), Some("Forbidden: No such key: GK1"), Verdict::AuthUnknownKey),
     ("wrong secret, Garage", 403, Some("AccessDenied"), Some("Forbidden: Invalid signature"), Verdict::AuthBadSecret),
+    (
+        "expired key, Garage",
+        403,
+        Some("AccessDenied"),
+        Some("Forbidden: Access key GK1 has expired"),
+        Verdict::AuthUnknownKey,
+    ),
+    (
+        "other region, Garage",
+        400,
+        Some("AuthorizationHeaderMalformed"),
+        Some("Authorization header malformed, unexpected scope: 'x', expected: '20261201/garage/s3/aws4_request'"),
+        Verdict::WrongRegion,
+    ),
+    (
+        "other region, AWS",
+        400,
+        Some("AuthorizationHeaderMalformed"),
+        Some("The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-west-1'"),
+        Verdict::WrongRegion,
+    ),
     (
         "no right, Garage",
         403,
@@ -261,6 +282,7 @@ fn verdicts_have_exactly_the_names_of_the_contract() {
         "auth_unknown_key",
         "auth_bad_secret",
         "scope_denied",
+        "wrong_region",
         "no_bucket",
         "no_object",
         "late",

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::domain::untrusted::Untrusted;
+use crate::domain::untrusted::{Untrusted, sanitize};
 
 /// One request to a store, by the name it has in steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -41,6 +41,10 @@ pub enum Request {
     AbortUpload,
     /// Listing of the own account's buckets.
     ListBuckets,
+    /// PUT of the own canary with the read key, where nothing else tells whether it can write.
+    WriteWithReadKey,
+    /// What the bucket's access list grants to the key under test.
+    BucketGrants,
 }
 
 impl Request {
@@ -63,6 +67,8 @@ impl Request {
             Self::SweepCanary => "sweep_canary",
             Self::AbortUpload => "abort_upload",
             Self::ListBuckets => "list_buckets",
+            Self::WriteWithReadKey => "put_canary_read_key",
+            Self::BucketGrants => "bucket_grants",
         }
     }
 
@@ -85,6 +91,8 @@ impl Request {
             Self::SweepCanary => "DELETE old canary",
             Self::AbortUpload => "ABORT upload that never was",
             Self::ListBuckets => "LIST buckets",
+            Self::WriteWithReadKey => "PUT canary, read key",
+            Self::BucketGrants => "GET access list",
         }
     }
 }
@@ -134,6 +142,15 @@ impl Reply {
             Self::Refused { code, .. } => code.as_ref().map(Untrusted::shown),
             Self::Failed(trouble) => Some(trouble.code().to_owned()),
         }
+    }
+
+    /// The store's own no: status, code and message, sanitised; empty for any other answer.
+    pub fn said(&self) -> String {
+        let Self::Refused { http, code, message } = self else { return String::new() };
+        let code = code.as_ref().map(|code| format!(" {}", code.shown())).unwrap_or_default();
+        let message = message.as_ref().map(Untrusted::shown).filter(|message| code.trim() != message.as_str());
+        let message = message.map(|message| format!(", \"{}\"", message.trim_end_matches('.'))).unwrap_or_default();
+        sanitize(&format!("{http}{code}{message}"), 200)
     }
 
     /// The error's code as the store spelt it.

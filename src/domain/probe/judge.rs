@@ -109,10 +109,14 @@ fn of_code(code: &Untrusted, message: Option<&Untrusted>) -> Option<Verdict> {
         "SignatureDoesNotMatch" => Verdict::AuthBadSecret,
         "AccessDenied" if says(message, "No such key") => Verdict::AuthUnknownKey,
         "AccessDenied" if says(message, "Invalid signature") => Verdict::AuthBadSecret,
+        "AccessDenied" if has_expired(message) => Verdict::AuthUnknownKey,
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => Verdict::ScopeDenied,
         "InvalidArgument" if is_about_the_key(message) => Verdict::Malformed,
         "InvalidBucketName" => Verdict::Malformed,
         "NoSuchBucket" => Verdict::NoBucket,
+        "AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException" => {
+            Verdict::WrongRegion
+        }
         "NoSuchKey" | "NotFound" => Verdict::NoObject,
         "TooManyRequests" | "SlowDown" | "RequestLimitExceeded" => Verdict::Throttled,
         "NotEntitled" => Verdict::ProviderError,
@@ -124,6 +128,17 @@ fn of_code(code: &Untrusted, message: Option<&Untrusted>) -> Option<Verdict> {
 fn says(message: Option<&Untrusted>, words: &str) -> bool {
     let text = message.and_then(Untrusted::as_text).unwrap_or_default();
     text.strip_prefix("Forbidden: ").unwrap_or(text).starts_with(words)
+}
+
+/// Garage, of a key that was given an end: "Forbidden: Access key GK… has expired".
+fn has_expired(message: Option<&Untrusted>) -> bool {
+    says(message, "Access key ")
+        && message.and_then(Untrusted::as_text).is_some_and(|text| text.trim_end_matches('.').ends_with("has expired"))
+}
+
+/// Whether a store that knows the key says that it may not do this.
+pub fn is_denied(reply: &Reply) -> bool {
+    reply.raw_code() == Some("AccessDenied") && verdict_of(reply) == Verdict::ScopeDenied
 }
 
 /// R2: "Credential access key has length N, should be 32".

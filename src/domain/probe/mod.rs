@@ -16,7 +16,7 @@ mod verdict;
 mod words;
 
 pub use evidence::{Exchange, Found, Reply, Request, Trouble};
-pub use judge::{Case, Judgement, judge, verdict_of};
+pub use judge::{Case, Judgement, is_denied, judge, verdict_of};
 pub use messages::{Listing, ProbeNews, ProbeOrder};
 pub use plan::{WHOLE_SECONDS, next};
 pub use result::{Probe, Risk, Step};

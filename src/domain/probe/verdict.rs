@@ -26,6 +26,8 @@ pub enum Verdict {
     AuthBadSecret,
     /// The key may not read this bucket.
     ScopeDenied,
+    /// Signed for another region than the store's.
+    WrongRegion,
     /// The bucket is not there.
     NoBucket,
     /// The bucket can be read, and the window is not there.
@@ -68,12 +70,13 @@ pub enum Layer {
 
 impl Verdict {
     /// Every verdict, in the order of the table's sort: what validators take first, then by how far they come.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Ok,
         Self::Late,
         Self::BadSize,
         Self::NoObject,
         Self::NoBucket,
+        Self::WrongRegion,
         Self::ScopeDenied,
         Self::AuthBadSecret,
         Self::AuthUnknownKey,
@@ -101,6 +104,7 @@ impl Verdict {
             Self::AuthUnknownKey => "auth_unknown_key",
             Self::AuthBadSecret => "auth_bad_secret",
             Self::ScopeDenied => "scope_denied",
+            Self::WrongRegion => "wrong_region",
             Self::NoBucket => "no_bucket",
             Self::NoObject => "no_object",
             Self::Late => "late",
@@ -124,6 +128,7 @@ impl Verdict {
             Self::AuthUnknownKey => "unknown key",
             Self::AuthBadSecret => "bad secret",
             Self::ScopeDenied => "denied",
+            Self::WrongRegion => "wrong region",
             Self::NoBucket => "no bucket",
             Self::NoObject => "no object",
             Self::Late => "late",
@@ -158,7 +163,7 @@ impl Verdict {
             Self::ClockSkew => Layer::Clock,
             Self::AuthUnknownKey | Self::AuthBadSecret => Layer::Auth,
             Self::ScopeDenied => Layer::Scope,
-            Self::NoBucket => Layer::Bucket,
+            Self::NoBucket | Self::WrongRegion => Layer::Bucket,
             Self::NoObject | Self::Late | Self::BadSize => Layer::Object,
             Self::Slow | Self::Throttled | Self::ProviderError => Layer::Service,
         }

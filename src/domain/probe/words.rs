@@ -30,6 +30,11 @@ fn explanation(case: &Case<'_>, verdict: Verdict, found: Option<Found>) -> Strin
             "The account has no bucket named like its id, where validators look.".to_owned()
         }
         Verdict::NoBucket => "The store has no bucket of that name, where validators look.".to_owned(),
+        Verdict::WrongRegion => format!(
+            "The store wants signatures for another region than the one configured here ({}); GRAIL, configured alike, is \
+             refused too.",
+            decisive(case.exchanges).map(|exchange| exchange.reply.said()).unwrap_or_default()
+        ),
         Verdict::ScopeDenied => scope(case),
         Verdict::AuthBadSecret => {
             "The store knows the key id, and the published secret is not its secret: the token was \
@@ -209,7 +214,10 @@ fn fix(case: &Case<'_>, verdict: Verdict) -> String {
 fn concerns_the_holder(case: &Case<'_>, verdict: Verdict) -> bool {
     let reply = decisive(case.exchanges).map(|exchange| &exchange.reply);
     match (verdict, reply) {
-        (Verdict::Ok | Verdict::ClockSkew | Verdict::Throttled | Verdict::Tcp | Verdict::Slow, _)
+        (
+            Verdict::Ok | Verdict::ClockSkew | Verdict::Throttled | Verdict::Tcp | Verdict::Slow | Verdict::WrongRegion,
+            _,
+        )
         | (Verdict::Tls, Some(Reply::Failed(Trouble::NoRootCertificates))) => false,
         (Verdict::Dns | Verdict::Tls, _) => case.provider.is_r2(),
         (Verdict::ProviderError, Some(refused @ Reply::Refused { http, .. })) => {
@@ -232,6 +240,7 @@ fn todo(case: &Case<'_>, verdict: Verdict) -> String {
         Verdict::NoObject => "Check that the miner runs, that it uses this hotkey, and that it uploads to this bucket.",
         Verdict::NoBucket if r2 => "Create a bucket named exactly like the account id, in the default jurisdiction.",
         Verdict::NoBucket => "Create the bucket, or publish the one that is there.",
+        Verdict::WrongRegion => "Set R2_REGION to the region that the store names, for GRAIL too.",
         Verdict::ScopeDenied if r2 => {
             "Give the token Object Read on the bucket named like the account id, without an IP \
                                        filter; then publish its key."
