@@ -10,11 +10,12 @@ use tokio::time::{Instant, sleep_until};
 use crate::domain::commitment::Parts;
 use crate::domain::credentials::{BucketCredentials, CredentialsError};
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Exchange, Reply, Request, Risk, Trouble, Verdict, verdict_of};
+use crate::domain::probe::{Exchange, Reply, Request, Risk, Trouble, Verdict, is_denied, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{AbortAnswer, Canary, JudgedStep, Outcome, SelfTest, can_write, is_account_wide};
 use crate::domain::self_test_objects::CanaryName;
 use crate::domain::vault_index::GenerationNumber;
+use crate::ops::commit::try_to_write;
 use crate::ops::context::Context;
 use crate::ops::probe::View;
 use crate::storage::{Answer, Misfit, Owner, Store, Target};
@@ -296,35 +297,80 @@ impl Test<'_> {
             Some(published) => (published, Some(of(&read))),
             None => (&read, None),
         };
-        let step = match can_write(of(key), Some(of(&write)), other) {
-            Some(false) => JudgedStep::of(&key.exchange, Outcome::Passed, format!("The {whose} cannot write."), ""),
+        let (step, is_told) = match can_write(of(key), Some(of(&write)), other) {
+            // Elsewhere ending an upload is a permission of its own: only a write tells.
+            Some(false) if !subject.provider.is_r2() => (
+                JudgedStep::of(&key.exchange, Outcome::Passed, format!("The {whose} cannot end an upload."), ""),
+                false,
+            ),
+            Some(false) => {
+                (JudgedStep::of(&key.exchange, Outcome::Passed, format!("The {whose} cannot write."), ""), true)
+            }
             Some(true) => {
                 self.risks.push(Risk::WriteCapable);
-                let fix = "Revoke it now, then publish a key that can only read.";
-                JudgedStep::of(
-                    &key.exchange,
-                    Outcome::Failed,
-                    format!("The {whose} can WRITE: anybody can overwrite your windows."),
-                    fix,
-                )
+                (writes(&key.exchange, whose), true)
             }
             None => {
                 let why = format!(
                     "The store's answers do not tell whether the {whose} can write: read and write key are answered alike."
                 );
-                JudgedStep::of(
-                    &key.exchange,
-                    Outcome::Inconclusive,
-                    why,
-                    "Look at the token's permission at the provider: Object Read only.",
-                )
+                (JudgedStep::of(&key.exchange, Outcome::Inconclusive, why, "A write tells: see the next step."), false)
             }
         };
         self.steps.push(step);
+        if !is_told {
+            self.writing(whose).await;
+        }
+        self.granted(whose).await;
         let key = self.keys.published.as_ref().unwrap_or(&self.keys.read);
         let (answer, others) = key.list_buckets(Request::ListBuckets, self.by()).await;
         let step = self.account_wide(&answer.exchange, (&subject.provider, others), whose);
         self.steps.push(step);
+    }
+
+    /// Writes into the own bucket with the key that should not be able to, where nothing else tells.
+    async fn writing(&mut self, whose: &str) {
+        let key = self.keys.published.as_ref().unwrap_or(&self.keys.read).clone();
+        let (request, write) = (Request::WriteWithReadKey, self.keys.write.clone());
+        // An end in between leaves it there.
+        let before = std::mem::replace(&mut self.canary, Canary::Unknown);
+        let by = self.by();
+        let (answer, left) = try_to_write(request, &key, Some(&write), &self.name, || by).await;
+        if left.is_none() {
+            self.canary = before;
+        }
+        let step = match &answer.exchange.reply {
+            Reply::Found(_) => {
+                self.risks.push(Risk::WriteCapable);
+                writes(&answer.exchange, whose)
+            }
+            reply if is_denied(reply) => {
+                JudgedStep::of(&answer.exchange, Outcome::Passed, format!("The {whose} cannot write."), "")
+            }
+            reply => JudgedStep::of(
+                &answer.exchange,
+                Outcome::Inconclusive,
+                format!("Whether the {whose} can write is not known: {}.", told(reply)),
+                "Look at the token's permission at the provider: Object Read only.",
+            ),
+        };
+        self.steps.push(step);
+    }
+
+    /// Whether the bucket's access list grants the key more than reading; a store that does not name it there says nothing.
+    async fn granted(&mut self, whose: &str) {
+        let (answer, grants) = self.keys.published.as_ref().unwrap_or(&self.keys.read).grants(self.by()).await;
+        if grants.is_more_than_reading() {
+            if !self.risks.contains(&Risk::WriteCapable) {
+                self.risks.push(Risk::WriteCapable);
+            }
+            self.steps.push(JudgedStep::of(
+                &answer.exchange,
+                Outcome::Failed,
+                format!("The bucket's own access list grants the {whose} more than reading."),
+                "Take every right but reading from the key, or publish one that can only read this bucket.",
+            ));
+        }
     }
 
     fn account_wide(&mut self, exchange: &Exchange, (provider, others): (&Provider, usize), whose: &str) -> JudgedStep {
@@ -345,19 +391,37 @@ impl Test<'_> {
                     "Replace it by an Object Read token for this bucket alone.",
                 )
             }
-            Reply::Refused { http: 403, .. } => JudgedStep::of(
+            reply if is_denied(reply) => JudgedStep::of(
                 exchange,
                 Outcome::Passed,
                 format!("The {whose} is limited to objects: it cannot list buckets."),
                 "",
             ),
-            _ => JudgedStep::of(
+            reply => JudgedStep::of(
                 exchange,
                 Outcome::Inconclusive,
-                "The store's answer does not tell whether the key is account-wide.",
+                format!("The store's answer does not tell whether the {whose} is account-wide: {}.", told(reply)),
                 "",
             ),
         }
+    }
+}
+
+fn writes(exchange: &Exchange, whose: &str) -> JudgedStep {
+    JudgedStep::of(
+        exchange,
+        Outcome::Failed,
+        format!("The {whose} can WRITE: anybody can overwrite your windows."),
+        "Revoke it now, then publish a key that can only read.",
+    )
+}
+
+/// What came back, where it was no clear answer.
+fn told(reply: &Reply) -> String {
+    match reply {
+        Reply::Failed(trouble) => format!("the store did not answer ({trouble})"),
+        Reply::Refused { .. } => format!("the store answers {}", reply.said()),
+        Reply::Found(_) => "the store answers as if it were done".to_owned(),
     }
 }
 
@@ -417,7 +481,12 @@ fn refused(exchange: &Exchange, what: &str, fix: &str) -> JudgedStep {
         Verdict::ClockSkew => "this machine's clock is wrong",
         Verdict::Malformed => "the store refuses the shape of the key",
         Verdict::Throttled => "the store refuses more requests for now",
+        Verdict::WrongRegion => "the store wants another region in signatures",
         other => other.word(),
+    };
+    let fix = match verdict {
+        Verdict::WrongRegion => "Set R2_REGION to the region that the store names, for GRAIL too.",
+        _ => fix,
     };
     JudgedStep::of(exchange, Outcome::Failed, format!("{what}: {why}."), fix)
 }

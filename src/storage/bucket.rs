@@ -63,6 +63,11 @@ impl Bucket {
         &self.client
     }
 
+    /// Id of the key that requests are signed with.
+    pub(super) fn key_id(&self) -> &str {
+        self.target.key_id()
+    }
+
     pub(super) fn name(&self) -> &str {
         self.target.bucket()
     }

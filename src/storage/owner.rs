@@ -3,10 +3,12 @@
 use std::fmt;
 
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::Permission;
 use tokio::time::Instant;
 
 use super::bucket::{About, Answer, Bucket, noted};
 use super::reader::get;
+use crate::domain::commit::key_test::Grants;
 use crate::domain::probe::Request;
 use crate::domain::self_test_objects::CanaryName;
 
@@ -70,6 +72,29 @@ impl Owner {
         let listed = list.buckets.unwrap_or_default();
         let others = listed.iter().filter(|bucket| bucket.name.as_deref() != Some(self.bucket.name())).count();
         (answer, others + more)
+    }
+}
+
+impl Owner {
+    /// What the bucket's access list grants to the key that is asked with. Most stores name no keys there, or have no such
+    /// list.
+    pub async fn grants(&self, by: Instant) -> (Answer, Grants) {
+        let send = |record| {
+            let ask = self.bucket.client().get_bucket_acl().bucket(self.bucket.name());
+            ask.customize().mutate_request(noted(record)).send()
+        };
+        let (answer, list) = self.bucket.ask(Request::BucketGrants, About::Itself, by, send).await;
+        let listed = list.and_then(|list| list.grants).unwrap_or_default();
+        let of_key = listed.iter().filter(|grant| {
+            let named = grant.grantee.as_ref().and_then(|grantee| grantee.id.as_deref());
+            named.is_some_and(|named| named == self.bucket.key_id())
+        });
+        let granted = of_key.filter_map(|grant| grant.permission.as_ref()).map(|permission| match permission {
+            Permission::FullControl => Grants::Everything,
+            Permission::Write | Permission::WriteAcp => Grants::Write,
+            _ => Grants::Read,
+        });
+        (answer, granted.max().unwrap_or_default())
     }
 }
 

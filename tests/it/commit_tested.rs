@@ -69,9 +69,9 @@ fn a_pair_that_opens_its_bucket_and_is_refused_a_write_is_published() {
     says(check["words"].as_str().unwrap(), &["does not tell whether the read pair can write", ".canary"]);
     assert_eq!(operator.on_chain(), Credentials::of(OPERATOR_UID, 0).read_commitment());
     let asked = operator.asked_of_store();
-    assert_eq!(asked.len(), 5, "one test of four requests, and one write: {asked:?}");
+    assert_eq!(asked.len(), 6, "one test of five requests, and one write: {asked:?}");
     assert!(asked[0].starts_with(&format!("GET {CANARY}{}.canary", hotkey(OPERATOR_UID))), "{asked:?}");
-    assert!(asked[4].starts_with("PUT") && operator.node.sandbox().s3().stored(OPERATOR_UID).is_empty(), "{asked:?}");
+    assert!(asked[5].starts_with("PUT") && operator.node.sandbox().s3().stored(OPERATOR_UID).is_empty(), "{asked:?}");
 }
 
 #[test]

@@ -6,11 +6,11 @@ use serde::Serialize;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::plan::Check;
 use crate::domain::commitment::Published;
-use crate::domain::probe::{Exchange, Found, Reply, Trouble, Verdict, verdict_of};
+use crate::domain::probe::{Exchange, Found, Reply, Trouble, Verdict, is_denied, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{AbortAnswer, can_write, is_account_wide};
 use crate::domain::text::age_seconds;
-use crate::domain::untrusted::{Untrusted, sanitize};
+use crate::domain::untrusted::sanitize;
 
 /// Stable name of the refusal where the test could not be made, and nobody said that it need not be.
 pub const UNTESTED: &str = "untested";
@@ -76,6 +76,29 @@ pub struct Scope<'e> {
     pub abort_by_write_pair: Option<&'e Exchange>,
     /// The listing of buckets with the pair, and how many others were in it.
     pub buckets: (&'e Exchange, usize),
+    /// What the bucket's access list grants to the pair's key, where it names it.
+    pub grants: Grants,
+}
+
+/// What a bucket's access list says of one key. Garage names keys there; other stores name accounts, which says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Grants {
+    /// The key is not named.
+    #[default]
+    Unnamed,
+    /// It is granted to read.
+    Read,
+    /// It is granted to write.
+    Write,
+    /// It is granted everything: it owns the bucket.
+    Everything,
+}
+
+impl Grants {
+    /// Whether more than reading is granted.
+    pub const fn is_more_than_reading(self) -> bool {
+        matches!(self, Self::Write | Self::Everything)
+    }
 }
 
 /// Judges the reading of an object that need not be there.
@@ -86,13 +109,16 @@ pub fn opens(exchange: &Exchange) -> Opening {
     }
     match verdict_of(reply) {
         Verdict::NoObject => Opening::Opens,
-        Verdict::AuthUnknownKey => Opening::UnknownKey(said(reply)),
+        Verdict::AuthUnknownKey => Opening::UnknownKey(reply.said()),
         verdict => Opening::Refused(refused(verdict, reply)),
     }
 }
 
 /// Judges what a pair that opens the bucket could do besides.
 pub fn scope(provider: &Provider, pair: &Published, object: &str, scope: &Scope<'_>) -> Result<KeyTest, Rule> {
+    if scope.grants.is_more_than_reading() {
+        return Err(granted_more());
+    }
     let (listing, others) = scope.buckets;
     match &listing.reply {
         Reply::Found(_) if is_account_wide(provider, others) => return Err(account_wide(others)),
@@ -144,15 +170,10 @@ fn shown(pair: &Published) -> KeyTest {
     KeyTest::ReadOnly(ShownReadOnly { pair: pair.clone() })
 }
 
-/// Whether a store that knows the key says that it may not do this.
-fn is_denied(reply: &Reply) -> bool {
-    reply.raw_code() == Some("AccessDenied") && verdict_of(reply) == Verdict::ScopeDenied
-}
-
 /// A store answered, and that tells nothing of the pair.
 fn not_told(what: &str, reply: &Reply) -> KeyTest {
     KeyTest::Untested {
-        why: format!("the store's answer to {what} does not tell what the pair may do: {}", said(reply)),
+        why: format!("the store's answer to {what} does not tell what the pair may do: {}", reply.said()),
         todo: "Look at the token's permissions where the store shows them.".to_owned(),
     }
 }
@@ -168,15 +189,15 @@ fn unanswered(reply: &Reply) -> Option<KeyTest> {
             "Look at what stands between this machine and the store: a proxy, a login page, a load balancer.",
         ),
         Reply::Refused { http: 429 | 500..=599, .. } => {
-            untested(format!("the store answers {}", said(reply)), "Wait a while, then try again.")
+            untested(format!("the store answers {}", reply.said()), "Wait a while, then try again.")
         }
         Reply::Refused { .. } => match verdict_of(reply) {
             Verdict::ClockSkew => untested(
-                format!("the store refuses the request because of its time ({})", said(reply)),
+                format!("the store refuses the request because of its time ({})", reply.said()),
                 "Set this machine's clock (NTP), then try again.",
             ),
             Verdict::Throttled => {
-                untested(format!("the store answers {}", said(reply)), "Wait a while, then try again.")
+                untested(format!("the store answers {}", reply.said()), "Wait a while, then try again.")
             }
             _ => None,
         },
@@ -206,21 +227,11 @@ const fn todo_of(trouble: &Trouble) -> &'static str {
     }
 }
 
-/// The store's answer: status, code and message.
-fn said(reply: &Reply) -> String {
-    let Reply::Refused { http, code, message } = reply else { return String::new() };
-    let code = code.as_ref().map(|code| format!(" {}", code.shown())).unwrap_or_default();
-    let message = message.as_ref().map(Untrusted::shown).filter(|message| code.trim() != message.as_str());
-    let message = message.map(|message| format!(", \"{}\"", message.trim_end_matches('.'))).unwrap_or_default();
-    sanitize(&format!("{http}{code}{message}"), 200)
-}
-
 /// The store's own no.
 fn refused(verdict: Verdict, reply: &Reply) -> Rule {
-    let wrong_region = matches!(reply.raw_code(), Some("AuthorizationHeaderMalformed" | "PermanentRedirect"));
     let (code, what, todo) = match verdict {
-        _ if wrong_region => (
-            "wrong_region",
+        Verdict::WrongRegion => (
+            verdict.name(),
             "the store wants another region in signatures than yours",
             "Set R2_REGION to the region that the store names, for GRAIL too.",
         ),
@@ -250,7 +261,7 @@ fn refused(verdict: Verdict, reply: &Reply) -> Rule {
             "See the store's own words, and the account at the provider.",
         ),
     };
-    let (what, todo) = (format!("Not sent: {what} ({})", said(reply)), todo.to_owned());
+    let (what, todo) = (format!("Not sent: {what} ({})", reply.said()), todo.to_owned());
     Rule::Other { code, what, why: OPENS_NOTHING, todo }
 }
 
@@ -280,6 +291,15 @@ fn write_capable(left: Option<&str>) -> Rule {
         what: format!("Not sent: the read pair can WRITE into your bucket{left}"),
         why: PUBLIC,
         todo: "Create a token with Object Read only for this bucket and put its pair under the READ names.".to_owned(),
+    }
+}
+
+fn granted_more() -> Rule {
+    Rule::Other {
+        code: "write_capable",
+        what: "Not sent: the bucket's own access list grants the read pair more than reading".to_owned(),
+        why: PUBLIC,
+        todo: "Take every right but reading from the key, or publish one that can only read this bucket.".to_owned(),
     }
 }
 
@@ -349,6 +369,7 @@ impl KeyTest {
 mod tests {
     use super::*;
     use crate::domain::probe::Request;
+    use crate::domain::untrusted::Untrusted;
 
     fn pair() -> Published {
         let bytes = [b"0123456789abcdef".repeat(4), b"fedcba9876543210".repeat(4)].concat();
@@ -362,7 +383,8 @@ mod tests {
 
     fn judged(provider: &Provider, listing: &Exchange) -> Result<KeyTest, Rule> {
         let (denied, none) = (refused(403, "AccessDenied"), refused(404, "NoSuchUpload"));
-        let answers = Scope { abort: &denied, abort_by_write_pair: Some(&none), buckets: (listing, 0) };
+        let answers =
+            Scope { abort: &denied, abort_by_write_pair: Some(&none), buckets: (listing, 0), grants: Grants::Unnamed };
         scope(provider, &pair(), "canary", &answers)
     }
 

@@ -64,7 +64,7 @@ impl<'t> Pair<'t> {
         let bytes = CommitmentBytes::encode(&own.read).map_err(Refusal::from)?;
         let parts = read_bytes(bytes.expose()).map_err(|_| Refusal::NotReadBack)?;
         let read = Target::published(provider, &parts).map_err(|misfit| leads_nowhere(&misfit))?;
-        let store = Store::new(StoreOptions { region: region(context).to_owned(), ..StoreOptions::default() });
+        let store = Store::new(StoreOptions { region: context.region().to_owned(), ..StoreOptions::default() });
         let write = Target::own_write(provider, &own).ok().flatten().map(|target| store.owner(target));
         let hotkey = context.hotkey.ok_or_else(no_hotkey)?;
         Ok(Self {
@@ -86,7 +86,7 @@ impl<'t> Pair<'t> {
 
     /// Which store is asked, and the region that is signed for.
     pub(super) fn store(&self) -> String {
-        format!("{} {}", self.context.provider, region(self.context))
+        format!("{} {}", self.context.provider, self.context.region())
     }
 
     fn by(&self) -> Instant {
@@ -140,11 +140,13 @@ impl<'t> Pair<'t> {
             }
         };
         let listing = asked_again(by, || async move { read.list_buckets(Request::ListBuckets, by).await });
-        let (abort, by_write_pair, (listing, others)) = tokio::join!(by_read_pair, by_write_pair, listing);
+        let (abort, by_write_pair, (listing, others), grants) =
+            tokio::join!(by_read_pair, by_write_pair, listing, read.grants(by));
         let scope = Scope {
             abort: &abort.exchange,
             abort_by_write_pair: by_write_pair.as_ref().map(|answer| &answer.exchange),
             buckets: (&listing.exchange, others),
+            grants: grants.1,
         };
         key_test::scope(&self.context.provider, &self.published, &self.canary.to_string(), &scope)
     }
@@ -155,7 +157,8 @@ impl<'t> Pair<'t> {
             "putting {} into your bucket with the read pair, to see that it cannot write",
             self.canary
         ));
-        let (answer, left) = try_to_write(&self.read, self.write.as_ref(), &self.canary, || self.by()).await;
+        let (answer, left) =
+            try_to_write(Request::PutCanary, &self.read, self.write.as_ref(), &self.canary, || self.by()).await;
         key_test::after_writing(&self.published, &answer.exchange, left.as_deref())
     }
 }
@@ -180,12 +183,13 @@ async fn asked_again<F: Future<Output = (Answer, usize)>>(by: Instant, ask: impl
 
 /// PUT of a canary with a key that should not be able to; what came of it is removed. The name where that failed.
 pub(in crate::ops) async fn try_to_write(
+    request: Request,
     key: &Owner,
     write: Option<&Owner>,
     canary: &CanaryName,
     by: impl Fn() -> Instant,
 ) -> (Answer, Option<String>) {
-    let answer = key.put(Request::PutCanary, canary, CANARY, by()).await;
+    let answer = key.put(request, canary, CANARY, by()).await;
     // A request whose answer was lost may have been carried out.
     let may_be_there = !matches!(answer.exchange.reply, Reply::Refused { http: 300..=499, .. });
     if !may_be_there || is_unreached(&answer.exchange.reply) {
@@ -220,12 +224,6 @@ const fn may_pass(reply: &Reply) -> bool {
         Reply::Failed(Trouble::Closed { .. } | Trouble::Tcp { .. })
             | Reply::Refused { http: 500 | 502 | 503 | 504, .. }
     )
-}
-
-/// The region that GRAIL signs with: `us-east-1` unless `R2_REGION` names another, which R2 takes for its own.
-fn region(context: &Context) -> &str {
-    let named = context.configuration.settings.s3_region.is_some();
-    if named || context.provider.is_r2() { context.region() } else { "us-east-1" }
 }
 
 fn leads_nowhere(misfit: &Misfit) -> Rule {

@@ -8,7 +8,7 @@ use super::executor::Executor;
 use super::problem::{Kind, Problem};
 use crate::domain::account::ShapeError;
 use crate::domain::credentials::{BucketCredentials, ReadCredentials};
-use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
+use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, is_denied, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::rotation::{KeyAnswer, Rotation, Side};
 use crate::domain::self_test::{JudgedStep, Outcome, SelfTest, is_account_wide};
@@ -117,11 +117,7 @@ impl Executor {
         let by = Instant::now() + self.store.options().whole;
         let test = Box::pin(self_test(subject, &self.store, by, std::future::pending::<()>())).await;
         let test = test.map_err(|error| unusable(Side::Write, &error.to_string()))?;
-        let mut found = judged(&test)?;
-        if test.steps.iter().any(|step| step.step == Request::AbortUpload.name() && step.outcome != Outcome::Passed) {
-            found.push(self.tries_to_write(generation).await?.to_owned());
-        }
-        Ok(found)
+        judged(&test)
     }
 
     /// Without a write key nothing can be written to be read back, and nothing calibrates the scope test.
@@ -132,6 +128,9 @@ impl Executor {
         let lists = matches!(buckets.exchange.reply, Reply::Found(_));
         if lists && is_account_wide(&self.context.provider, others) {
             return Err(too_much(&Risk::AccountWide));
+        }
+        if owner.grants(by()).await.1.is_more_than_reading() {
+            return Err(too_much(&Risk::WriteCapable));
         }
         let scope = self.tries_to_write(generation).await?;
         let buckets = if lists { "lists no other bucket" } else { "cannot list buckets" };
@@ -144,12 +143,12 @@ impl Executor {
         let by = || Instant::now() + self.store.options().total;
         let canary = CanaryName::Canary(self.owner().hotkey);
         let write = self.owner_of(generation, Side::Write).ok();
-        let (answer, left) = try_to_write(&owner, write.as_ref(), &canary, by).await;
+        let (answer, left) = try_to_write(Request::PutCanary, &owner, write.as_ref(), &canary, by).await;
         if let Some(left) = left {
             tracing::warn!("{left} may be in the own bucket: it could not be removed");
         }
         match verdict_of(&answer.exchange.reply) {
-            Verdict::ScopeDenied => Ok("cannot write"),
+            _ if is_denied(&answer.exchange.reply) => Ok("cannot write"),
             _ if matches!(answer.exchange.reply, Reply::Found(_)) => Err(too_much(&Risk::WriteCapable)),
             verdict => Err(unusable(Side::Read, &format!("whether it can write cannot be told ({})", verdict.word()))),
         }
@@ -166,8 +165,12 @@ fn answer_of(exchange: &Exchange) -> KeyAnswer {
             KeyAnswer::Refused { http: *http, code: exchange.reply.code().unwrap_or_default() }
         }
         _ => {
-            let code = exchange.reply.code().map_or_else(String::new, |code| format!(" ({code})"));
-            KeyAnswer::Unclear(format!("{}{code}", verdict.word()))
+            let said = match &exchange.reply {
+                refused @ Reply::Refused { .. } => refused.said(),
+                other => other.code().unwrap_or_default(),
+            };
+            let said = if said.is_empty() { said } else { format!(" ({said})") };
+            KeyAnswer::Unclear(format!("{}{said}", verdict.word()))
         }
     }
 }
@@ -206,7 +209,7 @@ fn in_short(step: &JudgedStep) -> String {
         "put_canary" => "the write key writes",
         "get_canary_local_key" => "the read key reads it back",
         "delete_canary" => "the canary is gone",
-        "abort_upload" => "the read key cannot write",
+        "abort_upload" | "put_canary_read_key" => "the read key cannot write",
         "list_buckets" => "nor list other buckets",
         _ => step.explanation.trim_end_matches('.'),
     }
