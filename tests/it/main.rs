@@ -64,6 +64,7 @@ mod domain_visible;
 mod domain_window;
 mod env_files;
 mod guard_forms;
+mod json_contract;
 mod layers;
 mod logs_lines;
 mod metadata_lies;

@@ -11,6 +11,7 @@ pub mod pool;
 pub mod pty;
 pub mod rotating;
 pub mod s3;
+pub mod shape;
 pub mod vault;
 pub mod way;
 
