@@ -69,7 +69,9 @@ impl Schemas {
         let is_it = |schema: &Schema| schema.digest == digest(&metadata);
         match &mut self.last {
             Some((of, version, schema)) if (*of, *version) == (genesis, spec) && is_it(schema) => {
-                Arc::make_mut(schema).sources.clone_from(&metadata.sources);
+                let schema = Arc::make_mut(schema);
+                schema.sources.clone_from(&metadata.sources);
+                schema.code = metadata.code;
             }
             held => *held = None,
         }
@@ -114,7 +116,7 @@ type Reader = fn(&[u8]) -> Result<Schema, Fault>;
 /// The schema that metadata describes, with the names of those who told it.
 pub(super) async fn schema_of(metadata: &RuntimeMetadata, read: Reader) -> Result<Schema, Fault> {
     let schema = decode(metadata.bytes.clone(), read).await?;
-    Ok(Schema { sources: metadata.sources.clone(), ..schema })
+    Ok(Schema { sources: metadata.sources.clone(), code: metadata.code, ..schema })
 }
 
 /// The same; what two operators told is taken as that of a newer runtime where this version does not know it.

@@ -15,6 +15,7 @@ use super::error::Fault;
 use super::metadata::digest;
 use super::signing::{Extrinsics, Signing};
 use crate::domain::hotkey::Hotkey;
+use crate::domain::network::BlockHash;
 use crate::domain::runtime_metadata::are_compared;
 use crate::domain::untrusted::Untrusted;
 
@@ -137,6 +138,8 @@ pub struct Schema {
     pub(super) digest: [u8; 32],
     /// The operators that told it.
     pub(super) sources: Vec<String>,
+    /// Hash of the runtime's code as it was when they told it, where that was told.
+    pub(super) code: Option<BlockHash>,
     /// Entries that a newer runtime keys in another way than this version knows, as `Pallet.Entry`: what lies there is
     /// unknown.
     pub(super) unknown: Vec<String>,
@@ -288,6 +291,7 @@ impl Lookup {
             number: self.entry("System", "Number", &[])?,
             digest: self.digest,
             sources: Vec::new(),
+            code: None,
             unknown: Vec::new(),
             types: self.types,
         };

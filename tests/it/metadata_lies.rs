@@ -16,6 +16,7 @@ use grail_console::sandbox::{
 };
 use rstest::rstest;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use crate::chain_lies::hasty;
 use crate::support::chain::survey;
@@ -172,9 +173,39 @@ fn what_a_liar_left_in_the_cache_serves_no_honest_day_and_two_honest_nodes_are_c
     operator.node.sandbox().reset_meter();
     assert_eq!(run(&["commit", "--yes", "--json"]).exits(0).json()["outcome"], "committed");
     run(&["status", "--json"]);
-    assert_eq!((asked("state_call"), asked("state_getStorageHash")), (0, 0));
+    assert_eq!((asked("state_call"), asked("state_getStorageHash")), (0, 1), "who signs looks at the code alone");
     assert_eq!(the_cached(&operator.house), compared);
     assert_eq!(operator.on_chain(), Credentials::of(OPERATOR_UID, 2).read_commitment());
+}
+
+#[test]
+fn metadata_that_was_kept_of_other_code_is_asked_for_anew_before_anything_is_signed() {
+    let operator = Operator::new();
+    let witness = operator.node.sandbox().witness_url().to_owned();
+    for (witnessed, generation) in [(true, 0), (false, 2)] {
+        let flags = if witnessed {
+            [operator.flags(), vec!["--witness".to_owned(), witness.clone()]].concat()
+        } else {
+            operator.flags()
+        };
+        let commit = || operator.house.run(line(&["commit", "--yes", "--json"], &flags));
+        operator.has_generation(generation);
+        assert_eq!(commit().exits(0).json()["outcome"], "committed");
+        // The same version and the same bytes, of code that the chain does not run.
+        let path = fs::read_dir(operator.house.cache().join("metadata")).unwrap().next().unwrap().unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let head = b"grail-console metadata 2\n".len();
+        let code = head + 32 + 36;
+        bytes[code] ^= 1;
+        let digest = Sha256::digest(&bytes[head + 32..]);
+        bytes[head..head + 32].copy_from_slice(&digest);
+        fs::write(&path, &bytes).unwrap();
+        operator.has_generation(generation + 1);
+        operator.node.sandbox().reset_meter();
+        assert_eq!(commit().exits(0).json()["outcome"], "committed");
+        let asked = operator.node.sandbox().meter().requests.get("state_call").copied().unwrap_or(0);
+        assert!(asked > 0, "with a second source: {witnessed}");
+    }
 }
 
 /// The only file of cached metadata.

@@ -42,7 +42,7 @@ pub(in crate::chain) struct Runtime {
     /// Whether extrinsics say that they do not bind the metadata's hash.
     pub(super) has_metadata_hash: bool,
     /// Whether it was kept from an earlier run, so that another node may have told it.
-    pub(super) was_kept: bool,
+    pub(in crate::chain) was_kept: bool,
 }
 
 impl Runtime {
@@ -65,7 +65,7 @@ impl Runtime {
     }
 
     /// The runtime of the best block as the node serves it: metadata and versions of one and the same block.
-    pub(super) async fn fetched(session: &Session) -> Result<Self, ChainError> {
+    pub(in crate::chain) async fn fetched(session: &Session) -> Result<Self, ChainError> {
         let best = session.best_hash().await?;
         let (bytes, versions) = tokio::try_join!(metadata::fetch(session, Some(best)), session.versions(Some(best)))?;
         let told = RuntimeMetadata { bytes, code: None, sources: vec![session.endpoint().operator()] };
@@ -77,10 +77,11 @@ impl Runtime {
         told: RuntimeMetadata,
         (spec, transactions): (u32, u32),
     ) -> Result<Self, Fault> {
-        let RuntimeMetadata { bytes, sources, .. } = told;
+        let RuntimeMetadata { bytes, sources, code } = told;
         let decoded = spawn_blocking(move || Self::of(&bytes, spec, transactions)).await;
         let mut runtime = decoded.unwrap_or_else(|error| Err(odd(&error)))?;
-        Arc::make_mut(&mut runtime.schema).sources = sources;
+        let schema = Arc::make_mut(&mut runtime.schema);
+        (schema.sources, schema.code) = (sources, code);
         Ok(runtime)
     }
 

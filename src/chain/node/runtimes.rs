@@ -54,6 +54,8 @@ type What = (u32, [u8; 32]);
 pub(super) struct Comparisons {
     /// By spec version and hash, what two operators told.
     same: BTreeSet<What>,
+    /// What was kept, and is of the code that the chain runs.
+    of_code: BTreeSet<What>,
     /// What came of the last one, of which metadata and with whom.
     last: Option<(What, String, Instant, Compared)>,
 }
@@ -163,9 +165,40 @@ impl Node {
             }
             other => other?,
         };
-        if runtime.schema.is_compared() {
+        let is_of_code = self.is_of_code(session, &runtime).await;
+        if runtime.schema.is_compared() && is_of_code {
             return Ok(runtime);
         }
+        if !is_of_code {
+            tracing::warn!("the cached metadata is of other code than the chain runs: it is asked for anew");
+            let fresh = Arc::new(Runtime::fetched(session).await?);
+            self.note_runtime(name, &fresh).await;
+            return self.signing_compared(connection, name, fresh).await;
+        }
+        self.signing_compared(connection, name, runtime).await
+    }
+
+    /// Whether what was kept is of the code that the chain runs now; asked once for each runtime. Where no code was kept with
+    /// it, or none is told, there is nothing to compare.
+    async fn is_of_code(&self, session: &Session, runtime: &Runtime) -> bool {
+        let what = (runtime.spec, runtime.schema.digest);
+        let kept = runtime.schema.code.filter(|_| runtime.was_kept);
+        let Some(kept) = kept.filter(|_| !held(&self.0.comparisons).of_code.contains(&what)) else { return true };
+        let told = session.code_hash(None).await.ok().flatten();
+        let is_of_code = told.is_none_or(|told| told == kept);
+        if is_of_code && told.is_some() {
+            held(&self.0.comparisons).of_code.insert(what);
+        }
+        is_of_code
+    }
+
+    async fn signing_compared(
+        &self,
+        connection: &Connection,
+        name: &str,
+        runtime: Arc<Runtime>,
+    ) -> Result<Arc<Runtime>, ChainError> {
+        let session = &connection.session;
         // Without a second source that answers there is nothing to compare with; what is read says so.
         let Ok(witness) = self.witness(session).await else { return Ok(runtime) };
         match self.compare([connection, &witness], (&runtime.schema, runtime.spec, None)).await {
