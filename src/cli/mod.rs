@@ -30,6 +30,7 @@ pub mod vault;
 mod verify;
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
@@ -37,6 +38,7 @@ use crate::config::Flags;
 use crate::domain::environment::Environment;
 use crate::domain::given::Given;
 use crate::domain::untrusted::sanitize_lines;
+use crate::ops::commit::canaries_are_gone;
 use crate::tui::runner::interrupted;
 use args::{Arguments, Command, Connection};
 pub use exit::Exit;
@@ -99,6 +101,9 @@ fn misused(error: &clap::Error, given: &[OsString], environment: &Environment) -
     Exit::Usage
 }
 
+/// How long a canary that is on its way is waited for when a command ends: its PUT and its DELETE, each in a store's time.
+const CANARIES_GO: Duration = Duration::from_secs(12);
+
 fn in_runtime(command: Option<Command>, connection: &Connection, environment: &Environment, output: Output) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -110,7 +115,7 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
     };
     let flags = flags(connection);
     let exit = runtime.block_on(async {
-        match command {
+        let exit = match command {
             Some(Command::Sandbox(sandbox)) if sandbox.serve => serve::serve(&sandbox, output).await,
             None | Some(Command::Sandbox(_)) if output.is_json() => {
                 output.error("the console has no JSON: use status --json, or sandbox --serve --json", Exit::Usage);
@@ -149,7 +154,10 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
                 interruptible(Box::pin(exec::exec(&command, &flags, environment, output))).await
             }
             Some(Command::Completions { .. } | Command::Man) => Exit::Healthy,
-        }
+        };
+        // Whoever leaves while a key is tried leaves no canary behind.
+        canaries_are_gone(CANARIES_GO).await;
+        exit
     });
     // A resolver that hangs in a blocking thread must not keep the shell waiting.
     runtime.shutdown_background();

@@ -334,8 +334,8 @@ impl Test<'_> {
         let (request, write) = (Request::WriteWithReadKey, self.keys.write.clone());
         // An end in between leaves it there.
         let before = std::mem::replace(&mut self.canary, Canary::Unknown);
-        let by = self.by();
-        let (answer, left) = try_to_write(request, &key, Some(&write), &self.name, || by).await;
+        let each = self.store.options().total;
+        let (answer, left) = try_to_write(request, &key, Some(&write), &self.name, each).await;
         if left.is_none() {
             self.canary = before;
         }

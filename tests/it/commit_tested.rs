@@ -11,6 +11,7 @@ use grail_console::ops::commit::{ServiceSetup, Timeouts, Unprepared, prepare, se
 use grail_console::ops::context::Context;
 use grail_console::sandbox::{BlockTime, BucketFault, Credentials, Dialect, OPERATOR_UID, Scope, Token, hotkey};
 use rstest::rstest;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::cli_commit::document;
@@ -20,6 +21,7 @@ use crate::support::node::line;
 use crate::support::operator::{BLOCKS, Operator, Store};
 use crate::support::pty::Pty;
 use crate::support::rotating::{NEW, OLD, Rotating};
+use crate::support::way::Way;
 
 const AT_ONCE: &str = "[s3]\ntoken_delay_s = 0\n";
 const CANARY: &str = "grail-console/self-test/";
@@ -462,4 +464,22 @@ fn a_rotation_at_garage_waits_for_the_new_key_and_takes_its_word_that_the_old_on
     house.revoke(OLD);
     house.operator.until("the end of the rotation", |_| house.run(&["rotate", "retire", "--json"]).code == Some(0));
     assert_eq!(house.events().last().map(String::as_str), Some("retired"));
+}
+
+#[test]
+fn whoever_leaves_while_a_pair_is_tried_leaves_nothing_in_the_bucket() {
+    let operator = at_once();
+    let node = &operator.node;
+    node.sandbox().s3().set_fault(OPERATOR_UID, Some(BucketFault::Writable));
+    let way = node.wait(Way::to(node.sandbox().s3_url()));
+    way.delay(Duration::from_millis(700));
+    let through = |flag: String| if flag == node.sandbox().s3_url() { way.url().to_owned() } else { flag };
+    let flags: Vec<_> = operator.flags().into_iter().map(through).collect();
+    let running = operator.start_with(line(&["commit", "--yes", "--json"], &flags));
+    operator.until("the write", |_| way.seen().iter().any(|verb| verb == "PUT"));
+    running.signal(Signal::INT);
+    let left = document(&running.ended().exits(7));
+    assert_eq!((&left["outcome"], &left["extrinsic_hash"]), (&json!("pending"), &Value::Null), "{left:#}");
+    assert!(node.sandbox().s3().stored(OPERATOR_UID).is_empty());
+    assert_eq!((operator.submissions(), way.seen().last().map(String::as_str)), (0, Some("DELETE")));
 }

@@ -5,9 +5,11 @@
 //!                                                        └─ only if the store does not tell: PUT, DELETE
 //! ```
 
+use std::panic::resume_unwind;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::sync::RwLock;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::domain::commit::key_test::{self, KeyTest, Opening, Scope};
 use crate::domain::commit::outcome::Rule;
@@ -157,8 +159,9 @@ impl<'t> Pair<'t> {
             "putting {} into your bucket with the read pair, to see that it cannot write",
             self.canary
         ));
+        let each = self.store.options().total;
         let (answer, left) =
-            try_to_write(Request::PutCanary, &self.read, self.write.as_ref(), &self.canary, || self.by()).await;
+            try_to_write(Request::PutCanary, &self.read, self.write.as_ref(), &self.canary, each).await;
         key_test::after_writing(&self.published, &answer.exchange, left.as_deref())
     }
 }
@@ -181,14 +184,43 @@ async fn asked_again<F: Future<Output = (Answer, usize)>>(by: Instant, ask: impl
     told
 }
 
-/// PUT of a canary with a key that should not be able to; what came of it is removed. The name where that failed.
+/// Held while a canary of [`try_to_write`] may be in the bucket, also when whoever asked for it has left.
+static UNDER_WAY: RwLock<()> = RwLock::const_new(());
+
+/// Waits until no canary of this process is on its way into the bucket or out of it, but not longer than this.
+pub async fn canaries_are_gone(most: Duration) {
+    drop(timeout(most, UNDER_WAY.write()).await);
+}
+
+/// PUT of a canary with a key that should not be able to; what came of it is removed, also when nobody waits for it any more.
+/// The name where that failed. Each request may take so long.
 pub(in crate::ops) async fn try_to_write(
     request: Request,
     key: &Owner,
     write: Option<&Owner>,
     canary: &CanaryName,
-    by: impl Fn() -> Instant,
+    each: Duration,
 ) -> (Answer, Option<String>) {
+    let (key, write, canary) = (key.clone(), write.cloned(), *canary);
+    let guard = UNDER_WAY.read().await;
+    let writing = tokio::spawn(async move {
+        let _guard = guard;
+        written_and_removed(request, &key, write.as_ref(), &canary, each).await
+    });
+    match writing.await {
+        Ok(told) => told,
+        Err(error) => resume_unwind(error.into_panic()),
+    }
+}
+
+async fn written_and_removed(
+    request: Request,
+    key: &Owner,
+    write: Option<&Owner>,
+    canary: &CanaryName,
+    each: Duration,
+) -> (Answer, Option<String>) {
+    let by = || Instant::now() + each;
     let answer = key.put(request, canary, CANARY, by()).await;
     // A request whose answer was lost may have been carried out.
     let may_be_there = !matches!(answer.exchange.reply, Reply::Refused { http: 300..=499, .. });

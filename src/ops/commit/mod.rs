@@ -17,6 +17,7 @@ mod service;
 use thiserror::Error;
 use tokio::time::Instant;
 
+pub use key_test::canaries_are_gone;
 pub(super) use key_test::try_to_write;
 pub use key_test::{Tell, Timeouts};
 pub use publish::{publish, unlock, wait_until_registered};

@@ -140,10 +140,10 @@ impl Executor {
     /// Where the store does not tell what a key may do, it is asked by doing it: nobody else has the new key yet.
     async fn tries_to_write(&self, generation: &Generation) -> Result<&'static str, Problem> {
         let owner = self.owner_of(generation, Side::Read).map_err(|why| unusable(Side::Read, &why))?;
-        let by = || Instant::now() + self.store.options().total;
+        let each = self.store.options().total;
         let canary = CanaryName::Canary(self.owner().hotkey);
         let write = self.owner_of(generation, Side::Write).ok();
-        let (answer, left) = try_to_write(Request::PutCanary, &owner, write.as_ref(), &canary, by).await;
+        let (answer, left) = try_to_write(Request::PutCanary, &owner, write.as_ref(), &canary, each).await;
         if let Some(left) = left {
             tracing::warn!("{left} may be in the own bucket: it could not be removed");
         }
