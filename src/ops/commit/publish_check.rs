@@ -76,7 +76,9 @@ pub(super) fn known_as_old(context: &Context, owner: &Owner, pair: &Published) -
     let id = Fingerprint::of(pair.read_key_id.as_text()?);
     let state = context.disk.state.as_ref()?;
     let index = state.vault().and_then(|indexes| indexes.read(owner)).unwrap_or_default();
-    let kept = index.holdings.iter().find(|held| held.read.as_ref().is_some_and(|read| read.id == id));
+    // A rotation of the write key alone keeps the read key: the newest that has it counts.
+    let has_it = index.holdings.iter().filter(|held| held.read.as_ref().is_some_and(|read| read.id == id));
+    let kept = has_it.max_by_key(|held| held.number);
     if let Some((held, current)) = kept.zip(index.current).filter(|(held, current)| held.number < *current) {
         return Some(format!("it is generation {} of the vault, and generation {current} is in use", held.number));
     }
