@@ -8,10 +8,10 @@ use grail_console::chain::{Fault, MetadataStore};
 use grail_console::sandbox::hotkey;
 use jsonrpsee::types::ErrorObjectOwned;
 use parity_scale_codec::Encode as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chain_events::{Heard, blocks, names, network, sandbox};
-use crate::chain_lies::{LyingNode, WITHOUT_END, empty_subnet, hasty, hex0x};
+use crate::chain_lies::{LyingNode, WITHOUT_END, doctored, empty_subnet, hasty, hex0x, served};
 use crate::support::chain::survey;
 
 #[tokio::test]
@@ -75,6 +75,29 @@ async fn a_head_that_is_larger_than_any_head_ends_the_connection() {
     .await;
     let mut heard = Heard::on(&node.network(), hasty());
     assert_eq!(heard.lost().await, "too_large");
+}
+
+/// Metadata with lines of text at its first type.
+fn lines(lines: Vec<String>) -> Value {
+    served(&doctored(|metadata| metadata.types.types[0].ty.docs = lines))
+}
+
+/// Why an empty subnet is not read where one method is answered in this way.
+async fn fault_where(method: &'static str, answer: Result<Value, ErrorObjectOwned>) -> Fault {
+    let node = LyingNode::start(
+        move |asked, params| {
+            if asked == method { Some(answer.clone()) } else { empty_subnet(asked, params) }
+        },
+    )
+    .await;
+    survey(&node.network(), 81, MetadataStore::none(), &hasty()).await.unwrap_err().fault
+}
+
+#[tokio::test]
+async fn metadata_that_is_small_but_would_fill_the_memory_is_not_decoded() {
+    let fault = fault_where("state_call", Ok(lines(vec![String::new(); 1_000_000]))).await;
+    assert_eq!(fault.code(), "too_large", "{fault}");
+    assert!(fault.to_string().contains("bytes of memory"), "{fault}");
 }
 
 /// Heads of 56 KiB, each of them valid, without an end, while the values of the subnet are asked for and do not come: that call is
