@@ -13,6 +13,7 @@ use jsonrpsee::ws_client::{PingConfig, WsClientBuilder};
 use tokio::time::timeout_at;
 use url::Url;
 
+use super::answers::Noting;
 use super::error::Fault;
 use super::handshake_tap::{FirstBytes, HandshakeTap, MOST_OF_HANDSHAKE};
 use super::notifications::{Bounded, Waiting};
@@ -83,6 +84,7 @@ async fn upgrade(url: &Url, connection: Connection, limits: &CallLimits) -> Resu
         .map_err(|error| refused(&error, &first_bytes, limits))?;
     first_bytes.handshake_is_over();
     let receiver = Bounded::new(receiver, limits);
+    let sender = Noting::new(sender, receiver.asked());
     let waiting = receiver.waiting();
     let client = WsClientBuilder::new()
         .request_timeout(limits.call)

@@ -21,7 +21,7 @@ use crate::domain::untrusted::Untrusted;
 /// Bytes of a storage entry's prefix: twox128 of the pallet, twox128 of the entry.
 const PREFIX: usize = 32;
 /// Most bytes of metadata. Finney's has 0.3 MB, and grows with each pallet.
-const MOST_METADATA: usize = 2 << 20;
+pub(super) const MOST_METADATA: usize = 2 << 20;
 /// Most memory that metadata takes when it is decoded, in bytes: a list of nothing is a byte there and 24 here. Finney's takes 0.9 MB.
 const MOST_DECODED: usize = 8 << 20;
 const COMMITMENTS: &str = "Commitments";
