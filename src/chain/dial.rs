@@ -13,8 +13,9 @@ use jsonrpsee::ws_client::{PingConfig, WsClientBuilder};
 use tokio::time::timeout_at;
 use url::Url;
 
+use super::answers::Noting;
 use super::error::Fault;
-use super::handshake_tap::{FirstBytes, HandshakeTap};
+use super::handshake_tap::{FirstBytes, HandshakeTap, MOST_OF_HANDSHAKE};
 use super::notifications::{Bounded, Waiting};
 use super::options::CallLimits;
 use crate::domain::network::Endpoint;
@@ -81,7 +82,9 @@ async fn upgrade(url: &Url, connection: Connection, limits: &CallLimits) -> Resu
         .build_with_stream(url.clone(), connection)
         .await
         .map_err(|error| refused(&error, &first_bytes, limits))?;
+    first_bytes.handshake_is_over();
     let receiver = Bounded::new(receiver, limits);
+    let sender = Noting::new(sender, receiver.asked());
     let waiting = receiver.waiting();
     let client = WsClientBuilder::new()
         .request_timeout(limits.call)
@@ -92,6 +95,9 @@ async fn upgrade(url: &Url, connection: Connection, limits: &CallLimits) -> Resu
 }
 
 fn refused(error: &WsHandshakeError, first_bytes: &FirstBytes, limits: &CallLimits) -> Fault {
+    if first_bytes.are_too_many() {
+        return Fault::TooLarge { what: format!("the handshake has no end after {MOST_OF_HANDSHAKE} bytes") };
+    }
     match error {
         WsHandshakeError::Rejected { status_code: 429 } => {
             Fault::RateLimited { retry_after: first_bytes.retry_after() }

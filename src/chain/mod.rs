@@ -11,6 +11,7 @@
 //! deadline. Nothing is generated from metadata at build time: pallets, entries, hashers and variants are looked up by
 //! name in what the node itself serves ([`schema`]), and an unknown variant costs one row, never the table.
 
+mod answers;
 mod block_times;
 mod budget;
 mod clock;

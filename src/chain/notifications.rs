@@ -1,6 +1,7 @@
-//! What a node sends without being asked each time: bounded in bytes, for each message and for all that wait to be taken
-//! (THREATS T26). A subscription of the library is bounded in messages only, and a message may have 16 MB.
+//! What a node sends, before anything is made of it: bounded in bytes (THREATS T26), an answer by what was asked, and what it sends
+//! without being asked each time also by all that wait to be taken. A subscription of the library is bounded in messages only.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,20 +11,27 @@ use jsonrpsee::core::client::{
 };
 use jsonrpsee::core::traits::ToRpcParams;
 use jsonrpsee::types::SubscriptionId;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use subxt_rpcs::Error as RpcError;
 use subxt_rpcs::client::{RawRpcFuture, RawRpcSubscription, RpcClientT};
 use thiserror::Error;
 
+use super::answers::{AnswerError, Asked};
 use super::options::CallLimits;
 
 /// The one kind of notification that grows with the subnet.
 const STORAGE_CHANGES: &str = "state_storage";
 /// Bytes that a notification takes beside its own.
 const EACH: usize = 128;
+/// Bytes that a part of a large message has at least on average: its lists are of hex, and the shortest pair of a key and its value
+/// has 84.
+const PART: usize = 32;
+/// Parts that any message may have: what proves a block final is a list of numbers in it, some 3,000 for 20 authorities.
+const FEW_PARTS: usize = 16 << 10;
+/// Longest name of a method and longest id of a subscription that are looked at, in bytes; a node makes ids of 16.
+const LONGEST_WORD: usize = 256;
 
 /// Why a connection is given up while it is read.
 #[derive(Debug, Error)]
@@ -36,12 +44,19 @@ pub(super) enum ReceiveError {
     Waiting { bytes: usize },
     #[error("several answers in one message")]
     Batch,
+    #[error("a message of {bytes} bytes is too large for anything that was asked")]
+    Message { bytes: usize },
+    #[error("a message of {bytes} bytes in {parts} parts is too large")]
+    Parts { bytes: usize, parts: usize },
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
 }
 
 /// The receiving half of a connection, with its bounds.
 pub(super) struct Bounded<R> {
     inner: R,
     limits: Limits,
+    asked: Arc<Asked>,
     waiting: Arc<Waiting>,
 }
 
@@ -55,8 +70,14 @@ struct Limits {
 
 impl<R> Bounded<R> {
     pub(super) fn new(inner: R, limits: &CallLimits) -> Self {
+        let asked = Arc::new(Asked::new(limits));
         let limits = Limits { notification: limits.notification, changes: limits.changes };
-        Self { inner, limits, waiting: Arc::default() }
+        Self { inner, limits, asked, waiting: Arc::default() }
+    }
+
+    /// What is asked, for the one that sends it.
+    pub(super) fn asked(&self) -> Arc<Asked> {
+        Arc::clone(&self.asked)
     }
 
     /// What waits to be taken, for the client that takes it.
@@ -65,11 +86,20 @@ impl<R> Bounded<R> {
     }
 
     fn admit(&self, message: &[u8]) -> Result<(), ReceiveError> {
+        let bytes = message.len();
+        if bytes > self.limits.changes && bytes > self.asked.largest() {
+            return Err(ReceiveError::Message { bytes });
+        }
+        if bytes > self.limits.notification {
+            let parts = message.iter().filter(|byte| **byte == b',').count();
+            if parts > FEW_PARTS + bytes / PART {
+                return Err(ReceiveError::Parts { bytes, parts });
+            }
+        }
         match Kind::of(message) {
-            Kind::Answer => Ok(()),
+            Kind::Answer { id, is_error } => Ok(self.asked.answered(id, bytes, is_error)?),
             Kind::Batch => Err(ReceiveError::Batch),
             Kind::Notification { changes, subscription } => {
-                let bytes = message.len();
                 if bytes > if changes { self.limits.changes } else { self.limits.notification } {
                     return Err(ReceiveError::Notification { bytes });
                 }
@@ -99,7 +129,11 @@ impl<R: TransportReceiverT + Send> TransportReceiverT for Bounded<R> {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
-    Answer,
+    /// To which request, where its id is one of ours.
+    Answer {
+        id: Option<u64>,
+        is_error: bool,
+    },
     Batch,
     /// Of which subscription, as JSON writes its id; empty where it cannot be told.
     Notification {
@@ -109,33 +143,59 @@ enum Kind {
 }
 
 impl Kind {
-    /// Only what clearly answers a call is an answer.
+    /// Only what clearly answers a call is an answer. Nothing is copied but a short name and a short id.
     fn of(message: &[u8]) -> Self {
         #[derive(Deserialize)]
-        struct Message {
-            id: Option<IgnoredAny>,
-            method: Option<String>,
-            params: Option<Params>,
+        struct Message<'m> {
+            #[serde(borrow)]
+            id: Option<&'m RawValue>,
+            #[serde(borrow)]
+            method: Option<&'m RawValue>,
+            #[serde(borrow)]
+            params: Option<Params<'m>>,
+            #[serde(default, deserialize_with = "is_there")]
+            result: bool,
+            #[serde(default, deserialize_with = "is_there")]
+            error: bool,
         }
         #[derive(Deserialize)]
-        struct Params {
-            subscription: Option<Value>,
+        struct Params<'m> {
+            #[serde(borrow)]
+            subscription: Option<&'m RawValue>,
         }
         if message.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
             return Self::Batch;
         }
-        match serde_json::from_slice::<Message>(message) {
-            Ok(Message { id: Some(_), method: None, .. }) => Self::Answer,
+        match serde_json::from_slice::<Message<'_>>(message) {
+            Ok(Message { id: Some(id), method: None, result, error, .. }) if result || error => {
+                Self::Answer { id: id.get().parse().ok(), is_error: error }
+            }
             Ok(Message { method, params, .. }) => {
-                let subscription = params.and_then(|params| params.subscription);
+                let id = params.and_then(|params| word::<SubscriptionId<'_>>(params.subscription?));
                 Self::Notification {
-                    changes: method.as_deref() == Some(STORAGE_CHANGES),
-                    subscription: subscription.as_ref().map(Value::to_string).unwrap_or_default(),
+                    changes: method.and_then(word::<Cow<'_, str>>).is_some_and(|method| method == STORAGE_CHANGES),
+                    subscription: id.as_ref().map(written).unwrap_or_default(),
                 }
             }
             Err(_) => Self::Notification { changes: false, subscription: String::new() },
         }
     }
+}
+
+/// A field that is there, even where it is null.
+fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
+}
+
+/// A name or an id, unless it is longer than any.
+fn word<'m, T: Deserialize<'m>>(raw: &'m RawValue) -> Option<T> {
+    let short = Some(raw.get()).filter(|text| text.len() <= LONGEST_WORD)?;
+    serde_json::from_str(short).ok()
+}
+
+/// The id of a subscription as JSON writes it.
+fn written(id: &SubscriptionId<'_>) -> String {
+    serde_json::to_string(id).unwrap_or_default()
 }
 
 /// Bytes of the notifications that nothing has taken yet.
@@ -193,7 +253,7 @@ struct Counted {
 
 impl Counted {
     fn of(id: &SubscriptionId<'_>, waiting: &Arc<Waiting>) -> Self {
-        let subscription = serde_json::to_string(id).unwrap_or_default();
+        let subscription = written(id);
         waiting.began(&subscription);
         Self { subscription, waiting: Arc::clone(waiting) }
     }
@@ -274,7 +334,7 @@ mod tests {
             [("chain_newHead", 64 << 10), ("author_extrinsicUpdate", 1 << 20), ("state_storage", 4 << 20)]
         {
             let said = refusal(&bounded, &notification(method, "a", bytes)).unwrap();
-            assert!(said.starts_with("a notification of ") && said.ends_with(" bytes is too large"), "{said}");
+            assert!(said.contains(" bytes is too large"), "{said}");
         }
     }
 
@@ -317,11 +377,58 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_one_that_has_an_id_and_no_method() {
+    fn what_answers_nothing_is_bounded_like_a_notification() {
+        let text = format!("\"{}\"", "0".repeat(64 << 10));
+        for message in [
+            format!(r#"{{"id":0,"x":{text}}}"#),
+            format!(r#"{{"id":0,"params":{{"subscription":{text}}}}}"#),
+            format!(r#"{{"method":"chain_newHead","params":{{"subscription":{text},"result":1}}}}"#),
+            format!(r#"{{"method":{text}}}"#),
+            format!(r#"{{"id":{text},"result":1}}"#),
+            format!(r#"{{"id":0,"result":{text}}}"#),
+            format!(r#"{{"id":0,"error":{text}}}"#),
+        ] {
+            let said = refusal(&bounded(), &message).unwrap();
+            assert!(said.contains("too large"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_message_larger_than_anything_that_was_asked_is_not_even_parsed() {
+        let said = refusal(&bounded(), &"[".repeat((4 << 20) + 1)).unwrap();
+        assert_eq!(said, "a message of 4194305 bytes is too large for anything that was asked");
+    }
+
+    #[test]
+    fn a_large_message_of_many_small_parts_is_refused_and_an_honest_list_is_not() {
+        let changes = |part: &str, count: usize| {
+            let parts = vec![part; count].join(",");
+            let result = format!(r#"{{"block":"0x00","changes":[{parts}]}}"#);
+            format!(r#"{{"method":"state_storage","params":{{"subscription":"a","result":{result}}}}}"#)
+        };
+        let said = refusal(&bounded(), &changes(r#"["0x","0x"]"#, 100_000)).unwrap();
+        assert!(said.ends_with("parts is too large"), "{said}");
+        let shortest = format!(r#"["0x{}",null]"#, "0".repeat(72));
+        assert_eq!(refusal(&bounded(), &changes(&shortest, 40_000)), None);
+        // What proves a block final, for 100 authorities.
+        let proof = vec!["255"; 13_200].join(",");
+        let body = "0".repeat(64 << 10);
+        let block = format!(r#"{{"id":0,"result":{{"block":["0x{body}"],"justifications":[[[1],[{proof}]]]}}}}"#);
+        assert!(!refusal(&bounded(), &block).unwrap().contains("parts"), "it is refused since nothing was asked");
+    }
+
+    #[test]
+    fn an_answer_is_one_that_has_an_id_and_no_method_but_a_result_or_an_error() {
         let kind = |message: &str| Kind::of(message.as_bytes());
         let unknown = |changes| Kind::Notification { changes, subscription: String::new() };
-        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"result":null}"#), Kind::Answer);
-        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":"1","error":{"code":1,"message":""}}"#), Kind::Answer);
+        let answer = |id, is_error| Kind::Answer { id, is_error };
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"result":null}"#), answer(Some(1), false));
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","id": 12 ,"result":[]}"#), answer(Some(12), false));
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":"1","error":{"code":1,"message":""}}"#), answer(None, true));
+        assert_eq!(kind(r#"{"id":1,"result":1,"error":1}"#), answer(Some(1), true));
+        assert_eq!(kind(r#"{"id":1}"#), unknown(false));
+        assert_eq!(kind(r#"{"id":1,"x":[]}"#), unknown(false));
+        assert_eq!(kind(r#"{"id":null,"result":1}"#), unknown(false));
         assert_eq!(kind(r#" [{"jsonrpc":"2.0","id":1,"result":null}]"#), Kind::Batch);
         assert_eq!(kind(r#"{"id":1,"method":"state_storage","params":{}}"#), unknown(true));
         assert_eq!(kind(r#"{"id":1,"id":2,"result":1}"#), unknown(false));

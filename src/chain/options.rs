@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use super::published_keys::PublishedKeys;
+use super::schema::MOST_METADATA;
+
+/// Bytes of an answer around what was asked for.
+const AROUND: usize = 1 << 10;
 
 /// Deadlines and bounds of one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,12 +17,16 @@ pub struct CallLimits {
     pub connect_each: Duration,
     /// For one call.
     pub call: Duration,
-    /// Largest message accepted, in bytes. Subtensor's metadata is 0.6 MB as hex; its nodes themselves stop at 15 MB.
+    /// Largest message accepted, in bytes: a block. Its 5 MiB take 10 as hex; the largest blocks carry a runtime's code of 2 to 3 MB.
+    /// The chain would allow 10 MiB, and nodes themselves stop at 15 MB of answer.
     pub message: u32,
-    /// Largest notification, in bytes: heads, versions, what becomes of an extrinsic.
+    /// Largest notification, and largest answer to most methods, in bytes: heads, versions, what becomes of an extrinsic, errors.
     pub notification: usize,
-    /// Largest notification of storage changes, in bytes: the first one of 2,500 uids has 1.2 MB. All that wait to be taken
-    /// may have twice as many.
+    /// Largest answer with keys or hashes, in bytes: a page of 1,000 keys has 153 kB, 1,000 hashes have 69.
+    pub list: usize,
+    /// Largest notification of storage changes, and largest answer with values or a proof, in bytes: the first one of 2,500 uids has
+    /// 1.2 MB, the values of a chunk of commitments 1.9, their proof 2.1. All notifications that wait to be taken may have twice as
+    /// many.
     pub changes: usize,
     /// How often a call that the node's rate limit refused is repeated before that is an error.
     pub rate_limit_retries: u32,
@@ -38,14 +46,29 @@ impl Default for CallLimits {
             connect: Duration::from_secs(10),
             connect_each: Duration::from_secs(4),
             call: Duration::from_secs(15),
-            message: 16 << 20,
+            message: 10 << 20,
             notification: 64 << 10,
+            list: 256 << 10,
             changes: 4 << 20,
             rate_limit_retries: 5,
             rate_limit_pause: Duration::from_millis(1_050),
             chunk: 4_096,
             chunks_at_once: 4,
             values: 64 << 20,
+        }
+    }
+}
+
+impl CallLimits {
+    /// Largest answer to a method, in bytes.
+    pub(super) fn answer(&self, method: &str) -> usize {
+        match method {
+            "chain_getBlockHash" | "state_getKeysPaged" => self.list,
+            "state_queryStorageAt" | "state_getReadProof" => self.changes,
+            // Of the calls into the runtime only those for its metadata are made. It comes as hex.
+            "state_call" | "state_getMetadata" => 2 * MOST_METADATA + AROUND,
+            "chain_getBlock" => self.message as usize,
+            _ => self.notification,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use frame_metadata::v14::{StorageEntryType, StorageHasher};
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
-use parity_scale_codec::Decode;
+use parity_scale_codec::{Decode, MemTrackingInput};
 use scale_info::form::PortableForm;
 use scale_info::{PortableRegistry, TypeDef};
 use sp_crypto_hashing::{blake2_128, twox_64, twox_128};
@@ -21,6 +21,10 @@ use crate::domain::untrusted::Untrusted;
 
 /// Bytes of a storage entry's prefix: twox128 of the pallet, twox128 of the entry.
 const PREFIX: usize = 32;
+/// Most bytes of metadata. Finney's has 0.3 MB, and grows with each pallet.
+pub(super) const MOST_METADATA: usize = 2 << 20;
+/// Most memory that metadata takes when it is decoded, in bytes: a list of nothing is a byte there and 24 here. Finney's takes 0.9 MB.
+const MOST_DECODED: usize = 8 << 20;
 const COMMITMENTS: &str = "Commitments";
 const SUBTENSOR: &str = "SubtensorModule";
 
@@ -247,8 +251,17 @@ macro_rules! lookup {
 impl Lookup {
     /// Reads metadata of version 14, 15 or 16 as a node serves it.
     pub(super) fn of_metadata(bytes: &[u8]) -> Result<Self, Fault> {
-        let decoded = RuntimeMetadataPrefixed::decode(&mut &*bytes);
-        let metadata = decoded.map_err(|error| Fault::Metadata { why: Untrusted::from_text(error.to_string()) })?;
+        if bytes.len() > MOST_METADATA {
+            return Err(Fault::TooLarge { what: format!("metadata of {} bytes", bytes.len()) });
+        }
+        let mut rest = bytes;
+        let mut input = MemTrackingInput::new(&mut rest, MOST_DECODED);
+        let metadata = RuntimeMetadataPrefixed::decode(&mut input).map_err(|error| match input.used_mem() {
+            MOST_DECODED.. => {
+                Fault::TooLarge { what: format!("metadata that takes more than {MOST_DECODED} bytes of memory") }
+            }
+            _ => Fault::Metadata { why: Untrusted::from_text(error.to_string()) },
+        })?;
         match metadata.1 {
             RuntimeMetadata::V14(metadata) => Ok(lookup!(metadata, digest(bytes))),
             RuntimeMetadata::V15(metadata) => Ok(lookup!(metadata, digest(bytes))),

@@ -123,6 +123,12 @@ const OF_NODES: &[OfNode] = &[
     ("a header with 15 MB of logs", PROVING, answers("chain_getHeader", many_logs)),
     ("a block of 15 MB of extrinsics", PROVING, answers("chain_getBlock", many_extrinsics)),
     ("a proof of 15 MB of nodes", PROVING, answers("state_getReadProof", many_nodes)),
+    // Answers, each as large and in as many parts as is taken in.
+    ("as large as may be: values", READING, answers("state_queryStorageAt", largest_values)),
+    ("as large as may be: a block", PROVING, answers("chain_getBlock", largest_block)),
+    ("as large as may be: a block in parts", PROVING, answers("chain_getBlock", largest_block_in_parts)),
+    ("as large as may be: a proof", PROVING, answers("state_getReadProof", largest_proof)),
+    ("as large as may be: metadata", READING, answers("state_call", largest_metadata)),
     // Beneath the messages.
     ("a message without an end", READING, Flood::Frames { make: in_pieces, unanswered: true }),
     ("pings", READING, frames(|_| flood_node::frame(PING, &[0; 125]).repeat(512))),
@@ -176,7 +182,16 @@ fn text() -> String {
 
 /// 15 MB of JSON: a list of the same again and again.
 fn list(part: &str) -> String {
-    format!("[{}{part}]", format!("{part},").repeat((LARGE - 200) / (part.len() + 1) - 1))
+    list_of(part, LARGE)
+}
+
+fn list_of(part: &str, bytes: usize) -> String {
+    format!("[{}{part}]", format!("{part},").repeat((bytes - 2_000) / (part.len() + 1) - 1))
+}
+
+/// The shortest part that a large list may have on average.
+fn shortest() -> String {
+    format!(r#""0x{}""#, "0".repeat(28))
 }
 
 fn numbers() -> String {
@@ -225,21 +240,35 @@ fn many_values(id: &Value, truth: &Value) -> String {
     answer(id, &format!(r#"[{{"block":{},"changes":{}}}]"#, truth[0]["block"], list(r#"["0x","0x"]"#)))
 }
 
-/// The metadata, with as many empty lines in the first type's text as fit; what is no metadata stays as it is.
+fn largest_values(id: &Value, truth: &Value) -> String {
+    let part = format!("[{},{}]", shortest(), shortest());
+    answer(id, &format!(r#"[{{"block":{},"changes":{}}}]"#, truth[0]["block"], list_of(&part, 4 << 20)))
+}
+
 fn many_lines(id: &Value, truth: &Value) -> String {
     static MADE: OnceLock<String> = OnceLock::new();
+    with_lines(id, truth, LARGE / 2 - 400_000, &MADE)
+}
+
+fn largest_metadata(id: &Value, truth: &Value) -> String {
+    static MADE: OnceLock<String> = OnceLock::new();
+    with_lines(id, truth, 300_000, &MADE)
+}
+
+/// The metadata, with empty lines in the first type's text; what is no metadata stays as it is.
+fn with_lines(id: &Value, truth: &Value, lines: usize, made: &OnceLock<String>) -> String {
     let text = truth.as_str().unwrap_or_default();
     let bytes = hex::decode(text.trim_start_matches("0x")).unwrap_or_default();
     let opaque = Option::<Vec<u8>>::decode(&mut bytes.as_slice()).ok().flatten().filter(|bytes| bytes.len() > 10_000);
     let Some(opaque) = opaque else { return answer(id, &truth.to_string()) };
-    let made = MADE.get_or_init(|| {
+    let made = made.get_or_init(|| {
         let mut metadata = RuntimeMetadataPrefixed::decode(&mut opaque.as_slice()).unwrap();
         let types = match &mut metadata.1 {
             RuntimeMetadata::V15(metadata) => &mut metadata.types,
             RuntimeMetadata::V16(metadata) => &mut metadata.types,
             _ => panic!("another version was asked for"),
         };
-        types.types[0].ty.docs = vec![String::new(); LARGE / 2 - opaque.len() - 1_000];
+        types.types[0].ty.docs = vec![String::new(); lines];
         format!("0x{}", hex::encode(Some(metadata.encode()).encode()))
     });
     answer(id, &format!("\"{made}\""))
@@ -262,13 +291,29 @@ fn many_logs(id: &Value, truth: &Value) -> String {
 }
 
 fn many_extrinsics(id: &Value, truth: &Value) -> String {
+    with_extrinsics(id, truth, &list(r#""0x""#))
+}
+
+fn largest_block(id: &Value, truth: &Value) -> String {
+    with_extrinsics(id, truth, &format!(r#"["0x{}"]"#, "0".repeat((10 << 20) - 2_000)))
+}
+
+fn largest_block_in_parts(id: &Value, truth: &Value) -> String {
+    with_extrinsics(id, truth, &list_of(&shortest(), 10 << 20))
+}
+
+fn with_extrinsics(id: &Value, truth: &Value, extrinsics: &str) -> String {
     let mut block = truth.clone();
     block["block"]["extrinsics"] = json!("EXTRINSICS");
-    answer(id, &block.to_string().replace("\"EXTRINSICS\"", &list(r#""0x""#)))
+    answer(id, &block.to_string().replace("\"EXTRINSICS\"", extrinsics))
 }
 
 fn many_nodes(id: &Value, truth: &Value) -> String {
     answer(id, &format!(r#"{{"at":{},"proof":{}}}"#, truth["at"], list(r#""0x""#)))
+}
+
+fn largest_proof(id: &Value, truth: &Value) -> String {
+    answer(id, &format!(r#"{{"at":{},"proof":{}}}"#, truth["at"], list_of(&shortest(), 4 << 20)))
 }
 
 pub async fn measure() {

@@ -146,6 +146,20 @@ async fn a_redirect_to_another_host_is_not_followed() {
 }
 
 #[tokio::test]
+async fn a_handshake_with_a_header_that_has_no_end_is_given_up() {
+    let port = tcp(|mut stream| async move {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nx-more: ";
+        let mut sent = stream.write_all(head.as_bytes()).await;
+        while sent.is_ok() {
+            sent = stream.write_all(&[b'a'; 4_096]).await;
+        }
+    })
+    .await;
+    let error = fault_at(&format!("ws://127.0.0.1:{port}"), &hasty()).await;
+    assert_eq!(error.fault, Fault::TooLarge { what: "the handshake has no end after 65536 bytes".to_owned() });
+}
+
+#[tokio::test]
 async fn plaintext_behind_a_tls_url_is_a_tls_fault() {
     let port = http("HTTP/1.1 400 Bad Request\r\n\r\n").await;
     let error = fault_at(&format!("wss://127.0.0.1:{port}"), &hasty()).await;

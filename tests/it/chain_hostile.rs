@@ -8,10 +8,11 @@ use grail_console::chain::{Fault, MetadataStore};
 use grail_console::sandbox::hotkey;
 use jsonrpsee::types::ErrorObjectOwned;
 use parity_scale_codec::Encode as _;
-use serde_json::json;
+use rstest::rstest;
+use serde_json::{Value, json};
 
 use crate::chain_events::{Heard, blocks, names, network, sandbox};
-use crate::chain_lies::{LyingNode, WITHOUT_END, empty_subnet, hasty, hex0x};
+use crate::chain_lies::{LyingNode, WITHOUT_END, doctored, empty_subnet, hasty, hex0x, served};
 use crate::support::chain::survey;
 
 #[tokio::test]
@@ -77,15 +78,93 @@ async fn a_head_that_is_larger_than_any_head_ends_the_connection() {
     assert_eq!(heard.lost().await, "too_large");
 }
 
+/// A header with one log of so many bytes.
+fn header(log: usize) -> Value {
+    let hash = hex0x(&[1; 32]);
+    let log = hex0x(&(0_u8, vec![0_u8; log]).encode());
+    json!({
+        "parentHash": hash, "number": "0x7c", "stateRoot": hash, "extrinsicsRoot": hash, "digest": { "logs": [log] }
+    })
+}
+
+/// Metadata with lines of text at its first type.
+fn lines(lines: Vec<String>) -> Value {
+    served(&doctored(|metadata| metadata.types.types[0].ty.docs = lines))
+}
+
+/// Why an empty subnet is not read where one method is answered in this way.
+async fn fault_where(method: &'static str, answer: Result<Value, ErrorObjectOwned>) -> Fault {
+    let node = LyingNode::start(
+        move |asked, params| {
+            if asked == method { Some(answer.clone()) } else { empty_subnet(asked, params) }
+        },
+    )
+    .await;
+    survey(&node.network(), 81, MetadataStore::none(), &hasty()).await.unwrap_err().fault
+}
+
+#[rstest]
+#[case::a_version("state_getRuntimeVersion", json!({ "specVersion": 365, "transactionVersion": 1, "more": "0".repeat(70 << 10) }))]
+#[case::a_header("chain_getHeader", header(40 << 10))]
+#[case::a_hash("chain_getFinalizedHead", json!("0".repeat(70 << 10)))]
+#[case::hashes("chain_getBlockHash", json!(vec!["0".repeat(64); 5_000]))]
+#[case::keys("state_getKeysPaged", json!(vec!["0".repeat(400); 900]))]
+#[case::values("state_queryStorageAt", json!([{ "block": hex0x(&[1; 32]), "changes": [["0x00", "0".repeat(5 << 20)]] }]))]
+#[case::metadata("state_call", lines(vec!["0".repeat(3 << 20)]))]
+#[tokio::test]
+async fn an_answer_larger_than_any_honest_one_to_what_was_asked_ends_the_connection(
+    #[case] method: &'static str,
+    #[case] answer: Value,
+) {
+    let fault = fault_where(method, Ok(answer)).await;
+    assert_eq!(fault.code(), "too_large", "{fault}");
+    let said = fault.to_string();
+    assert!(said.contains(&format!("to {method} is too large")) || said.contains("anything that was asked"), "{said}");
+}
+
+#[tokio::test]
+async fn values_in_millions_of_small_parts_end_the_connection_although_they_are_not_large() {
+    let changes = vec![("0x", "0x"); 100_000];
+    let answer = json!([{ "block": hex0x(&[1; 32]), "changes": changes }]);
+    let fault = fault_where("state_queryStorageAt", Ok(answer)).await;
+    assert_eq!(fault.code(), "too_large", "{fault}");
+    assert!(fault.to_string().contains("parts"), "{fault}");
+}
+
+#[tokio::test]
+async fn an_error_is_not_taken_in_where_it_is_large() {
+    let error = ErrorObjectOwned::owned(-32_000, "x".repeat(100 << 10), None::<()>);
+    let fault = fault_where("state_getKeysPaged", Err(error)).await;
+    assert_eq!(fault.code(), "too_large", "{fault}");
+    assert!(fault.to_string().contains("told in answer to state_getKeysPaged"), "{fault}");
+}
+
+#[tokio::test]
+async fn metadata_that_is_small_but_would_fill_the_memory_is_not_decoded() {
+    let fault = fault_where("state_call", Ok(lines(vec![String::new(); 1_000_000]))).await;
+    assert_eq!(fault.code(), "too_large", "{fault}");
+    assert!(fault.to_string().contains("bytes of memory"), "{fault}");
+}
+
+#[rstest]
+#[case::a_header("chain_getHeader", header(30 << 10))]
+#[case::metadata("state_call", lines(vec!["0".repeat(1_700_000)]))]
+#[tokio::test]
+async fn what_is_large_but_within_its_bound_is_read(#[case] method: &'static str, #[case] answer: Value) {
+    let node = LyingNode::start(
+        move |asked, params| {
+            if asked == method { Some(Ok(answer.clone())) } else { empty_subnet(asked, params) }
+        },
+    )
+    .await;
+    survey(&node.network(), 81, MetadataStore::none(), &hasty()).await.unwrap();
+}
+
 /// Heads of 56 KiB, each of them valid, without an end, while the values of the subnet are asked for and do not come: that call is
 /// answered at the end of the test only, so nothing but the bound can end the connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn heads_without_an_end_while_a_call_is_open_end_the_connection_before_they_fill_the_memory() {
-    let log = hex0x(&(0_u8, vec![0_u8; 28 << 10]).encode());
-    let hash = hex0x(&[1; 32]);
-    let header = json!({
-        "parentHash": hash, "number": "0x7c", "stateRoot": hash, "extrinsicsRoot": hash, "digest": { "logs": [log] }
-    });
+    let header = header(28 << 10);
     let queries = AtomicU32::new(0);
     let over = Arc::new(AtomicBool::new(false));
     let answers = Arc::clone(&over);

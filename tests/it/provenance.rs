@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use grail_console::chain::provenance::{Examination, examine};
-use grail_console::chain::{CallLimits, Node, NodeOptions};
+use grail_console::chain::{CallLimits, FeedOptions, Node, NodeOptions, survey};
 use grail_console::domain::network::Network;
 use grail_console::domain::provenance::Depth;
 use grail_console::domain::provenance::{Case, Examined, Level, Limit, Side};
@@ -86,6 +86,18 @@ async fn two_honest_endpoints_a_proof_and_a_signature_make_a_row_signed() {
     let block = row.commitment.as_ref().unwrap().block.unwrap();
     assert_eq!((signature.block.number, signature.spec_version, signature.index), (block, 365, 1));
     nothing_false_is_verified(&sandbox, &found);
+}
+
+#[tokio::test]
+async fn a_subnet_of_2_500_uids_is_read_and_proven_within_the_bounds_of_answers() {
+    let sandbox = sandbox(2_500).await;
+    let options = examination(&sandbox);
+    let snapshot = survey(&Node::new(options.clone()), NETUID, None, &FeedOptions::default()).await.unwrap();
+    assert_eq!((snapshot.members.len(), snapshot.commitments.len() > 2_400), (2_500, true));
+    let examination = Examination { node: Node::new(options), netuid: NETUID, now_ms: now_ms() };
+    let rows: BTreeMap<_, _> = (0..2_500).map(|uid| (hotkey(uid), Depth::Proof)).collect();
+    let found = Box::pin(examine(&examination, &rows)).await.unwrap();
+    assert_eq!(found.rows.values().filter(|row| row.level == Level::Proven).count(), 2_500);
 }
 
 #[rstest]
