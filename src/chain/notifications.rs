@@ -91,7 +91,7 @@ impl<R> Bounded<R> {
             return Err(ReceiveError::Message { bytes });
         }
         if bytes > self.limits.notification {
-            let parts = message.iter().filter(|byte| **byte == b',').count();
+            let parts = message.split(|byte| *byte == b',').count();
             if parts > FEW_PARTS + bytes / PART {
                 return Err(ReceiveError::Parts { bytes, parts });
             }
