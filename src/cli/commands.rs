@@ -12,7 +12,7 @@ use crate::cli::table;
 use crate::cli::targets::parse_who;
 use crate::cli::text;
 use crate::cli::vault;
-use crate::config::Flags;
+use crate::config::{Flags, Needs, WrongSetting};
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
 use crate::domain::findings::{Finding, Severity};
@@ -31,12 +31,21 @@ pub fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Loads the context, or says why it cannot be.
+/// Loads the context for a command that asks the store, publishes or writes keys; or says why it cannot be.
 pub fn context(flags: &Flags, environment: &Environment, output: Output) -> Result<Context, Exit> {
-    Context::load(flags, environment).map_err(|error| {
-        let exit = if error.is_refusal() { Exit::Refused } else { Exit::Usage };
-        fail(output, &error.to_string(), exit)
-    })
+    let context = context_to_read(flags, environment, output)?;
+    let stops = [Needs::Store, Needs::EnvFile].into_iter().find_map(|needs| context.wrong_for(needs));
+    stops.map_or(Ok(()), |wrong| Err(refused_by(output, wrong)))?;
+    Ok(context)
+}
+
+/// The same for one that only looks at chain and machine, which needs neither store nor `.env`.
+pub fn context_to_read(flags: &Flags, environment: &Environment, output: Output) -> Result<Context, Exit> {
+    Context::load(flags, environment).map_err(|wrong| refused_by(output, &wrong))
+}
+
+fn refused_by(output: Output, wrong: &WrongSetting) -> Exit {
+    fail(output, &wrong.to_string(), if wrong.is_refusal { Exit::Refused } else { Exit::Usage })
 }
 
 /// `status`
@@ -103,19 +112,22 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
 
 /// `doctor`
 pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let mut context = match context(flags, environment, output) {
-        Ok(context) => context,
-        Err(exit) => return exit,
-    };
-    let passphrase = match vault::unprompted(flags, output, |odd| context.findings.push(odd)).await {
-        Ok(passphrase) => passphrase,
-        Err(exit) => return exit,
+    let mut context = Context::examine(flags, environment);
+    let passphrase = vault::unprompted(flags, output, |odd| context.findings.push(odd)).await;
+    let (passphrase, unread) = match passphrase {
+        Ok(passphrase) => (passphrase, false),
+        Err(wrong) => {
+            context.findings.push(wrong.finding());
+            (None, true)
+        }
     };
     let diagnosis = diagnose(&context, !arguments.offline, passphrase, now_ms()).await;
     let exit = match &diagnosis.chain {
+        _ if context.wrong_for(Needs::Subnet).is_some_and(|wrong| wrong.is_refusal) => Exit::Refused,
         ChainLine::Unreachable { about_the_chain: true, .. } => Exit::Usage,
         ChainLine::Unreachable { .. } => Exit::ChainUnreachable,
         _ if context.own_is_missing() => Exit::Usage,
+        _ if unread => Exit::VaultUnavailable,
         _ if diagnosis.has_trouble() => Exit::Finding,
         _ => Exit::Healthy,
     };
@@ -135,7 +147,7 @@ pub(super) fn swept(context: &Context, output: Output) {
 }
 
 async fn look(flags: &Flags, environment: &Environment, output: Output) -> Result<(Context, Survey), Exit> {
-    let context = context(flags, environment, output)?;
+    let context = context_to_read(flags, environment, output)?;
     match survey(&context, now_ms()).await {
         Ok(found) => Ok((context, found)),
         Err(error) => Err(chain_failure(output, &error)),

@@ -43,12 +43,12 @@ use crate::wallet::OwnHotkey;
 
 /// Opens the console on the configured network.
 pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    match super::commands::context(flags, environment, output) {
+    match super::commands::context_to_read(flags, environment, output) {
         Ok(context) => {
             if !context.configuration.settings.read_only.value {
                 super::commands::swept(&context, output);
             }
-            show(context, flags, environment, None, output).await
+            Box::pin(show(context, flags, environment, None, output)).await
         }
         Err(exit) => exit,
     }
@@ -85,7 +85,7 @@ pub async fn open_sandbox(
     context.configuration.keys = own_keys(environment);
     // Nothing of practice reaches the real keyring.
     context.sandbox_vault = Vault::in_memory().ok();
-    show(context, &flags, &practice, Some(sandbox.tokens_url()), output).await
+    Box::pin(show(context, &flags, &practice, Some(sandbox.tokens_url()), output)).await
 }
 
 /// What the terminal is, and a home that vanishes.

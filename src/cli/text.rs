@@ -243,6 +243,10 @@ fn credential_cells(line: &ValueLine) -> Vec<Cell> {
 
 fn mode(diagnosis: &Diagnosis) -> String {
     match diagnosis.mode {
+        _ if diagnosis.may_publish_write_key => paint(
+            BAD,
+            "✗ GRAIL may PUBLISH THE WRITE KEY at its next start, depending on its python-dotenv: remove the BOM from the .env",
+        ),
         Mode::Dual if diagnosis.grail_takes == Some(Place::Vault) => paint(
             GOOD,
             "✓ dual credentials in the vault: run GRAIL with grail-console exec, and it publishes the read pair",

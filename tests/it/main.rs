@@ -107,6 +107,7 @@ mod sandbox_s3;
 mod sandbox_s3_faults;
 mod sandbox_tokens;
 mod sandbox_validity;
+mod settings_wrong;
 mod state_files;
 mod state_journal;
 mod state_rotations;
