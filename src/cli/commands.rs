@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::json::{DoctorDocument, ShowDocument, StatusDocument};
 use crate::cli::levels::Levels;
 use crate::cli::output::Output;
+use crate::cli::password;
 use crate::cli::table;
 use crate::cli::targets::parse_who;
 use crate::cli::text;
@@ -23,6 +24,7 @@ use crate::ops::commit::{Reconciled, reconcile};
 use crate::ops::context::Context;
 use crate::ops::doctor::{ChainLine, diagnose};
 use crate::ops::keys::sweep_copies;
+use crate::ops::own_hotkey::not_known;
 use crate::ops::survey::{Survey, survey};
 
 /// Milliseconds since 1970.
@@ -112,7 +114,7 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
 
 /// `doctor`
 pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let mut context = Context::examine(flags, environment);
+    let mut context = unprompted(Context::examine(flags, environment), flags, environment, output).await;
     let passphrase = vault::unprompted(flags, output, |odd| context.findings.push(odd)).await;
     let (passphrase, unread) = match passphrase {
         Ok(passphrase) => (passphrase, false),
@@ -147,11 +149,29 @@ pub(super) fn swept(context: &Context, output: Output) {
 }
 
 async fn look(flags: &Flags, environment: &Environment, output: Output) -> Result<(Context, Survey), Exit> {
-    let context = context_to_read(flags, environment, output)?;
+    let context = unprompted(context_to_read(flags, environment, output)?, flags, environment, output).await;
     match survey(&context, now_ms()).await {
         Ok(found) => Ok((context, found)),
         Err(error) => Err(chain_failure(output, &error)),
     }
+}
+
+/// The context with the own hotkey's address, where its password is at hand. A password that does not open it is a finding.
+async fn unprompted(context: Context, flags: &Flags, environment: &Environment, output: Output) -> Context {
+    let mut odd = Vec::new();
+    let as_it_is = context.clone();
+    let known = password::identified(context, (flags, environment), false, output, |found| odd.push(found)).await;
+    let mut context = known.map_or_else(
+        |error| {
+            let mut context = as_it_is;
+            context.findings.retain(|finding| finding.code != "own_hotkey");
+            context.findings.insert(0, not_known(&error));
+            context
+        },
+        |(context, _)| context,
+    );
+    context.findings.extend(odd);
+    context
 }
 
 pub(super) fn chain_failure(output: Output, error: &ChainError) -> Exit {

@@ -23,7 +23,7 @@ use crate::ops::own_hotkey::own_hotkey;
 use crate::ops::verify::{Acknowledged, Beside};
 use crate::state::{Paths, StateError};
 use crate::vault::{Generation, Vault};
-use crate::wallet::OwnHotkey;
+use crate::wallet::{LockedHotkey, OwnHotkey};
 
 /// Everything that a use case needs to know before it begins.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub struct Context {
     pub hotkey: Option<Hotkey>,
     /// The same with its files, for signing.
     pub identity: Option<OwnHotkey>,
+    /// The hotkey that is named, where only its password tells its address.
+    pub locked: Option<LockedHotkey>,
     /// Fingerprints of the read secrets that commits of this machine have replaced on chain.
     pub replaced: Vec<Fingerprint>,
     /// What the vault holds for the own hotkey, without its secrets; empty where no vault is in use.
@@ -92,8 +94,8 @@ impl Context {
         let unplaced = wrong.iter().any(|wrong| wrong.needs == Needs::Subnet);
         let network = if unplaced { Network::unknown() } else { network };
         findings.extend(wrong.iter().map(WrongSetting::finding));
-        let identity = own_hotkey(&configuration, &mut findings);
         let disk = paths.as_ref().map(|paths| Disk::open(paths, &mut findings)).unwrap_or_default();
+        let (identity, locked) = own_hotkey(&configuration, &disk, &mut findings);
         let node = Node::new(NodeOptions {
             witnesses: beside.witnesses,
             archives: beside.archives,
@@ -112,6 +114,7 @@ impl Context {
             acknowledged: Acknowledged::of(&flags.acknowledged),
             hotkey,
             identity,
+            locked,
             replaced,
             vault,
             paths,

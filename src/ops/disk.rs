@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::chain::MetadataStore;
 use crate::domain::findings::{Finding, Severity};
+use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, Network};
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::untrusted::sanitize;
 use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir};
+use crate::wallet::FileHash;
 
 /// State and cache directory; each may be missing, and the console runs on without it.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +49,27 @@ impl Disk {
         let error = kept.err()?;
         tracing::warn!("the last snapshot was not kept: {error}");
         Some(without_disk("state directory", &error))
+    }
+
+    /// The address that was learnt of an encrypted key file.
+    pub fn address_of(&self, file: &FileHash) -> Option<Hotkey> {
+        let known = self.state.as_ref()?.addresses().and_then(|addresses| addresses.of(&file.to_string()));
+        known.unwrap_or_else(|error| {
+            tracing::warn!("addresses of encrypted hotkeys: {error}");
+            None
+        })
+    }
+
+    /// Keeps it, so that the password is not needed again to know it. Whether it is kept.
+    pub fn note_address(&self, file: &FileHash, hotkey: Hotkey) -> bool {
+        let noted = self
+            .state
+            .as_ref()
+            .map(|state| state.addresses().and_then(|addresses| addresses.note(&file.to_string(), hotkey)));
+        if let Some(Err(error)) = &noted {
+            tracing::warn!("the address of the encrypted hotkey was not kept: {error}");
+        }
+        matches!(noted, Some(Ok(())))
     }
 
     /// The snapshot that the last session left of a subnet, by the network's pinned genesis or by what was found at its

@@ -23,7 +23,7 @@ use crate::ops::keys::left_copies;
 use crate::ops::survey::{Survey, survey};
 use crate::ops::vault::{self, VaultLine};
 use crate::ops::verify::{OwnRow, own_row};
-use crate::wallet::{self, Lock};
+use crate::wallet::{self, Lock, WalletError};
 
 /// Characters of a setting's value that are shown.
 const SHOWN: usize = 200;
@@ -169,6 +169,7 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
         findings.retain(|finding| finding.code != "vault_index");
     }
     findings.extend(odd);
+    let wallets = wallets(context, found, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let local = context.local();
     Diagnosis {
@@ -179,7 +180,7 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
         grail_takes: local.grail.place,
         in_use: context.vault.in_use().cloned(),
         credentials: inventory::beside(&context.provider, &context.configuration.local, context.vault.in_use()),
-        wallets: wallets(context, found),
+        wallets,
         vault,
         paths: paths(context),
         chain: match &answer {
@@ -317,10 +318,24 @@ fn shown(text: &str) -> String {
     redacted(&sanitize(text, SHOWN))
 }
 
-fn wallets(context: &Context, found: Option<&Survey>) -> Vec<WalletLine> {
+fn unreadable_wallets(error: &WalletError) -> Finding {
+    Finding::new(
+        "wallets_unreadable",
+        Severity::Warning,
+        "The folder of wallets cannot be read",
+        redacted(&sanitize(&error.to_string(), 600)),
+        "Check the permissions of the folder, and which user runs the console.",
+    )
+}
+
+fn wallets(context: &Context, found: Option<&Survey>, findings: &mut Vec<Finding>) -> Vec<WalletLine> {
     let folder = context.configuration.settings.wallet_path.as_ref();
     let Some(folder) = folder else { return Vec::new() };
-    let listed = wallet::list(&folder.value).unwrap_or_default();
+    let listed = wallet::list(&folder.value, |file| context.disk.address_of(file));
+    let listed = listed.unwrap_or_else(|error| {
+        findings.push(unreadable_wallets(&error));
+        Vec::new()
+    });
     let uid_of = |address: Option<Hotkey>| found?.roster.by_hotkey(&address?)?.uid;
     let line = |entry: wallet::Listed| WalletLine {
         uid: uid_of(entry.address),

@@ -65,6 +65,7 @@ mod domain_window;
 mod env_files;
 mod guard_forms;
 mod json_contract;
+mod key_files;
 mod layers;
 mod logs_lines;
 mod metadata_lies;
