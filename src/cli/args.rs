@@ -50,7 +50,8 @@ pub struct Connection {
     /// Wallet name [env: BT_WALLET_COLD]
     #[arg(long, global = true, value_name = "NAME")]
     pub wallet: Option<String>,
-    /// Hotkey name in the wallet, or an SS58 address to watch [env: BT_WALLET_HOT]
+    /// Hotkey name in the wallet (NAME=SS58 where its encrypted file alone tells its address), or an SS58 address to watch [env:
+    /// BT_WALLET_HOT]
     #[arg(long, global = true, value_name = "NAME|SS58")]
     pub hotkey: Option<String>,
     /// Folder of wallets [default: ~/.bittensor/wallets]

@@ -8,11 +8,12 @@ use crate::cli::exit::Exit;
 use crate::cli::json::{DoctorDocument, ShowDocument, StatusDocument};
 use crate::cli::levels::Levels;
 use crate::cli::output::Output;
+use crate::cli::password;
 use crate::cli::table;
 use crate::cli::targets::parse_who;
 use crate::cli::text;
 use crate::cli::vault;
-use crate::config::Flags;
+use crate::config::{Flags, Needs, WrongSetting};
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
 use crate::domain::findings::{Finding, Severity};
@@ -23,6 +24,7 @@ use crate::ops::commit::{Reconciled, reconcile};
 use crate::ops::context::Context;
 use crate::ops::doctor::{ChainLine, diagnose};
 use crate::ops::keys::sweep_copies;
+use crate::ops::own_hotkey::not_known;
 use crate::ops::survey::{Survey, survey};
 
 /// Milliseconds since 1970.
@@ -31,12 +33,21 @@ pub fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Loads the context, or says why it cannot be.
+/// Loads the context for a command that asks the store, publishes or writes keys; or says why it cannot be.
 pub fn context(flags: &Flags, environment: &Environment, output: Output) -> Result<Context, Exit> {
-    Context::load(flags, environment).map_err(|error| {
-        let exit = if error.is_refusal() { Exit::Refused } else { Exit::Usage };
-        fail(output, &error.to_string(), exit)
-    })
+    let context = context_to_read(flags, environment, output)?;
+    let stops = [Needs::Store, Needs::EnvFile].into_iter().find_map(|needs| context.wrong_for(needs));
+    stops.map_or(Ok(()), |wrong| Err(refused_by(output, wrong)))?;
+    Ok(context)
+}
+
+/// The same for one that only looks at chain and machine, which needs neither store nor `.env`.
+pub fn context_to_read(flags: &Flags, environment: &Environment, output: Output) -> Result<Context, Exit> {
+    Context::load(flags, environment).map_err(|wrong| refused_by(output, &wrong))
+}
+
+fn refused_by(output: Output, wrong: &WrongSetting) -> Exit {
+    fail(output, &wrong.to_string(), if wrong.is_refusal { Exit::Refused } else { Exit::Usage })
 }
 
 /// `status`
@@ -103,19 +114,22 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
 
 /// `doctor`
 pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let mut context = match context(flags, environment, output) {
-        Ok(context) => context,
-        Err(exit) => return exit,
-    };
-    let passphrase = match vault::unprompted(flags, output, |odd| context.findings.push(odd)).await {
-        Ok(passphrase) => passphrase,
-        Err(exit) => return exit,
+    let mut context = unprompted(Context::examine(flags, environment), flags, environment, output).await;
+    let passphrase = vault::unprompted(flags, output, |odd| context.findings.push(odd)).await;
+    let (passphrase, unread) = match passphrase {
+        Ok(passphrase) => (passphrase, false),
+        Err(wrong) => {
+            context.findings.push(wrong.finding());
+            (None, true)
+        }
     };
     let diagnosis = diagnose(&context, !arguments.offline, passphrase, now_ms()).await;
     let exit = match &diagnosis.chain {
+        _ if context.wrong_for(Needs::Subnet).is_some_and(|wrong| wrong.is_refusal) => Exit::Refused,
         ChainLine::Unreachable { about_the_chain: true, .. } => Exit::Usage,
         ChainLine::Unreachable { .. } => Exit::ChainUnreachable,
         _ if context.own_is_missing() => Exit::Usage,
+        _ if unread => Exit::VaultUnavailable,
         _ if diagnosis.has_trouble() => Exit::Finding,
         _ => Exit::Healthy,
     };
@@ -135,11 +149,29 @@ pub(super) fn swept(context: &Context, output: Output) {
 }
 
 async fn look(flags: &Flags, environment: &Environment, output: Output) -> Result<(Context, Survey), Exit> {
-    let context = context(flags, environment, output)?;
+    let context = unprompted(context_to_read(flags, environment, output)?, flags, environment, output).await;
     match survey(&context, now_ms()).await {
         Ok(found) => Ok((context, found)),
         Err(error) => Err(chain_failure(output, &error)),
     }
+}
+
+/// The context with the own hotkey's address, where its password is at hand. A password that does not open it is a finding.
+async fn unprompted(context: Context, flags: &Flags, environment: &Environment, output: Output) -> Context {
+    let mut odd = Vec::new();
+    let as_it_is = context.clone();
+    let known = password::identified(context, (flags, environment), false, output, |found| odd.push(found)).await;
+    let mut context = known.map_or_else(
+        |error| {
+            let mut context = as_it_is;
+            context.findings.retain(|finding| finding.code != "own_hotkey");
+            context.findings.insert(0, not_known(&error));
+            context
+        },
+        |(context, _)| context,
+    );
+    context.findings.extend(odd);
+    context
 }
 
 pub(super) fn chain_failure(output: Output, error: &ChainError) -> Exit {

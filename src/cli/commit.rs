@@ -18,6 +18,7 @@ use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure, KeyTest, Plan, Progress, Unsettled, Verdict};
 use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
+use crate::domain::secret::SecretKey;
 use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, wait_until_registered};
 use crate::ops::context::Context;
 use crate::tui::runner::interrupted;
@@ -53,6 +54,16 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
     }
     let mut findings = Vec::new();
     let odd = |finding: Finding| told_at_once(output, &mut findings, finding);
+    let known = tokio::select! {
+        biased;
+        known = password::identified(context, (flags, environment), true, output, odd) => known,
+        () = &mut interrupted => return Exit::Interrupted,
+    };
+    let (context, password) = match known {
+        Ok(known) => known,
+        Err(error) => return fail(output, &crate::logs::redacted(&error.to_string()), Exit::Usage),
+    };
+    let odd = |finding: Finding| told_at_once(output, &mut findings, finding);
     let context = tokio::select! {
         biased;
         context = with_vault(context, flags, output, odd) => context,
@@ -62,7 +73,8 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
         Ok(context) => context,
         Err(exit) => return exit,
     };
-    let asking = Asking { arguments, context: &context, flags, environment, output };
+    let password = password.as_ref();
+    let asking = Asking { arguments, context: &context, flags, environment, password, output };
     let ready = tokio::select! {
         biased;
         ready = Box::pin(asking.run(&mut findings)) => ready,
@@ -112,13 +124,19 @@ struct Asking<'a> {
     context: &'a Context,
     flags: &'a Flags,
     environment: &'a Environment,
+    /// The hotkey's, where it was given already.
+    password: Option<&'a SecretKey>,
     output: Output,
 }
 
 impl Asking<'_> {
     async fn run(self, findings: &mut Vec<Finding>) -> Result<Ready, Exit> {
         let Self { arguments, context, output, .. } = self;
-        // What became of earlier commits is told before anything new begins.
+        // What GRAIL would do with the same values is told before anything new begins, and what became of earlier commits.
+        let of_grail = |finding: &&Finding| ["env_file_mark", "s3_region"].contains(&finding.code);
+        for finding in context.findings.iter().filter(of_grail) {
+            self.tell(findings, finding.clone());
+        }
         for finding in earlier(context).await {
             self.tell(findings, finding);
         }
@@ -184,7 +202,10 @@ impl Asking<'_> {
             fail(output, &message, Exit::Usage)
         };
         let odd = |odd: Finding| self.tell(findings, odd);
-        let password = password::password(own, flags, environment, output, odd).await.map_err(locked)?;
+        let password = match self.password {
+            Some(known) => Some(known.clone()),
+            None => password::password(own, flags, environment, output, odd).await.map_err(locked)?,
+        };
         if password.is_some() && !output.is_json() {
             output.remark("… opening the key file: about three seconds");
         }

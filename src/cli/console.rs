@@ -8,9 +8,10 @@ use std::time::SystemTime;
 use tokio::sync::{Notify, mpsc};
 
 use crate::cli::args::SandboxArguments;
-use crate::cli::commands::now_ms;
+use crate::cli::commands::{fail, now_ms};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
+use crate::cli::password;
 use crate::cli::serve;
 use crate::cli::vault::before_the_screen;
 use crate::config::Flags;
@@ -18,6 +19,7 @@ use crate::config::file::ConfigFile;
 use crate::domain::commit::Record;
 use crate::domain::commitment::Published;
 use crate::domain::environment::Environment;
+use crate::domain::findings::Finding;
 use crate::domain::given::Given;
 use crate::domain::network::SANDBOX;
 use crate::domain::secret::SecretKey;
@@ -39,16 +41,24 @@ use crate::tui::own::OwnInfo;
 use crate::tui::runner::{self, LogSource, Setup};
 use crate::tui::state::{Options, Theme};
 use crate::vault::Vault;
-use crate::wallet::OwnHotkey;
+use crate::wallet::{OwnHotkey, WalletError};
 
 /// Opens the console on the configured network.
 pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    match super::commands::context(flags, environment, output) {
+    match super::commands::context_to_read(flags, environment, output) {
         Ok(context) => {
+            let odd = |odd: Finding| output.remark(&odd.what);
+            let known = password::identified(context.clone(), (flags, environment), true, output, odd).await;
+            let context = match known {
+                Ok((context, _)) => context,
+                // Enter alone leaves it locked: the console watches, and says why.
+                Err(WalletError::PasswordEmpty) => context,
+                Err(error) => return fail(output, &crate::logs::redacted(&error.to_string()), Exit::Usage),
+            };
             if !context.configuration.settings.read_only.value {
                 super::commands::swept(&context, output);
             }
-            show(context, flags, environment, None, output).await
+            Box::pin(show(context, flags, environment, None, output)).await
         }
         Err(exit) => exit,
     }
@@ -85,7 +95,7 @@ pub async fn open_sandbox(
     context.configuration.keys = own_keys(environment);
     // Nothing of practice reaches the real keyring.
     context.sandbox_vault = Vault::in_memory().ok();
-    show(context, &flags, &practice, Some(sandbox.tokens_url()), output).await
+    Box::pin(show(context, &flags, &practice, Some(sandbox.tokens_url()), output)).await
 }
 
 /// What the terminal is, and a home that vanishes.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cli::args::ExecArguments;
-use crate::cli::commands::{context, fail};
+use crate::cli::commands::{context_to_read, fail};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::rotate::exit_of;
@@ -29,7 +29,7 @@ use crate::vault::Generation;
 
 /// `exec`
 pub(super) async fn exec(arguments: &ExecArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let context = match context(flags, environment, output) {
+    let context = match context_to_read(flags, environment, output) {
         Ok(context) => context,
         Err(exit) => return exit,
     };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{ImportArguments, KeysCommand, ListArguments, RemoveArguments, RestoreArguments};
-use crate::cli::commands::{context, fail, now_ms, printed_or, swept};
+use crate::cli::commands::{context, context_to_read, fail, now_ms, printed_or, swept};
 use crate::cli::exit::Exit;
 use crate::cli::keys_json::{ActionDocument, EnvDocument, ListDocument, Listing, list_text};
 use crate::cli::output::Output;
@@ -139,7 +139,7 @@ async fn listed(
     environment: &Environment,
     output: Output,
 ) -> Result<Exit, Exit> {
-    let context = context(flags, environment, output)?;
+    let context = context_to_read(flags, environment, output)?;
     // A lost index is derived again when the store is opened.
     let opened = if arguments.check { Some(open_vault(&context, flags, output).await?) } else { None };
     let mut listing = Listing::of(&context, now_ms()).await.map_err(|error| failure(output, &error))?;

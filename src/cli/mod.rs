@@ -30,6 +30,7 @@ pub mod vault;
 mod verify;
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
@@ -113,7 +114,7 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
             return Exit::Usage;
         }
     };
-    let flags = flags(connection);
+    let flags = flags(connection, environment);
     let exit = runtime.block_on(async {
         let exit = match command {
             Some(Command::Sandbox(sandbox)) if sandbox.serve => serve::serve(&sandbox, output).await,
@@ -174,8 +175,10 @@ async fn interruptible(question: impl Future<Output = Exit>) -> Exit {
     }
 }
 
-fn flags(connection: &Connection) -> Flags {
+fn flags(connection: &Connection, environment: &Environment) -> Flags {
     let connection = connection.clone();
+    let home = environment.filled("HOME").map(Path::new);
+    let expanded = |path: Option<PathBuf>| path.map(|path| below_home(path, home));
     Flags {
         network: connection.network,
         endpoint: connection.endpoint,
@@ -185,15 +188,23 @@ fn flags(connection: &Connection) -> Flags {
         netuid: connection.netuid,
         wallet: connection.wallet,
         hotkey: connection.hotkey,
-        wallet_path: connection.wallet_path,
-        env_file: connection.env_file,
+        wallet_path: expanded(connection.wallet_path),
+        env_file: expanded(connection.env_file),
         profile: connection.profile,
         s3_endpoint: connection.s3_endpoint,
-        password_file: connection.password_file,
+        password_file: expanded(connection.password_file),
         vault: connection.vault,
-        vault_key_file: connection.vault_key_file,
-        vault_passphrase_file: connection.vault_passphrase_file,
+        vault_key_file: expanded(connection.vault_key_file),
+        vault_passphrase_file: expanded(connection.vault_passphrase_file),
         read_only: connection.read_only,
+    }
+}
+
+/// Shells leave the `~` in `--flag=~/path` as it is.
+fn below_home(path: PathBuf, home: Option<&Path>) -> PathBuf {
+    match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path,
     }
 }
 

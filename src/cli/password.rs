@@ -15,6 +15,8 @@ use crate::domain::environment::Environment;
 use crate::domain::findings::Finding;
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
+use crate::ops::context::Context;
+use crate::ops::own_hotkey::learn;
 use crate::wallet::{Lock, OwnHotkey, WalletError, password};
 
 /// The password, `None` where the key file needs none. What is odd about its file is told.
@@ -26,26 +28,63 @@ pub async fn password(
     tell: impl FnOnce(Finding),
 ) -> Result<Option<SecretKey>, WalletError> {
     let Some(key_file) = own.key_file.as_deref().filter(|_| own.lock == Some(Lock::Nacl)) else { return Ok(None) };
+    of_file(key_file, flags, environment, output, tell).await.map(Some)
+}
+
+/// The password of an encrypted key file.
+async fn of_file(
+    key_file: &Path,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+    tell: impl FnOnce(Finding),
+) -> Result<SecretKey, WalletError> {
     match flags.password_file.clone() {
         // At a terminal somebody would type it, which nobody is to see.
         Some(file) if file == Path::new("-") && io::stdin().is_terminal() => {
-            return prompt(key_file, output).await.map(Some);
+            return prompt(key_file, output).await;
         }
         Some(file) if file == Path::new("-") => {
-            return read(|| password::from_reader(io::stdin().lock())).await.map(Some);
+            return read(|| password::from_reader(io::stdin().lock())).await;
         }
         Some(file) => {
             let (password, odd) = read(move || password::from_file(&file)).await?;
             odd.map(tell);
-            return Ok(Some(password));
+            return Ok(password);
         }
         None => {}
     }
     match password::from_environment(environment, key_file) {
-        Some(found) => found.map(Some),
-        None if io::stdin().is_terminal() => prompt(key_file, output).await.map(Some),
+        Some(found) => found,
+        None if io::stdin().is_terminal() => prompt(key_file, output).await,
         None => Err(WalletError::PasswordNeeded(key_file.to_owned())),
     }
+}
+
+/// The context with the address of the own hotkey, where only its password tells that and the password is at hand or may be
+/// asked for; with the password, which is needed again to sign.
+pub async fn identified(
+    context: Context,
+    (flags, environment): (&Flags, &Environment),
+    may_ask: bool,
+    output: Output,
+    tell: impl FnOnce(Finding),
+) -> Result<(Context, Option<SecretKey>), WalletError> {
+    let Some(locked) = context.locked.clone().filter(|locked| locked.lock == Lock::Nacl) else {
+        return Ok((context, None));
+    };
+    let in_file = flags.password_file.as_deref().is_some_and(|file| file != Path::new("-"));
+    let at_hand = in_file || password::from_environment(environment, &locked.key_file).is_some();
+    let can_be_had = may_ask && (flags.password_file.is_some() || io::stdin().is_terminal());
+    if !at_hand && !can_be_had {
+        return Ok((context, None));
+    }
+    let password = of_file(&locked.key_file, flags, environment, output, tell).await?;
+    if !output.is_json() {
+        output.remark("… opening the key file for its address, once: about three seconds");
+    }
+    let context = learn(&context, &locked, &password, (flags, environment)).await?;
+    Ok((context, Some(password)))
 }
 
 async fn read<T: Send + 'static>(

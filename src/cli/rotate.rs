@@ -34,15 +34,27 @@ pub async fn rotate(command: &RotateCommand, flags: &Flags, environment: &Enviro
         return fail(output, "cannot listen for signals; the machine has no file handles to spare", Exit::Usage);
     };
     let context = match context(flags, environment, output) {
-        Ok(context) => Arc::new(context),
+        Ok(context) => context,
         Err(exit) => return exit,
     };
-    let run = RotateRun { command, context, flags, environment, output };
+    tokio::pin!(interrupted);
+    let may_ask = !matches!(command, RotateCommand::Status);
+    let odd = |odd: Finding| remark_unless_json(output, &odd);
+    let known = tokio::select! {
+        biased;
+        known = password::identified(context, (flags, environment), may_ask, output, odd) => known,
+        () = &mut interrupted => return Exit::Interrupted,
+    };
+    let (context, password) = match known {
+        Ok((context, password)) => (Arc::new(context), password),
+        Err(error) => return fail(output, &crate::logs::redacted(&error.to_string()), Exit::Usage),
+    };
+    let run = RotateRun { command, context, flags, environment, password, output };
     tokio::select! {
         biased;
         exit = Box::pin(run.run()) => exit,
         // Every step is in the journal before it is done.
-        () = interrupted => {
+        () = &mut interrupted => {
             let message = "interrupted; nothing is lost: rotate resume goes on from here, rotate rollback turns back";
             fail(output, message, Exit::Interrupted)
         }
@@ -56,7 +68,15 @@ struct RotateRun<'a> {
     context: Arc<Context>,
     flags: &'a Flags,
     environment: &'a Environment,
+    /// The hotkey's, where it was given already.
+    password: Option<SecretKey>,
     output: Output,
+}
+
+fn remark_unless_json(output: Output, odd: &Finding) {
+    if !output.is_json() {
+        output.remark(&odd.what);
+    }
 }
 
 /// How it stopped.
@@ -238,7 +258,7 @@ impl RotateRun<'_> {
 
     /// The key, once the commit is confirmed.
     async fn signer(&self, publishing: &Publishing) -> Result<Option<Signer>, Problem> {
-        let Self { output, flags, environment, .. } = *self;
+        let Self { output, flags, environment, ref password, .. } = *self;
         let plan = publishing.plan();
         if !output.is_json() {
             output.remark(commit_text::plan(plan, true).trim_end());
@@ -252,7 +272,10 @@ impl RotateRun<'_> {
             finding: crate::ops::commit::wallet_finding(&error),
         };
         let odd = |odd: Finding| self.odd(&odd);
-        let password = password::password(own, flags, environment, output, odd).await.map_err(locked)?;
+        let password = match password {
+            Some(known) => Some(known.clone()),
+            None => password::password(own, flags, environment, output, odd).await.map_err(locked)?,
+        };
         crate::ops::commit::unlock(own, password).await.map_err(locked).map(Some)
     }
 

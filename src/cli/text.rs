@@ -243,6 +243,10 @@ fn credential_cells(line: &ValueLine) -> Vec<Cell> {
 
 fn mode(diagnosis: &Diagnosis) -> String {
     match diagnosis.mode {
+        _ if diagnosis.may_publish_write_key => paint(
+            BAD,
+            "✗ GRAIL may PUBLISH THE WRITE KEY at its next start, depending on its python-dotenv: remove the BOM from the .env",
+        ),
         Mode::Dual if diagnosis.grail_takes == Some(Place::Vault) => paint(
             GOOD,
             "✓ dual credentials in the vault: run GRAIL with grail-console exec, and it publishes the read pair",
@@ -267,7 +271,9 @@ fn wallets(wallets: &[WalletLine]) -> String {
         let uid = wallet.uid.map_or_else(|| plain(""), |uid| plain(format!("uid {uid}")));
         let has = |code| wallet.findings.iter().any(|finding| finding.code == code);
         let lock = match wallet.lock {
-            Some(lock @ Lock::Legacy(_)) => cell(format!("{}: run btcli wallet update", lock.word()), WARN),
+            Some(lock @ Lock::Legacy(_)) => {
+                cell(format!("{}: btcli wallet regen-hotkey with its phrase", lock.word()), WARN)
+            }
             Some(_) if has("hotkey_file_mode") => cell("open to others: chmod 600", WARN),
             Some(_) if has("hotkeys_folder_mode") => cell("folder open to others: chmod go-w", WARN),
             Some(Lock::Nacl) => cell("encrypted", DIM),

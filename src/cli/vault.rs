@@ -7,7 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::password::{Ask, PassphraseError, passphrase};
 use crate::cli::table::{Cell, DIM, GOOD, WARN, cell, plain, table};
-use crate::config::Flags;
+use crate::config::{Flags, Needs, WrongSetting};
 use crate::domain::date::day;
 use crate::domain::findings::Finding;
 use crate::domain::secret::SecretKey;
@@ -95,11 +95,12 @@ pub(super) async fn unprompted(
     flags: &Flags,
     output: Output,
     tell: impl FnOnce(Finding),
-) -> Result<Option<SecretKey>, Exit> {
+) -> Result<Option<SecretKey>, WrongSetting> {
     if flags.vault_passphrase_file.is_none() {
         return Ok(None);
     }
-    passphrase(flags, Ask::Never, output, tell).await.map_err(|error| unasked(output, &error))
+    let read = passphrase(flags, Ask::Never, output, tell).await;
+    read.map_err(|error| WrongSetting::new(Needs::Vault, Some("--vault-passphrase-file"), &error, false))
 }
 
 fn unasked(output: Output, error: &PassphraseError) -> Exit {

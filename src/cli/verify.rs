@@ -6,7 +6,7 @@ use anstyle::Style;
 use serde::Serialize;
 
 use crate::cli::args::VerifyArguments;
-use crate::cli::commands::{chain_failure, context, fail, now_ms, printed_or, remark, warnings};
+use crate::cli::commands::{chain_failure, context_to_read, fail, now_ms, printed_or, remark, warnings};
 use crate::cli::exit::Exit;
 use crate::cli::json::{BlockDocument, NetworkDocument, schema};
 use crate::cli::output::Output;
@@ -29,7 +29,7 @@ pub async fn verify(arguments: &VerifyArguments, flags: &Flags, environment: &En
         Ok(choice) => choice,
         Err(message) => return fail(output, &message, Exit::Usage),
     };
-    let context = match context(flags, environment, output) {
+    let context = match context_to_read(flags, environment, output) {
         Ok(context) => context,
         Err(exit) => return exit,
     };

@@ -7,6 +7,8 @@ use crate::domain::secret::{SecretKey, says_secret};
 
 /// The variables that change how GRAIL reaches its store, beside the credentials themselves (FACTS 1).
 pub const STORE_VARIABLES: [&str; 3] = ["R2_ENDPOINT_URL", "R2_REGION", "R2_FORCE_PATH_STYLE"];
+/// The variables from which GRAIL takes network and wallet.
+pub const NAMING_VARIABLES: [&str; 4] = ["BT_NETWORK", "BT_CHAIN_ENDPOINT", "BT_WALLET_COLD", "BT_WALLET_HOT"];
 /// The variables from which GRAIL takes the subnet, the strongest first.
 pub const NETUID_VARIABLES: [&str; 2] = ["BT_NETUID", "NETUID"];
 

@@ -13,6 +13,7 @@ mod notes;
 pub mod ownership;
 mod setting;
 mod settings;
+mod wrong;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,9 @@ use thiserror::Error;
 
 pub use known_secrets::KnownSecrets;
 pub use notes::GRAIL_DEFAULT_NETUID;
-pub use setting::{Origin, Setting};
+pub use setting::{Files, Origin, Setting};
 pub use settings::{DEFAULT_NETWORK, DEFAULT_WALLETS, Flags, Places, Settings, SettingsError};
+pub use wrong::{Needs, Wrong, WrongSetting};
 
 use crate::domain::credentials::LocalValues;
 use crate::domain::environment::Environment;
@@ -52,6 +54,9 @@ pub struct Configuration {
     pub settings: Settings,
     /// The credential variables with every place that defines them.
     pub local: LocalValues,
+    /// The same as a GRAIL with python-dotenv before 1.2.4 sees them, where its `.env` begins with a byte order mark that hides
+    /// one of them from it.
+    pub local_of_older: Option<LocalValues>,
     /// Every other secret found beside them, for the log's redaction.
     pub secrets: Vec<SecretKey>,
     /// Every text that no commitment may hold, and where it stands.
@@ -62,36 +67,60 @@ pub struct Configuration {
     pub keys: BTreeMap<String, Vec<String>>,
     /// What is odd about all this.
     pub findings: Vec<Finding>,
+    /// What is wrong, and left out.
+    pub wrong: Vec<WrongSetting>,
+    /// The files that were read, for messages.
+    pub files: Files,
 }
 
 impl Configuration {
     /// Reads the configuration file and the `.env` that the flag or the profile names, and chooses the values that
     /// count. `file` is the path of the configuration file; one that does not exist is an empty one, `None` reads none.
     ///
-    /// A named `.env` that cannot be read is an error: going on without it could mean another subnet or network.
+    /// The first thing that is wrong is an error.
     pub fn load(flags: &Flags, environment: &Environment, file: Option<&Path>) -> Result<Self, ConfigError> {
-        Self::load_telling(flags, environment, file, |_| {})
+        let (configuration, wrong) = Self::examine(flags, environment, file, |_| {});
+        wrong.into_iter().next().map_or(Ok(configuration), |wrong| Err(wrong.error))
     }
 
-    /// [`Configuration::load`], which tells the secrets that it found before it judges anything: a judgement may quote a
-    /// value, and the value may be a secret in the wrong place.
-    pub fn load_telling(
+    /// The same, going on after what is wrong. It tells the secrets that it found before it judges anything: a judgement may
+    /// quote a value, and the value may be a secret in the wrong place.
+    pub fn examine(
         flags: &Flags,
         environment: &Environment,
         file: Option<&Path>,
         tell: impl Fn(&[SecretKey]),
-    ) -> Result<Self, ConfigError> {
+    ) -> (Self, Vec<Wrong>) {
         tell(&local::secrets(None, environment));
-        let config_file = file.map(Path::to_owned);
+        let mut files = Files { env: None, config: file.map(Path::to_owned) };
+        let mut wrong = Vec::new();
         let read = misplaced::Read { flags, environment, dotenv: None, profile: None };
         tell(&read.secrets());
-        let file = file.map_or_else(|| Ok(ConfigFile::default()), ConfigFile::read)?;
-        let profile = file.profile(flags.profile.as_deref())?;
+        let file = file.map_or_else(|| Ok(ConfigFile::default()), ConfigFile::read);
+        let file = file.unwrap_or_else(|error| {
+            wrong.push(unplaced(error.into()));
+            ConfigFile::default()
+        });
+        // Where the file is not known, its profiles are not either.
+        let profile = if wrong.is_empty() { file.profile(flags.profile.as_deref()) } else { Ok(None) };
+        let profile = profile.unwrap_or_else(|error| {
+            wrong.push(unplaced(error.into()));
+            None
+        });
         let read = misplaced::Read { profile, ..read };
         tell(&read.secrets());
         let home = environment.filled("HOME").map(PathBuf::from);
-        let env_file = settings::env_file(flags, profile, home.as_deref())?;
-        let text = env_file.as_ref().map(|named| dotenv::read_text(&named.value)).transpose()?;
+        let env_file = settings::env_file(flags, profile, home.as_deref()).unwrap_or_else(|error| {
+            wrong.push(unplaced(error.into()));
+            None
+        });
+        files.env = env_file.as_ref().map(|named| named.value.clone());
+        let text = env_file.as_ref().map(|named| dotenv::read_text(&named.value)).transpose();
+        // Going on without it could mean another subnet or network.
+        let text = text.unwrap_or_else(|error| {
+            wrong.push(unplaced(error.into()));
+            None
+        });
         let dotenv = text.as_ref().map(|text| Dotenv::parse(text, environment));
         let known = KnownSecrets::gather(
             env_file.as_ref().zip(text.as_ref()).map(|(named, text)| (named.value.as_path(), text.as_str())),
@@ -107,7 +136,8 @@ impl Configuration {
         let read = misplaced::Read { dotenv: dotenv.as_ref(), ..read };
         tell(&read.secrets());
         let places = Places { flags, dotenv: dotenv.as_ref(), environment, file: &file, profile };
-        let settings = Settings::resolve(&places)?;
+        let (settings, wrong_ones) = Settings::resolve(&places, env_file.clone());
+        wrong.extend(wrong_ones);
         let mut findings = notes::of_settings(&places, &settings);
         findings.extend(read.findings());
         if let (Some(named), Some(dotenv)) = (&env_file, &dotenv) {
@@ -115,8 +145,29 @@ impl Configuration {
             let expected = settings.env_owner.as_ref().map(|named| named.value);
             findings.extend(ownership::of_read(ownership::ENV, &named.value, expected));
         }
-        findings.extend(config_file.iter().flat_map(|file| ownership::of_read("configuration file", file, None)));
+        findings.extend(files.config.iter().flat_map(|file| ownership::of_read("configuration file", file, None)));
         let local = local::local_values(dotenv.as_ref(), environment);
-        Ok(Self { settings, local, secrets, known, dotenv, keys: file.keys, findings })
+        let older = dotenv.as_ref().and_then(|file| file.older.as_deref());
+        let local_of_older = older.map(|older| local::local_values(Some(older), environment));
+        let local_of_older = local_of_older.filter(|older| *older != local);
+        let words = wrong.iter().map(|wrong| WrongSetting::of(wrong, &files)).collect();
+        let configuration = Self {
+            settings,
+            local,
+            local_of_older,
+            secrets,
+            known,
+            dotenv,
+            keys: file.keys,
+            findings,
+            wrong: words,
+            files,
+        };
+        (configuration, wrong)
     }
+}
+
+/// Errors that name their file themselves, and without which nothing is known of the subnet.
+const fn unplaced(error: ConfigError) -> Wrong {
+    Wrong { needs: Needs::Subnet, origin: None, error }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::dotenv::{Dotenv, Fault};
-use super::local::NETUID_VARIABLES;
+use super::local::{NAMING_VARIABLES, NETUID_VARIABLES, STORE_VARIABLES};
 use super::settings::{Places, Settings, parse_netuid};
 use crate::domain::findings::{Finding, Severity};
 
@@ -14,9 +14,12 @@ pub const GRAIL_DEFAULT_NETUID: u16 = 200;
 pub(super) fn of_settings(places: &Places<'_>, settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(places.dotenv.map(|file| of_faults(&file.faults)).unwrap_or_default());
+    findings.extend(places.dotenv.into_iter().flat_map(hidden_by_mark));
     findings.extend(places.dotenv.and_then(|_| loading_disabled(places)));
     findings.extend(grail_netuid(places, settings));
+    findings.extend(proxy(places));
     findings.extend(overruled(settings));
+    findings.extend(settings.network_is_ignored().then(|| ignored_network(settings)));
     findings
 }
 
@@ -39,6 +42,24 @@ fn of_faults(faults: &[Fault]) -> Vec<Finding> {
     findings
 }
 
+/// Settings, not credentials, that an older python-dotenv does not see. A name that is not one of ours is not told: in a
+/// broken file it may be anything.
+fn hidden_by_mark(file: &Dotenv) -> Vec<Finding> {
+    let names = NETUID_VARIABLES.into_iter().chain(STORE_VARIABLES).chain(NAMING_VARIABLES);
+    let lost = file.lost();
+    let lost = names.filter_map(|name| lost.iter().find(|(lost, _)| *lost == name));
+    let told = lost.map(|(name, line)| {
+        Finding::new(
+            "env_file_mark",
+            Severity::Warning,
+            format!("GRAIL may not see {name} (.env line {line}), depending on its python-dotenv"),
+            "The file begins with a byte order mark: releases before 1.2.4 take it for a part of the first name.",
+            "Save the file as UTF-8 without a byte order mark.",
+        )
+    });
+    told.collect()
+}
+
 fn of_fault(fault: &Fault) -> Finding {
     let severity = if fault.kind.is_error() { Severity::Warning } else { Severity::Note };
     let what = format!(".env {}: {}", fault.place, fault.kind.what());
@@ -56,6 +77,21 @@ fn loading_disabled(places: &Places<'_>) -> Option<Finding> {
             "Unset it where GRAIL is started, or leave --env-file out to see what GRAIL would see.",
         )
     })
+}
+
+/// Variables that send other programs through a proxy.
+const PROXY_VARIABLES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/// A proxy would see which hosts are asked and choose where names lead; the console judges the way by itself.
+fn proxy(places: &Places<'_>) -> Option<Finding> {
+    let name = PROXY_VARIABLES.into_iter().find(|name| places.environment.filled(name).is_some())?;
+    Some(Finding::new(
+        "proxy_not_used",
+        Severity::Note,
+        format!("{name} is set, and the console does not use it"),
+        "It connects to chain and store directly. Where only the proxy leads out, it reaches neither, and GRAIL may.",
+        "If no host can be reached here, let this machine connect to them without the proxy.",
+    ))
 }
 
 /// GRAIL asks `BT_NETUID` first and falls back to a subnet of its own; a difference means that it would publish
@@ -88,6 +124,18 @@ fn grail_netuid(places: &Places<'_>, settings: &Settings) -> Option<Finding> {
             format!("Set both BT_NETUID and NETUID to {} in GRAIL's .env, or give --netuid {grail}.", ours.value),
         )
     })
+}
+
+/// GRAIL does the same: the endpoint wins.
+fn ignored_network(settings: &Settings) -> Finding {
+    let Settings { network, .. } = settings;
+    Finding::new(
+        "network_ignored",
+        Severity::Note,
+        format!("{:?} ({}) is no network that the console knows", network.value, network.source),
+        "The endpoint is used, and its chain is not compared with any network's.",
+        "Write custom there for a chain of your own, or the right name, so that a wrong chain is noticed.",
+    )
 }
 
 fn overruled(settings: &Settings) -> Option<Finding> {

@@ -1,8 +1,14 @@
 //! A value and the place it came from.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Serialize;
+
+use crate::domain::untrusted::sanitize;
+
+/// Characters of a path that are shown.
+const SHOWN: usize = 300;
 
 /// Where a setting came from, the strongest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,6 +49,29 @@ impl Origin {
             Self::EnvFile { .. } | Self::Environment { .. } => 2,
             Self::File { .. } => 1,
             Self::Default => 0,
+        }
+    }
+}
+
+/// The files that settings were read from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    /// GRAIL's `.env`.
+    pub env: Option<PathBuf>,
+    /// The console's own file.
+    pub config: Option<PathBuf>,
+}
+
+impl Origin {
+    /// The place with the path of its file, for whoever has to correct it there.
+    pub fn place(&self, files: &Files) -> String {
+        let shown = |path: &Option<PathBuf>, word: &str| {
+            path.as_ref().map_or_else(|| word.to_owned(), |path| sanitize(&path.to_string_lossy(), SHOWN))
+        };
+        match self {
+            Self::EnvFile { name, line } => format!("{name} in {}, line {line}", shown(&files.env, ".env")),
+            Self::File { .. } => format!("{self} in {}", shown(&files.config, "the configuration file")),
+            _ => self.to_string(),
         }
     }
 }

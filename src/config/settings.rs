@@ -9,12 +9,13 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::dotenv::Dotenv;
-use super::file::{ConfigFile, Profile, ProviderName, Theme, UserName};
+use super::file::{AnchoredPath, ConfigFile, Profile, ProviderName, Theme, UserName};
 use super::ownership::user;
 use super::setting::{Origin, Setting};
+use super::wrong::{Needs, Wrong};
 use crate::domain::environment::Environment;
 use crate::domain::given::Given;
-use crate::domain::network::GRAIL_NETUID;
+use crate::domain::network::{CUSTOM, GRAIL_NETUID, Network};
 use crate::domain::provider::{Jurisdiction, Provider, S3EndpointError};
 use crate::domain::vault_index::Backend;
 
@@ -66,13 +67,8 @@ pub struct Flags {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingsError {
     /// `NETUID` is no number of a subnet.
-    #[error("{text:?} ({origin}) is not a netuid: write a number from 0 to 65535, such as 81")]
-    NotANetuid {
-        /// What stands there.
-        text: Given,
-        /// Where.
-        origin: Origin,
-    },
+    #[error("{0:?} is not a netuid: write a number from 0 to 65535, such as 81")]
+    NotANetuid(Given),
     /// A `~` in the configuration and no home directory.
     #[error("{key} begins with ~ but HOME is not set: write an absolute path, or set HOME")]
     NoHome {
@@ -177,56 +173,67 @@ impl Places<'_> {
         self.environment.filled("HOME").map(PathBuf::from)
     }
 
-    fn netuid(&self) -> Result<Setting<u16>, SettingsError> {
+    fn netuid(&self, wrong: &mut Vec<Wrong>) -> Setting<u16> {
         if let Some(flag) = flagged("--netuid", self.flags.netuid) {
-            return Ok(flag);
+            return flag;
         }
         if let Some(Setting { value, source }) = self.variable("NETUID") {
-            return match parse_netuid(value.as_str()) {
-                Some(netuid) => Ok(Setting::new(netuid, source)),
-                None => Err(SettingsError::NotANetuid { text: value, origin: source }),
-            };
+            match parse_netuid(value.as_str()) {
+                Some(netuid) => return Setting::new(netuid, source),
+                None => wrong.push(is_wrong(Needs::Subnet, Some(source), SettingsError::NotANetuid(value))),
+            }
         }
         let of_profile = self.of_profile(|profile| profile.netuid);
-        Ok(of_profile.unwrap_or(Setting::new(GRAIL_NETUID, Origin::Default)))
+        of_profile.unwrap_or(Setting::new(GRAIL_NETUID, Origin::Default))
     }
 
-    fn wallet_path(&self) -> Result<Option<Setting<PathBuf>>, SettingsError> {
+    fn wallet_path(&self, wrong: &mut Vec<Wrong>) -> Option<Setting<PathBuf>> {
         if let Some(flag) = flagged("--wallet-path", self.flags.wallet_path.clone()) {
-            return Ok(Some(flag));
+            return Some(flag);
         }
-        if let Some(named) = self.of_profile(|profile| profile.wallet_path.clone()) {
-            let Setting { value, source } = named;
-            let path = value.expand(self.home().as_deref()).ok_or(SettingsError::NoHome { key: "wallet_path" })?;
-            return Ok(Some(Setting::new(path, source)));
+        match self.of_profile(|profile| profile.wallet_path.clone()) {
+            Some(named) => self.expanded(named, Needs::Wallet, "wallet_path", wrong),
+            None => self.home().map(|home| Setting::new(home.join(DEFAULT_WALLETS), Origin::Default)),
         }
-        Ok(self.home().map(|home| Setting::new(home.join(DEFAULT_WALLETS), Origin::Default)))
     }
 
-    fn env_owner(&self) -> Result<Option<Setting<u32>>, SettingsError> {
-        let Some(Setting { value, source }) = self.of_profile(|profile| profile.env_owner.clone()) else {
-            return Ok(None);
-        };
+    fn expanded(
+        &self,
+        Setting { value, source }: Setting<AnchoredPath>,
+        needs: Needs,
+        key: &'static str,
+        wrong: &mut Vec<Wrong>,
+    ) -> Option<Setting<PathBuf>> {
+        let path = value.expand(self.home().as_deref());
+        if path.is_none() {
+            wrong.push(is_wrong(needs, Some(source.clone()), SettingsError::NoHome { key }));
+        }
+        path.map(|path| Setting::new(path, source))
+    }
+
+    fn env_owner(&self, wrong: &mut Vec<Wrong>) -> Option<Setting<u32>> {
+        let Setting { value, source } = self.of_profile(|profile| profile.env_owner.clone())?;
         let uid = match value {
-            UserName::Uid(uid) => uid,
-            UserName::Name(name) => user(&name).ok_or_else(|| SettingsError::UnknownUser(Given::new(name.as_str())))?,
+            UserName::Uid(uid) => Some(uid),
+            UserName::Name(name) => user(&name).or_else(|| {
+                let unknown = SettingsError::UnknownUser(Given::new(name.as_str()));
+                wrong.push(is_wrong(Needs::EnvFile, Some(source.clone()), unknown));
+                None
+            }),
         };
-        Ok(Some(Setting::new(uid, source)))
+        uid.map(|uid| Setting::new(uid, source))
     }
 
     fn vault(&self) -> Option<Setting<Backend>> {
         flagged("--vault", self.flags.vault).or_else(|| self.of_profile(|profile| profile.vault.map(Into::into)))
     }
 
-    fn vault_key_file(&self) -> Result<Option<Setting<PathBuf>>, SettingsError> {
+    fn vault_key_file(&self, wrong: &mut Vec<Wrong>) -> Option<Setting<PathBuf>> {
         if let Some(flag) = flagged("--vault-key-file", self.flags.vault_key_file.clone()) {
-            return Ok(Some(flag));
+            return Some(flag);
         }
-        let Some(Setting { value, source }) = self.of_profile(|profile| profile.vault_key_file.clone()) else {
-            return Ok(None);
-        };
-        let path = value.expand(self.home().as_deref()).ok_or(SettingsError::NoHome { key: "vault_key_file" })?;
-        Ok(Some(Setting::new(path, source)))
+        let named = self.of_profile(|profile| profile.vault_key_file.clone())?;
+        self.expanded(named, Needs::Vault, "vault_key_file", wrong)
     }
 
     fn read_only(&self) -> Setting<bool> {
@@ -238,6 +245,10 @@ impl Places<'_> {
 
 fn flagged<T>(name: &'static str, value: Option<T>) -> Option<Setting<T>> {
     value.map(|value| Setting::new(value, Origin::Flag { name }))
+}
+
+fn is_wrong(needs: Needs, origin: Option<Origin>, error: SettingsError) -> Wrong {
+    Wrong { needs, origin, error: error.into() }
 }
 
 /// A netuid as Python's `int` takes it: blanks around the digits do not matter.
@@ -262,35 +273,40 @@ pub(super) fn env_file(
 }
 
 impl Settings {
-    /// Chooses each value from the strongest place that has one. Reads nothing but its arguments.
-    pub fn resolve(places: &Places<'_>) -> Result<Self, SettingsError> {
-        let flags = places.flags;
+    /// Chooses each value from the strongest place that has one. Reads nothing but its arguments. What is wrong is left out,
+    /// and told.
+    pub(super) fn resolve(places: &Places<'_>, env_file: Option<Setting<PathBuf>>) -> (Self, Vec<Wrong>) {
+        let (flags, mut wrong) = (places.flags, Vec::new());
         let network = places
             .text(("--network", flags.network.as_ref()), "BT_NETWORK", |profile| profile.network.clone())
             .unwrap_or_else(|| Setting::new(Given::new(DEFAULT_NETWORK), Origin::Default));
         let endpoint = places
             .text(("--endpoint", flags.endpoint.as_ref()), "BT_CHAIN_ENDPOINT", |profile| profile.endpoint.clone());
         let (endpoint, overruled) = match endpoint {
-            Some(endpoint) if network.source.rank() > endpoint.source.rank() => (None, Some(endpoint)),
+            Some(endpoint) if network.value != CUSTOM && network.source.rank() > endpoint.source.rank() => {
+                (None, Some(endpoint))
+            }
             other => (other, None),
         };
+        // As the SDK takes it: where a network's name belongs, the URL of a node is that node.
+        let endpoint = endpoint.or_else(|| is_url(network.value.as_str()).then(|| network.clone()));
         let settings = Self {
             witness: places
                 .text(("--witness", flags.witness.as_ref()), "BT_WITNESS_ENDPOINT", |profile| profile.witness.clone()),
             archive: places
                 .text(("--archive", flags.archive.as_ref()), "BT_ARCHIVE_ENDPOINT", |profile| profile.archive.clone()),
-            netuid: places.netuid()?,
+            netuid: places.netuid(&mut wrong),
             wallet: places.text(("--wallet", flags.wallet.as_ref()), "BT_WALLET_COLD", |p| p.wallet.clone()),
             hotkey: places.text(("--hotkey", flags.hotkey.as_ref()), "BT_WALLET_HOT", |p| p.hotkey.clone()),
-            wallet_path: places.wallet_path()?,
+            wallet_path: places.wallet_path(&mut wrong),
             provider: places.of_profile(|profile| profile.provider),
             s3_endpoint: places
                 .text(("--s3-endpoint", flags.s3_endpoint.as_ref()), "R2_ENDPOINT_URL", |p| p.s3_endpoint.clone()),
             s3_region: places.variable("R2_REGION"),
-            env_file: env_file(flags, places.profile, places.home().as_deref())?,
-            env_owner: places.env_owner()?,
+            env_file,
+            env_owner: places.env_owner(&mut wrong),
             vault: places.vault(),
-            vault_key_file: places.vault_key_file()?,
+            vault_key_file: places.vault_key_file(&mut wrong),
             read_only: places.read_only(),
             theme: top_of_file(places.file.theme).unwrap_or(Setting::new(Theme::Auto, Origin::Default)),
             profile: profile_name(places),
@@ -298,25 +314,37 @@ impl Settings {
             endpoint,
             overruled,
         };
-        settings.check_provider()?;
-        Ok(settings)
+        wrong.extend(settings.wrong_provider());
+        (settings, wrong)
     }
 
-    fn check_provider(&self) -> Result<(), SettingsError> {
-        match (&self.provider, &self.s3_endpoint) {
-            (Some(named), None) if named.value == ProviderName::Custom => Err(SettingsError::CustomWithoutEndpoint),
-            (Some(named), Some(endpoint)) if named.value != ProviderName::Custom && named.source == endpoint.source => {
-                Err(SettingsError::ProviderAndEndpoint)
+    fn wrong_provider(&self) -> Option<Wrong> {
+        let named = self.provider.as_ref()?;
+        let error = match &self.s3_endpoint {
+            None if named.value == ProviderName::Custom => SettingsError::CustomWithoutEndpoint,
+            Some(endpoint) if named.value != ProviderName::Custom && named.source == endpoint.source => {
+                SettingsError::ProviderAndEndpoint
             }
-            _ => Ok(()),
-        }
+            _ => return None,
+        };
+        Some(is_wrong(Needs::Store, Some(named.source.clone()), error))
     }
 
     /// The network whose pinned genesis a chosen endpoint must have: the one named at a place at least as strong as the
     /// endpoint's. With `--endpoint` alone, a network named in a profile does not bind it; with both flags it does.
     pub fn network_beside_endpoint(&self) -> Option<&str> {
         let endpoint = self.endpoint.as_ref()?;
-        (self.network.source.rank() >= endpoint.source.rank()).then_some(self.network.value.as_str())
+        let name = self.network.value.as_str();
+        let names_one = name != CUSTOM && !is_url(name) && !self.network_is_ignored();
+        (names_one && self.network.source.rank() >= endpoint.source.rank()).then_some(name)
+    }
+
+    /// Whether a variable names a network that nobody knows beside an endpoint: GRAIL takes the endpoint.
+    pub(super) fn network_is_ignored(&self) -> bool {
+        let name = self.network.value.as_str();
+        let unknown = name != CUSTOM && !is_url(name) && Network::named(name).is_err();
+        let of_grail = matches!(self.network.source, Origin::EnvFile { .. } | Origin::Environment { .. });
+        unknown && of_grail && self.endpoint.is_some()
     }
 
     /// The object store: a named endpoint beats the profile's provider.
@@ -330,6 +358,10 @@ impl Settings {
             Some(ProviderName::R2 | ProviderName::Custom) | None => Jurisdiction::Default,
         }))
     }
+}
+
+fn is_url(text: &str) -> bool {
+    text.contains("://")
 }
 
 fn top_of_file<T>(value: Option<T>) -> Option<Setting<T>> {

@@ -18,6 +18,9 @@ pub enum ShapeError {
     /// Nothing but blanks.
     #[error("is empty")]
     Empty,
+    /// What stands in GRAIL's example before anybody put a value there.
+    #[error("is still the placeholder of GRAIL's .env.example")]
+    Placeholder,
     /// More characters than the commitment has room for. Nothing is ever cut off.
     #[error("has {chars} characters, {max} at most")]
     TooLong {
@@ -164,6 +167,12 @@ pub fn printable(text: &str, max: usize) -> Result<String, ShapeError> {
     } else {
         Err(ShapeError::NotPrintableAscii)
     }
+}
+
+/// Whether a text is what GRAIL's `.env.example` and its documentation write where a value belongs: `xxxxxxxx…`,
+/// `AKIAXXXX…`, `your_account_id`. No R2 id or secret has an x in it, and no bucket's name an underscore.
+pub fn is_placeholder(text: &str) -> bool {
+    text.to_ascii_lowercase().starts_with("your_") || text.contains("xxxxxxxxxxxx") || text.contains("XXXXXXXXXXXX")
 }
 
 /// Whether every character is one of `0-9a-f`.

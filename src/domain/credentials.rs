@@ -5,7 +5,9 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::domain::account::{AccessKeyId, KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, ShapeError, is_lower_hex};
+use crate::domain::account::{
+    AccessKeyId, KEY_ID_CHARS, LOCATOR_CHARS, SECRET_CHARS, ShapeError, is_lower_hex, is_placeholder,
+};
 pub use crate::domain::local::{GrailView, LocalView, MISSHAPEN, Place, PlaceView, VaultPlace};
 use crate::domain::provider::Provider;
 use crate::domain::secret::{Fingerprint, SecretKey};
@@ -195,6 +197,7 @@ fn parse_key_id(
     variable: Variable,
 ) -> Result<AccessKeyId, CredentialsError> {
     let text = required(values, variable)?;
+    checked(provider, variable, text)?;
     provider.key_id(text).map_err(|error| shape_error(provider, variable, error, text))
 }
 
@@ -214,6 +217,9 @@ fn shape_error(provider: &Provider, variable: Variable, error: ShapeError, text:
 
 /// Names the mistake behind a wrong shape where the shape itself tells; starts with a colon, or is empty.
 pub fn hint(provider: &Provider, variable: Variable, text: &str) -> &'static str {
+    if is_placeholder(text) {
+        return "";
+    }
     let hex = is_lower_hex(text);
     match (variable, text.chars().count()) {
         (Variable::ReadKeyId | Variable::WriteKeyId, SECRET_CHARS) if hex => {

@@ -175,6 +175,15 @@ fn consequence(chain: Option<&Commitment>, local: &LocalView, fields: DriftField
     if local.would_publish_write_key() {
         return write_key_is_next(local);
     }
+    if local.may_publish_write_key {
+        return Consequence::new(
+            Severity::Danger,
+            "GRAIL may PUBLISH YOUR WRITE KEY",
+            "The .env begins with a byte order mark, and a GRAIL with python-dotenv before 1.2.4 does not see its first \
+             variable: it has no whole read pair then, and commits the write pair at its next start. Save the file without \
+             the mark.",
+        );
+    }
     // What validators do needs no local credentials to be known, so it is said first.
     match (chain, published) {
         (None, _) => Consequence::new(

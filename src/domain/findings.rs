@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::domain::account::is_placeholder;
 use crate::domain::credentials::{
     self, BucketCredentials, CredentialsError, LocalValues, Masked, Mode, Source, Variable,
 };
@@ -104,6 +105,37 @@ pub fn beside(provider: &Provider, values: &LocalValues, vault: Option<&Holding>
     findings
 }
 
+/// What a GRAIL sees for which the first line's variable does not exist: python-dotenv before 1.2.4, and a byte order mark.
+pub fn with_older_dotenv(values: &LocalValues, older: &LocalValues) -> Vec<Finding> {
+    let (values, older) = (&values.grail(), &older.grail());
+    let is_lost = |variable: &&Variable| {
+        let text = |values: &LocalValues| values.effective(**variable).map(|it| it.value.fingerprint());
+        text(values) != text(older)
+    };
+    let legacy = Mode::of(older) == Mode::Legacy && Mode::of(values) != Mode::Legacy;
+    let of = |variable: &Variable| {
+        let line = values.effective(*variable).map(|it| it.source.to_string()).unwrap_or_default();
+        let reads =
+            "The file begins with a byte order mark. python-dotenv before 1.2.4 takes it for a part of the first name";
+        let (severity, what, then) = if legacy {
+            (
+                Severity::Danger,
+                "GRAIL may publish the write key, depending on its python-dotenv: remove the BOM".to_owned(),
+                format!("; GRAIL then has no {variable} ({line}), takes the write pair for both, and publishes it."),
+            )
+        } else {
+            (
+                Severity::Warning,
+                format!("GRAIL may not see {variable} ({line}), depending on its python-dotenv"),
+                ".".to_owned(),
+            )
+        };
+        let todo = "Save the file as UTF-8 without a byte order mark, before GRAIL starts again.";
+        Finding::new("env_file_mark", severity, what, format!("{reads}{then}"), todo)
+    };
+    Variable::ALL.iter().filter(is_lost).map(of).collect()
+}
+
 fn legacy(values: &LocalValues) -> Finding {
     let half =
         [Variable::ReadKeyId, Variable::ReadSecret].iter().find(|variable| values.effective(**variable).is_some());
@@ -172,7 +204,10 @@ fn misshapen(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
             Severity::Danger,
             format!("{variable} ({}) {why}{hint}", sourced.source),
             "Validators hand this value to the store as it is, and the store refuses it.",
-            if provider.is_r2() {
+            if is_placeholder(sourced.value.expose()) {
+                "Put your own value there: the account id of your dashboard for account and bucket, and for each pair the \
+                 Access Key ID and the Secret Access Key of a token of its own."
+            } else if provider.is_r2() {
                 "Copy the value again from the R2 token's page: Access Key ID and Secret Access Key, not the token's value."
             } else {
                 "Copy the value again from where the store shows its keys."

@@ -32,6 +32,9 @@ pub struct LocalView {
     pub grail: GrailView,
     /// Fingerprints of read secrets that this machine has replaced on chain, from the journal: old keys.
     pub replaced: Vec<Fingerprint>,
+    /// Whether a GRAIL with an older python-dotenv would publish a write key, and one with the newest would not.
+    #[serde(skip)]
+    pub may_publish_write_key: bool,
 }
 
 /// What GRAIL would take at its next start.
@@ -240,6 +243,7 @@ impl LocalView {
             places: first.into_iter().chain(files).collect(),
             grail,
             replaced: Vec::new(),
+            may_publish_write_key: false,
         }
     }
 

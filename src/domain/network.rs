@@ -82,6 +82,11 @@ pub fn is_sandbox(genesis: BlockHash, endpoint: &str) -> bool {
     genesis == SANDBOX_GENESIS && host.as_ref().and_then(Url::host).is_some_and(|host| is_loopback(&host))
 }
 
+/// What GRAIL's documentation calls a network that is known by its endpoint alone.
+pub const CUSTOM: &str = "custom";
+/// A name of the Bittensor SDK, and the node that it stands for there, which is plaintext to another machine.
+const PLAINTEXT_NAME: (&str, &str) = ("subvortex", "ws://subvortex.info:9944");
+
 /// A network known by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamedNetwork {
@@ -94,7 +99,7 @@ pub struct NamedNetwork {
 }
 
 /// Endpoints and genesis hashes from FACTS 3.
-pub const NETWORKS: [NamedNetwork; 4] = [
+pub const NETWORKS: [NamedNetwork; 5] = [
     NamedNetwork {
         name: "finney",
         endpoints: &[
@@ -114,6 +119,12 @@ pub const NETWORKS: [NamedNetwork; 4] = [
         endpoints: &["wss://test.finney.opentensor.ai:443"],
         genesis: Some("0x8f9cf856bf558a14440e75569c9e58594757048d7b3a84b5d25f6bd978263105"),
     },
+    // A name of the Bittensor SDK for one of the nodes above.
+    NamedNetwork {
+        name: "latent-lite",
+        endpoints: &["wss://lite.sub.latent.to:443"],
+        genesis: Some("0x2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03"),
+    },
     NamedNetwork { name: "local", endpoints: &["ws://127.0.0.1:9944"], genesis: None },
 ];
 
@@ -123,7 +134,7 @@ pub struct Network {
     /// The name shown wherever a network is named; `SANDBOX` for the practice subnet, the host for an endpoint of the
     /// operator's own.
     pub name: String,
-    /// Endpoints in order of preference; never empty.
+    /// Endpoints in order of preference; empty only where the settings name no network that can be used.
     pub endpoints: Vec<Endpoint>,
     /// The genesis that must be found there, if one is known.
     pub genesis: Option<BlockHash>,
@@ -137,6 +148,22 @@ pub enum NetworkError {
         "unknown network {0:?}: known are finney, archive, test and local; for a node of your own use --endpoint wss://HOST"
     )]
     Unknown(Untrusted),
+    /// `custom` alone.
+    #[error(
+        "the network \"custom\" names no node: set BT_CHAIN_ENDPOINT (or --endpoint, or endpoint in the profile) to wss://HOST"
+    )]
+    CustomAlone,
+    /// A name that the SDK takes for a plaintext node.
+    #[error(
+        "the network {name} is {url} to the Bittensor SDK, plaintext to another machine, so anybody on the way could forge \
+         the chain: name finney, or a node of your own with wss://"
+    )]
+    PlaintextName {
+        /// The name.
+        name: &'static str,
+        /// What the SDK takes it for.
+        url: &'static str,
+    },
     /// Not a URL, or one without a host.
     #[error("{0:?} is not an endpoint URL: write it as wss://HOST or wss://HOST:PORT")]
     NotAUrl(Untrusted),
@@ -241,6 +268,13 @@ impl FromStr for Endpoint {
     }
 }
 
+impl NetworkError {
+    /// Whether a safety rule said no: trust would have crossed the network in the clear.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::PlaintextRemote(_) | Self::PlaintextName { .. })
+    }
+}
+
 /// Whether an address is of this machine or of a private network: there each port of each address is a place of its own, and
 /// one place is one operator, by whatever name it was reached (THREATS T29).
 pub fn is_near(address: IpAddr) -> bool {
@@ -296,8 +330,21 @@ pub fn quotable_url(text: &str) -> Untrusted {
 }
 
 impl Network {
+    /// None: the settings do not say which one is meant.
+    pub fn unknown() -> Self {
+        Self { name: "unknown".to_owned(), endpoints: Vec::new(), genesis: None }
+    }
+
     /// A network by the name that `--network` and `BT_NETWORK` use.
     pub fn named(name: &str) -> Result<Self, NetworkError> {
+        match name {
+            CUSTOM => return Err(NetworkError::CustomAlone),
+            name if name == PLAINTEXT_NAME.0 => {
+                let (name, url) = PLAINTEXT_NAME;
+                return Err(NetworkError::PlaintextName { name, url });
+            }
+            _ => {}
+        }
         let known =
             NETWORKS.iter().find(|n| n.name == name).ok_or_else(|| NetworkError::Unknown(quotable_url(name)))?;
         let endpoints = known.endpoints.iter().map(|url| url.parse()).collect::<Result<_, _>>()?;

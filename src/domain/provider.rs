@@ -41,6 +41,8 @@ pub enum Provider {
     R2(Jurisdiction),
     /// Any other S3 store (MinIO, Garage, a test server): one endpoint for every bucket, path style.
     Custom(S3Endpoint),
+    /// None: the setting that names it is wrong, and this says how. Shapes are those of any store.
+    Unusable(String),
 }
 
 impl Default for Provider {
@@ -67,7 +69,7 @@ impl Provider {
     pub fn key_id(&self, text: &str) -> Result<AccessKeyId, ShapeError> {
         match self {
             Self::R2(_) => AccessKeyId::parse_r2(text),
-            Self::Custom(_) => AccessKeyId::parse_custom(text),
+            Self::Custom(_) | Self::Unusable(_) => AccessKeyId::parse_custom(text),
         }
     }
 
@@ -75,7 +77,7 @@ impl Provider {
     pub fn check_secret(&self, secret: &str) -> Result<(), ShapeError> {
         match self {
             Self::R2(_) => exact_hex(secret, SECRET_CHARS).map(drop),
-            Self::Custom(_) => printable(secret, SECRET_CHARS).map(drop),
+            Self::Custom(_) | Self::Unusable(_) => printable(secret, SECRET_CHARS).map(drop),
         }
     }
 
@@ -92,6 +94,7 @@ impl fmt::Display for Provider {
             Self::R2(Jurisdiction::Eu) => f.write_str("Cloudflare R2 (EU)"),
             Self::R2(Jurisdiction::Fedramp) => f.write_str("Cloudflare R2 (FedRAMP)"),
             Self::Custom(endpoint) => write!(f, "custom S3 at {endpoint}"),
+            Self::Unusable(_) => f.write_str("an S3 store that cannot be used"),
         }
     }
 }
@@ -121,11 +124,24 @@ pub enum S3EndpointError {
     #[error("{0:?} is not an S3 endpoint: write it as https://HOST or https://HOST:PORT")]
     NotAUrl(Untrusted),
     /// User information, path, query or fragment: only scheme, host and port may be given.
-    #[error("the S3 endpoint {0:?} must be scheme, host and port only, without user name, path or query")]
+    #[error(
+        "the S3 endpoint {0:?} must be scheme, host and port only, without user name, path or query: the \
+         bucket is named by R2_BUCKET_ID alone"
+    )]
     MoreThanAHost(Untrusted),
     /// Keys would cross the network in the clear.
-    #[error("the S3 endpoint {0:?} would send signed requests in plaintext to another machine: use https://")]
+    #[error(
+        "the S3 endpoint {0:?} would send signed requests in plaintext to another machine: use https://, or an ssh \
+         tunnel to http://127.0.0.1:PORT"
+    )]
     PlaintextRemote(Untrusted),
+}
+
+impl S3EndpointError {
+    /// Whether a safety rule said no: keys would have crossed the network in the clear.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::PlaintextRemote(_))
+    }
 }
 
 impl S3Endpoint {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::domain::account::{AccountId, BucketName, LOCATOR_CHARS, ShapeError, printable};
+use crate::domain::account::{AccountId, BucketName, LOCATOR_CHARS, ShapeError, is_placeholder, printable};
 use crate::domain::provider::Provider;
 use crate::domain::secret::SecretKey;
 use crate::domain::vault_index::GenerationNumber;
@@ -58,11 +58,14 @@ impl Variable {
 
     /// Checks the value's shape at this provider.
     pub fn check(self, provider: &Provider, text: &str) -> Result<(), ShapeError> {
+        if is_placeholder(text) {
+            return Err(ShapeError::Placeholder);
+        }
         match (self, provider) {
             (Self::AccountId | Self::BucketId, Provider::R2(_)) => AccountId::parse(text).map(drop),
             // No longer than its place in a commitment, so that a secret pasted here is not taken for an id.
-            (Self::AccountId, Provider::Custom(_)) => printable(text, LOCATOR_CHARS).map(drop),
-            (Self::BucketId, Provider::Custom(_)) => custom_bucket(text).map(drop),
+            (Self::AccountId, Provider::Custom(_) | Provider::Unusable(_)) => printable(text, LOCATOR_CHARS).map(drop),
+            (Self::BucketId, Provider::Custom(_) | Provider::Unusable(_)) => custom_bucket(text).map(drop),
             (Self::ReadKeyId | Self::WriteKeyId, _) => provider.key_id(text).map(drop),
             (Self::ReadSecret | Self::WriteSecret, _) => provider.check_secret(text),
         }

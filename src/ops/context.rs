@@ -1,33 +1,29 @@
 //! Who we are and what we talk to: flags, environment, files and wallet brought together once, at the start.
 
-use std::sync::Arc;
+use std::convert::Infallible;
 
-use thiserror::Error;
-
-use crate::chain::{MetadataStore, Node, NodeOptions};
-use crate::config::{ConfigError, Configuration, Flags, Setting};
+use crate::chain::{Node, NodeOptions};
+use crate::config::{Configuration, Flags, Needs, Origin, Setting, Settings, WrongSetting};
 use crate::domain::credentials::{LocalView, VaultValues};
 use crate::domain::environment::Environment;
 use crate::domain::findings::{self, Finding, Severity};
 use crate::domain::given::Given;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::{BlockHash, Network, NetworkError};
+use crate::domain::network::{Endpoint, Network, NetworkError};
 use crate::domain::owner::Owner;
-use crate::domain::provider::{Provider, S3EndpointError};
+use crate::domain::provider::Provider;
 use crate::domain::roster::Own;
 use crate::domain::secret::{Fingerprint, SecretKey};
-use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::untrusted::sanitize;
 use crate::domain::vault_index::Index;
-use crate::logs::{redact_all, redacted};
+use crate::logs::redact_all;
 use crate::ops::commit::{history, replaced_secrets};
+use crate::ops::disk::{Disk, without_disk};
+use crate::ops::own_hotkey::own_hotkey;
 use crate::ops::verify::{Acknowledged, Beside};
-use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir, StateError};
+use crate::state::{Paths, StateError};
 use crate::vault::{Generation, Vault};
-use crate::wallet::{self, OwnHotkey};
-
-/// Bittensor's name for a wallet that nobody named.
-const DEFAULT_WALLET: &str = "default";
+use crate::wallet::{LockedHotkey, OwnHotkey};
 
 /// Everything that a use case needs to know before it begins.
 #[derive(Debug, Clone)]
@@ -46,6 +42,8 @@ pub struct Context {
     pub hotkey: Option<Hotkey>,
     /// The same with its files, for signing.
     pub identity: Option<OwnHotkey>,
+    /// The hotkey that is named, where only its password tells its address.
+    pub locked: Option<LockedHotkey>,
     /// Fingerprints of the read secrets that commits of this machine have replaced on chain.
     pub replaced: Vec<Fingerprint>,
     /// What the vault holds for the own hotkey, without its secrets; empty where no vault is in use.
@@ -60,57 +58,44 @@ pub struct Context {
     pub sandbox_vault: Option<Vault>,
     /// What was found on the way, worst first.
     pub findings: Vec<Finding>,
-}
-
-/// State and cache directory; each may be missing, and the console runs on without it.
-#[derive(Debug, Clone, Default)]
-pub struct Disk {
-    /// Snapshots and logs.
-    pub state: Option<Arc<StateDir>>,
-    /// Metadata.
-    pub metadata: Option<Arc<MetadataCache>>,
-}
-
-/// Why nothing can begin: all of these are matters of usage or configuration.
-#[derive(Debug, Error)]
-pub enum ContextError {
-    /// Configuration file, `.env` or settings.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Network name or endpoint.
-    #[error(transparent)]
-    Network(#[from] NetworkError),
-    /// S3 endpoint.
-    #[error(transparent)]
-    S3(#[from] S3EndpointError),
-}
-
-impl ContextError {
-    /// Whether a safety rule said no: keys or trust would have crossed the network in the clear.
-    pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Network(NetworkError::PlaintextRemote(_)) | Self::S3(S3EndpointError::PlaintextRemote(_)))
-    }
+    /// Settings that are wrong: what needs them is refused.
+    pub wrong: Vec<WrongSetting>,
 }
 
 impl Context {
-    /// Brings everything together. What is merely odd becomes a finding; what makes no sense is an error.
-    pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ContextError> {
+    /// Brings everything together. What is merely odd becomes a finding, and what is wrong too, unless it leaves open which
+    /// subnet or which vault is meant: that is an error.
+    pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, WrongSetting> {
+        let stops = |wrong: &&WrongSetting| matches!(wrong.needs, Needs::Subnet | Needs::Vault);
+        Self::made(flags, environment, |wrong| wrong.iter().find(stops).cloned().map_or(Ok(()), Err))
+    }
+
+    /// The same, whatever is wrong: for looking at it.
+    pub fn examine(flags: &Flags, environment: &Environment) -> Self {
+        let made: Result<Self, Infallible> = Self::made(flags, environment, |_| Ok(()));
+        made.unwrap_or_else(|never| match never {})
+    }
+
+    fn made<E>(
+        flags: &Flags,
+        environment: &Environment,
+        judge: impl FnOnce(&[WrongSetting]) -> Result<(), E>,
+    ) -> Result<Self, E> {
         let mut findings = Vec::new();
         let paths =
             Paths::resolve(environment).map_err(|error| findings.push(without_disk("place on disk", &error))).ok();
         let config_file = paths.as_ref().map(Paths::config_file);
-        let configuration = Configuration::load_telling(flags, environment, config_file.as_deref(), redact_all)?;
+        let (configuration, _) = Configuration::examine(flags, environment, config_file.as_deref(), redact_all);
         let settings = &configuration.settings;
-        let network = match &settings.endpoint {
-            Some(endpoint) => Network::at_endpoint(endpoint.value.as_str(), settings.network_beside_endpoint())?,
-            None => Network::named(settings.network.value.as_str())?,
-        };
-        let text = |setting: &Option<Setting<Given>>| setting.as_ref().map(|named| named.value.as_str().to_owned());
-        let (witness, archive) = (text(&settings.witness), text(&settings.archive));
-        let beside = Beside::of(&network, witness.as_deref(), archive.as_deref())?;
-        let provider = settings.provider()?;
-        let identity = own_hotkey(&configuration, &mut findings);
+        let mut wrong = configuration.wrong.clone();
+        let (network, beside) = place(&configuration, &mut wrong);
+        let provider = store(&configuration, &mut wrong);
+        judge(&wrong)?;
+        let unplaced = wrong.iter().any(|wrong| wrong.needs == Needs::Subnet);
+        let network = if unplaced { Network::unknown() } else { network };
+        findings.extend(wrong.iter().map(WrongSetting::finding));
         let disk = paths.as_ref().map(|paths| Disk::open(paths, &mut findings)).unwrap_or_default();
+        let (identity, locked) = own_hotkey(&configuration, &disk, &mut findings);
         let node = Node::new(NodeOptions {
             witnesses: beside.witnesses,
             archives: beside.archives,
@@ -129,6 +114,7 @@ impl Context {
             acknowledged: Acknowledged::of(&flags.acknowledged),
             hotkey,
             identity,
+            locked,
             replaced,
             vault,
             paths,
@@ -136,6 +122,7 @@ impl Context {
             opened: None,
             sandbox_vault: None,
             findings,
+            wrong,
         };
         context.replaced = replaced_secrets(&history(&context));
         context.vault = context.vault_index().unwrap_or_else(|error| {
@@ -144,8 +131,17 @@ impl Context {
         });
         let local = findings::beside(&context.provider, &context.configuration.local, context.vault.in_use());
         context.findings.extend(local);
+        let Configuration { local, local_of_older, .. } = &context.configuration;
+        let older = local_of_older.as_ref().map(|older| findings::with_older_dotenv(local, older));
+        context.findings.extend(older.unwrap_or_default());
+        context.findings.extend(odd_region(&context.configuration));
         context.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         Ok(context)
+    }
+
+    /// The setting that stands in the way of one thing, if one does.
+    pub fn wrong_for(&self, needs: Needs) -> Option<&WrongSetting> {
+        self.wrong.iter().find(|wrong| wrong.needs == needs)
     }
 
     /// Whose keys the vault keeps: the own hotkey on the subnet of the chain that is known before anybody is asked, pinned
@@ -192,7 +188,11 @@ impl Context {
     /// The comparable part of the local credentials.
     pub fn local(&self) -> LocalView {
         let local = LocalView::beside(&self.provider, &self.configuration.local, &self.vault);
-        LocalView { replaced: self.replaced.clone(), ..local }
+        let older = self.configuration.local_of_older.as_ref();
+        let older = older.map(|values| LocalView::beside(&self.provider, values, &self.vault));
+        let may_publish_write_key =
+            older.is_some_and(|older| older.would_publish_write_key()) && !local.would_publish_write_key();
+        LocalView { replaced: self.replaced.clone(), may_publish_write_key, ..local }
     }
 
     /// Who "you" are on the subnet, when a hotkey is known.
@@ -211,104 +211,76 @@ impl Context {
             return "auto";
         }
         let named = self.configuration.settings.s3_region.as_ref().map(|named| named.value.as_str().trim());
-        // A region stands between slashes in what is signed.
-        let signs =
-            |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"/,=".contains(&b));
-        named.filter(signs).unwrap_or("us-east-1")
+        named.filter(|name| is_region(name)).unwrap_or("us-east-1")
     }
 }
 
-impl Disk {
-    fn open(paths: &Paths, findings: &mut Vec<Finding>) -> Self {
-        let state = StateDir::open(&paths.state);
-        let metadata = CacheDir::open(&paths.cache).and_then(|cache| cache.metadata());
-        Self {
-            state: state.map_err(|error| findings.push(without_disk("state directory", &error))).ok().map(Arc::new),
-            metadata: metadata
-                .map_err(|error| findings.push(without_disk("cache directory", &error)))
-                .ok()
-                .map(Arc::new),
-        }
-    }
+/// Whether GRAIL's S3 client takes a name for a region: it refuses to start with any other.
+fn is_region(name: &str) -> bool {
+    let label = !name.is_empty() && name.len() < 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    label && !name.starts_with('-') && !name.ends_with('-') && !name.bytes().all(|b| b.is_ascii_digit())
+}
 
-    fn snapshots(&self) -> Option<Snapshots> {
-        let opened = self.state.as_ref()?.snapshots();
-        opened.map_err(|error| tracing::warn!("last snapshots: {error}")).ok()
-    }
-
-    /// Keeps a snapshot for the next start. A failure is logged and told, and changes nothing else.
-    pub fn remember(&self, snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
-        let state = self.state.as_ref()?;
-        let chain = &snapshot.chain;
-        let kept = state.snapshots().and_then(|snapshots| {
-            snapshots.keep(chain.genesis, snapshot.netuid, snapshot, now_ms)?;
-            snapshots.note_genesis(&chain.endpoint, chain.genesis)
-        });
-        let error = kept.err()?;
-        tracing::warn!("the last snapshot was not kept: {error}");
-        Some(without_disk("state directory", &error))
-    }
-
-    /// The snapshot that the last session left of a subnet, by the network's pinned genesis or by what was found at its
-    /// endpoint.
-    pub fn last(&self, network: &Network, netuid: u16) -> Option<Kept<SubnetSnapshot>> {
-        let snapshots = self.snapshots()?;
-        let genesis = network.genesis.or_else(|| self.genesis_noted(network))?;
-        let mut kept = snapshots.last::<SubnetSnapshot>(genesis, netuid).unwrap_or_else(|error| {
-            tracing::warn!("the last snapshot is ignored: {error}");
-            None
-        })?;
-        // Changes are applied by uid, so the order must hold whatever stood in the file.
-        kept.snapshot.members.sort_by_key(|member| member.uid);
-        Some(kept)
-    }
-
-    /// Notes which chain answered at an endpoint, for the next start.
-    pub fn note_genesis(&self, chain: &ChainIdentity) {
-        self.note_genesis_at(&chain.endpoint, chain.genesis);
-    }
-
-    /// The same, by the endpoint as it is shown.
-    pub fn note_genesis_at(&self, endpoint: &str, genesis: BlockHash) {
-        let noted = self.snapshots().map(|snapshots| snapshots.note_genesis(endpoint, genesis));
-        if let Some(Err(error)) = noted {
-            tracing::warn!("which chain answered there was not noted: {error}");
-        }
-    }
-
-    /// The genesis that answered last at one of a network's endpoints.
-    pub fn genesis_noted(&self, network: &Network) -> Option<BlockHash> {
-        let snapshots = self.snapshots()?;
-        network.endpoints.iter().find_map(|at| snapshots.genesis_at(&at.to_string()).ok().flatten())
-    }
-
-    fn metadata_store(&self) -> MetadataStore {
-        let Some(cache) = self.metadata.clone() else { return MetadataStore::none() };
-        let saving = Arc::clone(&cache);
-        MetadataStore::new(
-            move |genesis, spec| {
-                cache.get(genesis, spec).unwrap_or_else(|error| {
-                    tracing::warn!("metadata cache: {error}");
-                    None
-                })
-            },
-            move |genesis, spec, bytes| {
-                if let Err(error) = saving.put(genesis, spec, bytes) {
-                    tracing::warn!("metadata cache: {error}");
-                }
-            },
+fn odd_region(configuration: &Configuration) -> Option<Finding> {
+    let Setting { value, source } = configuration.settings.s3_region.as_ref()?;
+    (!is_region(value.as_str().trim())).then(|| {
+        Finding::new(
+            "s3_region",
+            Severity::Warning,
+            format!("{}: {value:?} is no name of a region", source.place(&configuration.files)),
+            "GRAIL's S3 client refuses it, so GRAIL reads and uploads nothing; the console signs for us-east-1 here.",
+            "Write the store's region there, as in us-east-1; on R2 write auto, or remove the line.",
         )
-    }
+    })
 }
 
-fn without_disk(what: &str, error: &dyn std::error::Error) -> Finding {
-    Finding::new(
-        "no_disk",
-        Severity::Warning,
-        format!("The {what} cannot be used"),
-        sanitize(&error.to_string(), 400),
-        "The console runs on without it: nothing is remembered between runs, and each start downloads the metadata anew.",
-    )
+/// The network and what stands beside it; none at all where that is wrong.
+fn place(configuration: &Configuration, wrong: &mut Vec<WrongSetting>) -> (Network, Beside) {
+    let Settings { network, endpoint, witness, archive, .. } = &configuration.settings;
+    let mut is_wrong = |origin: &Origin, error: &NetworkError| {
+        let place = origin.place(&configuration.files);
+        wrong.push(WrongSetting::new(Needs::Subnet, Some(&place), error, error.is_refusal()));
+    };
+    let named = configuration.settings.network_beside_endpoint();
+    let (chosen, origin) = match endpoint {
+        Some(endpoint) => (Network::at_endpoint(endpoint.value.as_str(), named), &endpoint.source),
+        None => (Network::named(network.value.as_str()), &network.source),
+    };
+    let chosen = chosen.unwrap_or_else(|error| {
+        // Of the two, the name may be the wrong one.
+        let origin = if named.is_some_and(|name| Network::named(name).is_err()) { &network.source } else { origin };
+        is_wrong(origin, &error);
+        Network::unknown()
+    });
+    let mut url = |setting: &Option<Setting<Given>>| {
+        let named = setting.as_ref()?;
+        let text = named.value.as_str();
+        match text.parse::<Endpoint>() {
+            Ok(_) => Some(text.to_owned()),
+            Err(error) => {
+                is_wrong(&named.source, &error);
+                None
+            }
+        }
+    };
+    let (witness, archive) = (url(witness), url(archive));
+    let beside = Beside::of(&chosen, witness.as_deref(), archive.as_deref()).unwrap_or_default();
+    (chosen, beside)
+}
+
+/// The object store, or why there is none.
+fn store(configuration: &Configuration, wrong: &mut Vec<WrongSetting>) -> Provider {
+    let settings = &configuration.settings;
+    if let Some(known) = wrong.iter().find(|wrong| wrong.needs == Needs::Store) {
+        return Provider::Unusable(known.to_string());
+    }
+    settings.provider().unwrap_or_else(|error| {
+        let place = settings.s3_endpoint.as_ref().map(|named| named.source.place(&configuration.files));
+        let found = WrongSetting::new(Needs::Store, place.as_deref(), &error, error.is_refusal());
+        let words = found.to_string();
+        wrong.push(found);
+        Provider::Unusable(words)
+    })
 }
 
 fn without_index(error: &StateError) -> Finding {
@@ -336,31 +308,4 @@ fn r2_host_for_everybody() -> Finding {
         "GRAIL sends the requests for every bucket to that endpoint, other miners' too, and finds none of them there.",
         "Remove R2_ENDPOINT_URL: without it each account's own R2 host is used.",
     )
-}
-
-fn own_hotkey(configuration: &Configuration, findings: &mut Vec<Finding>) -> Option<OwnHotkey> {
-    let settings = &configuration.settings;
-    let name = settings.hotkey.as_ref()?;
-    let identity = wallet::identify(
-        settings.wallet_path.as_ref().map(|path| path.value.as_path()),
-        Some(settings.wallet.as_ref().map_or(DEFAULT_WALLET, |wallet| wallet.value.as_str())),
-        name.value.as_str(),
-    );
-    match identity {
-        Ok(found) => {
-            findings.extend(found.findings.iter().cloned());
-            Some(found)
-        }
-        Err(error) => {
-            findings.push(Finding::new(
-                "own_hotkey",
-                Severity::Warning,
-                // The name that was not found may be a key in the wrong place.
-                format!("The own hotkey is not known: {}", redacted(&sanitize(&error.to_string(), 400))),
-                "Without it the console cannot mark your row or compare it with the local credentials.",
-                "Name the wallet and hotkey with --wallet and --hotkey, or give the SS58 address with --hotkey.",
-            ));
-            None
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::chain::provenance::Examination;
-use crate::config::Setting;
+use crate::config::{Needs, Setting, WrongSetting};
 use crate::domain::credentials::{Mode, Place};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
@@ -23,7 +23,7 @@ use crate::ops::keys::left_copies;
 use crate::ops::survey::{Survey, survey};
 use crate::ops::vault::{self, VaultLine};
 use crate::ops::verify::{OwnRow, own_row};
-use crate::wallet::{self, Lock};
+use crate::wallet::{self, Lock, WalletError};
 
 /// Characters of a setting's value that are shown.
 const SHOWN: usize = 200;
@@ -111,6 +111,9 @@ pub struct Diagnosis {
     pub provider: String,
     /// What GRAIL would do at its next start.
     pub mode: Mode,
+    /// Whether that depends on GRAIL's python-dotenv, and an older one publishes the write key.
+    #[serde(skip)]
+    pub may_publish_write_key: bool,
     /// Where GRAIL would take its keys from; `None` where there are none.
     pub grail_takes: Option<Place>,
     /// The generation of the vault that is in use, if one is.
@@ -140,6 +143,8 @@ impl Diagnosis {
 /// without it. `now_ms` is the time since 1970.
 pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<SecretKey>, now_ms: u64) -> Diagnosis {
     let mut findings = context.findings.clone();
+    let unplaced = context.wrong_for(Needs::Subnet);
+    let ask_chain = ask_chain && unplaced.is_none();
     let answer = if ask_chain { Some(survey(context, now_ms).await) } else { None };
     let found = answer.as_ref().and_then(|answer| answer.as_ref().ok());
     let mut level = None;
@@ -164,20 +169,22 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
         findings.retain(|finding| finding.code != "vault_index");
     }
     findings.extend(odd);
+    let wallets = wallets(context, found, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let local = context.local();
     Diagnosis {
         settings: settings(context),
         provider: context.provider.to_string(),
         mode: local.mode,
+        may_publish_write_key: local.may_publish_write_key,
         grail_takes: local.grail.place,
         in_use: context.vault.in_use().cloned(),
         credentials: inventory::beside(&context.provider, &context.configuration.local, context.vault.in_use()),
-        wallets: wallets(context, found),
+        wallets,
         vault,
         paths: paths(context),
         chain: match &answer {
-            None => ChainLine::Skipped,
+            None => unplaced.map_or(ChainLine::Skipped, not_asked),
             Some(Err(error)) => ChainLine::Unreachable {
                 about_the_chain: error.fault.is_about_the_chain(),
                 problem: sanitize(&error.to_string(), 600),
@@ -185,6 +192,14 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
             Some(Ok(found)) => reached(found, level, now_ms),
         },
         findings,
+    }
+}
+
+/// Which subnet is meant is not known, and the console asks about no other.
+fn not_asked(wrong: &WrongSetting) -> ChainLine {
+    ChainLine::Unreachable {
+        about_the_chain: true,
+        problem: format!("not asked: {}", sanitize(&wrong.to_string(), 600)),
     }
 }
 
@@ -303,10 +318,24 @@ fn shown(text: &str) -> String {
     redacted(&sanitize(text, SHOWN))
 }
 
-fn wallets(context: &Context, found: Option<&Survey>) -> Vec<WalletLine> {
+fn unreadable_wallets(error: &WalletError) -> Finding {
+    Finding::new(
+        "wallets_unreadable",
+        Severity::Warning,
+        "The folder of wallets cannot be read",
+        redacted(&sanitize(&error.to_string(), 600)),
+        "Check the permissions of the folder, and which user runs the console.",
+    )
+}
+
+fn wallets(context: &Context, found: Option<&Survey>, findings: &mut Vec<Finding>) -> Vec<WalletLine> {
     let folder = context.configuration.settings.wallet_path.as_ref();
     let Some(folder) = folder else { return Vec::new() };
-    let listed = wallet::list(&folder.value).unwrap_or_default();
+    let listed = wallet::list(&folder.value, |file| context.disk.address_of(file));
+    let listed = listed.unwrap_or_else(|error| {
+        findings.push(unreadable_wallets(&error));
+        Vec::new()
+    });
     let uid_of = |address: Option<Hotkey>| found?.roster.by_hotkey(&address?)?.uid;
     let line = |entry: wallet::Listed| WalletLine {
         uid: uid_of(entry.address),

@@ -3,9 +3,11 @@
 pub mod commit;
 pub mod context;
 pub mod context_watch;
+pub mod disk;
 pub mod doctor;
 pub mod feed;
 pub mod keys;
+pub mod own_hotkey;
 pub mod probe;
 pub mod rotation;
 pub mod self_test;

@@ -3,6 +3,7 @@
 //! Nothing here is needed to run. Every operation returns a [`StateError`] that says what is wrong and what to do, and
 //! the caller goes on without.
 
+mod addresses;
 pub mod atomic;
 mod error;
 pub mod journal;
@@ -15,6 +16,7 @@ pub mod vault_index;
 use std::path::Path;
 
 pub use crate::domain::owner::Owner;
+pub use addresses::Addresses;
 pub use error::StateError;
 pub use journal::{Journal, Turn};
 pub use metadata_cache::MetadataCache;
@@ -60,6 +62,11 @@ impl StateDir {
     /// The indexes of the vault.
     pub fn vault(&self) -> Result<VaultIndexes, StateError> {
         self.dir.sub("vault").map(VaultIndexes::new)
+    }
+
+    /// The addresses of encrypted hotkeys.
+    pub fn addresses(&self) -> Result<Addresses, StateError> {
+        self.dir.sub("hotkeys").map(Addresses::new)
     }
 
     /// The folder of the log files.

@@ -26,6 +26,9 @@ pub struct Target {
 /// secret in the wrong place.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Misfit {
+    /// The setting that names the store is wrong.
+    #[error("{0}")]
+    NoStore(String),
     /// The first part is no R2 account id.
     #[error("the account id {0}")]
     AccountId(ShapeError),
@@ -45,7 +48,7 @@ impl Target {
     pub fn published(provider: &Provider, parts: &Parts) -> Result<Self, Misfit> {
         let provider = match provider {
             Provider::R2(_) => &Provider::R2(Jurisdiction::Default),
-            custom @ Provider::Custom(_) => custom,
+            other @ (Provider::Custom(_) | Provider::Unusable(_)) => other,
         };
         // A part that is not UTF-8 becomes replacement characters here, which no shape accepts.
         let text = |part: &Untrusted| String::from_utf8_lossy(part.as_bytes()).into_owned();
@@ -104,6 +107,7 @@ fn place(provider: &Provider, locator: &str) -> Result<(Url, String), Misfit> {
             let url = r2_url(&account, *jurisdiction).ok_or(Misfit::AccountId(ShapeError::NotLowerHex))?;
             Ok((url, account.as_str().to_owned()))
         }
+        Provider::Unusable(why) => Err(Misfit::NoStore(why.clone())),
         Provider::Custom(endpoint) => {
             let bucket = BucketName::parse(locator).map_err(Misfit::Bucket)?;
             Ok((endpoint.url().clone(), bucket.as_str().to_owned()))

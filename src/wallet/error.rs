@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::file_form::FileForm;
 use crate::domain::hotkey::{Hotkey, HotkeyError};
 use crate::domain::untrusted::Untrusted;
 
@@ -60,7 +61,8 @@ pub enum WalletError {
     },
     /// Encrypted, and nothing beside it tells the address.
     #[error(
-        "{path} is encrypted ({kind}) and there is no {public} beside it. Give the hotkey's SS58 address with --hotkey, or run {command} to write the file", path = path.display()
+        "{path} is encrypted ({kind}), and without a {public} beside it only its password tells the address. {todo}, or name \
+         the address too: --hotkey {shown}=SS58", shown = .name.shown(), path = path.display()
     )]
     Encrypted {
         /// The file.
@@ -69,11 +71,42 @@ pub enum WalletError {
         kind: &'static str,
         /// Name of the missing public file.
         public: String,
-        /// What writes it.
-        command: &'static str,
+        /// Name of the hotkey.
+        name: Untrusted,
+        /// What to do.
+        todo: &'static str,
     },
+    /// A file of a form that no wallet reads.
+    #[error("{path} {}. {}", .form.what(), .form.todo(), path = path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// Which.
+        form: FileForm,
+    },
+    /// The address given beside the name is not the one that the files tell.
+    #[error(
+        "the address given with --hotkey is {given}, but the wallet's files say {told}. Correct the one that is wrong"
+    )]
+    OtherAddress {
+        /// Given.
+        given: Hotkey,
+        /// Told by the files.
+        told: Hotkey,
+    },
+    /// A link to nowhere.
+    #[error("{path} is a link to {target}, which is not there. Mount it, or correct the link", path = path.display(), target = target.display())]
+    DanglingLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// Written like an address, and none.
+    #[error("the hotkey that is named is {0}, or give the hotkey's name")]
+    MistypedAddress(HotkeyError),
     /// Neither JSON of a key file nor an address.
-    #[error("{path} is not a Bittensor key file (no address in it). Regenerate the hotkey with btcli, or give its SS58 address with --hotkey", path = .0.display())]
+    #[error("{path} is not a Bittensor key file (no address in it). Restore it from a copy, or write it anew from its own phrase with `btcli wallet regen-hotkey`; a new hotkey would have no uid", path = .0.display())]
     NoAddress(PathBuf),
     /// What stands where the address should be is none.
     #[error("the address in {path} is {error}", path = path.display())]
@@ -106,7 +139,7 @@ pub enum WalletError {
     #[error("there is no key file {path}. Check --wallet, --hotkey and --wallet-path", path = .0.display())]
     NoKeyFile(PathBuf),
     /// Encrypted as bittensor-wallet no longer does it.
-    #[error("{path} is encrypted in a way that is no longer in use ({kind}). Run `btcli wallet update`, then try again", path = path.display())]
+    #[error("{path} is encrypted in a way that is no longer in use ({kind}). Run `btcli wallet regen-hotkey` with its phrase to write it anew; a new hotkey would have no uid", path = path.display())]
     LegacyLock {
         /// The file.
         path: PathBuf,
@@ -123,7 +156,7 @@ pub enum WalletError {
     #[error("the password does not open {path}, or the file was damaged. Type it again (btcli takes blanks off both ends of a typed password); if it is right, restore the file from a copy", path = .0.display())]
     WrongPassword(PathBuf),
     /// Too short to hold anything.
-    #[error("{path} is cut off: {bytes} bytes are too few for an encrypted key. Restore it from a copy, or run `btcli wallet regen-hotkey`", path = path.display())]
+    #[error("{path} is cut off: {bytes} bytes are too few for an encrypted key. Restore it from a copy, or write it anew from its own phrase with `btcli wallet regen-hotkey`; a new hotkey would have no uid", path = path.display())]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -139,13 +172,13 @@ pub enum WalletError {
     #[error("not enough memory to unlock {path}: it takes 512 MiB for some seconds. Stop something else or raise the limit (ulimit -v, the container's), then try again", path = .0.display())]
     OutOfMemory(PathBuf),
     /// The box opened, and something else was in it.
-    #[error("the password opens {path}, but what is in it is not a key file. Restore it from a copy, or run `btcli wallet regen-hotkey`", path = .0.display())]
+    #[error("the password opens {path}, but what is in it is not a key file. Restore it from a copy, or write it anew from its own phrase with `btcli wallet regen-hotkey`; a new hotkey would have no uid", path = .0.display())]
     NoKeyInside(PathBuf),
     /// A key file without a key.
-    #[error("{path} holds no key as btcli writes it: no phrase, seed or private key to be read in it. If it is a public file in the wrong place, restore the key file from a copy, or run `btcli wallet regen-hotkey`", path = .0.display())]
+    #[error("{path} holds no key as btcli writes it: no phrase, seed or private key to be read in it. If it is a public file in the wrong place, restore the key file from a copy, or write it anew from its own phrase with `btcli wallet regen-hotkey`; a new hotkey would have no uid", path = .0.display())]
     NoSecret(PathBuf),
     /// A `cryptoType` that is neither 0 nor 1.
-    #[error("{path} names an unknown kind of key (cryptoType {}); known are 0, ed25519, and 1, sr25519. Correct that number, or run `btcli wallet regen-hotkey`", .crypto_type.map_or("that is no number".to_owned(), |number| number.to_string()), path = path.display())]
+    #[error("{path} names an unknown kind of key (cryptoType {}); known are 0, ed25519, and 1, sr25519. Correct that number, or write it anew from its own phrase with `btcli wallet regen-hotkey`; a new hotkey would have no uid", .crypto_type.map_or("that is no number".to_owned(), |number| number.to_string()), path = path.display())]
     UnknownScheme {
         /// The file.
         path: PathBuf,
@@ -153,7 +186,7 @@ pub enum WalletError {
         crypto_type: Option<u64>,
     },
     /// A field that should tell the key and cannot.
-    #[error("{field} in {path} {why}. Restore the file from a copy, or run `btcli wallet regen-hotkey`", path = path.display())]
+    #[error("{field} in {path} {why}. Restore the file from a copy, or write it anew from its own phrase with `btcli wallet regen-hotkey`; a new hotkey would have no uid", path = path.display())]
     BadField {
         /// The file.
         path: PathBuf,
@@ -163,7 +196,7 @@ pub enum WalletError {
         why: &'static str,
     },
     /// Two fields that tell two keys.
-    #[error("{one} and {other} in {path} are two different keys. Neither is used: restore the file from a copy, or run `btcli wallet regen-hotkey` with the phrase that is yours", path = path.display())]
+    #[error("{one} and {other} in {path} are two different keys. Neither is used: restore the file from a copy, or write it anew from its own phrase with `btcli wallet regen-hotkey`; a new hotkey would have no uid", path = path.display())]
     Contradiction {
         /// The file.
         path: PathBuf,

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{Lock, WalletError};
+use super::file_form::FileForm;
+use super::{FileHash, Lock, WalletError};
 use crate::domain::hotkey::Hotkey;
 
 /// Largest key file that is read; real ones have less than 1 KiB.
@@ -33,6 +34,8 @@ pub(super) struct Told {
     pub(super) lock: Lock,
     /// Its mode.
     pub(super) mode: u32,
+    /// Which file it is, by its content.
+    pub(super) hash: FileHash,
 }
 
 /// Reads a key file as far as it is public. `None` when it does not exist.
@@ -40,7 +43,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Told>, WalletError> {
     let Some((bytes, mode)) = read_wiped(path)? else { return Ok(None) };
     let lock = Lock::of(&bytes);
     let address = if lock.is_encrypted() { None } else { Some(told_by(path, &bytes)?) };
-    Ok(Some(Told { address, lock, mode }))
+    Ok(Some(Told { address, lock, mode, hash: FileHash::of(&bytes) }))
 }
 
 /// The address in the public companion. `None` when there is no such file.
@@ -51,7 +54,10 @@ pub(super) fn read_public(path: &Path) -> Result<Option<Hotkey>, WalletError> {
 
 fn told_by(path: &Path, bytes: &[u8]) -> Result<Hotkey, WalletError> {
     if serde_json::from_slice::<PublicFields<'_>>(bytes).is_err() {
-        return of_text(path, bytes);
+        return match FileForm::of(bytes) {
+            Some(form) => Err(WalletError::Form { path: path.to_owned(), form }),
+            None => of_text(path, bytes),
+        };
     }
     told_by_fields(path, bytes)?.ok_or_else(|| WalletError::NoAddress(path.to_owned()))
 }
@@ -98,7 +104,7 @@ pub(super) fn read_wiped(path: &Path) -> Result<Option<Wiped>, WalletError> {
     let unreadable = |error| WalletError::Unreadable { path: path.to_owned(), error };
     let real = match path.canonicalize() {
         Ok(real) => real,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return dangling(path).map_or(Ok(None), Err),
         Err(error) => return Err(unreadable(error)),
     };
     if is_coldkey(&real) {
@@ -119,6 +125,12 @@ pub(super) fn read_wiped(path: &Path) -> Result<Option<Wiped>, WalletError> {
         return Err(too_large(bytes.len() as u64));
     }
     Ok(Some((bytes, meta.mode() & 0o7777)))
+}
+
+/// A link that leads nowhere, where something is not found.
+pub(super) fn dangling(path: &Path) -> Option<WalletError> {
+    let target = std::fs::read_link(path).ok()?;
+    Some(WalletError::DanglingLink { path: path.to_owned(), target })
 }
 
 /// Links are followed, since secrets are often mounted as links, but never to a coldkey.

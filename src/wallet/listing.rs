@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::content::secrets_in;
-use super::{Lock, Name, OwnHotkey, WalletError, hotkey_file, own};
+use super::{FileHash, Found, Lock, Name, OwnHotkey, WalletError, hotkey_file, modes};
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
@@ -34,19 +34,27 @@ pub struct Listed {
     pub problem: Option<String>,
 }
 
-/// Every hotkey in a folder of wallets, by wallet and name. A folder that does not exist has none.
-pub fn list(wallets: &Path) -> Result<Vec<Listed>, WalletError> {
+/// Every hotkey in a folder of wallets, by wallet and name. A folder that does not exist has none. `known` tells the address of
+/// an encrypted file whose password was given before.
+pub fn list(wallets: &Path, known: impl Fn(&FileHash) -> Option<Hotkey>) -> Result<Vec<Listed>, WalletError> {
     let mut names = Vec::new();
     for wallet in entries(wallets)? {
         // A wallet that cannot be entered is no reason to hide the others.
         let hotkeys = without_companions(entries(&wallet.hotkeys_in(wallets)).unwrap_or_default());
         names.extend(hotkeys.into_iter().map(|hotkey| (wallet.clone(), hotkey)).take(MAX_LISTED - names.len()));
     }
-    Ok(names.into_iter().map(|(wallet, hotkey)| examine(wallets, wallet, hotkey)).collect())
+    Ok(names.into_iter().map(|(wallet, hotkey)| examine(wallets, wallet, hotkey, &known)).collect())
 }
 
-fn examine(wallets: &Path, wallet: Name, hotkey: Name) -> Listed {
-    match OwnHotkey::find(wallets, wallet.as_str(), hotkey.as_str()) {
+fn examine(wallets: &Path, wallet: Name, hotkey: Name, known: &impl Fn(&FileHash) -> Option<Hotkey>) -> Listed {
+    let found = match Found::of(wallets, wallet.as_str(), hotkey.as_str()) {
+        Ok(Found::Locked(locked)) => match known(&locked.hash) {
+            Some(address) => Ok(locked.with_address(address)),
+            None => Err(locked.error()),
+        },
+        other => other.and_then(Found::known),
+    };
+    match found {
         Ok(OwnHotkey { hotkey: address, lock, findings, .. }) => {
             Listed { wallet, hotkey, address: Some(address), lock, findings, problem: None }
         }
@@ -63,7 +71,7 @@ fn examine(wallets: &Path, wallet: Name, hotkey: Name) -> Listed {
 fn guarded(folder: &Path, hotkey: &Name) -> Option<(Lock, Vec<Finding>)> {
     let key = folder.join(hotkey.as_str());
     let (bytes, mode) = hotkey_file::read_wiped(&key).ok()??;
-    Some((Lock::of(&bytes), own::too_open(folder, &key, mode)))
+    Some((Lock::of(&bytes), modes::too_open(folder, &key, mode)))
 }
 
 /// What the files of all hotkeys in a folder of wallets hold that must not be published.
@@ -101,7 +109,7 @@ impl HotkeySecrets {
                 self.plain.extend(secrets_in(&bytes).into_iter().map(|secret| (file.to_owned(), secret)));
             }
             // What is no file, or leads to a coldkey, is none of a hotkey's.
-            Ok(None) | Err(WalletError::NotAHotkeyFile(_)) => {}
+            Ok(None) | Err(WalletError::NotAHotkeyFile(_) | WalletError::DanglingLink { .. }) => {}
             Err(_) => self.unreadable += 1,
         }
     }

@@ -5,9 +5,12 @@
 
 mod content;
 mod error;
+mod file_form;
+mod file_hash;
 mod hotkey_file;
 mod listing;
 mod lock;
+mod modes;
 mod nacl;
 mod names;
 mod own;
@@ -16,10 +19,12 @@ mod signer;
 mod unlock;
 
 pub use error::WalletError;
+pub use file_form::FileForm;
+pub use file_hash::FileHash;
 pub use hotkey_file::MAX_BYTES;
 pub use listing::{HotkeySecrets, Listed, hotkey_secrets, list};
 pub use lock::{Legacy, Lock, lock_of};
 pub use names::Name;
-pub use own::{OwnHotkey, identify};
+pub use own::{Found, LockedHotkey, OwnHotkey, identify};
 pub use signer::{Scheme, Signature, Signer};
-pub use unlock::unlock;
+pub use unlock::{learn, unlock};

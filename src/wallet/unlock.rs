@@ -5,7 +5,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::content::Content;
-use super::{Lock, OwnHotkey, Signer, WalletError, hotkey_file, nacl};
+use super::{FileForm, FileHash, Lock, LockedHotkey, OwnHotkey, Signer, WalletError, hotkey_file, nacl};
+use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
 
 /// Unlocks the own hotkey. A file that is not encrypted needs no password, and none is looked at.
@@ -15,17 +16,28 @@ use crate::domain::secret::SecretKey;
 /// takes 512 MiB: call it off the event loop.
 pub fn unlock(own: &OwnHotkey, password: Option<&SecretKey>) -> Result<Signer, WalletError> {
     let path = own.key_file.as_deref().ok_or(WalletError::WatchOnly(own.hotkey))?;
-    let (bytes, _) = hotkey_file::read_wiped(path)?.ok_or_else(|| WalletError::NoKeyFile(path.to_owned()))?;
-    let lock = Lock::of(&bytes);
-    let bytes = opened(path, bytes, password)?;
-    let content = Content::parse(path, &bytes).ok_or_else(|| not_a_key_file(path, lock))?;
-    let signer = content.signer()?;
-    agree(&signer, path, &bytes)?;
+    let (signer, _) = signer_of(path, password)?;
     if signer.hotkey() != own.hotkey {
         let (derived, expected) = (signer.hotkey(), own.hotkey);
         return Err(WalletError::NotOwn { path: path.to_owned(), derived, expected });
     }
     Ok(signer)
+}
+
+/// Learns the address of a key file that only its password tells, and of which file: the same bytes have the same address.
+/// Takes as long as [`unlock`].
+pub fn learn(locked: &LockedHotkey, password: &SecretKey) -> Result<(Hotkey, FileHash), WalletError> {
+    signer_of(&locked.key_file, Some(password)).map(|(signer, hash)| (signer.hotkey(), hash))
+}
+
+fn signer_of(path: &Path, password: Option<&SecretKey>) -> Result<(Signer, FileHash), WalletError> {
+    let (bytes, _) = hotkey_file::read_wiped(path)?.ok_or_else(|| WalletError::NoKeyFile(path.to_owned()))?;
+    let (lock, hash) = (Lock::of(&bytes), FileHash::of(&bytes));
+    let bytes = opened(path, bytes, password)?;
+    let content = Content::parse(path, &bytes).ok_or_else(|| not_a_key_file(path, lock, &bytes))?;
+    let signer = content.signer()?;
+    agree(&signer, path, &bytes)?;
+    Ok((signer, hash))
 }
 
 /// What the key file and its public companion tell must be the address of the key.
@@ -56,6 +68,11 @@ fn opened(
     }
 }
 
-fn not_a_key_file(path: &Path, lock: Lock) -> WalletError {
-    if lock.is_encrypted() { WalletError::NoKeyInside(path.to_owned()) } else { WalletError::NoSecret(path.to_owned()) }
+fn not_a_key_file(path: &Path, lock: Lock, bytes: &[u8]) -> WalletError {
+    let path = path.to_owned();
+    match FileForm::of(bytes) {
+        _ if lock.is_encrypted() => WalletError::NoKeyInside(path),
+        Some(form) => WalletError::Form { path, form },
+        None => WalletError::NoSecret(path),
+    }
 }

@@ -224,7 +224,7 @@ fn an_encryption_that_is_no_longer_in_use_says_what_to_run() {
     for content in ["$ANSIBLE_VAULT;1.1;AES256\n6162", "gAAAAABk"] {
         fs::write(&locked.key_file, content).unwrap();
         let ran = locked.run(&["commit", "--yes"]).exits(2);
-        says(&ran.stderr, &["btcli wallet update"]);
+        says(&ran.stderr, &["btcli wallet regen-hotkey"]);
         locked.operator.did_nothing();
     }
 }

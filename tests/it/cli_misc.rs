@@ -127,7 +127,7 @@ fn every_error_with_json_is_one_document_on_stdout() {
         (&["status", "--json", "--network", "mars"][..], 2),
         (&["status", "--json", "--endpoint", "ws://127.0.0.1:9"], 4),
         (&["show", "0", "--json", "--endpoint", "ws://192.0.2.1"], 3),
-        (&["doctor", "--json", "--env-file", "/nowhere/.env"], 2),
+        (&["show", "0", "--json", "--env-file", "/nowhere/.env"], 2),
         (&["--json"], 2),
     ] {
         let document = house.run(arguments).exits(code).json();

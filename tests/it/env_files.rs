@@ -381,8 +381,9 @@ fn doctor_names_files_of_other_users_and_env_owner_expects_one() {
 fn names_a_user_that_is_nobody() {
     let house = Rotating::new();
     house.operator.house.configure("default_profile = 'p'\n[profile.p]\nenv_owner = 'nobody-of-this-name'\n");
-    let ran = house.run(&["status"]).exits(2);
-    says(ran.error(), &["env_owner", "/etc/passwd", "write the uid"]);
+    let words = ["env_owner", "/etc/passwd", "write the uid"];
+    says(&house.run(&["status"]).stderr, &words);
+    says(house.run(&["keys", "import", "--from-env"]).exits(2).error(), &words);
 }
 
 #[test]

@@ -62,7 +62,10 @@ async fn a_port_without_a_store_is_no_connection() {
         assert_eq!((probe.verdict, step(&probe)), (Verdict::Tcp, ("head_gz", None, Some("tcp"))));
         let words = "The store's host cannot be reached from this machine (connection refused).";
         assert_eq!(probe.explanation, words);
-        assert_eq!(probe.fix, "Check this machine's firewall and proxy; test from the miner's host too.");
+        assert_eq!(
+            probe.fix,
+            "Check this machine's firewall (HTTPS_PROXY is not used); test from the miner's host too."
+        );
     }
 }
 

@@ -140,7 +140,7 @@ fn a_passphrase_comes_from_its_file_and_a_wrong_one_is_a_finding() {
     says(wrong["what"].as_str().unwrap(), &["The encrypted file does not open", "the passphrase is another one"]);
     assert!(!document.to_string().contains("horse"));
     let missing = safe.doctor(&["--vault-passphrase-file", "/none"]).exits(6);
-    says(missing.error(), &["/none", "No such file"]);
+    says(&missing.stdout, &["/none", "No such file", "Findings"]);
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn a_legacy_file_is_told_apart_and_says_what_updates_it() {
         assert_eq!(wallet::lock_of(&wallets.hotkey("old")).unwrap(), Lock::Legacy(kind));
         let error = wallet::unlock(&at(&wallets.hotkey("old"), PLAIN), Some(&SecretKey::new(PASSWORD))).unwrap_err();
         let legacy = matches!(error, WalletError::LegacyLock { .. });
-        assert!(legacy && told(&error).contains("btcli wallet update"), "{error:?}");
+        assert!(legacy && told(&error).contains("btcli wallet regen-hotkey"), "{error:?}");
     }
     assert_eq!(serde_json::to_value(Lock::Legacy(Legacy::Fernet)).unwrap(), "legacy_fernet");
 }
@@ -324,7 +324,7 @@ fn what_holds_no_key_is_no_key_file() {
     let wallets = Wallets::practice();
     let escaped = format!("{{\"secretPhrase\":\"\\u0062{}\"}}", &PHRASE[1..]);
     let listed = format!("[\"{PHRASE}\",null,null,1]");
-    for content in [PLAIN, "{}", "", "{\"secretPhrase\":7}", PHRASE, &escaped, &listed] {
+    for content in [PLAIN, "{}", "{\"secretPhrase\":7}", PHRASE, &escaped, &listed] {
         wallets.put("odd", content.as_bytes());
         let error = wallet::unlock(&at(&wallets.hotkey("odd"), MNEMONIC), None).unwrap_err();
         assert!(matches!(error, WalletError::NoSecret(_)), "{content}: {}", told(&error));
@@ -375,7 +375,7 @@ fn the_secrets_of_every_hotkey_without_encryption_are_collected() {
     assert!(found.contains(&SecretKey::new("5a".repeat(32))), "a name that ends in pub.txt hides no key");
     assert!(found.iter().all(|secret| secret.chars() >= 12));
     assert!(wallet::hotkey_secrets(&wallets.path().join("none")).plain.is_empty());
-    let encrypted = wallet::list(wallets.path())
+    let encrypted = wallet::list(wallets.path(), |_| None)
         .unwrap()
         .iter()
         .filter(|listed| listed.lock.is_some_and(Lock::is_encrypted))

@@ -10,7 +10,7 @@ mod parser;
 mod replace;
 mod rewrite;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Read as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -111,6 +111,9 @@ pub struct Dotenv {
     pub entries: Vec<Entry>,
     /// What GRAIL skips or may read differently, in the order of the file.
     pub faults: Vec<Fault>,
+    /// The same file as releases of python-dotenv before 1.2.4 read it, where a byte order mark makes a difference: it is a
+    /// part of the first name for them, or spoils the first line.
+    pub older: Option<Box<Self>>,
 }
 
 impl Dotenv {
@@ -121,12 +124,34 @@ impl Dotenv {
 
     /// Reads the text of a file. Line ends of any system are taken as Python takes them in text files: as line feeds.
     pub fn parse(text: &str, environment: &Environment) -> Self {
-        let (text, marked) = unmarked(text);
+        let (rest, marked) = unmarked(text);
+        let mut file = Self::parse_as_it_is(rest, environment);
+        if marked {
+            file.faults.insert(0, Fault { place: Place::START, kind: FaultKind::ByteOrderMark });
+            let older = Self::parse_as_it_is(text, environment);
+            file.older = (!file.lost_in(&older).is_empty()).then(|| Box::new(older));
+        }
+        file
+    }
+
+    /// The names whose value older releases of python-dotenv do not see, each with the line that defines it.
+    pub fn lost(&self) -> Vec<(&str, u32)> {
+        self.older.as_deref().map(|older| self.lost_in(older)).unwrap_or_default()
+    }
+
+    fn lost_in(&self, older: &Self) -> Vec<(&str, u32)> {
+        let mut seen = BTreeSet::new();
+        let names = self.entries.iter().map(|entry| entry.name.as_str()).filter(|name| seen.insert(*name));
+        let lost = names.filter_map(|name| {
+            let (value, line) = self.get(name)?;
+            (older.get(name).map(|(value, _)| value) != Some(value)).then_some((name, line))
+        });
+        lost.collect()
+    }
+
+    fn parse_as_it_is(text: &str, environment: &Environment) -> Self {
         let text = with_line_feeds(text);
         let (statements, mut faults) = parser::statements(&text);
-        if marked {
-            faults.push(Fault { place: Place::START, kind: FaultKind::ByteOrderMark });
-        }
         let mut entries = Vec::with_capacity(statements.len());
         let (mut earlier, mut lines, mut room) = (Earlier::new(), BTreeMap::new(), MAX_EXPANDED);
         for statement in statements {
@@ -148,7 +173,7 @@ impl Dotenv {
             entries.push(Entry { name: statement.name, value, line: place.line });
         }
         faults.sort_by_key(|fault| fault.place);
-        Self { entries, faults }
+        Self { entries, faults, older: None }
     }
 
     /// The definition that counts: the last one. When that one has no `=`, the file sets nothing.

@@ -263,7 +263,7 @@ fn todo(case: &Case<'_>, verdict: Verdict) -> String {
         Verdict::NoCommitment => "Publish the read pair with commit.",
         Verdict::Dns if r2 => "Check the account id, character by character; then this machine's DNS.",
         Verdict::Dns => "Check the S3 endpoint and this machine's DNS.",
-        Verdict::Tcp => "Check this machine's firewall and proxy; test from the miner's host too.",
+        Verdict::Tcp => "Check this machine's firewall (HTTPS_PROXY is not used); test from the miner's host too.",
         Verdict::Tls => tls(case),
         Verdict::Slow => "Test again; if it lasts, look at the store's status and at the way to it.",
         Verdict::ProviderError => provider(case),

@@ -26,6 +26,7 @@ pub use service::{ServiceSetup, serve};
 
 use crate::chain::commit::{Draft, DraftError, HotkeyClient, HotkeyClientOptions};
 use crate::chain::{ChainError, Fault};
+use crate::config::{Needs, WrongSetting};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, HotkeyState, Plan, Subject, Verdict};
 use crate::domain::commitment::Commitment;
@@ -155,6 +156,9 @@ pub(super) async fn prepare_in_rotation(context: &Context, now_ms: u64) -> Resul
 
 async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Result<Prepared, Unprepared> {
     let own = identity(context)?;
+    if let Some(wrong) = context.wrong_for(Needs::Store) {
+        return Err(refused(no_store(wrong)));
+    }
     let forbidden = forbidden(context).await;
     let values = &context.configuration.local;
     // What no chain could make right is refused before anybody is asked.
@@ -171,6 +175,16 @@ async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Re
         publish_check::vault_against_both(context, &prepared.plan).map_err(refused)?;
     }
     Ok(prepared)
+}
+
+/// What is published must open its bucket, which cannot be tried where the store is not known.
+fn no_store(wrong: &WrongSetting) -> Rule {
+    Rule::Other {
+        code: "wrong_setting",
+        what: format!("Not sent: {}", uncapitalised(&wrong.to_string())),
+        why: "Without the store the read pair cannot be tested. Nothing was sent.",
+        todo: "Correct it there, then commit again.".to_owned(),
+    }
 }
 
 /// Nothing is written to a runtime that is not understood; whatever else is in the way is the chain's matter.

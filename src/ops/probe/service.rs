@@ -10,6 +10,7 @@ use super::listing::listing;
 use super::subnet_view::{SubnetView, View};
 use super::sweep::sweep;
 use super::tester::{Tester, log_line, store};
+use crate::config::{Needs, WrongSetting};
 use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{ProbeNews, ProbeOrder};
@@ -77,17 +78,15 @@ impl Service {
         if order == ProbeOrder::Cancel {
             return self.end_sweep().await;
         }
-        let Some(view) = self.setup.subnet_view.view() else {
-            let hotkeys = match order {
-                ProbeOrder::One(hotkey) => vec![hotkey],
-                ProbeOrder::Sweep(hotkeys) => hotkeys,
-                ProbeOrder::List(hotkey) => {
-                    return self.tell(ProbeNews::Listed(hotkey, Err(no_subnet().what))).await;
-                }
-                ProbeOrder::SelfTest => return self.tell(ProbeNews::SelfTestFailed(no_subnet())).await,
-                ProbeOrder::Visible | ProbeOrder::Cancel => Vec::new(),
-            };
-            return self.tell(ProbeNews::Failed { hotkeys, problem: no_subnet() }).await;
+        let wrong = (self.setup.context)().wrong_for(Needs::Store).map(WrongSetting::finding);
+        let known = match (wrong, self.setup.subnet_view.view()) {
+            (Some(wrong), _) => Err(wrong),
+            (None, Some(view)) => Ok(view),
+            (None, None) => Err(no_subnet()),
+        };
+        let view = match known {
+            Ok(view) => view,
+            Err(problem) => return self.refuse(order, problem).await,
         };
         let (tester, view) = (self.tester(), Arc::new(view));
         match order {
@@ -101,6 +100,18 @@ impl Service {
             ProbeOrder::List(hotkey) => self.list(tester, view, hotkey),
             ProbeOrder::Cancel => {}
         }
+    }
+
+    /// Says why an order cannot be served.
+    async fn refuse(&self, order: ProbeOrder, problem: Finding) {
+        let hotkeys = match order {
+            ProbeOrder::One(hotkey) => vec![hotkey],
+            ProbeOrder::Sweep(hotkeys) => hotkeys,
+            ProbeOrder::List(hotkey) => return self.tell(ProbeNews::Listed(hotkey, Err(problem.what))).await,
+            ProbeOrder::SelfTest => return self.tell(ProbeNews::SelfTestFailed(problem)).await,
+            ProbeOrder::Visible | ProbeOrder::Cancel => Vec::new(),
+        };
+        self.tell(ProbeNews::Failed { hotkeys, problem }).await;
     }
 
     async fn tell(&self, news: ProbeNews) {

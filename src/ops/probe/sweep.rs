@@ -23,7 +23,7 @@ const JITTER: Duration = Duration::from_millis(120);
 pub const fn at_once(provider: &Provider) -> usize {
     match provider {
         Provider::R2(_) => AT_ONCE,
-        Provider::Custom(_) => AT_ONCE_OWN,
+        Provider::Custom(_) | Provider::Unusable(_) => AT_ONCE_OWN,
     }
 }
 
