@@ -16,6 +16,7 @@ use crate::cli::serve;
 use crate::cli::vault::before_the_screen;
 use crate::config::Flags;
 use crate::config::file::ConfigFile;
+use crate::domain::ascii;
 use crate::domain::commit::Record;
 use crate::domain::commitment::Published;
 use crate::domain::environment::Environment;
@@ -39,7 +40,7 @@ use crate::tui::keymap::KeyMap;
 use crate::tui::logbook::LogLine;
 use crate::tui::own::OwnInfo;
 use crate::tui::runner::{self, LogSource, Setup};
-use crate::tui::state::{Options, Theme};
+use crate::tui::state::{Background, Glyphs, Multiplexer, Options, Theme};
 use crate::vault::Vault;
 use crate::wallet::{OwnHotkey, WalletError};
 
@@ -100,8 +101,11 @@ pub async fn open_sandbox(
 
 /// What the terminal is, and a home that vanishes.
 fn practice_environment(environment: &Environment, home: &Path) -> Environment {
-    let kept = ["TERM", "COLORTERM", "COLORFGBG", "NO_COLOR", CONTROL_VARIABLE];
-    let kept = kept.into_iter().filter_map(|name| Some((name.to_owned(), environment.get(name)?.to_owned())));
+    let look = ["TERM", "COLORTERM", "COLORFGBG", "NO_COLOR", "TMUX", "STY", "LC_ALL", "LC_CTYPE", "LANG"];
+    let kept = look
+        .into_iter()
+        .chain([CONTROL_VARIABLE])
+        .filter_map(|name| Some((name.to_owned(), environment.get(name)?.to_owned())));
     kept.chain([("HOME".to_owned(), home.to_string_lossy().into_owned())]).collect()
 }
 
@@ -257,11 +261,16 @@ fn own_info(context: &Context) -> OwnInfo {
 
 fn options(context: &Context, environment: &Environment) -> Options {
     let settings = &context.configuration.settings;
+    let (theme, background) = theme(settings.theme.value, environment);
+    let glyphs = if ascii::is_wanted(environment.locale()) { Glyphs::Ascii } else { Glyphs::All };
     Options {
         // Without a key to sign with nothing can be published either.
         read_only: settings.read_only.value || context.identity.as_ref().is_none_or(OwnHotkey::is_watch_only),
         no_color: environment.filled("NO_COLOR").is_some(),
-        theme: theme(settings.theme.value, environment),
+        theme,
+        background,
+        glyphs,
+        multiplexer: multiplexer(environment),
         network: context.network.name.clone(),
         netuid: context.netuid(),
         is_sandbox: context.network.name == SANDBOX,
@@ -269,14 +278,24 @@ fn options(context: &Context, environment: &Environment) -> Options {
     }
 }
 
-/// `auto` believes `COLORFGBG`, which many terminals set (`15;0` is light on dark), and otherwise a dark subnet_view.
-fn theme(wanted: crate::config::file::Theme, environment: &Environment) -> Theme {
+/// `auto` believes `COLORFGBG`, which many terminals set (`15;0` is light on dark), and otherwise asks the terminal, with
+/// a dark ground until it answers. Without colours nobody needs to know, and the Linux console takes a question for
+/// a colour of its palette.
+fn theme(wanted: crate::config::file::Theme, environment: &Environment) -> (Theme, Background) {
     use crate::config::file::Theme as Wanted;
-    let subnet_view = environment.filled("COLORFGBG").and_then(|text| text.rsplit(';').next()?.parse::<u8>().ok());
-    match (wanted, subnet_view) {
-        (Wanted::Light, _) | (Wanted::Auto, Some(7 | 9..=15)) => Theme::Light,
-        (Wanted::Dark | Wanted::Auto, _) => Theme::Dark,
+    let told = environment.filled("COLORFGBG").and_then(|text| text.rsplit(';').next()?.parse::<u8>().ok());
+    let mute = environment.filled("NO_COLOR").is_some() || environment.get("TERM") == Some("linux");
+    match (wanted, told) {
+        (Wanted::Light, _) | (Wanted::Auto, Some(7 | 9..=15)) => (Theme::Light, Background::Told),
+        (Wanted::Auto, None) if !mute => (Theme::Dark, Background::Asked),
+        (Wanted::Dark | Wanted::Auto, _) => (Theme::Dark, Background::Told),
     }
+}
+
+/// GNU screen keeps what tmux would pass on, whichever of them runs within the other.
+fn multiplexer(environment: &Environment) -> Option<Multiplexer> {
+    let programs = [("STY", Multiplexer::Screen), ("TMUX", Multiplexer::Tmux)];
+    programs.into_iter().find(|(variable, _)| environment.filled(variable).is_some()).map(|(_, program)| program)
 }
 
 fn log_source(logs: &Logs) -> LogSource {

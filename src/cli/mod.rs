@@ -30,12 +30,14 @@ pub mod vault;
 mod verify;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
 use crate::config::Flags;
+use crate::domain::ascii;
 use crate::domain::environment::Environment;
 use crate::domain::given::Given;
 use crate::domain::untrusted::sanitize_lines;
@@ -83,7 +85,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 fn misused(error: &clap::Error, given: &[OsString], environment: &Environment) -> Exit {
     if !error.use_stderr() {
         // Nobody is left to tell when the terminal is gone.
-        let _ = error.print();
+        let _ = if ascii::is_wanted(environment.locale()) {
+            Output::new(false, environment).text(&error.render().ansi().to_string())
+        } else {
+            error.print()
+        };
         return Exit::Healthy;
     }
     let output = Output::new(given.iter().any(|argument| argument == "--json"), environment);
@@ -227,6 +233,10 @@ fn install_panic_hook() {
         let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let text = crate::logs::redacted(&sanitize_lines(message, 2_000));
         tracing::error!("panic{place}: {text}");
-        eprintln!("grail-console: this is a mistake of ours{place}: {text}\nPlease report it with the lines above.");
+        let told = format!(
+            "grail-console: this is a mistake of ours{place}: {text}\nPlease report it with the lines above.\n"
+        );
+        // `eprintln!` would panic within the panic when stderr is gone, which aborts.
+        let _ = std::io::stderr().write_all(told.as_bytes());
     }));
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cli::exit::Exit;
 use crate::cli::json::ErrorDocument;
 use crate::cli::table::{BAD, paint};
+use crate::domain::ascii;
 use crate::domain::environment::Environment;
 use crate::domain::untrusted::sanitize_lines;
 use crate::logs::withheld;
@@ -19,14 +20,23 @@ const ERROR_LINE: usize = 2_000;
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
     json: bool,
+    ascii: bool,
     color: ColorChoice,
 }
 
 impl Output {
-    /// JSON or text; colour only on a terminal that is not dumb, and not with `NO_COLOR`.
+    /// JSON or text; colour only on a terminal that is not dumb, and not with `NO_COLOR`; ASCII where the locale has no
+    /// more.
     pub fn new(json: bool, environment: &Environment) -> Self {
         let plain = environment.filled("NO_COLOR").is_some() || environment.get("TERM") == Some("dumb");
-        Self { json, color: if plain { ColorChoice::Never } else { ColorChoice::Auto } }
+        let color = if plain { ColorChoice::Never } else { ColorChoice::Auto };
+        Self { json, ascii: ascii::is_wanted(environment.locale()), color }
+    }
+
+    /// A text for people as it may be written.
+    fn written(self, text: &str) -> String {
+        let text = withheld(text);
+        if self.ascii { ascii::text(&text) } else { text.to_string() }
     }
 
     /// Whether one JSON document is wanted.
@@ -43,19 +53,19 @@ impl Output {
 
     /// Prints text for people.
     pub fn text(self, text: &str) -> io::Result<()> {
-        finish(AutoStream::new(io::stdout(), self.color).write_all(withheld(text).as_bytes()))
+        finish(AutoStream::new(io::stdout(), self.color).write_all(self.written(text).as_bytes()))
     }
 
     /// Prints a remark beside the result, on stderr.
     pub fn remark(self, text: &str) {
         // Nobody is left to tell when stderr is gone.
-        let _ = AutoStream::new(io::stderr(), self.color).write_all(format!("{}\n", withheld(text)).as_bytes());
+        let _ = AutoStream::new(io::stderr(), self.color).write_all(format!("{}\n", self.written(text)).as_bytes());
     }
 
     /// Prints a question on stderr, whose answer is typed beside it.
     pub fn ask(self, text: &str) {
         let mut stderr = AutoStream::new(io::stderr(), self.color);
-        let _ = stderr.write_all(withheld(text).as_bytes()).and_then(|()| stderr.flush());
+        let _ = stderr.write_all(self.written(text).as_bytes()).and_then(|()| stderr.flush());
     }
 
     /// Prints what went wrong: on stderr for people, as a document on stdout for scripts.

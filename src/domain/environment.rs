@@ -30,6 +30,11 @@ impl Environment {
     pub fn filled(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.trim().is_empty())
     }
+
+    /// The variables that name the locale of characters, the one that counts first.
+    pub fn locale(&self) -> [Option<&str>; 3] {
+        ["LC_ALL", "LC_CTYPE", "LANG"].map(|name| self.get(name))
+    }
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {

@@ -5,6 +5,7 @@
 //! leaves as a bare `String` that an attacker wrote.
 
 pub mod account;
+pub mod ascii;
 pub mod commit;
 pub mod commitment;
 pub mod credentials;

@@ -1,5 +1,5 @@
 //! A terminal that claims an absurd size is drawn on as on a large one: two pictures of 65,535 by 65,535 cells would take
-//! hundreds of gigabytes (THREATS T26).
+//! hundreds of gigabytes (THREATS T26). One that claims none at all, as a serial line does, is drawn on as on the usual one.
 
 use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::Cell;
@@ -8,9 +8,16 @@ use ratatui::layout::{Position, Size};
 /// More than a screen of 3840 by 2160 dots shows in letters of 5 by 8.
 const MOST: Size = Size { width: 800, height: 300 };
 
+/// For a terminal that does not know its size.
+const USUAL: Size = Size { width: 80, height: 24 };
+
 /// A size that can be drawn.
-pub(super) fn clamped(size: Size) -> Size {
-    Size { width: size.width.min(MOST.width), height: size.height.min(MOST.height) }
+fn clamped(size: Size) -> Size {
+    let known = |claimed: u16, usual: u16| if claimed == 0 { usual } else { claimed };
+    Size {
+        width: known(size.width, USUAL.width).min(MOST.width),
+        height: known(size.height, USUAL.height).min(MOST.height),
+    }
 }
 
 /// A backend whose size is clamped.
@@ -32,8 +39,11 @@ impl<B: Backend> Backend for Clamped<B> {
         self.0.hide_cursor()
     }
 
+    /// Called last, when the picture is dropped: ratatui writes a failure to stderr, and panics when that is gone, too.
+    /// The terminal is given back by its holder.
     fn show_cursor(&mut self) -> Result<(), B::Error> {
-        self.0.show_cursor()
+        let _ = self.0.show_cursor();
+        Ok(())
     }
 
     fn get_cursor_position(&mut self) -> Result<Position, B::Error> {
@@ -74,7 +84,14 @@ mod tests {
 
     #[test]
     fn a_picture_is_never_larger_than_a_large_screen() {
-        for (claimed, drawn) in [((5_000, 40), (800, 40)), ((120, 5_000), (120, 300)), ((120, 32), (120, 32))] {
+        let sizes = [
+            ((5_000, 40), (800, 40)),
+            ((120, 5_000), (120, 300)),
+            ((120, 32), (120, 32)),
+            ((0, 0), (80, 24)),
+            ((0, 40), (80, 40)),
+        ];
+        for (claimed, drawn) in sizes {
             let mut terminal = Terminal::new(Clamped(TestBackend::new(claimed.0, claimed.1))).unwrap();
             let area = terminal.draw(|_| {}).unwrap().area;
             assert_eq!((area.width, area.height), drawn);

@@ -5,14 +5,17 @@
 //!    ▲ feed / log / clock ──────── one queue ◄───────────────────────────┘
 //! ```
 //! The pure half knows `domain` only, holds no secret, reads no clock, and is tested by sending it messages. Only
-//! [`runner`] and [`terminal`] touch the world.
+//! [`runner`], [`terminal`], `listen` and `job` touch the world.
 
 mod clamped;
 pub mod commit;
 mod feed;
 mod filter_line;
+pub mod input;
+mod job;
 pub mod keymap;
 pub mod list;
+mod listen;
 pub mod logbook;
 mod map;
 pub mod msg;

@@ -12,6 +12,7 @@ use crate::domain::snapshot::SubnetSnapshot;
 use crate::tui::keymap::Action;
 use crate::tui::logbook::LogLine;
 use crate::tui::own::OwnInfo;
+use crate::tui::state::Theme;
 
 /// Something happened.
 #[derive(Debug, Clone)]
@@ -32,6 +33,12 @@ pub enum Msg {
         /// Rows.
         height: u16,
     },
+    /// The terminal told its background.
+    Background(Theme),
+    /// A key was pressed that only a keyboard with another layout than the key map's has.
+    OtherLayout,
+    /// The console was to be suspended, and there is no shell to come back to.
+    NoShell,
     /// The chain told something.
     Feed(FeedEvent),
     /// Lines were logged.
@@ -72,6 +79,10 @@ pub enum Effect {
     Quit,
     /// Put a public text on the terminal's clipboard.
     Copy(String),
+    /// Draw everything anew.
+    Redraw,
+    /// Give the terminal back to the shell until it continues the console.
+    Suspend,
     /// Connect anew.
     Reconnect,
     /// Keep the subnet for the next start.

@@ -4,21 +4,22 @@
 //! is drawn when something changed and nothing is waiting.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{Event, EventStream};
 use futures::future::select_all;
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, stream};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::layout::{Position, Rect};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
+use crate::domain::ascii;
 use crate::domain::commit::{News, Order};
 use crate::domain::commitment::Published;
 use crate::domain::feed::FeedEvent;
@@ -29,16 +30,18 @@ use crate::domain::secret::SecretKey;
 use crate::domain::snapshot::SubnetSnapshot;
 use crate::tui::clamped::Clamped;
 use crate::tui::commit::Watch;
+use crate::tui::input::Input;
 use crate::tui::keymap::KeyMap;
+use crate::tui::listen;
 use crate::tui::logbook::LogLine;
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::own::OwnInfo;
 use crate::tui::secret_entry::SecretEntry;
 use crate::tui::secret_line::SecretLine;
-use crate::tui::shell::Shell;
-use crate::tui::state::{Options, State};
-use crate::tui::terminal::{Held, TerminalError};
-use crate::tui::view;
+use crate::tui::shell::{Presence, Shell};
+use crate::tui::state::{Background, Options, State};
+use crate::tui::terminal::{Held, TerminalError, is_gone};
+use crate::tui::{job, terminal, view};
 
 /// Ages are told in seconds.
 const TICK: Duration = Duration::from_secs(1);
@@ -48,6 +51,8 @@ const LIVELY: Duration = Duration::from_millis(200);
 const KEEP_EVERY: Duration = Duration::from_secs(30);
 /// How long leaving waits for that: leaving must feel instant, and an unwritten subnet is read anew at the next start.
 const LAST_KEEP: Duration = Duration::from_millis(300);
+/// How long the terminal may take to tell its background; a later answer changes nothing.
+const BACKGROUND: Duration = Duration::from_secs(1);
 /// Messages after which the screen is drawn even though more are waiting.
 const UNDRAWN: usize = 256;
 
@@ -132,20 +137,61 @@ pub enum Aside<'a> {
     Copy(&'a str),
     /// Name its window.
     Title(&'a str),
+    /// Ask this process and those of its group to stop.
+    AskToStop,
+    /// Give the terminal back and stop.
+    Stop,
+    /// Take the terminal again.
+    Continue,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// It was done.
+    Yes,
+    /// It cannot be done here: there is no shell that would continue the process.
+    NoShell,
 }
 
 /// Opens the console on this process's terminal. To be awaited on the thread that may panic visibly: the main thread.
 pub async fn run(setup: Setup) -> Result<Exit, RunError> {
     // Before the terminal is taken, so that no signal finds it taken and nobody to give it back.
     let interrupted = interrupted().map_err(TerminalError::Io)?;
-    let held = Held::take(setup.term.as_deref())?;
+    let signals = listen::signals().map_err(TerminalError::Io)?;
+    terminal::check(setup.term.as_deref(), io::stdout().is_terminal())?;
+    let keyboard = listen::keyboard().map_err(|_| TerminalError::NoKeyboard)?;
+    let held = match Held::take(setup.term.as_deref()) {
+        Err(TerminalError::Io(error)) if is_gone(&error) => return Ok(Exit::Interrupted),
+        taken => taken?,
+    };
+    if setup.options.background == Background::Asked {
+        // One that takes no question shows so at the first picture.
+        let _ = held.ask_background();
+    }
     let backend = Clamped(CrosstermBackend::new(io::BufWriter::new(io::stdout())));
     let mut terminal = Terminal::new(backend).map_err(RunError::Draw)?;
-    let aside = |aside: Aside<'_>| match aside {
-        Aside::Copy(text) => held.copy(text),
-        Aside::Title(title) => held.set_title(title),
-    };
-    drive(setup, &mut terminal, EventStream::new(), interrupted, aside).await
+    let aside = |aside: Aside<'_>| on_aside(&held, aside);
+    let inputs = stream::select(listen::keys(keyboard), signals);
+    match drive(setup, &mut terminal, inputs, interrupted, aside).await {
+        Err(RunError::Draw(error)) if is_gone(&error) => Ok(Exit::Interrupted),
+        left => left,
+    }
+}
+
+fn on_aside(held: &Held, aside: Aside<'_>) -> io::Result<Done> {
+    let done = |may: bool| if may { Done::Yes } else { Done::NoShell };
+    match aside {
+        Aside::Copy(text) => held.copy(text).map(|()| Done::Yes),
+        Aside::Title(title) => held.set_title(title).map(|()| Done::Yes),
+        Aside::AskToStop => job::ask_to_stop().map(done),
+        Aside::Stop if !job::has_shell() => Ok(Done::NoShell),
+        Aside::Stop => {
+            held.give_back();
+            job::stop().map(|()| Done::Yes)
+        }
+        Aside::Continue => held.take_again().map(|()| Done::Yes),
+    }
 }
 
 /// Ends when a signal asks the process to leave, be it one that would kill it without a word. The handlers stand before
@@ -166,36 +212,51 @@ pub fn interrupted() -> io::Result<impl Future<Output = ()>> {
 }
 
 /// The console on any backend, fed by any events, until it is left.
-pub async fn drive<B, I>(
+pub async fn drive<B, I, E>(
     setup: Setup,
     terminal: &mut Terminal<B>,
-    mut events: I,
+    mut inputs: I,
     interrupted: impl Future<Output = ()>,
-    aside: impl Fn(Aside<'_>) -> io::Result<()>,
+    aside: impl Fn(Aside<'_>) -> io::Result<Done>,
 ) -> Result<Exit, RunError>
 where
     B: Backend,
     B::Error: Into<io::Error>,
-    I: Stream<Item = io::Result<Event>> + Unpin,
+    I: Stream<Item = io::Result<E>> + Unpin,
+    E: Into<Input>,
 {
     let Setup { options, own, keymap, saved, mut feed, mut own_news, commits, mut commit_news, known, .. } = setup;
     let Setup { verifier, mut verify_news, .. } = setup;
     let Setup { tester, mut probe_news, rotations, mut rotate_news, logs, reconnect, keep, now_ms, .. } = setup;
     let title = format!("grail-console · {} · subnet {}", options.network, options.netuid);
+    let title = if options.glyphs.is_ascii() { ascii::text(&title) } else { title };
     let mut state = State::new(options, own, keymap);
     state.commits.watch = Watch::knowing(known);
     let (keeper, password, entry) = (Keeper::new(keep), SecretLine::new(), SecretEntry::new());
-    let mut shell =
-        Shell { state, commits, tester, verifier, rotations, password, entry, reconnect, now_ms, keeper, aside };
-    let size = terminal.size().map_err(|error| RunError::Draw(error.into()))?;
-    shell.take(Msg::Resize { width: size.width, height: size.height });
+    let answers_until = Instant::now() + BACKGROUND;
+    let mut shell = Shell {
+        state,
+        commits,
+        tester,
+        verifier,
+        rotations,
+        password,
+        entry,
+        reconnect,
+        now_ms,
+        keeper,
+        aside,
+        title,
+        presence: Presence::Damaged,
+    };
+    // Before anything is arranged to fit the screen.
+    redraw(&mut shell, terminal)?;
     if let Some((snapshot, saved_at_ms)) = saved {
         shell.take(Msg::CachedSnapshot { snapshot, saved_at_ms });
     }
     shell.take(Msg::Logs((logs.after)(0)));
     shell.perform(Effect::Rotate(RotateOrder::Look));
-    // A terminal without titles is no reason to stop.
-    let _ = (shell.aside)(Aside::Title(&title));
+    shell.name_window();
 
     tokio::pin!(interrupted);
     let [mut ticks, mut lively] = [TICK, LIVELY].map(interval);
@@ -216,8 +277,9 @@ where
                 let last = shell.state.logs.last_seq();
                 shell.take(Msg::Logs((logs.after)(last)))
             }
-            event = events.next(), if undrawn < UNDRAWN => match event {
-                Some(Ok(event)) => shell.on_terminal(event),
+            input = inputs.next(), if undrawn < UNDRAWN => match input.map(|input| input.map(Into::into)) {
+                Some(Ok(Input::Background(_))) if Instant::now() > answers_until => continue,
+                Some(Ok(input)) => shell.on_input(input)?,
                 Some(Err(_)) | None => break Exit::Interrupted,
             },
             _ = ticks.tick(), if shell.state.ages() && undrawn < UNDRAWN => false,
@@ -226,8 +288,11 @@ where
                 shell.keeper.start();
                 continue;
             }
-            () = std::future::ready(()), if undrawn > 0 => {
+            () = std::future::ready(()), if undrawn > 0 && shell.presence != Presence::Stopped => {
                 shell.tell_time();
+                if shell.presence == Presence::Damaged {
+                    redraw(&mut shell, terminal)?;
+                }
                 terminal.draw(|frame| view::render(&shell.state, frame)).map_err(|error| RunError::Draw(error.into()))?;
                 undrawn = 0;
                 continue;
@@ -237,9 +302,27 @@ where
             break Exit::Quit;
         }
         undrawn += 1;
+        if shell.presence == Presence::Stopped {
+            undrawn = 1;
+        }
     };
     shell.keeper.finish().await;
     Ok(exit)
+}
+
+/// Finds out the terminal's size, and has every cell of the next picture drawn.
+fn redraw<B, A>(shell: &mut Shell<A>, terminal: &mut Terminal<B>) -> Result<(), RunError>
+where
+    B: Backend,
+    B::Error: Into<io::Error>,
+    A: Fn(Aside<'_>) -> io::Result<Done>,
+{
+    let failed = |error: B::Error| RunError::Draw(error.into());
+    let size = terminal.size().map_err(failed)?;
+    terminal.resize(Rect::from((Position::ORIGIN, size))).map_err(failed)?;
+    shell.presence = Presence::Shown;
+    shell.take(Msg::Resize { width: size.width, height: size.height });
+    Ok(())
 }
 
 /// Writes the newest subnet to disk now and then, one write at a time, never on the drawing thread.

@@ -3,7 +3,6 @@
 use std::io;
 
 use crossterm::event::Event;
-use ratatui::layout::Size;
 use zeroize::Zeroizing;
 
 use crate::domain::commit::messages::Request;
@@ -14,12 +13,12 @@ use crate::domain::probe::ProbeOrder;
 use crate::domain::provenance::messages::VerifyOrder;
 use crate::domain::rotation::messages::{RotateNews, RotateOrder, Typed};
 use crate::domain::secret::SecretKey;
-use crate::tui::clamped::clamped;
 use crate::tui::commit::forbidden;
-use crate::tui::keymap::{Action, KeyMode};
+use crate::tui::input::Input;
+use crate::tui::keymap::{Action, KeyMode, is_of_another_layout};
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::rotate::{self, Field};
-use crate::tui::runner::{Aside, Keeper};
+use crate::tui::runner::{Aside, Done, Keeper, RunError};
 use crate::tui::secret_entry::SecretEntry;
 use crate::tui::secret_line::SecretLine;
 use crate::tui::state::{Mode, State};
@@ -40,9 +39,28 @@ pub(super) struct Shell<A> {
     pub(super) now_ms: Box<dyn Fn() -> u64 + Send>,
     pub(super) keeper: Keeper,
     pub(super) aside: A,
+    /// The name of the window.
+    pub(super) title: String,
+    pub(super) presence: Presence,
 }
 
-impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
+/// Whether the picture is on the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It is, as it was drawn last.
+    Shown,
+    /// Every cell must be drawn anew.
+    Damaged,
+    /// The terminal was given back until the process is continued.
+    Stopped,
+}
+
+impl<A: Fn(Aside<'_>) -> io::Result<Done>> Shell<A> {
+    /// Names the window. A terminal without names is no reason to stop.
+    pub(super) fn name_window(&self) {
+        let _ = (self.aside)(Aside::Title(&self.title));
+    }
+
     pub(super) fn tell_time(&mut self) {
         update(&mut self.state, Msg::Tick { now_ms: (self.now_ms)() });
     }
@@ -62,19 +80,37 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
         quit
     }
 
-    pub(super) fn on_terminal(&mut self, event: Event) -> bool {
+    /// Whether to leave after it.
+    pub(super) fn on_input(&mut self, input: Input) -> Result<bool, RunError> {
+        match input {
+            Input::Terminal(event) => return Ok(self.on_terminal(event)),
+            Input::Background(theme) => return Ok(self.take(Msg::Background(theme))),
+            Input::Redraw if self.presence == Presence::Stopped => {}
+            Input::Redraw => self.presence = Presence::Damaged,
+            Input::Stop => {
+                if (self.aside)(Aside::Stop).map_err(RunError::Draw)? == Done::Yes {
+                    self.presence = Presence::Stopped;
+                }
+            }
+            Input::Continued => {
+                (self.aside)(Aside::Continue).map_err(RunError::Draw)?;
+                self.name_window();
+                self.presence = Presence::Damaged;
+            }
+        }
+        Ok(false)
+    }
+
+    fn on_terminal(&mut self, event: Event) -> bool {
         let mode = self.state.keys();
         let msg = match event {
             Event::Key(key) => match self.state.keymap.action(mode, key) {
                 Some(action) => return self.act(mode, action),
+                None if is_of_another_layout(mode, key) => Some(Msg::OtherLayout),
                 None => None,
             },
             Event::Paste(text) => self.paste(mode, Zeroizing::new(text)),
-            Event::Resize(width, height) => {
-                let Size { width, height } = clamped(Size { width, height });
-                Some(Msg::Resize { width, height })
-            }
-            Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+            Event::Resize(..) | Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
         };
         msg.is_some_and(|msg| self.take(msg))
     }
@@ -184,6 +220,12 @@ impl<A: Fn(Aside<'_>) -> io::Result<()>> Shell<A> {
             Effect::Verify(order) => (self.verifier)(order),
             Effect::Log { level, text } => log(level, &text),
             Effect::Keep(snapshot) => self.keeper.pending = Some(snapshot),
+            Effect::Redraw => self.presence = Presence::Damaged,
+            Effect::Suspend => match (self.aside)(Aside::AskToStop) {
+                Ok(Done::Yes) => {}
+                Ok(Done::NoShell) => return self.take(Msg::NoShell),
+                Err(error) => tracing::warn!("the console could not be suspended: {error}"),
+            },
             Effect::Copy(text) => {
                 if let Err(error) = (self.aside)(Aside::Copy(&text)) {
                     tracing::warn!("the terminal did not take the copy: {error}");

@@ -75,6 +75,42 @@ pub enum Theme {
     Light,
 }
 
+/// How much is known of the terminal's background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum Background {
+    /// It was told.
+    #[default]
+    Told,
+    /// The terminal is asked; until it answers the theme is a guess.
+    Asked,
+}
+
+/// What the terminal can show besides ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum Glyphs {
+    /// Every glyph.
+    #[default]
+    All,
+    /// Nothing: each glyph is shown as an ASCII character.
+    Ascii,
+}
+
+impl Glyphs {
+    /// Whether only ASCII can be shown.
+    pub const fn is_ascii(self) -> bool {
+        matches!(self, Self::Ascii)
+    }
+}
+
+/// A program between the console and the terminal that decides what reaches its clipboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Multiplexer {
+    /// tmux.
+    Tmux,
+    /// GNU screen.
+    Screen,
+}
+
 /// What was decided before the console opened.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Options {
@@ -84,6 +120,12 @@ pub struct Options {
     pub no_color: bool,
     /// The terminal's ground.
     pub theme: Theme,
+    /// How that is known.
+    pub background: Background,
+    /// What it can show.
+    pub glyphs: Glyphs,
+    /// What is between it and the console.
+    pub multiplexer: Option<Multiplexer>,
     /// Name of the network, as the header shows it.
     pub network: String,
     /// The subnet.
@@ -210,6 +252,8 @@ pub struct Chooser {
     pub fields: Vec<(&'static str, String)>,
     /// The one under the cursor.
     pub cursor: usize,
+    /// It was sent to the terminal, and stays on the screen so that it can be copied by hand.
+    pub sent: bool,
 }
 
 /// The command palette: a few letters, the commands they fit, best first.
@@ -274,6 +318,8 @@ pub struct State {
     pub scroll: usize,
     /// A short message.
     pub toast: Option<Toast>,
+    /// It was said that keys of another layout do nothing.
+    pub layout_told: bool,
     /// The keys.
     #[serde(skip)]
     pub keymap: Arc<KeyMap>,
@@ -302,6 +348,7 @@ impl State {
             mode: Mode::default(),
             scroll: 0,
             toast: None,
+            layout_told: false,
             keymap: Arc::new(keymap),
         }
     }

@@ -14,12 +14,19 @@ use crossterm::{execute, queue};
 use thiserror::Error;
 
 use crate::domain::untrusted::sanitize;
+use crate::tui::job;
 
 /// Characters of a window title.
 const TITLE_LIMIT: usize = 120;
 /// xterm's commands to lay the window's title aside and to take it back; terminals without them ignore both.
 const PUSH_TITLE: &str = "\x1b[22;2t";
 const POP_TITLE: &str = "\x1b[23;2t";
+/// The mouse wheel as cursor keys while the alternate screen is shown. The terminal keeps the mouse, so that text can be
+/// selected as ever. What it did before is laid aside and taken back, where the terminal knows how.
+const WHEEL_AS_KEYS: &str = "\x1b[?1007s\x1b[?1007h";
+const WHEEL_AS_BEFORE: &str = "\x1b[?1007r";
+/// Asks for the colour of the background.
+const ASK_BACKGROUND: &str = "\x1b]11;?\x07";
 
 /// Whether the terminal is ours at this moment.
 static HELD: AtomicBool = AtomicBool::new(false);
@@ -35,6 +42,12 @@ pub enum TerminalError {
         "standard output is not a terminal, so there is no screen to draw on: use `grail-console status` (--json for scripts)"
     )]
     NotATerminal,
+    /// Nothing can be typed.
+    #[error(
+        "there is no terminal to read keys from, as under setsid, cron or a service: use `grail-console status` (--json \
+         for scripts)"
+    )]
+    NoKeyboard,
     /// The terminal cannot move its cursor.
     #[error(
         "TERM is {0}, a terminal that cannot draw a screen: use `grail-console status`, or set TERM to what you have"
@@ -55,6 +68,14 @@ pub fn check(term: Option<&str>, stdout_is_terminal: bool) -> Result<(), Termina
     }
 }
 
+/// Whether an error says that the terminal is gone: its window was closed, or the connection to it was lost.
+pub fn is_gone(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let gone = [Errno::IO, Errno::NXIO, Errno::NODEV, Errno::BADF, Errno::NOTTY, Errno::PIPE];
+    let ended = [io::ErrorKind::UnexpectedEof, io::ErrorKind::BrokenPipe, io::ErrorKind::WriteZero];
+    ended.contains(&error.kind()) || Errno::from_io_error(error).is_some_and(|errno| gone.contains(&errno))
+}
+
 /// The terminal, held: raw mode, the alternate screen, no cursor. Dropping it gives everything back.
 #[derive(Debug)]
 pub struct Held(());
@@ -67,12 +88,35 @@ impl Held {
         if let Ok(mut drawing) = DRAWING.lock() {
             *drawing = Some(thread::current().id());
         }
-        HELD.store(true, Ordering::SeqCst);
         // From here on dropping undoes what was done, also when one of the steps fails.
         let held = Self(());
-        enable_raw_mode()?;
-        execute!(io::stdout(), Print(PUSH_TITLE), EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+        held.take_again()?;
         Ok(held)
+    }
+
+    /// Takes the terminal anew, also when somebody changed its settings meanwhile.
+    pub fn take_again(&self) -> io::Result<()> {
+        job::wait_for_foreground()?;
+        let title = if HELD.swap(true, Ordering::SeqCst) {
+            disable_raw_mode()?;
+            ""
+        } else {
+            PUSH_TITLE
+        };
+        enable_raw_mode()?;
+        let mut out = io::stdout();
+        queue!(out, Print(title), EnterAlternateScreen, EnableBracketedPaste, Print(WHEEL_AS_KEYS), Hide)?;
+        out.flush()
+    }
+
+    /// Gives the terminal back for a while.
+    pub fn give_back(&self) {
+        restore();
+    }
+
+    /// Asks the terminal for the colour of its background; the answer comes with the keys, if ever.
+    pub fn ask_background(&self) -> io::Result<()> {
+        execute!(io::stdout(), Print(ASK_BACKGROUND))
     }
 
     /// Puts a text on the clipboard of the terminal that shows us, also over ssh (OSC 52).
@@ -96,7 +140,8 @@ impl Drop for Held {
 fn restore() {
     if HELD.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
-        let _ = queue!(out, DisableBracketedPaste, LeaveAlternateScreen, Show, Print(POP_TITLE));
+        let _ =
+            queue!(out, DisableBracketedPaste, Print(WHEEL_AS_BEFORE), LeaveAlternateScreen, Show, Print(POP_TITLE));
         let _ = out.flush();
         let _ = disable_raw_mode();
     }

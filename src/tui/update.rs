@@ -33,6 +33,20 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.size = (width, height);
             Vec::new()
         }
+        Msg::Background(theme) => {
+            state.options.theme = theme;
+            Vec::new()
+        }
+        Msg::OtherLayout => {
+            if !std::mem::replace(&mut state.layout_told, true) {
+                state.say("this key does nothing: the keys are those of a Latin layout");
+            }
+            Vec::new()
+        }
+        Msg::NoShell => {
+            state.say("no shell started this as a job: ctrl-z does nothing here");
+            Vec::new()
+        }
         Msg::Feed(event) => {
             let mut effects = feed::on(state, event);
             effects.extend(rotate::reverted_now(state));
@@ -113,8 +127,11 @@ fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {
 }
 
 fn on_command(state: &mut State, command: Command) -> Vec<Effect> {
-    if command == Command::ForceQuit {
-        return vec![Effect::Quit];
+    match command {
+        Command::ForceQuit => return vec![Effect::Quit],
+        Command::Redraw => return vec![Effect::Redraw],
+        Command::Suspend => return vec![Effect::Suspend],
+        _ => {}
     }
     match state.mode {
         Mode::Normal => normal(state, command),
@@ -182,8 +199,9 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
         C::Quit if is_at_work(state) => {
             state.mode = Mode::Leaving(Choice::No);
         }
-        C::Quit | C::ForceQuit => return vec![Effect::Quit],
-        C::Accept | C::Cancel | C::NextChoice | C::PreviousChoice => {}
+        C::Quit => return vec![Effect::Quit],
+        // These mean the same everywhere, or something in a question only.
+        C::ForceQuit | C::Redraw | C::Suspend | C::Accept | C::Cancel | C::NextChoice | C::PreviousChoice => {}
     }
     Vec::new()
 }
@@ -319,7 +337,7 @@ fn only_failed(state: &mut State) {
 
 fn offer_fields(state: &mut State) {
     let Some(row) = state.selected() else { return };
-    state.mode = Mode::Choose(Chooser { fields: public_fields(row), cursor: 0 });
+    state.mode = Mode::Choose(Chooser { fields: public_fields(row), cursor: 0, sent: false });
 }
 
 /// What may be copied of a row: never a secret. Text of other people is copied as it is shown, with its escapes, since
@@ -337,15 +355,15 @@ fn public_fields(row: &Row) -> Vec<(&'static str, String)> {
 fn choosing(state: &mut State, command: Command) -> Vec<Effect> {
     let Mode::Choose(chooser) = &mut state.mode else { return Vec::new() };
     match command {
+        Command::Accept | Command::Cancel if chooser.sent => state.mode = Mode::Normal,
+        _ if chooser.sent => {}
         Command::Down => chooser.cursor = (chooser.cursor + 1).min(chooser.fields.len().saturating_sub(1)),
         Command::Up => chooser.cursor = chooser.cursor.saturating_sub(1),
         Command::Accept => {
-            let chosen = chooser.fields.get(chooser.cursor).cloned();
-            state.mode = Mode::Normal;
-            if let Some((name, text)) = chosen {
-                state.say(format!("{name} copied"));
-                return vec![Effect::Copy(text)];
-            }
+            // Nobody answers whether it arrived on a clipboard, so it stays on the screen.
+            chooser.sent = true;
+            let chosen = chooser.fields.get(chooser.cursor);
+            return chosen.map(|(_, text)| Effect::Copy(text.clone())).into_iter().collect();
         }
         Command::Cancel => state.mode = Mode::Normal,
         _ => {}
@@ -361,7 +379,7 @@ fn in_palette(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Accept => {
             let chosen = palette.found.get(palette.cursor).copied();
             state.mode = Mode::Normal;
-            return chosen.map(|command| normal(state, command)).unwrap_or_default();
+            return chosen.map(|command| on_command(state, command)).unwrap_or_default();
         }
         Command::Cancel => state.mode = Mode::Normal,
         _ => {}

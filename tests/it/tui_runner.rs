@@ -20,7 +20,7 @@ use grail_console::domain::snapshot::SubnetSnapshot;
 use grail_console::tui::keymap::KeyMap;
 use grail_console::tui::logbook::{Level, LogLine};
 use grail_console::tui::own::OwnInfo;
-use grail_console::tui::runner::{Aside, Exit, LogSource, Setup, drive};
+use grail_console::tui::runner::{Aside, Done, Exit, LogSource, Setup, drive};
 use grail_console::tui::state::Options;
 use grail_console::tui::terminal::{self, TerminalError};
 use ratatui::Terminal;
@@ -179,7 +179,7 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
         let mut terminal = Terminal::new(backend).unwrap();
         let aside = |aside: Aside<'_>| {
             let _ = aside_sender.send(format!("{aside:?}"));
-            Ok(())
+            Ok(Done::Yes)
         };
         let events: Pin<Box<dyn Stream<Item = io::Result<Event>> + Send>> = Box::pin(key_events);
         let interrupted = async {
@@ -380,6 +380,7 @@ async fn a_copy_goes_to_the_terminal_and_a_refresh_to_the_feed() {
     console.press(KeyCode::Char('y'));
     console.press(KeyCode::Enter);
     assert_eq!(console.asides.recv().await.unwrap(), format!("Copy({:?})", hotkey(42).to_string()));
+    console.press(KeyCode::Enter);
     console.press(KeyCode::Char('r'));
     console.sees("connecting anew").await;
     assert_eq!(console.reconnects.load(Ordering::SeqCst), 1);

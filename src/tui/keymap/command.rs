@@ -81,6 +81,10 @@ pub enum Command {
     Help,
     /// Leaves.
     Quit,
+    /// Draws everything anew.
+    Redraw,
+    /// Gives the terminal back to the shell until it continues the console.
+    Suspend,
     /// Leaves from anywhere.
     ForceQuit,
     /// Takes what was typed or chosen.
@@ -135,7 +139,7 @@ const fn spec(
 const TESTABLE: &[View] = &[V::Subnet, V::Map, V::Detail, V::You];
 
 /// Every command, in the order of footer and help.
-pub const SPECS: [Spec; 42] = [
+pub const SPECS: [Spec; 44] = [
     spec(C::Open, "open", "detail", "Show everything known about the selected row", ROWS, 8),
     spec(C::Back, "back", "back", "Go back; on the subnet: clear the filter, then the marks", ANYWHERE, 8),
     spec(
@@ -222,6 +226,8 @@ pub const SPECS: [Spec; 42] = [
     spec(C::PreviousView, "previous_view", "view before", "The view before", ANYWHERE, 0),
     spec(C::Help, "help", "help", "This help", ANYWHERE, 9),
     spec(C::Quit, "quit", "quit", "Leave the console", ANYWHERE, 10),
+    spec(C::Redraw, "redraw", "redraw", "Draw the whole screen anew", ANYWHERE, 0),
+    spec(C::Suspend, "suspend", "suspend", "Back to the shell for a while; `fg` there comes back here", ANYWHERE, 0),
     spec(C::ForceQuit, "force_quit", "leave", "Leave from anywhere, also while typing", ANYWHERE, 0),
     spec(C::Accept, "accept", "apply", "Take what was typed or chosen", ANYWHERE, 9),
     spec(C::Cancel, "cancel", "cancel", "Go back without it", ANYWHERE, 8),

@@ -2,6 +2,7 @@
 
 mod chord;
 mod command;
+mod layout;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use tui_input::InputRequest;
 
 pub use chord::Chord;
 pub use command::{Command, SPECS, Spec};
+pub use layout::is_of_another_layout;
 
 use crate::domain::untrusted::sanitize;
 use crate::tui::state::View;
@@ -190,12 +192,15 @@ impl KeyMap {
             return None;
         }
         let chord = Chord::from(event);
-        let bound = self.0.get(&mode)?.iter().find(|(_, chords)| chords.contains(&chord)).map(|(command, _)| *command);
-        match bound {
+        match self.bound(mode, chord) {
             Some(command) => Some(Action::Command(command)),
             None if mode.types_text() => edit(chord).map(Action::Edit),
-            None => None,
+            None => self.bound(mode, layout::same_place(chord)?).map(Action::Command),
         }
+    }
+
+    fn bound(&self, mode: KeyMode, chord: Chord) -> Option<Command> {
+        self.0.get(&mode)?.iter().find(|(_, chords)| chords.contains(&chord)).map(|(command, _)| *command)
     }
 
     /// The commands that do something in a view, with the keys that reach them.

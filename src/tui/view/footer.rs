@@ -123,10 +123,18 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
         (KeyMode::Normal, Command::Pause) if state.table.paused().is_some() => "unfreeze",
         (KeyMode::Normal, Command::ExMembers) if state.list.ex_members => "hide ex-members",
         (KeyMode::Filter, Command::Cancel) => "no filter",
+        (KeyMode::Choose, command) if was_sent(state) => match command {
+            Command::Accept => "close",
+            _ => return None,
+        },
         (KeyMode::Choose, Command::Accept) => "copy",
         (KeyMode::Palette, Command::Accept) => "do it",
         _ => command.spec().hint,
     })
+}
+
+fn was_sent(state: &State) -> bool {
+    matches!(&state.mode, Mode::Choose(chooser) if chooser.sent)
 }
 
 /// The same of read tests.

@@ -33,10 +33,12 @@ mod visibility;
 mod you;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Widget as _};
 
+use crate::domain::ascii;
 use crate::tui::map::place;
 use crate::tui::state::{State, View};
 use style::Styles;
@@ -153,8 +155,26 @@ fn table_side(state: &State, body: Rect) -> Rect {
     Rect { width: body.width.saturating_sub(beside), ..body }
 }
 
-/// Draws the console.
+/// Draws the console, in the glyphs that the terminal can show.
 pub fn render(state: &State, frame: &mut Frame<'_>) {
+    draw(state, frame);
+    if state.options.glyphs.is_ascii() {
+        in_ascii(frame.buffer_mut());
+    }
+}
+
+/// Each cell in ASCII. A wide character covers two cells, the second of them empty.
+fn in_ascii(buffer: &mut Buffer) {
+    let mut covered = "";
+    for cell in &mut buffer.content {
+        let symbol = if covered.is_empty() { ascii::text(cell.symbol()) } else { covered.to_owned() };
+        let (first, rest) = symbol.split_at(symbol.len().min(1));
+        covered = if rest.is_empty() { "" } else { "?" };
+        cell.set_symbol(if first.is_empty() { " " } else { first });
+    }
+}
+
+fn draw(state: &State, frame: &mut Frame<'_>) {
     let area = frame.area();
     let styles = Styles::of(&state.options);
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {

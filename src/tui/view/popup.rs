@@ -6,16 +6,18 @@
 //! │ account id = bucket  3f9a12d0…                  │
 //! ╰────────────────────────────────────────────────╯
 //! ```
+//! After that the text itself, alone on its line, so that the mouse can select it.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 
 use super::style::Styles;
-use super::text::{cut, fit, fit_right, ink};
+use super::text::{cut, fit, fit_right, ink, wrap};
 use crate::tui::keymap::{Command, KeyMode};
-use crate::tui::state::{Chooser, Mode, Palette, State};
+use crate::tui::state::{Chooser, Mode, Multiplexer, Palette, State};
 
 /// Commands shown at once in the palette.
 const PALETTE_ROWS: usize = 10;
@@ -23,20 +25,41 @@ const PALETTE_ROWS: usize = 10;
 /// Draws the list of the present mode, if it has one.
 pub(super) fn render(state: &State, styles: Styles, body: Rect, frame: &mut Frame<'_>) {
     match &state.mode {
-        Mode::Choose(chooser) => choose(chooser, styles, body, frame),
+        Mode::Choose(chooser) => choose(state, chooser, styles, body, frame),
         Mode::Palette(palette) => commands(state, palette, styles, body, frame),
         Mode::Normal | Mode::Filter | Mode::Commit | Mode::Rotate | Mode::Leaving(_) | Mode::SelfTest(_) => {}
     }
 }
 
-fn choose(chooser: &Chooser, styles: Styles, body: Rect, frame: &mut Frame<'_>) {
+fn choose(state: &State, chooser: &Chooser, styles: Styles, body: Rect, frame: &mut Frame<'_>) {
     let width = 76.min(body.width.saturating_sub(4));
     let inner = usize::from(width).saturating_sub(2);
+    if chooser.sent {
+        let lines = sent(state, chooser, inner.saturating_sub(2), styles);
+        return draw_box(" Sent to the terminal ", lines, width, styles, body, frame);
+    }
     let lines = chooser.fields.iter().enumerate().map(|(i, (name, text))| {
         let value = ink(fit(text, inner.saturating_sub(22)), styles.plain());
         marked(i == chooser.cursor, vec![ink(fit(name, 21), styles.dim()), value], styles)
     });
     draw_box(" Copy to the clipboard ", lines.collect(), width, styles, body, frame);
+}
+
+/// What was sent, and why it may not have arrived: a terminal does not answer whether it took it.
+fn sent(state: &State, chooser: &Chooser, width: usize, styles: Styles) -> Vec<Line<'static>> {
+    let Some((name, text)) = chooser.fields.get(chooser.cursor) else { return Vec::new() };
+    let doubt = match state.options.multiplexer {
+        Some(Multiplexer::Tmux) => {
+            "tmux keeps it to itself unless `set-clipboard` is on: if it cannot be pasted, select the text above."
+        }
+        Some(Multiplexer::Screen) => "GNU screen does not pass it on: select the text above.",
+        None => "Some terminals do not take it: if it cannot be pasted, select the text above.",
+    };
+    let indented = |text: &str, style: Style| -> Vec<Line<'static>> {
+        wrap(text, width).into_iter().map(|line| ink(format!(" {line}"), style).into()).collect()
+    };
+    let parts = [indented(name, styles.dim()), indented(text, styles.strong()), vec![Line::default()]];
+    parts.into_iter().flatten().chain(indented(doubt, styles.plain())).collect()
 }
 
 fn commands(state: &State, palette: &Palette, styles: Styles, body: Rect, frame: &mut Frame<'_>) {

@@ -86,8 +86,10 @@ impl Pty {
 
     pub fn spawn(size: (u16, u16), command: CommandBuilder) -> Self {
         let pair = native_pty_system().openpty(pty_size(size)).unwrap();
+        // A terminal that claims no size is looked at as the usual one.
+        let (columns, rows) = if size == (0, 0) { (80, 24) } else { size };
         let shown = Shown {
-            screen: vt100::Parser::new(cells(size.1), cells(size.0), 0),
+            screen: vt100::Parser::new(cells(rows), cells(columns), 0),
             bytes: Vec::new(),
             whole: String::new(),
             seen: Vec::new(),
@@ -110,6 +112,14 @@ impl Pty {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
         self
+    }
+
+    /// Somebody else wrote over the screen.
+    pub fn wipe(&self) {
+        self.with(|shown| {
+            shown.screen.process(b"\x1b[2J");
+            shown.whole.clear();
+        });
     }
 
     pub fn resize(&self, size: (u16, u16)) {
@@ -135,6 +145,24 @@ impl Pty {
         loop {
             let screen = shown.as_ref().map(|shown| shown.whole.clone()).unwrap_or_default();
             if holds(&screen) {
+                return screen;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "waited in vain for {what}; the screen:\n{screen}");
+            shown = self.shared.news.wait_timeout(shown, left).unwrap().0;
+        }
+    }
+
+    /// Waits until what came out of the terminal so far is as it should be: its bytes, and the screen at this moment, which
+    /// need not be whole.
+    #[track_caller]
+    pub fn written(&self, what: &str, holds: impl Fn(&[u8], &str) -> bool) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        let mut shown = self.shared.shown.lock().unwrap();
+        loop {
+            let (bytes, screen) =
+                shown.as_ref().map(|shown| (&shown.bytes[..], shown.screen.screen().contents())).unwrap_or_default();
+            if holds(bytes, &screen) {
                 return screen;
             }
             let left = deadline.saturating_duration_since(Instant::now());
