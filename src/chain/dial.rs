@@ -49,7 +49,7 @@ pub(super) async fn dial(endpoint: &Endpoint, limits: &CallLimits) -> Result<Dia
 
 fn undialled(error: DialError) -> Fault {
     match error {
-        DialError::NameUnresolved { why } => Fault::NameUnresolved { why },
+        DialError::NameUnresolved { why, .. } => Fault::NameUnresolved { why },
         DialError::NotAllowed { address, .. } => Fault::NameUnresolved {
             why: format!("it leads to {address}, which is not this machine, and ws:// is for this machine alone"),
         },

@@ -6,7 +6,7 @@ use crate::cli::json::{BlockDocument, NetworkDocument, schema};
 use crate::domain::date::stamp;
 use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Layer, Listing, Probe, Risk, Step, Verdict};
+use crate::domain::probe::{Blame, Layer, Listing, Probe, Risk, Step, Verdict};
 use crate::domain::provenance::Level;
 use crate::domain::self_test::SelfTest;
 use crate::domain::snapshot::SubnetSnapshot;
@@ -31,6 +31,7 @@ pub struct ResultDocument<'d> {
     uid: Option<u16>,
     hotkey: Hotkey,
     verdict: Verdict,
+    blame: Option<Blame>,
     layer: Layer,
     window: Option<Window>,
     object: Option<&'d str>,
@@ -57,6 +58,7 @@ impl<'d> ResultDocument<'d> {
             uid: probe.uid,
             hotkey: probe.hotkey,
             verdict: probe.verdict,
+            blame: probe.blame,
             layer: probe.verdict.layer(),
             window: probe.window,
             object: probe.object.as_deref(),

@@ -20,8 +20,7 @@ pub fn verdict_style(verdict: Verdict) -> (&'static str, Style) {
     match verdict.layer() {
         Layer::None => ("✓", GOOD),
         Layer::Object => ("!", WARN),
-        Layer::Clock => ("?", WARN),
-        Layer::Service if verdict.is_about_here() => ("?", WARN),
+        _ if verdict.is_about_here() => ("?", WARN),
         _ => ("✗", BAD),
     }
 }
@@ -115,8 +114,8 @@ fn steps(steps: &[Step]) -> String {
             vec![
                 cell(format!("  {}", step.words), DIM),
                 plain(step.http.map_or_else(|| "—".to_owned(), |http| http.to_string())),
-                plain(step.code.clone().unwrap_or_default()),
                 cell(format!("{} ms", step.ms), DIM),
+                plain(step.words_of_the_answer()),
             ]
         })
         .collect();

@@ -79,7 +79,7 @@ const REASONS: &str = "no_field no_bytes hash timelock wrong_length not_utf8 bla
 
 /// Every verdict's name, behind the words that stand for several.
 const TESTS: &str = "ok failed denied untested risky late bad_size no_object no_bucket wrong_region scope_denied auth_bad_secret \
-                     auth_unknown_key clock_skew throttled provider_error slow tls tcp dns malformed no_commitment";
+                     auth_unknown_key clock_skew throttled provider_error not_s3 slow tls tcp dns malformed no_commitment";
 
 /// Levels of provenance.
 const PROOFS: &str = "reported agreed proven signed";

@@ -114,6 +114,9 @@ impl SelfTest {
             (false, _) if self.is_unknown() && self.out_of_time => {
                 "Whether your keys do what they should is not known: the time was over before everything was asked."
             }
+            (false, _) if self.is_unknown() && self.unanswered().is_some_and(|step| step.http.is_some()) => {
+                "Whether your keys do what they should is not known: what answered does not tell."
+            }
             (false, _) if self.is_unknown() => {
                 "Whether your keys do what they should is not known: the store did not answer."
             }

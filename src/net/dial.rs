@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::error::{DialError, Step, plain, seconds};
+use super::error::{DialError, Step, is_absent, plain, seconds};
 use super::public::Allowed;
 use super::resolver::Resolver;
 use super::tls::Tls;
@@ -72,7 +72,8 @@ pub async fn dial_telling(
 ) -> Result<(Connection, Option<SocketAddr>), DialError> {
     let name = host.name.trim_start_matches('[').trim_end_matches(']').to_owned();
     let found = by.keep(Step::NameLookup, resolver.look_up(name.clone(), host.port)).await?;
-    let found = found.map_err(|error| DialError::NameUnresolved { why: plain(&error) })?;
+    let found =
+        found.map_err(|error| DialError::NameUnresolved { why: plain(&error), is_absent: is_absent(&error) })?;
     let tcp = connect(&host.allowed.among(&found)?, by).await?;
     let peer = tcp.peer_addr().ok();
     let connection: Connection = match host.tls {

@@ -12,7 +12,11 @@ use crate::domain::untrusted::Untrusted;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DialError {
     #[error("the name does not resolve: {why}")]
-    NameUnresolved { why: String },
+    NameUnresolved {
+        why: String,
+        /// Whether the resolver said that there is no such name, rather than that it cannot say.
+        is_absent: bool,
+    },
     /// The name has addresses, the first of which is this, but none that is allowed.
     #[error("the name leads to {address}, where nothing may be dialled")]
     NotAllowed { address: IpAddr, allowed: Allowed },
@@ -58,6 +62,36 @@ pub fn plain(error: &io::Error) -> String {
     }
 }
 
+/// Whether a resolver said that there is no such name. It has no kind for that, and words of its own on each system.
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    const ABSENT: [&str; 6] =
+        ["not known", "no address associated", "does not resolve", "no such host", "no such name", "no data"];
+    let words = error.to_string().to_ascii_lowercase();
+    error.kind() == io::ErrorKind::NotFound || ABSENT.iter().any(|absent| words.contains(absent))
+}
+
 pub fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f32())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_absent_is_told_from_one_that_cannot_be_looked_up() {
+        for (words, absent) in [
+            ("failed to lookup address information: Name or service not known", true),
+            ("failed to lookup address information: No address associated with hostname", true),
+            ("failed to lookup address information: nodename nor servname provided, or not known", true),
+            ("failed to lookup address information: Name does not resolve", true),
+            ("No such host is known. (os error 11001)", true),
+            ("failed to lookup address information: Temporary failure in name resolution", false),
+            ("failed to lookup address information: Try again", false),
+            ("failed to lookup address information: Non-recoverable failure in name resolution", false),
+            ("Network is unreachable (os error 101)", false),
+        ] {
+            assert_eq!(is_absent(&io::Error::other(words)), absent, "{words}");
+        }
+    }
 }

@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep_until};
 use crate::domain::commitment::Parts;
 use crate::domain::credentials::{BucketCredentials, CredentialsError};
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Exchange, Reply, Request, Risk, Trouble, Verdict, is_denied, verdict_of};
+use crate::domain::probe::{Exchange, Page, Reply, Request, Risk, Trouble, Verdict, is_denied, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{AbortAnswer, Canary, JudgedStep, Outcome, SelfTest, can_write, is_account_wide};
 use crate::domain::self_test_objects::CanaryName;
+use crate::domain::text::uncapitalised;
 use crate::domain::vault_index::GenerationNumber;
 use crate::ops::commit::try_to_write;
 use crate::ops::context::Context;
@@ -211,7 +212,7 @@ impl Test<'_> {
             reply if was_not_done(reply) => {
                 self.canary = Canary::NotWritten;
                 let fix = "Check the write pair in the .env: token, scope Object Read & Write, bucket.";
-                refused(&answer.exchange, "The write key cannot write", fix)
+                refused(&answer.exchange, ("The write key cannot write", "Whether the write key writes"), fix)
             }
             _ => unanswered(&answer.exchange, "whether the canary was written"),
         };
@@ -254,9 +255,10 @@ impl Test<'_> {
         let step = match self.canary {
             Canary::Removed => JudgedStep::of(&exchange, Outcome::Passed, "The canary is gone again.", ""),
             Canary::Unknown => unanswered(&exchange, "whether the canary is gone"),
-            Canary::Left | Canary::NotWritten => refused(
+            Canary::Left | Canary::NotWritten => JudgedStep::of(
                 &exchange,
-                "The canary could not be removed",
+                Outcome::Failed,
+                format!("The canary could not be removed: {}.", reason(&exchange.reply)),
                 "The next self-test removes it; or remove it by hand.",
             ),
         };
@@ -421,6 +423,7 @@ fn told(reply: &Reply) -> String {
     match reply {
         Reply::Failed(trouble) => format!("the store did not answer ({trouble})"),
         Reply::Refused { .. } => format!("the store answers {}", reply.said()),
+        Reply::Unmarked(page) => format!("what answered ({}, {}) is no S3 store", page.http, page.shown()),
         Reply::Found(_) => "the store answers as if it were done".to_owned(),
     }
 }
@@ -430,8 +433,10 @@ const fn was_not_done(reply: &Reply) -> bool {
     matches!(
         reply,
         Reply::Refused { http: 300..=499, .. }
+            | Reply::Unmarked(Page { http: 300..=499, .. })
             | Reply::Failed(
                 Trouble::Dns { .. }
+                    | Trouble::NotLookedUp { .. }
                     | Trouble::PrivateAddress { .. }
                     | Trouble::Tcp { .. }
                     | Trouble::Tls { .. }
@@ -456,7 +461,8 @@ fn compared(answer: &Answer, content: &[u8], whose: &str) -> JudgedStep {
         }
         _ => {
             let fix = "Commit a read key that works, and test again; a new token takes up to a minute.";
-            refused(&answer.exchange, &format!("{whose} cannot read the own bucket"), fix)
+            let open = format!("Whether {} reads the own bucket", uncapitalised(whose));
+            refused(&answer.exchange, (&format!("{whose} cannot read the own bucket"), &open), fix)
         }
     }
 }
@@ -470,23 +476,55 @@ fn unanswered(exchange: &Exchange, what: &str) -> JudgedStep {
     JudgedStep::of(exchange, Outcome::Inconclusive, why, "Run the self-test again when the store answers.")
 }
 
-fn refused(exchange: &Exchange, what: &str, fix: &str) -> JudgedStep {
+/// A request that failed: by the store's own word on the key it is a failure, by anything else (`open`) it is not known.
+fn refused(exchange: &Exchange, (what, open): (&str, &str), fix: &str) -> JudgedStep {
     let verdict = verdict_of(&exchange.reply);
-    let why = match verdict {
+    if !is_about_the_key(verdict) {
+        let fix = match verdict {
+            Verdict::ClockSkew => "Set this machine's clock (NTP), then run the self-test again.",
+            Verdict::NotS3 => {
+                "Look at what is between this machine and the store: a proxy, a login page, a load balancer."
+            }
+            Verdict::ProviderError => "See the store's own words, and run the self-test again later.",
+            Verdict::Throttled | Verdict::Slow => "Wait a while, then run the self-test again.",
+            _ => {
+                "Check this machine's connection, DNS and firewall, and the S3 endpoint; then run the self-test again."
+            }
+        };
+        let why = format!("{open} is not known: {}.", told(&exchange.reply));
+        return JudgedStep::of(exchange, Outcome::Inconclusive, why, fix);
+    }
+    let fix = match verdict {
+        Verdict::WrongRegion => "Set R2_REGION to the region that the store names, for GRAIL too.",
+        _ => fix,
+    };
+    JudgedStep::of(exchange, Outcome::Failed, format!("{what}: {}.", reason(&exchange.reply)), fix)
+}
+
+/// Whether a store that says so speaks of the key or its bucket, and of nothing between here and there.
+const fn is_about_the_key(verdict: Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::AuthUnknownKey
+            | Verdict::AuthBadSecret
+            | Verdict::ScopeDenied
+            | Verdict::NoBucket
+            | Verdict::NoObject
+            | Verdict::Malformed
+            | Verdict::WrongRegion
+    )
+}
+
+fn reason(reply: &Reply) -> String {
+    let why = match verdict_of(reply) {
         Verdict::AuthUnknownKey => "the store does not know it",
         Verdict::AuthBadSecret => "the secret is not the key's",
         Verdict::ScopeDenied => "it may not",
         Verdict::NoBucket => "there is no such bucket",
         Verdict::NoObject => "it was not found",
-        Verdict::ClockSkew => "this machine's clock is wrong",
         Verdict::Malformed => "the store refuses the shape of the key",
-        Verdict::Throttled => "the store refuses more requests for now",
         Verdict::WrongRegion => "the store wants another region in signatures",
-        other => other.word(),
+        _ => return told(reply),
     };
-    let fix = match verdict {
-        Verdict::WrongRegion => "Set R2_REGION to the region that the store names, for GRAIL too.",
-        _ => fix,
-    };
-    JudgedStep::of(exchange, Outcome::Failed, format!("{what}: {why}."), fix)
+    why.to_owned()
 }

@@ -6,6 +6,7 @@ use std::iter::successors;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Region;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use tokio::time::{Instant, timeout_at};
@@ -25,6 +26,8 @@ pub struct Answer {
     /// The server's clock minus this machine's at the middle of the request, in ms, to about half a second: positive when
     /// this machine is behind. `None` where the server sent no date.
     pub clock_offset_ms: Option<i64>,
+    /// The region that the answer names as the bucket's.
+    pub region: Option<String>,
 }
 
 impl fmt::Debug for Answer {
@@ -33,6 +36,7 @@ impl fmt::Debug for Answer {
             .field("exchange", &self.exchange)
             .field("bytes", &self.bytes.len())
             .field("clock_offset_ms", &self.clock_offset_ms)
+            .field("region", &self.region)
             .finish()
     }
 }
@@ -40,6 +44,8 @@ impl fmt::Debug for Answer {
 /// What a good answer's headers speak of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum About {
+    /// The object that was asked for: its size and its time, which are all that a HEAD can show of a store.
+    Head,
     /// The object that was asked for: its size, its time.
     Object,
     /// The answer itself, whose length is nobody's size.
@@ -61,6 +67,12 @@ impl Bucket {
 
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The same bucket, asked with signatures for another region.
+    pub(super) fn in_region(&self, region: &str) -> Self {
+        let config = self.client.config().to_builder().region(Region::new(region.to_owned())).build();
+        Self { client: Client::from_conf(config), ..self.clone() }
     }
 
     /// Id of the key that requests are signed with.
@@ -95,7 +107,8 @@ impl Bucket {
             Some(outcome) => settled(&record, about, outcome),
         };
         let exchange = Exchange { request, reply, ms };
-        (Answer { exchange, bytes: Vec::new(), clock_offset_ms: record.clock_offset_ms() }, value)
+        let (clock_offset_ms, region) = (record.clock_offset_ms(), record.region());
+        (Answer { exchange, bytes: Vec::new(), clock_offset_ms, region }, value)
     }
 }
 
@@ -124,15 +137,24 @@ where
         return (Reply::Failed(trouble), None);
     }
     match outcome {
-        Ok(value) => (Reply::Found(told(record, about)), Some(value)),
+        Ok(value) if is_of_a_store(record, about) => (Reply::Found(told(record, about)), Some(value)),
+        Ok(_) => (Reply::Unmarked(record.page()), None),
         Err(error) => (said_no(record, &error), None),
     }
+}
+
+/// Whether a good answer can be a store's: a page of a proxy or a login is none, and a HEAD that finds an object tells its
+/// size and its time.
+fn is_of_a_store(record: &Record, about: About) -> bool {
+    let found = record.found();
+    let tells = about != About::Head || (found.size.is_some() && found.last_modified_ms.is_some());
+    record.has_marks() || (tells && !record.is_foreign())
 }
 
 fn told(record: &Record, about: About) -> Found {
     let found = record.found();
     match about {
-        About::Object => found,
+        About::Head | About::Object => found,
         About::Itself => Found { http: found.http, ..Found::default() },
     }
 }
@@ -144,8 +166,12 @@ where
     match record.status() {
         Some(http) if !(200..300).contains(&http) => {
             let told = |text: Option<&str>| text.filter(|_| record.has_body()).map(Untrusted::from);
-            Reply::Refused { http, code: told(error.code()), message: told(error.message()) }
+            match told(error.code()).filter(|code| !code.is_empty()) {
+                None if !record.has_marks() => Reply::Unmarked(record.page()),
+                code => Reply::Refused { http, code, message: told(error.message()) },
+            }
         }
+        Some(_) if record.is_foreign() => Reply::Unmarked(record.page()),
         // The status was fine, and the body was not what the operation answers with.
         _ => Reply::Failed(Trouble::NotS3 { why: Untrusted::from_text(innermost(error)) }),
     }

@@ -30,6 +30,8 @@ pub struct StoreOptions {
     pub total: Duration,
     /// For `visible` or a self-test as a whole. 60 s.
     pub whole: Duration,
+    /// The longest pauses before the second and the third try of a read test, as validators'. 1 s and 2 s.
+    pub pauses: [Duration; 2],
     /// Bytes of a body that are read at most. 64 KiB (THREATS T9).
     pub cap: u64,
     /// The region in signatures. R2's is `auto`.
@@ -46,6 +48,7 @@ impl Default for StoreOptions {
             connect: Duration::from_secs(3),
             total: Duration::from_secs(6),
             whole: Duration::from_secs(WHOLE_SECONDS),
+            pauses: [Duration::from_secs(1), Duration::from_secs(2)],
             cap: 64 << 10,
             region: "auto".to_owned(),
             resolver: Resolver::default(),

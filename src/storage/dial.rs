@@ -60,7 +60,8 @@ fn allowed(host: &str, secured: bool) -> Allowed {
 /// What a test of a bucket tells of it.
 pub(super) fn undialled(error: &DialError) -> Trouble {
     match error.clone() {
-        DialError::NameUnresolved { why } => Trouble::Dns { why },
+        DialError::NameUnresolved { why, is_absent: true } => Trouble::Dns { why },
+        DialError::NameUnresolved { why, .. } => Trouble::NotLookedUp { why },
         DialError::NotAllowed { address, allowed: Allowed::ThisMachine } => Trouble::Dns {
             why: format!("it leads to {address}, which is not this machine, and http:// is for this machine alone"),
         },
@@ -74,7 +75,7 @@ pub(super) fn undialled(error: &DialError) -> Trouble {
 
 fn late(step: Step, after: &str) -> Trouble {
     match step {
-        Step::NameLookup => Trouble::Dns { why: format!("no answer of the resolver within {after}") },
+        Step::NameLookup => Trouble::NotLookedUp { why: format!("no answer of the resolver within {after}") },
         Step::TcpConnection => Trouble::Tcp { why: format!("no answer within {after}") },
         Step::TlsHandshake => {
             let why = Untrusted::from_text(format!("no handshake within {after}"));

@@ -58,7 +58,13 @@ impl Reader {
             let head = self.bucket.client().head_object().bucket(self.bucket.name()).key(name.to_string());
             head.customize().mutate_request(noted(record)).send()
         };
-        self.bucket.ask(request, About::Object, by, send).await.0
+        self.bucket.ask(request, About::Head, by, send).await.0
+    }
+
+    /// The same reader, which signs for another region.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        Self { bucket: self.bucket.in_region(region), cap: self.cap }
     }
 
     /// GET of a part of an object. What comes beyond the part is not read. Where a store ignores the range, the start of

@@ -6,11 +6,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderMap, HeaderName, LAST_MODIFIED};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, HeaderMap, HeaderName, LAST_MODIFIED, SERVER};
 use http::{StatusCode, response};
 
-use crate::domain::probe::{Found, Trouble};
+use crate::domain::probe::{Found, Page, Trouble};
 use crate::domain::untrusted::Untrusted;
+
+/// Headers that S3 stores send and nobody else: AWS's and those of all who follow it. Those of AWS's other services
+/// (`x-amzn-…`, `x-amz-cf-…`, `x-amz-apigw-id`) are none.
+const MARKS: [&str; 5] =
+    ["x-amz-request-id", "x-amz-id-2", "x-amz-bucket-region", "x-amz-version-id", "x-amz-delete-marker"];
+/// How the own headers of MinIO, Ceph and Wasabi begin.
+const OWN_HEADERS: [&str; 3] = ["x-minio-", "x-rgw-", "x-wasabi-"];
+/// Letters, digits and hyphens of a region's name at most.
+const REGION_LENGTH: usize = 40;
 
 /// Travels with the request as an extension; the transport writes, whoever asked reads.
 #[derive(Clone, Default)]
@@ -21,6 +30,9 @@ struct Seen {
     sent_ms: Option<i64>,
     status: Option<u16>,
     found: Found,
+    page: Page,
+    has_marks: bool,
+    region: Option<String>,
     clock_offset_ms: Option<i64>,
     body: usize,
     trouble: Option<Trouble>,
@@ -43,6 +55,9 @@ impl Record {
         let middle = seen.sent_ms.map_or(now, |sent| sent.midpoint(now));
         seen.status = Some(head.status.as_u16());
         seen.found = found(head);
+        seen.page = page(head);
+        seen.has_marks = head.headers.keys().any(is_mark);
+        seen.region = region(&head.headers);
         if let Some(trouble) = no_length(&head.headers) {
             seen.trouble.get_or_insert(trouble);
         }
@@ -73,6 +88,30 @@ impl Record {
         self.seen().found
     }
 
+    /// What the answer shows of who gave it.
+    pub(super) fn page(&self) -> Page {
+        self.seen().page.clone()
+    }
+
+    /// Whether there were headers that only S3 stores send.
+    pub(super) fn has_marks(&self) -> bool {
+        self.seen().has_marks
+    }
+
+    /// Whether it is made for people or for a program's own API: nothing that S3 answers with.
+    pub(super) fn is_foreign(&self) -> bool {
+        let seen = self.seen();
+        let content = seen.page.content_type.as_ref().and_then(Untrusted::as_text).unwrap_or_default();
+        let content = content.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        ["text/html", "application/xhtml+xml", "application/json", "application/problem+json"]
+            .contains(&content.as_str())
+    }
+
+    /// The region that the answer names in `x-amz-bucket-region`.
+    pub(super) fn region(&self) -> Option<String> {
+        self.seen().region.clone()
+    }
+
     pub(super) fn clock_offset_ms(&self) -> Option<i64> {
         self.seen().clock_offset_ms
     }
@@ -92,6 +131,25 @@ fn found(head: &response::Parts) -> Found {
     };
     let last_modified_ms = date(&head.headers, &LAST_MODIFIED).and_then(|at| u64::try_from(at).ok());
     Found { http: head.status.as_u16(), size, last_modified_ms }
+}
+
+fn page(head: &response::Parts) -> Page {
+    let told = |name: &HeaderName| head.headers.get(name).map(|value| Untrusted::from_bytes(value.as_bytes()));
+    Page { http: head.status.as_u16(), content_type: told(&CONTENT_TYPE), server: told(&SERVER) }
+}
+
+fn is_mark(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    MARKS.contains(&name) || OWN_HEADERS.iter().any(|begins| name.starts_with(begins))
+}
+
+/// A region's name goes into signatures: nothing else than letters, digits and hyphens is taken for one.
+fn region(headers: &HeaderMap) -> Option<String> {
+    let name = text(headers, &HeaderName::from_static("x-amz-bucket-region"))?;
+    let is_name = |name: &&str| {
+        (1..=REGION_LENGTH).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    Some(name).filter(is_name).map(ToOwned::to_owned)
 }
 
 /// Why an answer is none of HTTP: a length that is no number, or two of them. Behind a HEAD nobody else looks at it.

@@ -79,6 +79,8 @@ fn probe(member: &Member) -> Probe {
         uid: Some(member.uid),
         hotkey: member.hotkey,
         verdict: Verdict::ALL[usize::from(member.uid) % Verdict::ALL.len()],
+        blame: None,
+        is_definite: true,
         window: None,
         object: None,
         size: None,

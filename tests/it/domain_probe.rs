@@ -98,7 +98,7 @@ fn a_test_asks_what_a_validator_asks_and_then_at_most_for_one_byte() {
 type Refusal = (&'static str, u16, Option<&'static str>, Option<&'static str>, Verdict);
 
 /// Every row of the catalogue in which a store answers, in the words of R2 and of AWS and its kin.
-const CATALOGUE: [Refusal; 37] = [
+const CATALOGUE: [Refusal; 41] = [
     (
         "AWS-shaped key",
         400,
@@ -149,8 +149,18 @@ const CATALOGUE: [Refusal; 37] = [
     ("wrong secret, R2 and AWS", 403, Some("SignatureDoesNotMatch"), None, Verdict::AuthBadSecret),
     ("other scope, R2 and AWS", 403, Some("AccessDenied"), None, Verdict::ScopeDenied),
     ("other scope without a body", 403, None, None, Verdict::ScopeDenied),
-    ("account closed, AWS", 403, Some("AllAccessDisabled"), None, Verdict::ScopeDenied),
-    ("account in trouble, AWS", 403, Some("AccountProblem"), None, Verdict::ScopeDenied),
+    ("account closed, AWS", 403, Some("AllAccessDisabled"), None, Verdict::ProviderError),
+    ("account in trouble, AWS", 403, Some("AccountProblem"), None, Verdict::ProviderError),
+    ("account disabled", 403, Some("AccountDisabled"), None, Verdict::ProviderError),
+    ("object in an archive, AWS", 403, Some("InvalidObjectState"), None, Verdict::ProviderError),
+    (
+        "cap, Backblaze",
+        403,
+        Some("AccessDenied"),
+        Some("Transaction cap exceeded, see the Caps & Alerts page to increase your cap."),
+        Verdict::ProviderError,
+    ),
+    ("unknown key, Backblaze", 401, Some("UnauthorizedAccess"), None, Verdict::AuthUnknownKey),
     ("no bucket, R2 and AWS", 404, Some("NoSuchBucket"), None, Verdict::NoBucket),
     ("lapsed, R2", 403, Some("NotEntitled"), None, Verdict::ProviderError),
     ("no object, R2 and AWS", 404, Some("NoSuchKey"), None, Verdict::NoObject),
@@ -164,7 +174,7 @@ const CATALOGUE: [Refusal; 37] = [
     ("outage without a body", 503, None, None, Verdict::ProviderError),
     ("redirect", 307, None, None, Verdict::ProviderError),
     ("an argument that is not the key", 400, Some("InvalidArgument"), Some("max-keys"), Verdict::ProviderError),
-    ("a code that nobody knows, by its status", 403, Some("Zorn"), None, Verdict::ScopeDenied),
+    ("a code that nobody knows, whatever its status", 403, Some("Zorn"), None, Verdict::ProviderError),
     ("a code that nobody knows", 418, Some("Teapot"), None, Verdict::ProviderError),
 ];
 
@@ -184,6 +194,7 @@ fn troubles() -> Vec<(Trouble, Verdict, &'static str)> {
     let tls = |handshake_failure| Trouble::Tls { why: Untrusted::from("a reason"), handshake_failure };
     vec![
         (Trouble::Dns { why: why() }, Verdict::Dns, "dns"),
+        (Trouble::NotLookedUp { why: why() }, Verdict::Dns, "dns_for_now"),
         (Trouble::PrivateAddress { address: "10.0.0.1".to_owned() }, Verdict::Dns, "private_address"),
         (Trouble::Tcp { why: why() }, Verdict::Tcp, "tcp"),
         (tls(true), Verdict::Tls, "tls"),
@@ -191,7 +202,7 @@ fn troubles() -> Vec<(Trouble, Verdict, &'static str)> {
         (Trouble::NoRootCertificates, Verdict::Tls, "no_root_certificates"),
         (Trouble::Slow { after_ms: 6_000 }, Verdict::Slow, "deadline"),
         (Trouble::Closed { why: why() }, Verdict::ProviderError, "closed"),
-        (Trouble::NotS3 { why: Untrusted::from("a reason") }, Verdict::ProviderError, "not_s3"),
+        (Trouble::NotS3 { why: Untrusted::from("a reason") }, Verdict::NotS3, "not_s3"),
         (Trouble::TooLarge { cap: 65_536 }, Verdict::ProviderError, "too_large"),
     ]
 }
@@ -290,6 +301,7 @@ fn verdicts_have_exactly_the_names_of_the_contract() {
         "slow",
         "throttled",
         "provider_error",
+        "not_s3",
     ];
     let names: BTreeSet<_> = Verdict::ALL.iter().map(|verdict| verdict.name()).collect();
     assert_eq!(names, BTreeSet::from(contract));

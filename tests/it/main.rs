@@ -74,6 +74,7 @@ mod ops_self_test;
 mod ops_visible;
 mod probe_allowlist;
 mod probe_catalogue;
+mod probe_classes;
 mod probe_differential;
 mod probe_network;
 mod probe_untested;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use grail_console::domain::probe::{Probe, Verdict};
+use grail_console::domain::probe::{Blame, Probe, Verdict};
 use grail_console::sandbox::OPERATOR_UID;
 use grail_console::storage::{Resolver, StoreOptions};
 use rstest::rstest;
@@ -85,17 +85,18 @@ async fn an_endpoint_that_does_not_resolve_is_the_operators_to_mend() {
 
 #[tokio::test]
 async fn an_account_without_a_host_is_a_wrong_account_id() {
-    let nowhere = Resolver::new(|host, _| async move { Err(io::Error::other(format!("no {}", &host[32..]))) });
+    let nowhere =
+        Resolver::new(|host, _| async move { Err(io::Error::other(format!("no such host: {}", &host[32..]))) });
     let options = StoreOptions { resolver: nowhere, ..StoreOptions::default() };
     let seat = Bench::new("healthy").await.at(None).options(options).seat().await;
     let probe = seat.probe(OPERATOR_UID).await;
     assert_eq!((probe.verdict, step(&probe)), (Verdict::Dns, ("head_gz", None, Some("dns"))));
-    let words = "The account's host does not resolve (no .r2.cloudflarestorage.com): the account id is wrong, or this \
+    let words = "The account's host does not resolve (no such host: .r2.cloudflarestorage.com): the account id is wrong, or this \
                  machine has no DNS.";
     assert_eq!(probe.explanation, words);
     assert_eq!(probe.fix, "Check the account id, character by character; then this machine's DNS.");
-    let stranger = seat.probe(STRANGER).await.fix;
-    assert!(stranger.starts_with("Only the holder of uid 20 can mend it: check the account id"), "{stranger}");
+    assert_eq!(probe.blame, Some(Blame::Unknown));
+    assert_eq!(seat.probe(STRANGER).await.fix, probe.fix, "what was not reached is nobody's fault");
 }
 
 #[rstest]
@@ -114,6 +115,34 @@ async fn an_r2_host_that_leads_into_a_private_network_is_not_dialled(#[case] add
         format!("The account's host resolves to {address}, an address that no R2 host has; nothing was sent there.");
     assert_eq!(probe.explanation, words);
     assert_eq!(connections.load(Ordering::SeqCst), 0);
+    assert_eq!((probe.blame, probe.is_definite), (Some(Blame::Network), false));
+}
+
+#[tokio::test]
+async fn a_fake_address_of_a_local_proxy_is_named() {
+    let fake = SocketAddr::from((Ipv4Addr::new(198, 18, 0, 12), 443));
+    let options =
+        StoreOptions { resolver: Resolver::new(move |_, _| async move { Ok(vec![fake]) }), ..StoreOptions::default() };
+    let probe = Bench::new("healthy").await.at(None).options(options).probe(STRANGER).await;
+    assert_eq!((probe.verdict, probe.blame), (Verdict::Dns, Some(Blame::ThisMachine)));
+    let words = "The account's host resolves to 198.18.0.12, a fake address of 198.18.0.0/15 as local proxies give them \
+                 out for every name; nothing was sent there.";
+    assert_eq!(probe.explanation, words);
+    assert!(probe.fix.starts_with("Let the proxy on this machine leave the store's host alone"), "{}", probe.fix);
+}
+
+#[tokio::test]
+async fn a_resolver_that_gives_no_answer_for_now_says_nothing_about_anybody() {
+    let later = "failed to lookup address information: Temporary failure in name resolution";
+    let resolver = Resolver::new(move |_, _| async move { Err(io::Error::other(later)) });
+    let options = StoreOptions { resolver, pauses: [Duration::ZERO; 2], ..StoreOptions::default() };
+    let seat = Bench::new("healthy").await.at(None).options(options).seat().await;
+    for uid in [OPERATOR_UID, STRANGER] {
+        let probe = seat.probe(uid).await;
+        assert_eq!((probe.verdict, step(&probe)), (Verdict::Dns, ("head_gz", None, Some("dns_for_now"))));
+        assert_eq!((probe.blame, probe.is_definite), (Some(Blame::Network), false));
+        assert_eq!(probe.fix, "Check this machine's DNS and connection, then test again.");
+    }
 }
 
 #[tokio::test]
@@ -127,6 +156,7 @@ async fn alert_40_is_an_account_without_a_certificate() {
     assert_eq!(probe.explanation, words);
     assert_eq!(probe.fix, "Check the account id; if the account is new, wait 20 minutes and test again.");
     assert_eq!(connections.load(Ordering::SeqCst), 1, "once is enough");
+    assert_eq!(probe.blame, Some(Blame::Unknown), "only R2 says so of account ids that do not exist");
 }
 
 #[tokio::test]
@@ -150,20 +180,27 @@ async fn a_host_that_takes_requests_and_says_nothing_is_slow() {
 }
 
 #[rstest]
-#[case::another_protocol(b"SSH-2.0-OpenSSH_9.2\r\n", "not_s3", "What answered is no S3 store: ")]
-#[case::silence(b"", "closed", "The store ended the connection within its answer (")]
-#[case::half_an_answer(b"HTTP/1.1 20", "closed", "The store ended the connection within its answer (")]
+#[case::another_protocol(b"SSH-2.0-OpenSSH_9.2\r\n", Verdict::NotS3, "not_s3", "What answered is no S3 store: ")]
+#[case::silence(b"", Verdict::ProviderError, "closed", "The store ended the connection within its answer (")]
+#[case::half_an_answer(
+    b"HTTP/1.1 20",
+    Verdict::ProviderError,
+    "closed",
+    "The store ended the connection within its answer ("
+)]
 #[tokio::test]
 async fn what_answers_like_no_store_is_a_fault_of_whatever_it_is(
     #[case] says: &'static [u8],
+    #[case] verdict: Verdict,
     #[case] code: &str,
     #[case] words: &str,
 ) {
     let (address, _) = listener(Some(says)).await;
     let probe = bench(format!("http://{address}")).await.probe(STRANGER).await;
-    assert_eq!((probe.verdict, step(&probe)), (Verdict::ProviderError, ("head_gz", None, Some(code))));
+    assert_eq!((probe.verdict, step(&probe)), (verdict, ("head_gz", None, Some(code))));
+    assert_eq!((probe.blame, probe.is_definite), (Some(Blame::Network), false));
     assert!(probe.explanation.starts_with(words) && probe.explanation.ends_with('.'), "{}", probe.explanation);
-    assert_eq!(probe.fix, "Test again; if it lasts, the bucket is served by something that is no S3 store.");
+    assert!(!probe.fix.contains("holder"), "{}", probe.fix);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use grail_console::domain::probe::{Found, Reply, Request, Trouble};
+use grail_console::domain::probe::{Found, Page, Reply, Request, Trouble};
 use grail_console::storage::{Answer, Part, Store, StoreOptions};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -248,7 +248,9 @@ async fn a_length_is_told_once_or_twice_the_same_or_not_at_all(
     #[case] headers: &'static str,
     #[case] size: Option<u64>,
 ) {
-    let server = Server::start(move |_| Script::new(format!("HTTP/1.1 200 OK\r\n{headers}\r\n"), Then::Close));
+    let server = Server::start(move |_| {
+        Script::new(format!("HTTP/1.1 200 OK\r\nx-amz-request-id: 1\r\n{headers}\r\n"), Then::Close)
+    });
     assert_eq!(head(&server).await.exchange.reply, Reply::Found(Found { http: 200, size, ..Found::default() }));
 }
 
@@ -281,10 +283,10 @@ fn billion_laughs() -> String {
 #[case("<html>blocked by somebody</html>".to_owned())]
 #[case("\0\u{fffd}".to_owned())]
 #[tokio::test]
-async fn an_error_that_is_no_plain_xml_is_a_refusal_without_a_code(#[case] body: String) {
+async fn an_error_that_is_no_plain_xml_shows_no_mark_of_a_store(#[case] body: String) {
     let server = Server::always(Script::answer("403 Forbidden", "", &body));
     let answer = bounded(&server, get(&server, Part::First(1))).await;
-    assert_eq!(answer.exchange.reply, Reply::Refused { http: 403, code: None, message: None });
+    assert_eq!(answer.exchange.reply, Reply::Unmarked(Page { http: 403, ..Page::default() }));
 }
 
 #[tokio::test]
@@ -302,7 +304,7 @@ async fn an_answer_that_is_no_listing_is_not_taken_for_an_empty_one() {
 #[tokio::test]
 async fn a_404_without_a_body_has_no_code_that_the_store_did_not_send() {
     let server = Server::always(Script::answer("404 Not Found", "", ""));
-    let none = Reply::Refused { http: 404, code: None, message: None };
+    let none = Reply::Unmarked(Page { http: 404, ..Page::default() });
     assert_eq!(head(&server).await.exchange.reply, none);
     assert_eq!(get(&server, Part::First(1)).await.exchange.reply, none);
 }
@@ -343,7 +345,11 @@ async fn odd_headers_do_not_hide_an_object(#[case] odd: &'static str) {
 #[case("Thu, 01 Jan 1970 00:00:01 GMT", Some(1_000))]
 #[tokio::test]
 async fn a_time_that_is_none_is_left_out(#[case] text: &'static str, #[case] at: Option<u64>) {
-    let server = Server::always(Script::answer("200 OK", &format!("Last-Modified: {text}\r\nDate: {text}\r\n"), ""));
+    let server = Server::always(Script::answer(
+        "200 OK",
+        &format!("x-amz-request-id: 1\r\nLast-Modified: {text}\r\nDate: {text}\r\n"),
+        "",
+    ));
     let answer = head(&server).await;
     let Reply::Found(found) = answer.exchange.reply else { panic!("{answer:?}") };
     assert_eq!(found.last_modified_ms, at);

@@ -41,6 +41,8 @@ pub fn judged(uid: u64, answers: Vec<(Request, Reply)>, elapsed_ms: u64) -> Prob
         uid: uid16.filter(|uid| *uid < 60_000),
         hotkey,
         verdict: judgement.verdict,
+        blame: judgement.blame,
+        is_definite: judgement.is_definite,
         window: Some(window),
         object: Some(DocumentedName::Window(hotkey, window).to_string()),
         size: judgement.found.and_then(|found| found.size),

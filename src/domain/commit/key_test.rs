@@ -153,7 +153,7 @@ pub fn after_writing(pair: &Published, exchange: &Exchange, left: Option<&str>) 
         (Reply::Found(_), _) => Err(write_capable(left)),
         (reply, _) if is_denied(reply) => Ok(shown(pair)),
         // A full bucket or a closed account says nothing of the pair.
-        (Reply::Refused { code: Some(_), .. }, Verdict::ScopeDenied) => {
+        (Reply::Refused { code: Some(_), .. }, Verdict::ScopeDenied | Verdict::ProviderError) => {
             Ok(not_told("a write with the read pair", reply))
         }
         (_, verdict) => match unanswered(reply) {
@@ -184,6 +184,10 @@ fn unanswered(reply: &Reply) -> Option<KeyTest> {
     match reply {
         Reply::Failed(trouble) => untested(trouble_of(trouble), todo_of(trouble)),
         Reply::Found(Found { size: Some(_), last_modified_ms: Some(_), .. }) => None,
+        Reply::Unmarked(page) => untested(
+            format!("what answered ({}, {}) is no S3 store", page.http, page.shown()),
+            "Look at what stands between this machine and the store: a proxy, a login page, a load balancer.",
+        ),
         Reply::Found(Found { http, .. }) | Reply::Refused { http, code: None, .. } => untested(
             format!("what answered ({http}) is no S3 store"),
             "Look at what stands between this machine and the store: a proxy, a login page, a load balancer.",

@@ -108,12 +108,35 @@ pub struct Found {
     pub last_modified_ms: Option<u64>,
 }
 
+/// What an answer shows of who gave it, where it shows nothing of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// HTTP status.
+    pub http: u16,
+    /// Its `Content-Type`.
+    pub content_type: Option<Untrusted>,
+    /// Its `Server`.
+    pub server: Option<Untrusted>,
+}
+
+impl Page {
+    /// Content type and server, sanitised: `text/html, served by nginx`.
+    pub fn shown(&self) -> String {
+        let short = |text: &Untrusted| sanitize(&text.shown(), 80);
+        let content = self.content_type.as_ref().map_or_else(|| "no content type".to_owned(), short);
+        let server = self.server.as_ref().map(|server| format!(", served by {}", short(server)));
+        content + &server.unwrap_or_default()
+    }
+}
+
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// The store did what was asked.
     Found(Found),
-    /// The store answered no.
+    /// An answer that shows no mark of an S3 store. A HEAD has no body to show one: the GET after it tells who answered.
+    Unmarked(Page),
+    /// The store answered no, with a code of S3 in the body or with S3's own headers.
     Refused {
         /// HTTP status.
         http: u16,
@@ -130,7 +153,9 @@ impl Reply {
     /// HTTP status, where there was an answer.
     pub const fn http(&self) -> Option<u16> {
         match self {
-            Self::Found(Found { http, .. }) | Self::Refused { http, .. } => Some(*http),
+            Self::Found(Found { http, .. }) | Self::Unmarked(Page { http, .. }) | Self::Refused { http, .. } => {
+                Some(*http)
+            }
             Self::Failed(_) => None,
         }
     }
@@ -138,9 +163,19 @@ impl Reply {
     /// The error's code, or the name of what went wrong before there was one; sanitised.
     pub fn code(&self) -> Option<String> {
         match self {
-            Self::Found(_) => None,
+            Self::Found(_) | Self::Unmarked(_) => None,
             Self::Refused { code, .. } => code.as_ref().map(Untrusted::shown),
             Self::Failed(trouble) => Some(trouble.code().to_owned()),
+        }
+    }
+
+    /// What was said beside status and code, sanitised: the store's message, or what answered in its place.
+    pub fn message(&self) -> Option<String> {
+        match self {
+            Self::Refused { message, .. } => message.as_ref().map(Untrusted::shown).filter(|text| !text.is_empty()),
+            Self::Unmarked(page) if page.content_type.is_some() || page.server.is_some() => Some(page.shown()),
+            Self::Failed(Trouble::NotS3 { why }) => Some(why.shown()),
+            Self::Found(_) | Self::Unmarked(_) | Self::Failed(_) => None,
         }
     }
 
@@ -165,9 +200,15 @@ impl Reply {
 /// Why there was no answer. Reasons are from this machine unless they are [`Untrusted`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Trouble {
-    /// The host's name does not resolve.
+    /// There is no such name.
     #[error("the name does not resolve: {why}")]
     Dns {
+        /// What the resolver said.
+        why: String,
+    },
+    /// The resolver could not say whether there is such a name.
+    #[error("the name could not be looked up: {why}")]
+    NotLookedUp {
         /// What the resolver said.
         why: String,
     },
@@ -225,6 +266,7 @@ impl Trouble {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Dns { .. } => "dns",
+            Self::NotLookedUp { .. } => "dns_for_now",
             Self::PrivateAddress { .. } => "private_address",
             Self::Tcp { .. } => "tcp",
             Self::Tls { .. } => "tls",

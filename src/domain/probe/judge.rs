@@ -1,6 +1,7 @@
 //! From answers to a verdict: a validator's rule on what was found, the error catalogue (FACTS 6) on what was not.
 
-use super::evidence::{Exchange, Found, Reply, Request, Trouble};
+use super::blame::{Blame, blame, is_definite};
+use super::evidence::{Exchange, Found, Page, Reply, Request, Trouble};
 use super::verdict::Verdict;
 use super::words;
 use crate::domain::provider::Provider;
@@ -31,6 +32,10 @@ pub struct Case<'c> {
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
+    /// Whose fault it is; `None` where nothing is wrong.
+    pub blame: Option<Blame>,
+    /// Whether it is a store's own answer, which a validator would get too.
+    pub is_definite: bool,
     /// What was found, where anything was.
     pub found: Option<Found>,
     /// Why it is so.
@@ -43,10 +48,12 @@ pub struct Judgement {
 pub fn judge(case: &Case<'_>) -> Judgement {
     let (verdict, found) = match object(case.exchanges) {
         Some(found) => (of_object(found, case.deadline), Some(found)),
-        None => (decisive(case.exchanges).map_or(Verdict::ProviderError, |exchange| verdict_of(&exchange.reply)), None),
+        None => (of_answers(case.exchanges), None),
     };
-    let (explanation, fix) = words::tell(case, verdict, found);
-    Judgement { verdict, found, explanation, fix }
+    let blame = blame(case, verdict, found);
+    let is_definite = is_definite(case, verdict, blame);
+    let (explanation, fix) = words::tell(case, verdict, blame, found);
+    Judgement { verdict, blame, is_definite, found, explanation, fix }
 }
 
 /// The object that a validator would look at: that of the first HEAD that finds one.
@@ -70,11 +77,41 @@ fn of_object(found: Found, deadline: Option<Deadline>) -> Verdict {
     }
 }
 
-/// The answer that says most: the one with a code in its body, else that of the HEAD.
+/// The answer that the verdict rests on: the one with a code in its body, else that of the HEAD. Where the HEAD shows no
+/// mark of a store, the GET after it shows who answered.
 pub(super) fn decisive(exchanges: &[Exchange]) -> Option<&Exchange> {
+    let is_head = |exchange: &&Exchange| matches!(exchange.request, Request::HeadCompressed | Request::HeadPlain);
     let coded = exchanges.iter().rev().find(|exchange| exchange.reply.raw_code().is_some());
-    let heads = |exchange: &&Exchange| matches!(exchange.request, Request::HeadCompressed | Request::HeadPlain);
-    coded.or_else(|| exchanges.iter().rev().find(heads)).or(exchanges.last())
+    let head = exchanges.iter().rev().find(is_head);
+    let byte = exchanges.iter().rev().find(|exchange| exchange.request == Request::GetByte);
+    let told = match (head, byte) {
+        (Some(Exchange { reply: Reply::Unmarked(_), .. }), Some(byte)) if !is_of_a_store(&byte.reply) => Some(byte),
+        _ => head,
+    };
+    coded.or(told).or(exchanges.last())
+}
+
+/// Whether an answer to a GET shows that a store gave it.
+const fn is_of_a_store(reply: &Reply) -> bool {
+    match reply {
+        Reply::Refused { .. } => true,
+        Reply::Found(found) => found.size.is_some() && found.last_modified_ms.is_some(),
+        Reply::Unmarked(_) | Reply::Failed(_) => false,
+    }
+}
+
+/// What follows where no HEAD found an object.
+fn of_answers(exchanges: &[Exchange]) -> Verdict {
+    let Some(exchange) = decisive(exchanges) else { return Verdict::ProviderError };
+    let byte = |exchange: &Exchange| exchange.request == Request::GetByte;
+    match &exchange.reply {
+        // The GET showed that it is a store's answer.
+        Reply::Unmarked(page) if !byte(exchange) && exchanges.iter().any(|e| byte(e) && is_of_a_store(&e.reply)) => {
+            of_status(page.http)
+        }
+        found @ Reply::Found(_) if byte(exchange) && exchanges.len() > 1 && !is_of_a_store(found) => Verdict::NotS3,
+        reply => verdict_of(reply),
+    }
 }
 
 /// What a refusal or a failure means.
@@ -82,35 +119,42 @@ pub fn verdict_of(reply: &Reply) -> Verdict {
     match reply {
         // Found by GET alone, or by nothing that a validator does.
         Reply::Found(_) => Verdict::NoObject,
+        Reply::Unmarked(Page { http: 429, .. }) => Verdict::Throttled,
+        Reply::Unmarked(_) => Verdict::NotS3,
         Reply::Failed(trouble) => of_trouble(trouble),
-        Reply::Refused { http, code, message } => {
-            code.as_ref().and_then(|code| of_code(code, message.as_ref())).unwrap_or_else(|| of_status(*http))
-        }
+        Reply::Refused { http, code: None, .. } => of_status(*http),
+        Reply::Refused { http, code: Some(code), message } => match of_code(code, message.as_ref()) {
+            Some(verdict) => verdict,
+            None if *http == 429 => Verdict::Throttled,
+            None => Verdict::ProviderError,
+        },
     }
 }
 
 const fn of_trouble(trouble: &Trouble) -> Verdict {
     match trouble {
-        Trouble::Dns { .. } | Trouble::PrivateAddress { .. } => Verdict::Dns,
+        Trouble::Dns { .. } | Trouble::NotLookedUp { .. } | Trouble::PrivateAddress { .. } => Verdict::Dns,
         Trouble::Tcp { .. } => Verdict::Tcp,
         Trouble::Tls { .. } | Trouble::NoRootCertificates => Verdict::Tls,
         Trouble::Slow { .. } => Verdict::Slow,
-        Trouble::Closed { .. } | Trouble::NotS3 { .. } | Trouble::TooLarge { .. } => Verdict::ProviderError,
+        Trouble::NotS3 { .. } => Verdict::NotS3,
+        Trouble::Closed { .. } | Trouble::TooLarge { .. } => Verdict::ProviderError,
     }
 }
 
-/// The codes of R2 and of AWS (and of the stores that follow AWS), and the messages of Garage.
+/// The codes of R2 and of AWS (and of the stores that follow AWS), and the messages of Garage and Backblaze. Any other code
+/// stands for itself.
 fn of_code(code: &Untrusted, message: Option<&Untrusted>) -> Option<Verdict> {
     Some(match code.as_text()? {
         "RequestTimeTooSkewed" | "ExpiredRequest" | "RequestExpired" => Verdict::ClockSkew,
-        "Unauthorized" | "InvalidAccessKeyId" | "InvalidToken" | "ExpiredToken" | "NotSignedUp" => {
-            Verdict::AuthUnknownKey
-        }
+        "Unauthorized" | "UnauthorizedAccess" | "InvalidAccessKeyId" | "InvalidToken" | "ExpiredToken"
+        | "NotSignedUp" => Verdict::AuthUnknownKey,
         "SignatureDoesNotMatch" => Verdict::AuthBadSecret,
         "AccessDenied" if says(message, "No such key") => Verdict::AuthUnknownKey,
         "AccessDenied" if says(message, "Invalid signature") => Verdict::AuthBadSecret,
         "AccessDenied" if has_expired(message) => Verdict::AuthUnknownKey,
-        "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => Verdict::ScopeDenied,
+        "AccessDenied" if is_capped(message) => Verdict::ProviderError,
+        "AccessDenied" => Verdict::ScopeDenied,
         "InvalidArgument" if is_about_the_key(message) => Verdict::Malformed,
         "InvalidBucketName" => Verdict::Malformed,
         "NoSuchBucket" => Verdict::NoBucket,
@@ -119,7 +163,6 @@ fn of_code(code: &Untrusted, message: Option<&Untrusted>) -> Option<Verdict> {
         }
         "NoSuchKey" | "NotFound" => Verdict::NoObject,
         "TooManyRequests" | "SlowDown" | "RequestLimitExceeded" => Verdict::Throttled,
-        "NotEntitled" => Verdict::ProviderError,
         _ => return None,
     })
 }
@@ -136,6 +179,11 @@ fn has_expired(message: Option<&Untrusted>) -> bool {
         && message.and_then(Untrusted::as_text).is_some_and(|text| text.trim_end_matches('.').ends_with("has expired"))
 }
 
+/// Backblaze, of an account that has used up what it may: "Transaction cap exceeded, see the Caps & Alerts page …".
+fn is_capped(message: Option<&Untrusted>) -> bool {
+    message.and_then(Untrusted::as_text).is_some_and(|text| text.to_ascii_lowercase().contains("cap exceeded"))
+}
+
 /// Whether a store that knows the key says that it may not do this.
 pub fn is_denied(reply: &Reply) -> bool {
     reply.raw_code() == Some("AccessDenied") && verdict_of(reply) == Verdict::ScopeDenied
@@ -146,7 +194,7 @@ fn is_about_the_key(message: Option<&Untrusted>) -> bool {
     message.and_then(Untrusted::as_text).is_some_and(|text| text.to_ascii_lowercase().contains("access key"))
 }
 
-/// Where there is no code that is known.
+/// Where a store said no without a code.
 const fn of_status(http: u16) -> Verdict {
     match http {
         401 => Verdict::AuthUnknownKey,

@@ -7,6 +7,7 @@
 //! Which request comes next and what the answers mean are both functions of the answers so far: nothing here talks to
 //! anybody.
 
+mod blame;
 mod evidence;
 mod judge;
 mod messages;
@@ -15,9 +16,10 @@ mod result;
 mod verdict;
 mod words;
 
-pub use evidence::{Exchange, Found, Reply, Request, Trouble};
+pub use blame::Blame;
+pub use evidence::{Exchange, Found, Page, Reply, Request, Trouble};
 pub use judge::{Case, Judgement, is_denied, judge, verdict_of};
 pub use messages::{Listing, ProbeNews, ProbeOrder};
-pub use plan::{WHOLE_SECONDS, next};
+pub use plan::{WHOLE_SECONDS, may_pass, next, sends_to_region};
 pub use result::{Probe, Risk, Step};
 pub use verdict::{Layer, Verdict, VerdictClass};

@@ -1,6 +1,6 @@
 //! Which request comes next: first a validator's own two, then as few as it takes to know why they failed.
 
-use super::evidence::{Exchange, Reply, Request};
+use super::evidence::{Exchange, Page, Reply, Request, Trouble};
 
 /// Seconds that `visible` takes at most, and a self-test, reading the chain included. What was not asked by then is unknown.
 pub const WHOLE_SECONDS: u64 = 60;
@@ -12,15 +12,36 @@ pub const WHOLE_SECONDS: u64 = 60;
 /// read the code, unless the status says it all.
 pub fn next(exchanges: &[Exchange]) -> Option<Request> {
     let Some(last) = exchanges.last() else { return Some(Request::HeadCompressed) };
-    let Reply::Refused { http, .. } = last.reply else { return None };
+    let (http, is_marked) = match &last.reply {
+        Reply::Refused { http, .. } => (*http, true),
+        Reply::Unmarked(page) => (page.http, false),
+        Reply::Found(_) | Reply::Failed(_) => return None,
+    };
     match last.request {
         Request::HeadCompressed => Some(Request::HeadPlain),
-        Request::HeadPlain => body_would_tell(http).then_some(Request::GetByte),
+        Request::HeadPlain => body_would_tell(http, is_marked).then_some(Request::GetByte),
         _ => None,
     }
 }
 
-/// Not for throttling and redirects, whose status is the answer: a throttled store is left alone.
-const fn body_would_tell(http: u16) -> bool {
-    !matches!(http, 429 | 300..=399)
+/// Not for throttling and a store's redirects, whose status is the answer: a throttled store is left alone.
+const fn body_would_tell(http: u16, is_marked: bool) -> bool {
+    !matches!((http, is_marked), (429, _) | (300..=399, true))
+}
+
+/// Whether the same question may be answered in a moment. A validator's client asks again after these, twice at most.
+pub const fn may_pass(reply: &Reply) -> bool {
+    match reply {
+        Reply::Failed(Trouble::Closed { .. } | Trouble::Tcp { .. } | Trouble::NotLookedUp { .. }) => true,
+        Reply::Refused { http, .. } | Reply::Unmarked(Page { http, .. }) => matches!(*http, 500 | 502 | 503 | 504),
+        Reply::Found(_) | Reply::Failed(_) => false,
+    }
+}
+
+/// Whether a validator's client would sign anew for the region that such an answer names.
+pub const fn sends_to_region(reply: &Reply) -> bool {
+    match reply {
+        Reply::Refused { http, .. } | Reply::Unmarked(Page { http, .. }) => matches!(*http, 301 | 302 | 307 | 400),
+        Reply::Found(_) | Reply::Failed(_) => false,
+    }
 }

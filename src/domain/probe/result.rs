@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::blame::Blame;
 use super::evidence::Exchange;
 use super::verdict::Verdict;
 use crate::domain::hotkey::Hotkey;
@@ -19,8 +20,21 @@ pub struct Step {
     pub http: Option<u16>,
     /// The store's error code, or the name of what went wrong before there was one; sanitised.
     pub code: Option<String>,
+    /// The store's message, or the content type and the server of what answered in its place; sanitised.
+    pub message: Option<String>,
     /// How long it took, in ms.
     pub ms: u64,
+}
+
+impl Step {
+    /// Code and message.
+    pub fn words_of_the_answer(&self) -> String {
+        match (&self.code, &self.message) {
+            (Some(code), Some(message)) if code != message => format!("{code}: {message}"),
+            (Some(words), _) | (None, Some(words)) => words.clone(),
+            (None, None) => String::new(),
+        }
+    }
 }
 
 impl From<&Exchange> for Step {
@@ -30,6 +44,7 @@ impl From<&Exchange> for Step {
             words: exchange.request.words(),
             http: exchange.reply.http(),
             code: exchange.reply.code(),
+            message: exchange.reply.message(),
             ms: exchange.ms,
         }
     }
@@ -102,6 +117,10 @@ pub struct Probe {
     pub hotkey: Hotkey,
     /// The verdict.
     pub verdict: Verdict,
+    /// Whose fault it is; `None` where nothing is wrong.
+    pub blame: Option<Blame>,
+    /// Whether it is a store's own answer, which validators get too. Otherwise nothing is known of the uid.
+    pub is_definite: bool,
     /// The window that was looked for; `None` where it did not come to that.
     pub window: Option<Window>,
     /// The object that was found, or the last one looked for.

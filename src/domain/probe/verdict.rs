@@ -40,8 +40,10 @@ pub enum Verdict {
     Slow,
     /// The store refuses because of too many requests.
     Throttled,
-    /// The store fails, or answers what no store should.
+    /// The store fails, or refuses for a reason of its own.
     ProviderError,
+    /// What answered shows no mark of an S3 store: a proxy, a login page, a load balancer.
+    NotS3,
 }
 
 /// Where a read test failed.
@@ -70,7 +72,7 @@ pub enum Layer {
 
 impl Verdict {
     /// Every verdict, in the order of the table's sort: what validators take first, then by how far they come.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Ok,
         Self::Late,
         Self::BadSize,
@@ -83,6 +85,7 @@ impl Verdict {
         Self::ClockSkew,
         Self::Throttled,
         Self::ProviderError,
+        Self::NotS3,
         Self::Slow,
         Self::Tls,
         Self::Tcp,
@@ -112,6 +115,7 @@ impl Verdict {
             Self::Slow => "slow",
             Self::Throttled => "throttled",
             Self::ProviderError => "provider_error",
+            Self::NotS3 => "not_s3",
         }
     }
 
@@ -136,6 +140,7 @@ impl Verdict {
             Self::Slow => "too slow",
             Self::Throttled => "throttled",
             Self::ProviderError => "store error",
+            Self::NotS3 => "no S3",
         }
     }
 
@@ -144,9 +149,9 @@ impl Verdict {
         matches!(self, Self::Ok)
     }
 
-    /// Whether it says nothing about the uid: this machine or the store's present state is in the way.
+    /// Whether it says nothing about the uid: this machine, the way to the store, or the store's present state.
     pub const fn is_about_here(self) -> bool {
-        matches!(self, Self::ClockSkew | Self::Throttled)
+        matches!(self, Self::ClockSkew | Self::Throttled | Self::Dns | Self::Tcp | Self::NotS3)
     }
 
     /// Whether the key was refused, in whatever way.
@@ -165,7 +170,7 @@ impl Verdict {
             Self::ScopeDenied => Layer::Scope,
             Self::NoBucket | Self::WrongRegion => Layer::Bucket,
             Self::NoObject | Self::Late | Self::BadSize => Layer::Object,
-            Self::Slow | Self::Throttled | Self::ProviderError => Layer::Service,
+            Self::Slow | Self::Throttled | Self::ProviderError | Self::NotS3 => Layer::Service,
         }
     }
 }

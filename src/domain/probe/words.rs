@@ -1,6 +1,7 @@
 //! The words of a verdict: why, and what to do. The one text for screens, command line and JSON.
 
-use super::evidence::{Exchange, Found, Reply, Request, Trouble};
+use super::blame::{Blame, is_fake};
+use super::evidence::{Exchange, Found, Page, Reply, Request, Trouble};
 use super::judge::{Case, decisive};
 use super::verdict::Verdict;
 use crate::domain::text::{age_seconds, grouped};
@@ -10,13 +11,13 @@ use crate::domain::window::{Deadline, EXCLUSION_WINDOWS, MAX_OBJECT_BYTES, MIN_O
 pub const CLOCK_WARNING_MS: u64 = 60_000;
 
 /// Explanation and fix.
-pub(super) fn tell(case: &Case<'_>, verdict: Verdict, found: Option<Found>) -> (String, String) {
+pub(super) fn tell(case: &Case<'_>, verdict: Verdict, blame: Option<Blame>, found: Option<Found>) -> (String, String) {
     let explanation = explanation(case, verdict, found);
     let explanation = match clock(case) {
         Some(clock) if verdict != Verdict::ClockSkew => format!("{explanation} {clock}"),
         _ => explanation,
     };
-    (explanation, fix(case, verdict))
+    (explanation, fix(case, verdict, blame))
 }
 
 fn explanation(case: &Case<'_>, verdict: Verdict, found: Option<Found>) -> String {
@@ -54,7 +55,9 @@ fn explanation(case: &Case<'_>, verdict: Verdict, found: Option<Found>) -> Strin
         Verdict::NoCommitment => {
             "Nothing was ever published: validators do not look for this bucket at all.".to_owned()
         }
-        Verdict::Dns | Verdict::Tcp | Verdict::Tls | Verdict::Slow | Verdict::ProviderError => service(case),
+        Verdict::Dns | Verdict::Tcp | Verdict::Tls | Verdict::Slow | Verdict::ProviderError | Verdict::NotS3 => {
+            service(case)
+        }
     }
 }
 
@@ -154,12 +157,24 @@ fn service(case: &Case<'_>) -> String {
                 "The store answers {http} NotEntitled: the account's R2 subscription has lapsed, so nothing in it can be read."
             )
         }
-        Some(reply @ Reply::Refused { http, .. }) => match reply.code() {
-            Some(code) => format!("The store answers {http} {code}."),
-            None => format!("The store answers {http} without a word."),
-        },
-        _ => "The store gave no answer that can be used.".to_owned(),
+        Some(Reply::Refused { http, code: None, .. }) => format!("The store answers {http} without a word."),
+        Some(reply @ Reply::Refused { .. }) => format!("The store answers {}.", reply.said().trim_end_matches('.')),
+        Some(Reply::Unmarked(page)) => unmarked(case, page),
+        Some(Reply::Found(Found { http, .. })) => {
+            format!("What answered is no S3 store: {http}, and neither the size nor the time of an object.")
+        }
+        None => "The store gave no answer that can be used.".to_owned(),
     }
+}
+
+fn unmarked(case: &Case<'_>, page: &Page) -> String {
+    if case.exchanges.iter().any(|e| e.request == Request::GetByte && matches!(e.reply, Reply::Found(_))) {
+        return format!(
+            "HEAD is answered {} without the size and the time of an object, and GET finds it; validators ask by HEAD.",
+            page.http
+        );
+    }
+    format!("What answered is no S3 store: {}, {}.", page.http, page.shown())
 }
 
 fn troubled(trouble: &Trouble, case: &Case<'_>) -> String {
@@ -168,6 +183,13 @@ fn troubled(trouble: &Trouble, case: &Case<'_>) -> String {
             format!("The account's host does not resolve ({why}): the account id is wrong, or this machine has no DNS.")
         }
         Trouble::Dns { why } => format!("The store's host does not resolve ({why})."),
+        Trouble::NotLookedUp { why } => {
+            format!("The store's host could not be looked up ({why}): this machine's DNS gives no answer for now.")
+        }
+        Trouble::PrivateAddress { address } if is_fake(address) => format!(
+            "The account's host resolves to {address}, a fake address of 198.18.0.0/15 as local proxies give them out for \
+             every name; nothing was sent there."
+        ),
         Trouble::PrivateAddress { address } => {
             format!("The account's host resolves to {address}, an address that no R2 host has; nothing was sent there.")
         }
@@ -200,32 +222,13 @@ fn clock(case: &Case<'_>) -> Option<String> {
     })
 }
 
-fn fix(case: &Case<'_>, verdict: Verdict) -> String {
+fn fix(case: &Case<'_>, verdict: Verdict, blame: Option<Blame>) -> String {
     let what = todo(case, verdict);
-    if case.own || what.is_empty() || !concerns_the_holder(case, verdict) {
+    if case.own || what.is_empty() || blame != Some(Blame::Holder) {
         return what;
     }
     let who = case.uid.map_or_else(|| "this ex-member".to_owned(), |uid| format!("uid {uid}"));
     format!("Only the holder of {who} can mend it: {}", crate::domain::text::uncapitalised(&what))
-}
-
-/// Whether it is the holder's to mend, and not this machine's, the way's or the store's. An endpoint of the operator's
-/// own is nobody else's.
-fn concerns_the_holder(case: &Case<'_>, verdict: Verdict) -> bool {
-    let reply = decisive(case.exchanges).map(|exchange| &exchange.reply);
-    match (verdict, reply) {
-        (
-            Verdict::Ok | Verdict::ClockSkew | Verdict::Throttled | Verdict::Tcp | Verdict::Slow | Verdict::WrongRegion,
-            _,
-        )
-        | (Verdict::Tls, Some(Reply::Failed(Trouble::NoRootCertificates))) => false,
-        (Verdict::Dns | Verdict::Tls, _) => case.provider.is_r2(),
-        (Verdict::ProviderError, Some(refused @ Reply::Refused { http, .. })) => {
-            refused.raw_code() == Some("NotEntitled") || matches!(http, 300..=399)
-        }
-        (Verdict::ProviderError, _) => false,
-        _ => true,
-    }
 }
 
 fn todo(case: &Case<'_>, verdict: Verdict) -> String {
@@ -261,14 +264,29 @@ fn todo(case: &Case<'_>, verdict: Verdict) -> String {
         Verdict::ClockSkew => "Set this machine's clock (NTP), then test again.",
         Verdict::Throttled => "Wait a while, then test again; sweep with fewer at once.",
         Verdict::NoCommitment => "Publish the read pair with commit.",
-        Verdict::Dns if r2 => "Check the account id, character by character; then this machine's DNS.",
-        Verdict::Dns => "Check the S3 endpoint and this machine's DNS.",
+        Verdict::Dns => dns(case),
         Verdict::Tcp => "Check this machine's firewall (HTTPS_PROXY is not used); test from the miner's host too.",
         Verdict::Tls => tls(case),
         Verdict::Slow => "Test again; if it lasts, look at the store's status and at the way to it.",
+        Verdict::NotS3 => {
+            "Look at what is between this machine and the store (a proxy, a login page, a load balancer), and at the S3 \
+             endpoint."
+        }
         Verdict::ProviderError => provider(case),
     };
     text.to_owned()
+}
+
+fn dns(case: &Case<'_>) -> &'static str {
+    match decisive(case.exchanges).map(|exchange| &exchange.reply) {
+        Some(Reply::Failed(Trouble::NotLookedUp { .. })) => "Check this machine's DNS and connection, then test again.",
+        Some(Reply::Failed(Trouble::PrivateAddress { address })) if is_fake(address) => {
+            "Let the proxy on this machine leave the store's host alone (its fake-ip filter), then test again."
+        }
+        Some(Reply::Failed(Trouble::PrivateAddress { .. })) => "Check this machine's DNS, then test again.",
+        _ if case.provider.is_r2() => "Check the account id, character by character; then this machine's DNS.",
+        _ => "Check the S3 endpoint and this machine's DNS.",
+    }
 }
 
 fn tls(case: &Case<'_>) -> &'static str {
@@ -291,6 +309,10 @@ fn provider(case: &Case<'_>) -> &'static str {
         Some(Reply::Refused { http: 500..=599, .. }) => {
             "Wait and test again; look at the store's status page if it lasts."
         }
-        _ => "Test again; if it lasts, the bucket is served by something that is no S3 store.",
+        Some(Reply::Refused { .. }) => "See the store's own words, and the account where the store shows it.",
+        Some(Reply::Failed(Trouble::Closed { .. })) => {
+            "Test again; if it lasts, look at the connection, the firewall and the proxy of this machine."
+        }
+        _ => "Test again; if it lasts, look at what serves the bucket.",
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::commit::outcome::Rule;
 use crate::domain::commitment::{Published, read_bytes};
 use crate::domain::credentials::{BucketCredentials, CommitmentBytes};
 use crate::domain::guard::Refusal;
-use crate::domain::probe::{Exchange, Reply, Request, Trouble};
+use crate::domain::probe::{Exchange, Page, Reply, Request, Trouble, may_pass};
 use crate::domain::rotation::NEW_KEY_MS;
 use crate::domain::self_test_objects::CanaryName;
 use crate::domain::text::age_seconds;
@@ -223,7 +223,10 @@ async fn written_and_removed(
     let by = || Instant::now() + each;
     let answer = key.put(request, canary, CANARY, by()).await;
     // A request whose answer was lost may have been carried out.
-    let may_be_there = !matches!(answer.exchange.reply, Reply::Refused { http: 300..=499, .. });
+    let may_be_there = !matches!(
+        answer.exchange.reply,
+        Reply::Refused { http: 300..=499, .. } | Reply::Unmarked(Page { http: 300..=499, .. })
+    );
     if !may_be_there || is_unreached(&answer.exchange.reply) {
         return (answer, None);
     }
@@ -241,20 +244,12 @@ const fn is_unreached(reply: &Reply) -> bool {
         reply,
         Reply::Failed(
             Trouble::Dns { .. }
+                | Trouble::NotLookedUp { .. }
                 | Trouble::PrivateAddress { .. }
                 | Trouble::Tcp { .. }
                 | Trouble::Tls { .. }
                 | Trouble::NoRootCertificates
         )
-    )
-}
-
-/// Whether the same question may be answered in a moment.
-const fn may_pass(reply: &Reply) -> bool {
-    matches!(
-        reply,
-        Reply::Failed(Trouble::Closed { .. } | Trouble::Tcp { .. })
-            | Reply::Refused { http: 500 | 502 | 503 | 504, .. }
     )
 }
 

@@ -19,6 +19,7 @@ pub async fn listing(tester: &Tester, view: &View, hotkey: &Hotkey) -> Listing {
     let (answer, names) = tester.store.reader(target).list_grail("", MOST, by).await;
     match answer.exchange.reply {
         Reply::Found(_) => Ok(names),
+        Reply::Unmarked(page) => Err(format!("what answered ({}, {}) is no S3 store", page.http, page.shown())),
         reply => Err(match (reply.http(), reply.code()) {
             (Some(http), Some(code)) => format!("the store answers {http} {code}"),
             (Some(http), None) => format!("the store answers {http}"),

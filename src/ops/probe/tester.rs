@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::subnet_view::{NoKey, View};
 use crate::chain::{BlockTime, BlockTimes, ChainError, Node};
@@ -13,7 +13,10 @@ use crate::domain::commitment::Commitment;
 use crate::domain::credentials::LocalView;
 use crate::domain::drift::exposes_write_key;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{self, Case, Exchange, Judgement, Probe, Reply, Request, Risk, Step, Verdict, judge};
+use crate::domain::probe::{
+    self, Blame, Case, Exchange, Judgement, Page, Probe, Reply, Request, Risk, Step, Verdict, judge, may_pass,
+    sends_to_region,
+};
 use crate::domain::provider::Provider;
 use crate::domain::roster::Role;
 use crate::domain::text::{BLOCK_SECONDS, grouped};
@@ -125,6 +128,8 @@ impl Tester {
             uid: None,
             hotkey,
             verdict: judgement.verdict,
+            blame: judgement.blame,
+            is_definite: judgement.is_definite,
             window,
             object: None,
             size: None,
@@ -199,6 +204,7 @@ impl Tester {
     /// A validator's requests for one window, and as many more as the extent allows. Each part has a validator's time.
     pub async fn walk(&self, reader: &Reader, hotkey: Hotkey, window: Window, extent: Extent) -> Walk {
         let mut walk = Walk::default();
+        let mut reader = reader.clone();
         let mut by = Instant::now() + self.store.options().total;
         while let Some(request) = probe::next(&walk.exchanges) {
             let name = match request {
@@ -211,11 +217,42 @@ impl Tester {
                     by = Instant::now() + self.store.options().total;
                     reader.get(request, &name, Part::First(1), by).await
                 }
-                _ => reader.head(request, &name, by).await,
+                _ => self.head(&mut reader, request, &name, by).await,
             };
             walk.take(name, answer);
         }
+        if extent == Extent::Heads {
+            walk.exchanges.iter_mut().for_each(of_a_known_store);
+        }
         walk
+    }
+
+    /// A HEAD as a validator's client makes it: asked again after lost connections and failures of the store, and signed
+    /// anew where the answer names another region.
+    async fn head(&self, reader: &mut Reader, request: Request, name: &DocumentedName, by: Instant) -> Answer {
+        let began = Instant::now();
+        let mut answer = self.tried(reader, request, name, by).await;
+        let other = answer.region.take().filter(|region| *region != self.store.options().region);
+        if let Some(region) = other.filter(|_| sends_to_region(&answer.exchange.reply)) {
+            *reader = reader.in_region(&region);
+            answer = self.tried(reader, request, name, by).await;
+        }
+        answer.exchange.ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        answer
+    }
+
+    /// Three tries at most, with a validator's pauses between them, and none that its time would not allow.
+    async fn tried(&self, reader: &Reader, request: Request, name: &DocumentedName, by: Instant) -> Answer {
+        let mut answer = reader.head(request, name, by).await;
+        for longest in self.store.options().pauses {
+            let pause = longest.mul_f64(fastrand::f64());
+            if !may_pass(&answer.exchange.reply) || Instant::now() + pause >= by {
+                break;
+            }
+            sleep(pause).await;
+            answer = reader.head(request, name, by).await;
+        }
+        answer
     }
 
     /// Validators and the trainer hand in no windows of their own: their own documented object tells whether they can be
@@ -239,7 +276,14 @@ impl Tester {
             if found.is_some() {
                 let explanation =
                     format!("A {} hands in no windows; its newest {what} is there and can be read.", role.word());
-                return Some(Judgement { verdict: Verdict::Ok, found, explanation, fix: String::new() });
+                return Some(Judgement {
+                    verdict: Verdict::Ok,
+                    blame: None,
+                    is_definite: true,
+                    found,
+                    explanation,
+                    fix: String::new(),
+                });
             }
         }
         // What is missing is the window, whatever was looked for in its place.
@@ -346,7 +390,15 @@ impl Walk {
     }
 }
 
+/// A store that was recognised with the newest window: a HEAD of another window, which has no body, need not show it again.
+fn of_a_known_store(exchange: &mut Exchange) {
+    if let Reply::Unmarked(Page { http: http @ 300..=599, .. }) = exchange.reply {
+        exchange.reply = Reply::Refused { http, code: None, message: None };
+    }
+}
+
 fn no_key(reason: NoKey, own: bool) -> Judgement {
+    let is_definite = reason != NoKey::NotAtHand;
     let (verdict, explanation, fix) = match reason {
         NoKey::NeverCommitted => (
             Verdict::NoCommitment,
@@ -365,13 +417,14 @@ fn no_key(reason: NoKey, own: bool) -> Judgement {
         ),
     };
     let fix = if own { fix } else { "Only the holder of this hotkey can publish anew." };
-    Judgement { verdict, found: None, explanation, fix: fix.to_owned() }
+    let blame = Some(if is_definite { Blame::Holder } else { Blame::Unknown });
+    Judgement { verdict, blame, is_definite, found: None, explanation, fix: fix.to_owned() }
 }
 
 fn judged(verdict: Verdict, explanation: String, fix: &str, own: bool, view: &View, hotkey: &Hotkey) -> Judgement {
     let who = view.member(hotkey).map_or_else(|| "this ex-member".to_owned(), |member| format!("uid {}", member.uid));
     let fix = if own { fix.to_owned() } else { format!("Only the holder of {who} can publish anew.") };
-    Judgement { verdict, found: None, explanation, fix }
+    Judgement { verdict, blame: Some(Blame::Holder), is_definite: true, found: None, explanation, fix }
 }
 
 fn shape_fix(provider: &Provider) -> String {
@@ -386,6 +439,8 @@ fn shape_fix(provider: &Provider) -> String {
 fn too_young() -> Judgement {
     Judgement {
         verdict: Verdict::NoObject,
+        blame: Some(Blame::Unknown),
+        is_definite: true,
         found: None,
         explanation: "The chain is younger than one window, so there is nothing to look for yet.".to_owned(),
         fix: String::new(),

@@ -167,6 +167,7 @@ fn answer_of(exchange: &Exchange) -> KeyAnswer {
         _ => {
             let said = match &exchange.reply {
                 refused @ Reply::Refused { .. } => refused.said(),
+                Reply::Unmarked(page) => format!("{}, {}", page.http, page.shown()),
                 other => other.code().unwrap_or_default(),
             };
             let said = if said.is_empty() { said } else { format!(" ({said})") };

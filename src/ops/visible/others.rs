@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{check, not_asked, with_fix};
 use crate::chain::BlockTimes;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Reply, Request, Verdict};
+use crate::domain::probe::{Page, Reply, Request, Verdict, verdict_of};
 use crate::domain::snapshot::Member;
 use crate::domain::text::{BLOCK_SECONDS, age_seconds, grouped};
 use crate::domain::visible::{Check, Standing};
@@ -162,9 +162,12 @@ async fn newest_mark(tester: &Tester, reader: &Reader, newest: Window) -> Result
         let answer = reader.head(Request::HeadReady, &name, by).await;
         match (answer.exchange.reply, name) {
             (Reply::Found(_), DocumentedName::Ready(checkpoint, ready)) => return Ok(Some((checkpoint, ready))),
-            (Reply::Refused { http: 404, .. }, _) => {}
-            (Reply::Refused { http: 401 | 403, .. }, _) => return Err(Verdict::ScopeDenied),
-            (Reply::Failed(_), _) => return Err(Verdict::Slow),
+            (Reply::Refused { http, .. } | Reply::Unmarked(Page { http, .. }), _) => match http {
+                404 => {}
+                401 | 403 => return Err(Verdict::ScopeDenied),
+                _ => return Err(Verdict::ProviderError),
+            },
+            (Reply::Failed(trouble), _) => return Err(verdict_of(&Reply::Failed(trouble))),
             _ => return Err(Verdict::ProviderError),
         }
     }

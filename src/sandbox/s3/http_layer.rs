@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::time::{Duration, SystemTime};
 
-use http::header::{CONNECTION, DATE, HeaderValue, LOCATION};
+use http::header::{CONNECTION, DATE, HeaderName, HeaderValue, LOCATION};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -175,6 +175,8 @@ fn redirect(to: &str) -> Response<Body> {
     if let Ok(location) = HeaderValue::from_str(to) {
         response.headers_mut().insert(LOCATION, location);
     }
+    // What tells it from the redirect of a login page.
+    response.headers_mut().insert(HeaderName::from_static("x-amz-request-id"), HeaderValue::from_static("SANDBOX"));
     response
 }
 

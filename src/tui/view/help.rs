@@ -101,8 +101,8 @@ fn words(styles: Styles) -> [(&'static str, &'static str, Style); 15] {
         ),
         ("✗ denied …", "the bucket cannot be read; the words say at which step", styles.class(VerdictClass::Failed)),
         (
-            "? clock …",
-            "says nothing about the uid: this machine's clock, or too many requests",
+            "? no connection …",
+            "says nothing about the uid: this machine, the way, no S3 store, too many requests",
             styles.class(VerdictClass::Unclear),
         ),
         ("— not tested", "p tests a row, P many; nothing is tested by itself", styles.none()),

@@ -147,7 +147,7 @@ fn steps(lines: &mut Vec<Line<'static>>, steps: &[Step], width: usize, styles: S
     }
 }
 
-/// A code is somebody else's text: it is wrapped, not cut, since its end may say what matters.
+/// Code and message are somebody else's text: they are wrapped, not cut, since their end may say what matters.
 fn step_lines(step: &Step, width: usize, styles: Styles) -> Vec<Line<'static>> {
     let http = step.http.map_or_else(|| "—".to_owned(), |http| http.to_string());
     let lead = vec![
@@ -157,9 +157,7 @@ fn step_lines(step: &Step, width: usize, styles: Styles) -> Vec<Line<'static>> {
     ];
     let mut line = Line::from(lead);
     let taken = super::text::line_columns(&line);
-    let codes =
-        step.code.as_deref().map(|code| super::text::wrap(code, width.saturating_sub(taken))).unwrap_or_default();
-    let mut codes = codes.into_iter();
+    let mut codes = super::text::wrap(&step.words_of_the_answer(), width.saturating_sub(taken)).into_iter();
     line.spans.extend(codes.next().map(|code| ink(code, of_http(step, styles))));
     let rest = codes.map(|code| Line::from(vec![Span::raw(" ".repeat(taken)), ink(code, of_http(step, styles))]));
     std::iter::once(line).chain(rest).collect()
