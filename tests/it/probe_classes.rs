@@ -205,7 +205,7 @@ async fn all_tries_for_both_names_end_with_a_validators_time() {
     let server = Server::always(Script::answer("503 Slow Down", "", ""));
     let options = StoreOptions {
         total: Duration::from_millis(600),
-        pauses: [Duration::from_secs(60); 2],
+        pauses: [Duration::from_mins(1); 2],
         ..StoreOptions::default()
     };
     let seat = Bench::new("healthy").await.at(Some(server.url())).options(options).seat().await;

@@ -57,12 +57,11 @@ fn of_the_way(reply: Option<&Reply>, is_r2: bool) -> Blame {
     match reply {
         // R2 ends the handshake so for account ids that do not exist or are very new.
         Some(Reply::Failed(Trouble::Tls { handshake_failure: true, .. })) if is_r2 => Blame::Holder,
-        Some(Reply::Failed(Trouble::Tls { handshake_failure: true, .. })) => Blame::Unknown,
         Some(Reply::Failed(Trouble::NoRootCertificates)) => Blame::ThisMachine,
         Some(Reply::Failed(Trouble::PrivateAddress { address })) if is_fake(address) => Blame::ThisMachine,
         // The endpoint is a setting of this machine.
         Some(Reply::Failed(Trouble::Dns { .. })) if !is_r2 => Blame::ThisMachine,
-        Some(Reply::Failed(Trouble::Dns { .. })) => Blame::Unknown,
+        Some(Reply::Failed(Trouble::Dns { .. } | Trouble::Tls { handshake_failure: true, .. })) => Blame::Unknown,
         _ => Blame::Network,
     }
 }
