@@ -176,6 +176,9 @@ pub struct ProbeArguments {
     /// Also list what the buckets hold under grail/; without it nobody else's bucket is ever listed
     #[arg(long, requires = "who")]
     pub list: bool,
+    /// With --all or --filter: exit with 1 where a bucket would fail a validator
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `verify`

@@ -71,15 +71,20 @@ pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Envi
         Ok(hotkeys) => hotkeys,
         Err(message) => return fail(output, &message, Exit::Usage),
     };
-    let results = Box::pin(tested(&bench, hotkeys, output)).await;
+    let (results, stopped) = Box::pin(tested(&bench, hotkeys, output)).await;
     let mut listings = Vec::new();
     if arguments.list {
         for result in &results {
             listings.push((result.hotkey, listing(&bench.tester, &bench.view, &result.hotkey).await));
         }
     }
-    let exit = if results.iter().all(|probe| probe.verdict.passes()) { Exit::Healthy } else { Exit::Finding };
-    let findings = bench.findings();
+    let exit = match &stopped {
+        Some(_) => Exit::Undetermined,
+        None if choice.is_sweep() && !arguments.strict => Exit::Healthy,
+        None => exit_of(&results),
+    };
+    let mut findings = bench.findings();
+    findings.extend(stopped);
     let printed = if output.is_json() {
         Output::document(&ProbeDocument::of(&bench.found.snapshot, &results, &listings, findings))
     } else {
@@ -89,8 +94,19 @@ pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Envi
     printed_or(output, printed, exit)
 }
 
-/// Tests them, in the order in which they were asked for; somebody who watches sees how far it has come.
-async fn tested(bench: &Bench, hotkeys: Vec<Hotkey>, output: Output) -> Vec<Probe> {
+/// A bucket that would fail a validator is a finding; of one that could not be asked nothing is known.
+fn exit_of(results: &[Probe]) -> Exit {
+    let mut bad = results.iter().filter(|probe| !probe.verdict.passes()).peekable();
+    match (bad.peek().is_some(), bad.any(|probe| probe.is_definite)) {
+        (false, _) => Exit::Healthy,
+        (true, true) => Exit::Finding,
+        (true, false) => Exit::Undetermined,
+    }
+}
+
+/// Tests them, in the order in which they were asked for; somebody who watches sees how far it has come. With why it was
+/// stopped, where it was.
+async fn tested(bench: &Bench, hotkeys: Vec<Hotkey>, output: Output) -> (Vec<Probe>, Option<Finding>) {
     let all = hotkeys.len();
     let order: std::collections::HashMap<Hotkey, usize> = hotkeys.iter().enumerate().map(|(at, h)| (*h, at)).collect();
     let results: Arc<Mutex<Vec<Probe>>> = Arc::default();
@@ -106,13 +122,13 @@ async fn tested(bench: &Bench, hotkeys: Vec<Hotkey>, output: Output) -> Vec<Prob
         }
         std::future::ready(())
     };
-    sweep(Arc::clone(&bench.tester), Arc::clone(&bench.view), hotkeys, tell).await;
+    let stopped = sweep(Arc::clone(&bench.tester), Arc::clone(&bench.view), hotkeys, tell).await;
     if watched {
         output.ask("\r\u{1b}[K");
     }
     let mut results = std::mem::take(&mut *results.lock().unwrap_or_else(PoisonError::into_inner));
     results.sort_by_key(|probe| order.get(&probe.hotkey).copied());
-    results
+    (results, stopped.map(|stopped| stopped.finding))
 }
 
 /// The time of one question as a whole, from its beginning.

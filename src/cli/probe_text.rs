@@ -29,9 +29,14 @@ pub fn verdict_style(verdict: Verdict) -> (&'static str, Style) {
 pub fn probes(found: &Survey, results: &[Probe], listings: &[(Hotkey, Listing)], now_ms: u64, sweep: bool) -> String {
     let mut out = heading(&found.snapshot, now_ms);
     if sweep {
-        out += &(summary(results) + "\n\n");
-        out += &table(&std::iter::once(titles()).chain(results.iter().map(line)).collect::<Vec<_>>());
-        return out;
+        // The worst stand last, where the eye is when a long table has run through.
+        let mut results: Vec<&Probe> = results.iter().collect();
+        results.sort_by_key(|probe| Verdict::ALL.iter().position(|verdict| *verdict == probe.verdict));
+        if !results.is_empty() {
+            out += &table(&std::iter::once(titles()).chain(results.iter().copied().map(line)).collect::<Vec<_>>());
+            out.push('\n');
+        }
+        return out + &summary(&results) + "\n";
     }
     for probe in results {
         out += &in_full(probe);
@@ -63,7 +68,7 @@ fn line(probe: &Probe) -> Vec<Cell> {
 }
 
 /// `228 on time · 12 no object · …`, the frequent ones first.
-fn summary(results: &[Probe]) -> String {
+fn summary(results: &[&Probe]) -> String {
     let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
     for probe in results {
         *counts.entry(probe.verdict).or_default() += 1;
@@ -173,7 +178,8 @@ pub fn visible(found: &Survey, seen: &Visibility, now_ms: u64, seconds: f64) -> 
         let rows: Vec<Vec<Cell>> = std::iter::once(titles).chain(seen.windows.iter().map(window_line)).collect();
         out += &("\n".to_owned() + &table(&rows));
     }
-    out + "\n" + &took(seconds)
+    out += &paint(DIM, &format!("\nas seen from {}\n", seen.seen_from));
+    out + &took(seconds)
 }
 
 fn window_line(seen: &WindowSeen) -> Vec<Cell> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Probe, Verdict};
+use crate::domain::probe::{Blame, Probe, Verdict};
 use crate::domain::provenance::Confirmed;
 use crate::domain::text::{age_seconds, grouped};
 use crate::domain::window::{REFETCH_SECONDS, Window};
@@ -98,9 +98,20 @@ pub struct Visibility {
     pub at_ms: u64,
     /// Whether the time for the whole was over before everything was asked.
     pub out_of_time: bool,
+    /// From where: this machine, the region it signs for, the endpoint.
+    pub seen_from: String,
 }
 
 impl Visibility {
+    /// Yes, no, or not known.
+    pub fn is_visible(&self) -> Option<bool> {
+        match self.standing() {
+            Standing::Yes | Standing::Warning => Some(true),
+            Standing::No => Some(false),
+            Standing::Unknown => None,
+        }
+    }
+
     /// Draws the conclusion from the checks.
     #[must_use]
     pub fn conclude(mut self) -> Self {
@@ -149,6 +160,20 @@ fn seen(checks: &[Check], newest: Option<&WindowSeen>) -> String {
         ),
         None => format!("A validator would see you now.{window}"),
     }
+}
+
+/// What a validator that asks right now gets, where the test says nothing of the bucket; `None` where it does.
+pub fn asking_now(probe: &Probe) -> Option<&'static str> {
+    Some(match probe.verdict {
+        _ if probe.is_definite => return None,
+        Verdict::Throttled => "A validator that asks right now may get the same, and then counts no window.",
+        Verdict::ProviderError if probe.blame == Some(Blame::Store) => {
+            "A validator that asks right now fails three times too, and counts no window."
+        }
+        Verdict::ClockSkew => "A validator has a clock of its own, and may well read the bucket.",
+        Verdict::Slow => "A validator as far away gives up too; a nearer one may read the bucket.",
+        _ => "A validator that goes the same way reads nothing right now; one elsewhere may read the bucket.",
+    })
 }
 
 /// Whether a commitment is old enough for every validator to have fetched it: they refetch every ten minutes.

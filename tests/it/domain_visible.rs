@@ -27,6 +27,7 @@ fn concluded(checks: Vec<Check>, windows: Vec<WindowSeen>) -> Visibility {
         block: 100,
         at_ms: 0,
         out_of_time: false,
+        seen_from: String::new(),
     }
     .conclude()
 }

@@ -14,6 +14,7 @@ use grail_console::storage::StoreOptions;
 use rstest::rstest;
 use tokio::time::Instant;
 
+use crate::storage_server::{Script, Server};
 use crate::support::bench::Bench;
 use crate::support::way::{Loss, Way};
 
@@ -252,8 +253,8 @@ async fn lossy(scenario: &str) -> (Bench, Way) {
 #[rstest]
 #[case::the_answer_to_the_write("PUT", Loss::Answer, "put_canary", Outcome::Inconclusive)]
 #[case::the_write("PUT", Loss::Everything, "put_canary", Outcome::Inconclusive)]
-#[case::the_answer_to_the_read("GET", Loss::Answer, "get_canary_published_key", Outcome::Failed)]
-#[case::the_read("GET", Loss::Everything, "get_canary_published_key", Outcome::Failed)]
+#[case::the_answer_to_the_read("GET", Loss::Answer, "get_canary_published_key", Outcome::Inconclusive)]
+#[case::the_read("GET", Loss::Everything, "get_canary_published_key", Outcome::Inconclusive)]
 #[tokio::test]
 async fn nothing_is_left_behind_when_this_is_lost(
     #[case] verb: &str,
@@ -339,15 +340,20 @@ async fn what_there_was_no_time_for_is_unknown_and_the_canary_is_removed() {
 }
 
 #[rstest]
-#[case::refused(BucketFault::NoBucket, Some("NoSuchBucket"))]
-#[case::throttled(BucketFault::Throttled, Some("TooManyRequests"))]
+#[case::refused(BucketFault::NoBucket, Some("NoSuchBucket"), Outcome::Failed)]
+#[case::throttled(BucketFault::Throttled, Some("TooManyRequests"), Outcome::Inconclusive)]
 #[tokio::test]
-async fn a_write_that_was_refused_leaves_nothing_to_remove(#[case] fault: BucketFault, #[case] code: Option<&str>) {
+async fn a_write_that_was_refused_leaves_nothing_to_remove(
+    #[case] fault: BucketFault,
+    #[case] code: Option<&str>,
+    #[case] outcome: Outcome,
+) {
     let bench = Bench::new("healthy").await;
     bench.sandbox.s3().set_fault(OPERATOR_UID, Some(fault));
     let test = tested(&bench).await;
     assert!(!test.healthy);
-    assert_eq!((step(&test, "put_canary").outcome, step(&test, "put_canary").code.as_deref()), (Outcome::Failed, code));
+    assert_eq!((step(&test, "put_canary").outcome, step(&test, "put_canary").code.as_deref()), (outcome, code));
+    assert_eq!(test.is_unknown(), outcome == Outcome::Inconclusive);
 }
 
 #[tokio::test]
@@ -356,6 +362,12 @@ async fn where_nothing_was_sent_nothing_is_said_to_be_left_behind() {
     let test = self_test(subject(&bench).await, &bench.store(), by(&bench), pending()).await.unwrap();
     assert_eq!((test.healthy, &test.left_behind), (false, &None));
     assert_eq!(step(&test, "put_canary").code.as_deref(), Some("tcp"));
+    assert!(test.is_unknown(), "the keys are not to blame: {test:#?}");
+    assert!(
+        test.steps.iter().all(|step| matches!(step.outcome, Outcome::Inconclusive | Outcome::Skipped)),
+        "{test:#?}"
+    );
+    assert_eq!(test.sentence(), "Whether your keys do what they should is not known: the store did not answer.");
 }
 
 #[tokio::test]
@@ -392,4 +404,28 @@ async fn a_stop_before_anything_was_written_asks_for_nothing() {
     let test = self_test(subject(&bench).await, &bench.store(), by(&bench), std::future::ready(())).await.unwrap();
     assert_eq!((test.steps.len(), test.left_behind), (0, None));
     nothing_is_left(&bench);
+}
+
+/// A proxy that refuses everything in HTML has said nothing about any key.
+#[rstest]
+#[case::forbidden("403 Forbidden")]
+#[case::wants_a_password("401 Unauthorized")]
+#[case::nothing_there("404 Not Found")]
+#[case::a_login_page("200 OK")]
+#[tokio::test]
+async fn behind_a_proxy_the_keys_are_not_blamed_and_no_check_passes(#[case] status: &'static str) {
+    let headers = "Content-Type: text/html\r\nServer: squid/6.1\r\n";
+    let server = Server::start(move |request| {
+        let body = if request.starts_with("HEAD") { "" } else { "<html>no</html>" };
+        Script::answer(status, headers, body)
+    });
+    let bench = Bench::new("healthy").await.at(Some(server.url()));
+    let test = self_test(subject(&bench).await, &bench.store(), by(&bench), pending()).await.unwrap();
+    assert!(test.is_unknown() && test.risks.is_empty(), "{test:#?}");
+    assert!(
+        test.steps.iter().all(|step| matches!(step.outcome, Outcome::Inconclusive | Outcome::Skipped)),
+        "{test:#?}"
+    );
+    let said = &step(&test, "list_buckets").explanation;
+    assert!(said.contains("text/html, served by squid/6.1) is no S3 store"), "{said}");
 }

@@ -58,22 +58,17 @@ fn is_seen_but(seen: &Visibility, check: &str, doubt: &str) {
 async fn who_does_everything_right_is_seen_by_every_check() {
     let bench = Bench::new("healthy").await;
     let seen = seen(&bench).await;
-    let checks = [
-        "registered",
-        "readable",
-        "key_reads",
-        "old_enough",
-        "newest_window",
-        "windows",
-        "format",
-        "trusted",
-        "trainer_ready",
-    ];
+    let checks =
+        ["registered", "readable", "key_reads", "old_enough", "newest_window", "windows", "trusted", "trainer_ready"];
     assert_eq!(standing(&seen, Standing::Yes), checks, "{seen:#?}");
+    assert_eq!(standing(&seen, Standing::Unknown), ["format"]);
     let newest = grouped(bench.newest());
     assert_eq!(seen.sentence, format!("A validator would see you now. Window {newest} is there and on time."));
     assert_eq!((seen.uid, seen.block), (Some(OPERATOR_UID), u64::from(bench.sandbox.finalized().number())));
-    assert_eq!(seen.check("format").unwrap().evidence, "The newest object is gzip; what is inside was not unpacked.");
+    assert_eq!(
+        seen.check("format").unwrap().evidence,
+        "The newest object is gzip; what is inside was not unpacked, so whether it is Parquet is not known."
+    );
     let trusted = &seen.check("trusted").unwrap().evidence;
     assert_eq!(trusted.matches("uid ").count(), 3, "the three validators that earn most: {trusted}");
 }
@@ -185,13 +180,26 @@ async fn a_key_that_is_refused_is_the_reason(#[case] fault: BucketFault, #[case]
 #[rstest]
 #[case::throttled(BucketFault::Throttled)]
 #[case::clock(BucketFault::ClockSkewed)]
+#[case::fails_three_times(BucketFault::InternalError)]
+#[case::hangs_up(BucketFault::Drops)]
+#[case::no_http(BucketFault::Garbage)]
 #[tokio::test]
 async fn what_says_nothing_about_the_bucket_is_no_verdict(#[case] fault: BucketFault) {
-    let (_, seen) = seen_with(OPERATOR_UID, fault).await;
-    assert!(!seen.visible);
-    let sentence = "Whether a validator would see you now could not be found out. The store refuses ";
-    assert!(seen.sentence.starts_with(sentence), "{}", seen.sentence);
+    let options = StoreOptions { pauses: [Duration::ZERO; 2], ..StoreOptions::default() };
+    let bench = Bench::new("healthy").await.options(options);
+    bench.sandbox.s3().set_fault(OPERATOR_UID, Some(fault));
+    let seen = seen(&bench).await;
+    assert_eq!(seen.is_visible(), None);
+    let sentence = "Whether a validator would see you now could not be found out. ";
+    assert!(seen.sentence.starts_with(sentence) && seen.sentence.contains(" A validator "), "{}", seen.sentence);
     assert_eq!(seen.check("key_reads").unwrap().standing, Standing::Unknown);
+}
+
+/// A store that refuses for a reason of its own refuses validators too.
+#[tokio::test]
+async fn what_a_store_says_in_its_own_words_is_a_no() {
+    let (_, seen) = seen_with(OPERATOR_UID, BucketFault::NotEntitled).await;
+    assert_eq!(seen.is_visible(), Some(false), "{seen:#?}");
 }
 
 #[tokio::test]

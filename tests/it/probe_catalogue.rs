@@ -74,7 +74,7 @@ fn last_step(probe: &Probe) -> (Option<u16>, Option<&str>) {
 }
 
 fn quick() -> StoreOptions {
-    StoreOptions { total: Duration::from_secs(1), ..StoreOptions::default() }
+    StoreOptions { total: Duration::from_secs(1), pauses: [Duration::ZERO; 2], ..StoreOptions::default() }
 }
 
 #[rstest]

@@ -196,6 +196,7 @@ pub fn visibility(visible: bool) -> Visibility {
         block: HEAD,
         at_ms: NOW_MS + 3_000,
         out_of_time: false,
+        seen_from: "this machine, region us-east-1, endpoint https://store.example".to_owned(),
     };
     seen.conclude()
 }

@@ -42,7 +42,7 @@ fn the_table_with_results_and_marks() {
     let mut state = swept_subnet();
     press(&mut state, "j j v v");
     let rows = |state: &State, width, height| {
-        let telling = lines_with(&["HOTKEY", "◆    ", "▌    ", "● you", "before", "no such host", "unknown key"]);
+        let telling = lines_with(&["HOTKEY", "◆    ", "▌    ", "● you", "before", "no DNS", "unknown key"]);
         summary_and_status(state, width, height) + &telling(state, width, height)
     };
     assert_snapshot!(at_both_sizes(&state, with_keys(rows)));

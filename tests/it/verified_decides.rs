@@ -281,7 +281,7 @@ fn from_a_row_that_a_node_forged_neither_visible_nor_doctor_concludes_anything(#
     let (operator, flags) = at_rest();
     operator.node.sandbox().faults().deceive(Some(lie));
     let visible = operator.house.run(line(&["visible", "--json"], &flags)).json();
-    assert_eq!((&visible["visible"], &visible["level"]), (&json!(false), &json!("reported")), "{visible:#}");
+    assert_eq!((&visible["visible"], &visible["level"]), (&json!(null), &json!("reported")), "{visible:#}");
     let said = visible["sentence"].as_str().unwrap();
     assert!(said.starts_with("Whether a validator would see you now could not be found out."), "{said}");
     assert_eq!(visible["probe"], json!(null), "a key that may be forged opens nothing");

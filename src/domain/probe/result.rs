@@ -108,6 +108,14 @@ impl Risk {
     }
 }
 
+impl Probe {
+    /// Whether the test failed on this machine or on the way, and says nothing about the uid.
+    pub fn is_local_fault(&self) -> bool {
+        let is_local = matches!(self.blame, Some(Blame::ThisMachine | Blame::Network)) || self.verdict == Verdict::Dns;
+        is_local && !self.is_definite
+    }
+}
+
 /// A read test and its verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Probe {

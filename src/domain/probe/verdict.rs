@@ -125,7 +125,7 @@ impl Verdict {
             Self::Ok => "on time",
             Self::NoCommitment => "no commitment",
             Self::Malformed => "malformed",
-            Self::Dns => "no such host",
+            Self::Dns => "no DNS",
             Self::Tcp => "no connection",
             Self::Tls => "no TLS",
             Self::ClockSkew => "clock",

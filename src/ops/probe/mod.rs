@@ -9,5 +9,5 @@ mod tester;
 pub use listing::listing;
 pub use service::{TesterSetup, serve};
 pub use subnet_view::{NoKey, SubnetView, View};
-pub use sweep::{at_once, sweep};
+pub use sweep::{Stopped, at_once, sweep};
 pub use tester::{Extent, Tester, Walk, ready_names, store};

@@ -154,7 +154,10 @@ impl Service {
                 let news = told.clone();
                 async move { drop(news.send(heard).await) }
             };
-            sweep(tester, view, hotkeys, tell).await;
+            if let Some(stopped) = sweep(tester, view, hotkeys, tell).await {
+                tracing::warn!("sweep of {count} buckets was stopped: {}", stopped.finding.why);
+                news.send(ProbeNews::Failed { hotkeys: stopped.left, problem: stopped.finding }).await.ok();
+            }
             tracing::info!("sweep of {count} buckets ended");
             news.send(ProbeNews::SweepEnded { cancelled: false }).await.ok();
         }));

@@ -14,7 +14,7 @@ use crate::domain::credentials::LocalView;
 use crate::domain::drift::exposes_write_key;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{
-    self, Blame, Case, Exchange, Judgement, Page, Probe, Reply, Request, Risk, Step, Verdict, judge, may_pass,
+    self, Blame, Case, Exchange, Judgement, Page, Probe, Reply, Request, Risk, Step, Trouble, Verdict, judge, may_pass,
     sends_to_region,
 };
 use crate::domain::provider::Provider;
@@ -121,6 +121,15 @@ impl Tester {
             let explanation = format!("What is published leads nowhere: {misfit}.");
             judged(Verdict::Malformed, explanation, &shape_fix(&self.provider), own, view, hotkey)
         })
+    }
+
+    /// From where tests of a hotkey's bucket are made.
+    pub fn seen_from(&self, view: &View, hotkey: &Hotkey) -> String {
+        let endpoint = self.target(view, hotkey).map_or_else(
+            |_| self.provider.to_string(),
+            |target| target.endpoint().as_str().trim_end_matches('/').to_owned(),
+        );
+        format!("this machine, region {}, endpoint {endpoint}", self.store.options().region)
     }
 
     fn untested(hotkey: Hotkey, window: Option<Window>, judgement: Judgement) -> Probe {
@@ -237,7 +246,11 @@ impl Tester {
             *reader = reader.in_region(&region);
             answer = self.tried(reader, request, name, by).await;
         }
-        answer.exchange.ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Reply::Failed(Trouble::Slow { after_ms }) = &mut answer.exchange.reply {
+            *after_ms = ms;
+        }
+        answer.exchange.ms = ms;
         answer
     }
 
@@ -250,7 +263,12 @@ impl Tester {
                 break;
             }
             sleep(pause).await;
-            answer = reader.head(request, name, by).await;
+            let again = reader.head(request, name, by).await;
+            // What a store said before the time was over says more than that it was over.
+            if matches!(again.exchange.reply, Reply::Failed(Trouble::Slow { .. })) {
+                break;
+            }
+            answer = again;
         }
         answer
     }

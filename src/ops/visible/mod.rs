@@ -11,7 +11,7 @@ use crate::domain::freshness::TOO_OLD_FOR_NOW_MS;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Layer, Probe, Reply, Request};
 use crate::domain::text::{BLOCK_SECONDS, age_seconds, milliseconds, uncapitalised};
-use crate::domain::visible::{Check, Standing, Visibility, WindowSeen, old_enough};
+use crate::domain::visible::{Check, Standing, Visibility, WindowSeen, asking_now, old_enough};
 use crate::domain::window::{Deadline, DocumentedName, EXCLUSION_WINDOWS, WINDOWS_SHOWN, Window};
 use crate::ops::probe::{Extent, Tester, View};
 use crate::ops::verify::{OwnRow, own_row};
@@ -49,6 +49,7 @@ pub async fn visible(tester: &Tester, view: &View, by: Instant) -> Result<Visibi
         confirmed: None,
         probe: None,
         out_of_time: false,
+        seen_from: tester.seen_from(view, &hotkey),
     };
     let own = timeout_at(by, own_row(&examination, hotkey, view.commitment(&hotkey))).await;
     match own.unwrap_or_else(|_| OwnRow::OneWord("the time was over".to_owned())) {
@@ -165,16 +166,17 @@ fn reads(probe: &Probe) -> bool {
 
 fn key_reads(probe: &Probe) -> Check {
     let (name, words) = ("key_reads", "published key reads");
-    match probe.verdict {
-        _ if reads(probe) => {
-            check(name, words, Standing::Yes, format!("The bucket answered in {}.", milliseconds(probe.elapsed_ms)))
-        }
-        verdict => {
-            let standing = if verdict.is_about_here() { Standing::Unknown } else { Standing::No };
-            let evidence = uncapitalised(&probe.explanation);
-            with_fix(check(name, words, standing, evidence), &*probe.fix)
-        }
+    if reads(probe) {
+        return check(
+            name,
+            words,
+            Standing::Yes,
+            format!("The bucket answered in {}.", milliseconds(probe.elapsed_ms)),
+        );
     }
+    let standing = if probe.is_definite { Standing::No } else { Standing::Unknown };
+    let now = asking_now(probe).map(|now| format!(" {now}")).unwrap_or_default();
+    with_fix(check(name, words, standing, uncapitalised(&probe.explanation) + &now), &*probe.fix)
 }
 
 fn newest_window(probe: &Probe) -> Check {
@@ -282,7 +284,9 @@ async fn format(tester: &Tester, view: &View, probe: &Probe) -> Option<Check> {
     Some(match (parquet, gzip) {
         (true, _) => check(name, words, Standing::Yes, "The newest object begins and ends with PAR1."),
         (false, true) => {
-            check(name, words, Standing::Yes, "The newest object is gzip; what is inside was not unpacked.")
+            let evidence =
+                "The newest object is gzip; what is inside was not unpacked, so whether it is Parquet is not known.";
+            check(name, words, Standing::Unknown, evidence)
         }
         (false, false) => with_fix(
             check(

@@ -101,7 +101,7 @@ fn words(styles: Styles) -> [(&'static str, &'static str, Style); 15] {
         ),
         ("✗ denied …", "the bucket cannot be read; the words say at which step", styles.class(VerdictClass::Failed)),
         (
-            "? no connection …",
+            "? unclear",
             "says nothing about the uid: this machine, the way, no S3 store, too many requests",
             styles.class(VerdictClass::Unclear),
         ),

@@ -78,6 +78,8 @@ fn verdict(lines: &mut Vec<Line<'static>>, state: &State, seen: &Visibility, wid
     for one in &seen.checks {
         check(lines, one, width, styles);
     }
+    let place = format!("  as seen from {}", seen.seen_from);
+    lines.push(ink(fit(&place, width), styles.dim()).into());
     if !seen.windows.is_empty() {
         lines.push(Line::default());
         strip(lines, &seen.windows, width, styles);
