@@ -4,7 +4,7 @@
 
 A byte order mark hides the first variable from python-dotenv before 1.2.4 and from no later one; a region that the console
 calls none is one that boto3 refuses; a key file that the wallet loads is one whose address the console shows, and one that it
-does not load is named. Says what differs and exits 1. Needs bittensor-wallet, boto3 and python-dotenv 1.2.4.
+does not load is named. Says what differs and exits 1. Needs bittensor 11.3.0, boto3 and python-dotenv 1.2.4.
 """
 
 import json
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import boto3
-from bittensor_wallet import Keyfile
+from bittensor.keyfiles import Keyfile
 from botocore.exceptions import InvalidRegionError
 
 FIXTURES = Path(__file__).parent.parent / "fixtures/wallets/practice/hotkeys"
@@ -86,7 +86,7 @@ def key_files(console: str, home: Path) -> list[str]:
         path.write_bytes(content)
         path.chmod(0o600)
         try:
-            loads[name] = Keyfile(path=str(path), name=name).keypair.ss58_address
+            loads[name] = Keyfile(path=str(path), name=name).get_keypair().ss58_address
         except Exception:  # noqa: BLE001, the wallet has many, and which one does not matter
             loads[name] = None
     lines = {line["hotkey"]: line for line in doctor(console, home, "--wallet-path", str(home / "wallets"))["wallets"]}
