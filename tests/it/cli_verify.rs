@@ -1,6 +1,8 @@
 //! `verify` as a process, and what rests on it: a commit and a rotation wait while sources contradict each other.
 
-use grail_console::sandbox::{Byzantine, CommitmentSpec, Credentials, OPERATOR_UID};
+use std::time::Duration;
+
+use grail_console::sandbox::{BlockTime, Byzantine, CommitmentSpec, Credentials, OPERATOR_UID};
 use serde_json::{Value, json};
 
 use crate::canary::Canaries;
@@ -151,7 +153,8 @@ fn what_was_verified_before_it_changed_confirms_nothing() {
 
 #[test]
 fn a_commit_waits_until_a_contradiction_was_read() {
-    let operator = Operator::new();
+    // What was read holds for 300 blocks: on a busy machine blocks of 200 ms would outrun it.
+    let operator = Operator::at(64, BlockTime::Every(Duration::from_millis(800)));
     operator.node.sandbox().faults().deceive(Some(Byzantine::TruncatedProof));
     let refused = commit(&operator, &[]).exits(3).json();
     assert_eq!((&refused["outcome"], &refused["reason"]), (&json!("refused"), &json!("contradiction")));

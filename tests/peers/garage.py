@@ -740,17 +740,19 @@ def kept_rotation(setup, operator, old):
 
 
 def late_key(setup, operator):
-    """A key that the store knows only some seconds later, as with R2."""
+    """A key that the store takes only some seconds later, as with R2, and then with all its rights at once."""
     checks, garage = setup.checks, setup.garage
     new = Key({"accessKeyId": "GK" + secrets.token_hex(12), "secretAccessKey": secrets.token_hex(32)})
+    garage.imported(new)
+    garage.expire(new)
+    garage.allow(setup.bucket, new)
     file = keys_file(operator, "new.env", ("READ", new))
     begun = operator.starts("rotate", "start", "--new-key-file", file, "--grace", GRACE_BLOCKS, "--yes")
     time.sleep(6)
-    checks.that("rotate start waits for a key that is not known yet", begun.poll(), None)
-    garage.imported(new)
-    garage.allow(setup.bucket, new)
+    checks.that("rotate start waits for a key that is not taken yet", begun.poll(), None)
+    garage.enable(new)
     code, said = operator.ends(begun)
-    checks.that("rotate start, when the store knows it", [code, said["phase"]], [0, "grace"])
+    checks.that("rotate start, when the store takes it", [code, said["phase"]], [0, "grace"])
     got, _ = operator.rotate("rollback", "--yes")
     checks.that("rotate rollback from the grace", got[:2], [0, "rolled_back"])
 
