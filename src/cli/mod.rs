@@ -163,7 +163,15 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
             Some(Command::Completions { .. } | Command::Man) => Exit::Healthy,
         };
         // Whoever leaves while a key is tried leaves no canary behind.
-        canaries_are_gone(CANARIES_GO).await;
+        let waits = || {
+            if !output.is_json() {
+                output.remark(&format!(
+                    "waiting until the test object is out of your bucket again, {} s at most",
+                    CANARIES_GO.as_secs()
+                ));
+            }
+        };
+        canaries_are_gone(CANARIES_GO, waits).await;
         exit
     });
     // A resolver that hangs in a blocking thread must not keep the shell waiting.

@@ -188,6 +188,15 @@ impl Reply {
         sanitize(&format!("{http}{code}{message}"), 200)
     }
 
+    /// Whether what was asked was surely not done: the store refused it, or nothing reached a store.
+    pub const fn was_not_done(&self) -> bool {
+        match self {
+            Self::Refused { http: 300..=499, .. } | Self::Unmarked(Page { http: 300..=499, .. }) => true,
+            Self::Failed(trouble) => trouble.reached_nobody(),
+            _ => false,
+        }
+    }
+
     /// The error's code as the store spelt it.
     pub fn raw_code(&self) -> Option<&str> {
         match self {
@@ -262,6 +271,19 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Whether nothing that was sent can have reached anybody.
+    pub const fn reached_nobody(&self) -> bool {
+        match self {
+            Self::Dns { .. }
+            | Self::NotLookedUp { .. }
+            | Self::PrivateAddress { .. }
+            | Self::Tcp { .. }
+            | Self::Tls { .. }
+            | Self::NoRootCertificates => true,
+            Self::Slow { .. } | Self::Closed { .. } | Self::NotS3 { .. } | Self::TooLarge { .. } => false,
+        }
+    }
+
     /// Stable name for scripts.
     pub const fn code(&self) -> &'static str {
         match self {

@@ -5,10 +5,12 @@
 //!                                                        └─ only if the store does not tell: PUT, DELETE
 //! ```
 
+use std::future::pending;
 use std::panic::resume_unwind;
 use std::time::Duration;
 
 use tokio::sync::RwLock;
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::domain::commit::key_test::{self, KeyTest, Opening, Scope};
@@ -16,7 +18,7 @@ use crate::domain::commit::outcome::Rule;
 use crate::domain::commitment::{Published, read_bytes};
 use crate::domain::credentials::{BucketCredentials, CommitmentBytes};
 use crate::domain::guard::Refusal;
-use crate::domain::probe::{Exchange, Page, Reply, Request, Trouble, may_pass};
+use crate::domain::probe::{Exchange, Reply, Request, may_pass};
 use crate::domain::rotation::NEW_KEY_MS;
 use crate::domain::self_test_objects::CanaryName;
 use crate::domain::text::age_seconds;
@@ -187,9 +189,13 @@ async fn asked_again<F: Future<Output = (Answer, usize)>>(by: Instant, ask: impl
 /// Held while a canary of [`try_to_write`] may be in the bucket, also when whoever asked for it has left.
 static UNDER_WAY: RwLock<()> = RwLock::const_new(());
 
-/// Waits until no canary of this process is on its way into the bucket or out of it, but not longer than this.
-pub async fn canaries_are_gone(most: Duration) {
-    drop(timeout(most, UNDER_WAY.write()).await);
+/// Waits until no canary of this process is on its way into the bucket or out of it, but not longer than this. `tell` is
+/// called where there is something to wait for.
+pub async fn canaries_are_gone(most: Duration, tell: impl FnOnce()) {
+    if UNDER_WAY.try_write().is_err() {
+        tell();
+        drop(timeout(most, UNDER_WAY.write()).await);
+    }
 }
 
 /// PUT of a canary with a key that should not be able to; what came of it is removed, also when nobody waits for it any more.
@@ -207,9 +213,11 @@ pub(in crate::ops) async fn try_to_write(
         let _guard = guard;
         written_and_removed(request, &key, write.as_ref(), &canary, each).await
     });
-    match writing.await {
+    match writing.await.map_err(JoinError::try_into_panic) {
         Ok(told) => told,
-        Err(error) => resume_unwind(error.into_panic()),
+        Err(Ok(panic)) => resume_unwind(panic),
+        // The process ends: nobody waits for this any more.
+        Err(Err(_)) => pending().await,
     }
 }
 
@@ -223,11 +231,7 @@ async fn written_and_removed(
     let by = || Instant::now() + each;
     let answer = key.put(request, canary, CANARY, by()).await;
     // A request whose answer was lost may have been carried out.
-    let may_be_there = !matches!(
-        answer.exchange.reply,
-        Reply::Refused { http: 300..=499, .. } | Reply::Unmarked(Page { http: 300..=499, .. })
-    );
-    if !may_be_there || is_unreached(&answer.exchange.reply) {
+    if answer.exchange.reply.was_not_done() {
         return (answer, None);
     }
     for owner in [Some(key), write].into_iter().flatten() {
@@ -237,20 +241,6 @@ async fn written_and_removed(
         }
     }
     (answer, Some(canary.to_string()))
-}
-
-const fn is_unreached(reply: &Reply) -> bool {
-    matches!(
-        reply,
-        Reply::Failed(
-            Trouble::Dns { .. }
-                | Trouble::NotLookedUp { .. }
-                | Trouble::PrivateAddress { .. }
-                | Trouble::Tcp { .. }
-                | Trouble::Tls { .. }
-                | Trouble::NoRootCertificates
-        )
-    )
 }
 
 fn leads_nowhere(misfit: &Misfit) -> Rule {

@@ -226,7 +226,7 @@ pub const SPECS: [Spec; 44] = [
     spec(C::PreviousView, "previous_view", "view before", "The view before", ANYWHERE, 0),
     spec(C::Help, "help", "help", "This help", ANYWHERE, 9),
     spec(C::Quit, "quit", "quit", "Leave the console", ANYWHERE, 10),
-    spec(C::Redraw, "redraw", "redraw", "Draw the whole screen anew", ANYWHERE, 0),
+    spec(C::Redraw, "redraw", "redraw", "Draw the whole screen again", ANYWHERE, 0),
     spec(C::Suspend, "suspend", "suspend", "Back to the shell for a while; `fg` there comes back here", ANYWHERE, 0),
     spec(C::ForceQuit, "force_quit", "leave", "Leave from anywhere, also while typing", ANYWHERE, 0),
     spec(C::Accept, "accept", "apply", "Take what was typed or chosen", ANYWHERE, 9),
