@@ -251,6 +251,10 @@ pub async fn self_test_command(flags: &Flags, environment: &Environment, output:
         Ok(subject) => subject,
         Err(error) => return fail(output, &error.to_string(), Exit::Usage),
     };
+    let subject = tokio::select! {
+        subject = Box::pin(subject.verified(&context.node, &bench.view)) => subject,
+        () = &mut interrupted => return Exit::Interrupted,
+    };
     let mut was_interrupted = false;
     let stop = async {
         interrupted.await;

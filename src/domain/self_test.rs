@@ -114,6 +114,9 @@ impl SelfTest {
             (false, _) if self.is_unknown() && self.out_of_time => {
                 "Whether your keys do what they should is not known: the time was over before everything was asked."
             }
+            (false, _) if self.is_unknown() && self.unanswered().is_some_and(JudgedStep::was_not_made) => {
+                "Whether your keys do what they should is not known: not everything could be asked."
+            }
             (false, _) if self.is_unknown() && self.unanswered().is_some_and(|step| step.http.is_some()) => {
                 "Whether your keys do what they should is not known: what answered does not tell."
             }
@@ -162,6 +165,11 @@ impl JudgedStep {
         Self::unmade(request, Outcome::Skipped, why)
     }
 
+    /// A step that could not be made, and without which nothing can be said.
+    pub fn not_asked(request: Request, why: impl Into<String>, fix: &str) -> Self {
+        Self { fix: fix.to_owned(), ..Self::unmade(request, Outcome::Inconclusive, why) }
+    }
+
     /// A step that there was no time for.
     pub fn out_of_time(request: Request) -> Self {
         Self::unmade(request, Outcome::Inconclusive, "Not known: the time for the whole test was over.")
@@ -170,6 +178,11 @@ impl JudgedStep {
     /// Whether nothing can be said of the keys as long as this is not known.
     fn is_needed(&self) -> bool {
         self.step != Request::AbortUpload.name() && self.step != Request::ListBuckets.name()
+    }
+
+    /// Whether nothing was asked.
+    const fn was_not_made(&self) -> bool {
+        self.http.is_none() && self.code.is_none()
     }
 
     fn unmade(request: Request, outcome: Outcome, why: impl Into<String>) -> Self {

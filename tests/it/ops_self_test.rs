@@ -26,6 +26,7 @@ async fn subject(bench: &Bench) -> Subject {
         hotkey: hotkey(OPERATOR_UID),
         credentials,
         published: seat.view.parts(&hotkey(OPERATOR_UID)).ok(),
+        doubted: None,
         now_ms: Arc::new(|| 7),
     }
 }

@@ -306,3 +306,17 @@ fn a_silent_second_source_lets_visible_and_doctor_speak_as_one_node_does() {
     assert!(findings.iter().any(|finding| finding["code"] == "not_verified"), "{findings:?}");
     assert_eq!((&doctor["chain"]["own"], &doctor["chain"]["level"]), (&json!("readable"), &json!("reported")));
 }
+
+#[test]
+fn a_self_test_says_nothing_of_a_published_key_that_a_node_forged() {
+    let (operator, flags) = at_rest();
+    operator.node.sandbox().faults().deceive(Some(Byzantine::ForgedValue(OPERATOR_UID)));
+    let test = operator.house.run(line(&["self-test", "--json"], &flags)).exits(8).json();
+    let steps = test["steps"].as_array().unwrap();
+    let published = steps.iter().find(|step| step["step"] == "get_canary_published_key").unwrap();
+    assert_eq!((&published["outcome"], &published["http"]), (&json!("inconclusive"), &json!(null)), "{test:#}");
+    says(published["explanation"].as_str().unwrap(), &["What is published is not known: sources disagree"]);
+    assert!(steps.iter().all(|step| step["outcome"] != "failed"), "the keys are as they should be: {test:#}");
+    let told = operator.house.run(line(&["self-test"], &flags)).exits(8).stdout;
+    says(&told, &["? Whether your keys do what they should is not known: not everything could be asked."]);
+}

@@ -96,7 +96,7 @@ impl Service {
                 self.begin_sweep(tester, view, hotkeys);
             }
             ProbeOrder::Visible => self.look_at_own(tester, view),
-            ProbeOrder::SelfTest => self.test_own_keys(tester, &view),
+            ProbeOrder::SelfTest => self.test_own_keys(tester, view),
             ProbeOrder::List(hotkey) => self.list(tester, view, hotkey),
             ProbeOrder::Cancel => {}
         }
@@ -175,18 +175,20 @@ impl Service {
     }
 
     /// Refused where nothing may be written, whatever the key map says.
-    fn test_own_keys(&mut self, tester: Arc<Tester>, view: &View) {
+    fn test_own_keys(&mut self, tester: Arc<Tester>, view: Arc<View>) {
         let context = (self.setup.context)();
         let subject = match read_only(&context) {
             Some(finding) => Err(finding),
-            None => Subject::of(&context, view, Arc::clone(&self.setup.now_ms)).map_err(|error| unready(&error)),
+            None => Subject::of(&context, &view, Arc::clone(&self.setup.now_ms)).map_err(|error| unready(&error)),
         };
         let news = self.news.clone();
         self.singles.spawn(async move {
             let heard = match subject {
                 Err(problem) => ProbeNews::SelfTestFailed(problem),
                 Ok(subject) => {
-                    let test = Box::pin(self_test(subject, &tester.store, tester.by(), std::future::pending())).await;
+                    let by = tester.by();
+                    let subject = Box::pin(subject.verified(&tester.node, &view)).await;
+                    let test = Box::pin(self_test(subject, &tester.store, by, std::future::pending())).await;
                     test.map_or_else(
                         |error| ProbeNews::SelfTestFailed(unready(&error)),
                         |test| ProbeNews::SelfTested(Box::new(test)),

@@ -112,6 +112,7 @@ impl Executor {
             hotkey: self.owner().hotkey,
             credentials,
             published: None,
+            doubted: None,
             now_ms: Arc::clone(&self.now_ms),
         };
         let by = Instant::now() + self.store.options().whole;

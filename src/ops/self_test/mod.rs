@@ -7,10 +7,15 @@ mod scope;
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep_until};
+use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::chain::Node;
+use crate::chain::provenance::Examination;
 use crate::domain::commitment::Parts;
 use crate::domain::credentials::{BucketCredentials, CredentialsError};
+use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
 use crate::domain::provider::Provider;
@@ -20,7 +25,11 @@ use crate::domain::text::uncapitalised;
 use crate::domain::vault_index::GenerationNumber;
 use crate::ops::context::Context;
 use crate::ops::probe::View;
+use crate::ops::verify::{OwnRow, own_row};
 use crate::storage::{Answer, Misfit, Owner, Store, Target};
+
+/// How long the second source may take to say what is on chain.
+const SECOND_SOURCE: Duration = Duration::from_secs(20);
 
 /// Whose keys, where, and what was published of them.
 pub struct Subject {
@@ -32,6 +41,8 @@ pub struct Subject {
     pub credentials: BucketCredentials,
     /// What is on chain for the own hotkey; `None` where nothing readable is.
     pub published: Option<Parts>,
+    /// Why it is not known what is on chain: sources contradict each other, and nothing of it is tested.
+    pub doubted: Option<Box<Finding>>,
     /// The clock, in ms since 1970.
     pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
@@ -46,7 +57,19 @@ impl Subject {
         }
         let credentials = BucketCredentials::parse(&context.provider, &context.configuration.local)?;
         let published = view.parts(&hotkey).ok();
-        Ok(Self { provider: context.provider.clone(), hotkey, credentials, published, now_ms })
+        Ok(Self { provider: context.provider.clone(), hotkey, credentials, published, doubted: None, now_ms })
+    }
+
+    /// Holds what is on chain against the second source and the state's proof: a key that may be forged is not tested.
+    #[must_use]
+    pub async fn verified(self, node: &Node, view: &View) -> Self {
+        let examination = Examination { node: node.clone(), netuid: view.subnet.netuid, now_ms: (self.now_ms)() };
+        let own = timeout(SECOND_SOURCE, own_row(&examination, self.hotkey, view.commitment(&self.hotkey))).await;
+        match own {
+            Ok(OwnRow::Doubted(finding)) => Self { published: None, doubted: Some(finding), ..self },
+            // One node's word is what there is.
+            Ok(OwnRow::Holds(..) | OwnRow::OneWord(_)) | Err(_) => self,
+        }
     }
 }
 
@@ -223,6 +246,7 @@ impl Test<'_> {
     async fn read_back(&mut self, subject: &Subject, content: &[u8], same: bool, foreign: bool) {
         let request = Request::GetCanaryPublished;
         let step = match (&subject.published, &self.keys.published) {
+            _ if subject.doubted.is_some() => not_known(request, subject),
             (None, _) => JudgedStep::skipped(request, "Nothing readable is published for this hotkey."),
             _ if foreign => {
                 let step = JudgedStep::skipped(
@@ -305,6 +329,13 @@ fn compared(answer: &Answer, content: &[u8], whose: &str) -> JudgedStep {
             refused(&answer.exchange, (&format!("{whose} cannot read the own bucket"), &open), fix)
         }
     }
+}
+
+/// Nothing is said of a key that nobody knows to be published.
+fn not_known(request: Request, subject: &Subject) -> JudgedStep {
+    let (why, fix) =
+        subject.doubted.as_ref().map(|doubt| (doubt.what.as_str(), doubt.todo.as_str())).unwrap_or_default();
+    JudgedStep::not_asked(request, format!("What is published is not known: {}.", uncapitalised(why)), fix)
 }
 
 /// A request that may have been carried out, and no answer says so.

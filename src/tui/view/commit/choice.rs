@@ -169,7 +169,8 @@ pub(in crate::tui::view) fn self_test(state: &State, answer: Choice, width: u16,
     let text = usize::from(width).saturating_sub(4);
     let mut body = Vec::new();
     let what = "A small object is written into your own bucket with the write key, read back with the published key, \
-                compared, and removed at once.";
+                compared, and removed at once. Where the store does not tell what the read key may do, writing with it is \
+                tried, too.";
     paragraph(&mut body, what, 0, text, styles.plain());
     let store =
         format!("Your bucket is at {}. Nobody else's is touched, and nothing goes on chain.", state.own.provider);
