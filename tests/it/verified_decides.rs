@@ -58,11 +58,9 @@ impl Forked {
         flags.chain(witness).collect()
     }
 
-    /// Waits until the fork was handed an extrinsic.
+    /// Waits until the fork holds an extrinsic that its next block takes.
     fn until_submitted(&self) {
-        self.operator.until("the submission to the fork", |_| {
-            self.fork.sandbox().meter().requests.keys().any(|method| method.starts_with("author_submit"))
-        });
+        self.operator.until("the submission to the fork", |_| self.fork.pending() == 1);
     }
 
     /// Both chains go on, each by blocks of its own.
@@ -172,9 +170,7 @@ fn a_rotation_whose_commit_only_a_private_fork_holds_promotes_nothing_and_forget
     let start = ["rotate", "start", "--new-key-file", &keys, "--grace", "0", "--yes", "--json"];
     let env = rotating.env();
     let running = rotating.operator.start_with(line(&start, &flags));
-    rotating.operator.until("the submission to the fork", |_| {
-        forked.fork.sandbox().meter().requests.keys().any(|method| method.starts_with("author_submit"))
-    });
+    rotating.operator.until("the submission to the fork", |_| forked.fork.pending() == 1);
     forked.fork.blocks(4);
     rotating.operator.node.blocks(4);
     let ended = running.ended();

@@ -3,6 +3,8 @@
 use std::future::Future;
 
 use grail_console::sandbox::{BlockTime, CommitmentSpec, Sandbox, SandboxOptions, Scenario};
+use serde_json::Value;
+use subxt_rpcs::client::{RpcClient, RpcParams, rpc_params};
 use tokio::runtime::{Builder, Runtime};
 
 /// A sandbox with the runtime it lives on. Blocks are made by hand.
@@ -39,6 +41,19 @@ impl Node {
     /// Waits for one of the sandbox's own futures.
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+
+    /// A question to the node, by a client of the test's own.
+    pub fn ask(&self, method: &str, parameters: RpcParams) -> Value {
+        self.wait(async {
+            let client = RpcClient::from_url(self.url()).await.unwrap();
+            client.request(method, parameters).await.unwrap()
+        })
+    }
+
+    /// How much waits in the pool.
+    pub fn pending(&self) -> usize {
+        self.ask("author_pendingExtrinsics", rpc_params![]).as_array().unwrap().len()
     }
 
     /// Makes so many blocks; what was queued happens in the first and is final two later.

@@ -11,7 +11,7 @@ use grail_console::domain::hotkey::Hotkey;
 use grail_console::sandbox::{BlockTime, Credentials, NETUID, OPERATOR_UID, SandboxOptions, Scenario, hotkey};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use subxt_rpcs::client::{RpcClient, RpcParams, rpc_params};
+use subxt_rpcs::client::{RpcParams, rpc_params};
 
 use super::DEADLINE;
 use super::encoder::{hash_of, hex};
@@ -180,17 +180,13 @@ impl Operator {
         String::from_utf8(stored[14..].to_vec()).unwrap()
     }
 
-    /// A question to the node, by a client of the test's own.
     pub fn ask(&self, method: &str, parameters: RpcParams) -> Value {
-        self.node.wait(async {
-            let client = RpcClient::from_url(self.node.url()).await.unwrap();
-            client.request(method, parameters).await.unwrap()
-        })
+        self.node.ask(method, parameters)
     }
 
     /// What waits in the pool.
     pub fn pending(&self) -> usize {
-        self.ask("author_pendingExtrinsics", rpc_params![]).as_array().unwrap().len()
+        self.node.pending()
     }
 
     /// The hash of the extrinsic at a place of a block.

@@ -28,6 +28,16 @@ struct Shown {
     seen: Vec<String>,
 }
 
+impl Shown {
+    /// What stands on the screen now is whole.
+    fn is_drawn(&mut self) {
+        self.whole = self.screen.screen().contents();
+        if self.seen.last() != Some(&self.whole) {
+            self.seen.push(self.whole.clone());
+        }
+    }
+}
+
 #[derive(Default)]
 struct Shared {
     shown: Mutex<Option<Shown>>,
@@ -233,13 +243,21 @@ fn read(mut out: Box<dyn Read + Send>, sink: &Shared) {
         && count > 0
     {
         if let Some(shown) = sink.shown.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            shown.screen.process(&buffer[..count]);
-            shown.bytes.extend_from_slice(&buffer[..count]);
-            let screen = shown.screen.screen().contents();
-            if shown.bytes.ends_with(PICTURE_ENDS) || !shown.screen.screen().alternate_screen() {
-                shown.whole.clone_from(&screen);
+            // What is read at once may hold the end of one picture and the beginning of the next.
+            for part in buffer[..count].split_inclusive(|byte| *byte == PICTURE_ENDS[PICTURE_ENDS.len() - 1]) {
+                shown.screen.process(part);
+                shown.bytes.extend_from_slice(part);
+                if shown.bytes.ends_with(PICTURE_ENDS) {
+                    shown.is_drawn();
+                }
             }
-            shown.seen.push(screen);
+            if !shown.screen.screen().alternate_screen() {
+                shown.is_drawn();
+            }
+            let screen = shown.screen.screen().contents();
+            if shown.seen.last() != Some(&screen) {
+                shown.seen.push(screen);
+            }
         }
         sink.news.notify_all();
     }
