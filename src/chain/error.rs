@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::network::BlockHash;
 use crate::domain::text::grouped;
 use crate::domain::untrusted::Untrusted;
@@ -271,14 +271,14 @@ impl Fault {
 
 impl ChainError {
     /// The error in three sentences, for screens and JSON.
-    pub fn finding(&self) -> Finding {
+    pub fn finding(&self) -> Diagnostic {
         let severity = match self.fault {
             Fault::WrongGenesis { .. } | Fault::NoSuchSubnet { .. } => Severity::Danger,
             _ => Severity::Warning,
         };
         let todo = self.fault.todo();
         let (first, rest) = todo.split_at(1);
-        Finding::new(
+        Diagnostic::new(
             self.fault.code(),
             severity,
             format!("{}: {}", self.endpoint, self.fault),
@@ -288,7 +288,7 @@ impl ChainError {
     }
 }
 
-impl From<&ChainError> for Finding {
+impl From<&ChainError> for Diagnostic {
     fn from(error: &ChainError) -> Self {
         error.finding()
     }

@@ -14,9 +14,9 @@ use crate::cli::targets::parse_who;
 use crate::cli::text;
 use crate::cli::vault;
 use crate::config::{Flags, Needs, WrongSetting};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
-use crate::domain::findings::{Finding, Severity};
 use crate::domain::read_test_summary::Tested;
 use crate::domain::roster::{Roster, Row, State};
 use crate::domain::untrusted::sanitize;
@@ -191,20 +191,20 @@ pub(super) fn printed_or(output: Output, printed: std::io::Result<()>, exit: Exi
     }
 }
 
-pub(super) fn remark(output: Output, findings: &[Finding]) {
+pub(super) fn remark(output: Output, findings: &[Diagnostic]) {
     for finding in findings {
         output.remark(table::finding(finding).trim_end());
     }
 }
 
 /// What a script or a tired reader must not overlook, beside the table itself.
-pub(super) fn warnings(context: &Context, found: &Survey, earlier: Vec<Finding>) -> Vec<Finding> {
+pub(super) fn warnings(context: &Context, found: &Survey, earlier: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let all = context.findings.iter().chain(&found.findings);
     earlier.into_iter().chain(all.filter(|finding| finding.severity >= Severity::Warning).cloned()).collect()
 }
 
 /// What became of commits whose end this machine did not see. Without any the chain is not asked.
-pub(super) async fn earlier(context: &Context) -> Vec<Finding> {
+pub(super) async fn earlier(context: &Context) -> Vec<Diagnostic> {
     reconcile(context, now_ms()).await.iter().map(Reconciled::finding).collect()
 }
 

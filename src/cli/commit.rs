@@ -16,8 +16,8 @@ use crate::config::Flags;
 use crate::domain::commit::key_test::UNTESTED;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure, KeyTest, Plan, Progress, Unsettled, Verdict};
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::findings::Finding;
 use crate::domain::secret::SecretKey;
 use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, wait_until_registered};
 use crate::ops::context::Context;
@@ -53,7 +53,7 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
         return exit;
     }
     let mut findings = Vec::new();
-    let odd = |finding: Finding| told_at_once(output, &mut findings, finding);
+    let odd = |finding: Diagnostic| told_at_once(output, &mut findings, finding);
     let known = tokio::select! {
         biased;
         known = password::identified(context, (flags, environment), true, output, odd) => known,
@@ -63,7 +63,7 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
         Ok(known) => known,
         Err(error) => return fail(output, &crate::logs::redacted(&error.to_string()), Exit::Usage),
     };
-    let odd = |finding: Finding| told_at_once(output, &mut findings, finding);
+    let odd = |finding: Diagnostic| told_at_once(output, &mut findings, finding);
     let context = tokio::select! {
         biased;
         context = with_vault(context, flags, output, odd) => context,
@@ -130,10 +130,10 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn run(self, findings: &mut Vec<Finding>) -> Result<Ready, Exit> {
+    async fn run(self, findings: &mut Vec<Diagnostic>) -> Result<Ready, Exit> {
         let Self { arguments, context, output, .. } = self;
         // What GRAIL would do with the same values is told before anything new begins, and what became of earlier commits.
-        let of_grail = |finding: &&Finding| ["env_file_mark", "s3_region"].contains(&finding.code);
+        let of_grail = |finding: &&Diagnostic| ["env_file_mark", "s3_region"].contains(&finding.code);
         for finding in context.findings.iter().filter(of_grail) {
             self.tell(findings, finding.clone());
         }
@@ -194,14 +194,14 @@ impl Asking<'_> {
         })
     }
 
-    async fn unlocked(self, findings: &mut Vec<Finding>) -> Result<Signer, Exit> {
+    async fn unlocked(self, findings: &mut Vec<Diagnostic>) -> Result<Signer, Exit> {
         let Self { context, flags, environment, output, .. } = self;
         let own = context.identity.as_ref().ok_or(Exit::Usage)?;
         let locked = |error: WalletError| {
             let message = crate::logs::redacted(&error.to_string());
             fail(output, &message, Exit::Usage)
         };
-        let odd = |odd: Finding| self.tell(findings, odd);
+        let odd = |odd: Diagnostic| self.tell(findings, odd);
         let password = match self.password {
             Some(known) => Some(known.clone()),
             None => password::password(own, flags, environment, output, odd).await.map_err(locked)?,
@@ -225,12 +225,12 @@ impl Asking<'_> {
     }
 
     /// To people at once, to scripts with the rest.
-    fn tell(self, findings: &mut Vec<Finding>, finding: Finding) {
+    fn tell(self, findings: &mut Vec<Diagnostic>, finding: Diagnostic) {
         told_at_once(self.output, findings, finding);
     }
 }
 
-fn told_at_once(output: Output, findings: &mut Vec<Finding>, finding: Finding) {
+fn told_at_once(output: Output, findings: &mut Vec<Diagnostic>, finding: Diagnostic) {
     if !output.is_json() {
         output.remark(table::finding(&finding).trim_end());
     }
@@ -309,7 +309,7 @@ fn unprepared(error: &Unprepared, output: Output) -> Result<Ready, Exit> {
         Unprepared::Chain(error) => Err(chain_failure(output, error)),
         Unprepared::Identity(_) => {
             let finding = error.finding();
-            Err(fail(output, &format!("{}. {}", finding.what, finding.todo), Exit::Usage))
+            Err(fail(output, &format!("{}. {}", finding.summary, finding.help), Exit::Usage))
         }
     }
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::cli::json::schema;
 use crate::domain::commit::{Check, Ended, Era, KeyTest, Plan};
 use crate::domain::commitment::MaskedBytes;
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::drift::DriftFields;
-use crate::domain::findings::{Finding, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
 use crate::domain::provenance::Confirmed;
@@ -52,7 +52,7 @@ pub(super) struct CommitDocument {
     explanation: Option<String>,
     fix: Option<String>,
     /// What must not be overlooked, with what became of commits of earlier sessions.
-    findings: Vec<Finding>,
+    findings: Vec<Diagnostic>,
 }
 
 /// Bytes of the epoch's budget.
@@ -67,7 +67,7 @@ struct BudgetDocument {
 
 impl CommitDocument {
     /// Of what the command came to: a plan, an end, or both.
-    pub(super) fn of(plan: Option<&Plan>, ended: Option<&Ended>, context: &Context, earlier: Vec<Finding>) -> Self {
+    pub(super) fn of(plan: Option<&Plan>, ended: Option<&Ended>, context: &Context, earlier: Vec<Diagnostic>) -> Self {
         let standing = plan.map(|plan| &plan.standing);
         let finding = ended.map(Ended::finding);
         let receipt = match ended {
@@ -113,9 +113,9 @@ impl CommitDocument {
                 Some(receipt) => receipt.confirmed.clone(),
                 None => plan.and_then(|plan| plan.confirmed.clone()),
             },
-            what: finding.as_ref().map(|finding| finding.what.clone()),
-            explanation: finding.as_ref().map(|finding| finding.why.clone()),
-            fix: finding.map(|finding| finding.todo),
+            what: finding.as_ref().map(|finding| finding.summary.clone()),
+            explanation: finding.as_ref().map(|finding| finding.cause.clone()),
+            fix: finding.map(|finding| finding.help),
             findings: earlier.into_iter().chain(warned).collect(),
         }
     }

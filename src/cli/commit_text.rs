@@ -109,7 +109,7 @@ pub(super) fn step(progress: &Progress) -> Option<String> {
         Progress::Event { index } => done(format!("event seen · extrinsic {index} of its block")),
         Progress::ReadBack => done("read back equal".to_owned()),
         Progress::Disbelieved { what } => odd(format!("not believed: {what}")),
-        Progress::Lost { problem } => odd(format!("connection lost: {}", problem.what)),
+        Progress::Lost { problem } => odd(format!("connection lost: {}", problem.summary)),
         Progress::Found { endpoint } => done(format!("connected again: {endpoint}")),
         Progress::SentAgain => odd("handed in once more, the very same bytes".to_owned()),
         Progress::Waited { .. } => None,
@@ -125,12 +125,12 @@ pub(super) fn end(ended: &Ended) -> String {
     let told = ended.finding();
     match ended {
         Ended::Committed(_) | Ended::Unchanged { .. } => {
-            let todo = if told.todo == "Nothing." { String::new() } else { format!("  → {}\n", told.todo) };
-            format!("{} {}\n  {}\n{todo}", paint(GOOD, "✓"), paint(STRONG, &told.what), told.why)
+            let todo = if told.help == "Nothing." { String::new() } else { format!("  → {}\n", told.help) };
+            format!("{} {}\n  {}\n{todo}", paint(GOOD, "✓"), paint(STRONG, &told.summary), told.cause)
         }
         Ended::Failed { .. } | Ended::Expired { .. } | Ended::Refused(_) => {
             let mark = paint(BAD, "✗");
-            format!("{mark} {}\n  {}\n  → {}\n", paint(STRONG, &told.what), told.why, told.todo)
+            format!("{mark} {}\n  {}\n  → {}\n", paint(STRONG, &told.summary), told.cause, told.help)
         }
         Ended::Pending { .. } => finding(&told),
     }

@@ -19,8 +19,8 @@ use crate::config::file::ConfigFile;
 use crate::domain::ascii;
 use crate::domain::commit::Record;
 use crate::domain::commitment::Published;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::findings::Finding;
 use crate::domain::given::Given;
 use crate::domain::network::SANDBOX;
 use crate::domain::secret::SecretKey;
@@ -48,7 +48,7 @@ use crate::wallet::{OwnHotkey, WalletError};
 pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Exit {
     match super::commands::context_to_read(flags, environment, output) {
         Ok(context) => {
-            let odd = |odd: Finding| output.remark(&odd.what);
+            let odd = |odd: Diagnostic| output.remark(&odd.summary);
             let known = password::identified(context.clone(), (flags, environment), true, output, odd).await;
             let context = match known {
                 Ok((context, _)) => context,

@@ -17,8 +17,8 @@ use crate::cli::rotate::exit_of;
 use crate::cli::vault::{failure, opened};
 use crate::config::Flags;
 use crate::domain::credentials::Variable;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::findings::Finding;
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
@@ -59,7 +59,7 @@ async fn in_use(context: &Context, flags: &Flags, output: Output) -> Result<Gene
         let message = "the vault holds no keys of this hotkey: take them over with keys import --from-env FILE";
         return Err(fail(output, message, Exit::VaultUnavailable));
     }
-    let odd = |finding: Finding| output.remark(&finding.what);
+    let odd = |finding: Diagnostic| output.remark(&finding.summary);
     let opened = opened(context, flags, output, odd).await?;
     let generation = opened.current().await.map_err(|problem| failure(output, &problem))?;
     let nothing = || fail(output, "the vault has no generation in use; see keys list", Exit::VaultUnavailable);

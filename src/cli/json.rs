@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::cli::levels::Levels;
 use crate::domain::commitment::{Commitment, Reason, Shape};
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::drift::{Drift, DriftFields, DriftState, PlaceDrift};
-use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
 use crate::domain::provenance::Level;
@@ -157,7 +157,7 @@ pub struct StatusDocument {
     #[serde(rename = "orphans")]
     ex_members: Vec<RowDocument>,
     summary: Summary,
-    findings: Vec<Finding>,
+    findings: Vec<Diagnostic>,
 }
 
 impl StatusDocument {
@@ -165,7 +165,7 @@ impl StatusDocument {
     pub fn of(
         snapshot: &SubnetSnapshot,
         roster: &Roster,
-        findings: Vec<Finding>,
+        findings: Vec<Diagnostic>,
         keep: impl Fn(&Row) -> bool,
         levels: &Levels,
     ) -> Self {
@@ -196,12 +196,12 @@ pub struct ShowDocument {
     variant: Option<String>,
     detail: Option<String>,
     read_secret_fingerprint: Option<String>,
-    findings: Vec<Finding>,
+    findings: Vec<Diagnostic>,
 }
 
 impl ShowDocument {
     /// Of one row.
-    pub fn of(snapshot: &SubnetSnapshot, row: &Row, findings: Vec<Finding>, level: Level) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, row: &Row, findings: Vec<Diagnostic>, level: Level) -> Self {
         let commitment = row.commitment.as_ref();
         Self {
             schema: schema("show"),

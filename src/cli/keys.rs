@@ -12,8 +12,8 @@ use crate::cli::rotate::exit_of;
 use crate::cli::vault::{failure, opened};
 use crate::config::Flags;
 use crate::config::dotenv::BackupName;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::findings::Finding;
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
 use crate::ops::keys::{Imported, comment_out, import, objection, removable, remove, restore};
@@ -38,9 +38,9 @@ fn problem(output: Output, problem: &Problem) -> Exit {
 }
 
 async fn open_vault(context: &Context, flags: &Flags, output: Output) -> Result<OpenVault, Exit> {
-    let tell = |odd: Finding| {
+    let tell = |odd: Diagnostic| {
         if !output.is_json() {
-            output.remark(&odd.what);
+            output.remark(&odd.summary);
         }
     };
     opened(context, flags, output, tell).await

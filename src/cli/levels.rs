@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cli::table::{DIM, paint};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::provenance::{Depth, Dispute, Examined, Level};
 use crate::domain::roster::Row;
 use crate::domain::untrusted::sanitize;
@@ -24,7 +24,7 @@ impl Levels {
         found: &mut Survey,
         keep: impl Fn(&Row) -> bool,
         now_ms: u64,
-    ) -> (Self, Vec<Finding>) {
+    ) -> (Self, Vec<Diagnostic>) {
         if !asked {
             return (Self::default(), Vec::new());
         }
@@ -59,8 +59,8 @@ impl Levels {
     }
 }
 
-fn not_verified(error: &str) -> Finding {
-    Finding::new(
+fn not_verified(error: &str) -> Diagnostic {
+    Diagnostic::new(
         "not_verified",
         Severity::Warning,
         "The rows could not be verified",

@@ -12,8 +12,8 @@ use crate::cli::password;
 use crate::config::dotenv::{Dotenv, read_text};
 use crate::config::ownership;
 use crate::domain::credentials::Variable;
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::environment::Environment;
-use crate::domain::findings::{Finding, Severity};
 use crate::domain::secret::SecretKey;
 use crate::ops::rotation::{Kind, NewKeys, Problem};
 use crate::vault::KeyPair;
@@ -26,7 +26,7 @@ pub(super) async fn new_keys(
     start: &StartArguments,
     environment: &Environment,
     output: Output,
-) -> Result<(NewKeys, Vec<Finding>), Problem> {
+) -> Result<(NewKeys, Vec<Diagnostic>), Problem> {
     let Some(file) = &start.new_key_file else {
         return Ok((typed(start, output).await?, Vec::new()));
     };
@@ -137,16 +137,16 @@ fn unreadable(why: &str) -> Problem {
 }
 
 /// Whose it is; that it is a pipe is in order here.
-fn of_others(file: &Path) -> impl Iterator<Item = Finding> {
+fn of_others(file: &Path) -> impl Iterator<Item = Diagnostic> {
     let found = ownership::of_read("file with the new keys", file, None).into_iter();
     found.filter(|finding| finding.code != "env_is_a_pipe")
 }
 
-fn readable_by_others(file: &Path) -> Option<Finding> {
+fn readable_by_others(file: &Path) -> Option<Diagnostic> {
     use std::os::unix::fs::MetadataExt as _;
     let mode = std::fs::metadata(file).ok()?.mode() & 0o077;
     (mode != 0).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "new_keys_readable",
             Severity::Warning,
             "Other users may read the file with the new keys",

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::cli::output::Output;
 use crate::config::Flags;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::findings::Finding;
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
@@ -25,7 +25,7 @@ pub async fn password(
     flags: &Flags,
     environment: &Environment,
     output: Output,
-    tell: impl FnOnce(Finding),
+    tell: impl FnOnce(Diagnostic),
 ) -> Result<Option<SecretKey>, WalletError> {
     let Some(key_file) = own.key_file.as_deref().filter(|_| own.lock == Some(Lock::Nacl)) else { return Ok(None) };
     of_file(key_file, flags, environment, output, tell).await.map(Some)
@@ -37,7 +37,7 @@ async fn of_file(
     flags: &Flags,
     environment: &Environment,
     output: Output,
-    tell: impl FnOnce(Finding),
+    tell: impl FnOnce(Diagnostic),
 ) -> Result<SecretKey, WalletError> {
     match flags.password_file.clone() {
         // At a terminal somebody would type it, which nobody is to see.
@@ -68,7 +68,7 @@ pub async fn identified(
     (flags, environment): (&Flags, &Environment),
     may_ask: bool,
     output: Output,
-    tell: impl FnOnce(Finding),
+    tell: impl FnOnce(Diagnostic),
 ) -> Result<(Context, Option<SecretKey>), WalletError> {
     let Some(locked) = context.locked.clone().filter(|locked| locked.lock == Lock::Nacl) else {
         return Ok((context, None));
@@ -129,13 +129,13 @@ pub async fn passphrase(
     flags: &Flags,
     ask: Ask,
     output: Output,
-    tell: impl FnOnce(Finding),
+    tell: impl FnOnce(Diagnostic),
 ) -> Result<Option<SecretKey>, PassphraseError> {
     match flags.vault_passphrase_file.clone() {
         Some(file) if file != Path::new("-") => {
             let (passphrase, odd) = read(move || password::from_file(&file)).await?;
-            odd.map(|odd| Finding {
-                why: "Other users of this machine may read what opens your keys.".to_owned(),
+            odd.map(|odd| Diagnostic {
+                cause: "Other users of this machine may read what opens your keys.".to_owned(),
                 ..odd
             })
             .map(tell);

@@ -15,8 +15,8 @@ use crate::cli::probe_text as text;
 use crate::cli::targets::Choice;
 use crate::cli::vault::with_vault;
 use crate::config::Flags;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Probe, ProbeNews, WHOLE_SECONDS};
 use crate::domain::text::{capitalised, uncapitalised};
@@ -52,7 +52,7 @@ impl Bench {
         Ok(Self { context, found, view: Arc::new(view), tester: Arc::new(tester) })
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    fn findings(&self) -> Vec<Diagnostic> {
         warnings(&self.context, &self.found, Vec::new())
     }
 }
@@ -106,7 +106,7 @@ fn exit_of(results: &[Probe]) -> Exit {
 
 /// Tests them, in the order in which they were asked for; somebody who watches sees how far it has come. With why it was
 /// stopped, where it was.
-async fn tested(bench: &Bench, hotkeys: Vec<Hotkey>, output: Output) -> (Vec<Probe>, Option<Finding>) {
+async fn tested(bench: &Bench, hotkeys: Vec<Hotkey>, output: Output) -> (Vec<Probe>, Option<Diagnostic>) {
     let all = hotkeys.len();
     let order: std::collections::HashMap<Hotkey, usize> = hotkeys.iter().enumerate().map(|(at, h)| (*h, at)).collect();
     let results: Arc<Mutex<Vec<Probe>>> = Arc::default();
@@ -200,7 +200,7 @@ pub async fn visible_command(flags: &Flags, environment: &Environment, output: O
     let visibility = match whole.watch(output, asked).await {
         Ok(visibility) => visibility,
         Err(finding) => {
-            return fail(output, &format!("{}: {}", finding.what, uncapitalised(&finding.todo)), Exit::Usage);
+            return fail(output, &format!("{}: {}", finding.summary, uncapitalised(&finding.help)), Exit::Usage);
         }
     };
     let exit = match visibility.standing() {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::json::{BlockDocument, NetworkDocument, schema};
 use crate::domain::date::stamp;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Blame, Layer, Listing, Probe, Risk, Step, Verdict};
 use crate::domain::provenance::Level;
@@ -22,7 +22,7 @@ pub struct ProbeDocument<'d> {
     netuid: u16,
     block: BlockDocument,
     results: Vec<ResultDocument<'d>>,
-    findings: Vec<Finding>,
+    findings: Vec<Diagnostic>,
 }
 
 /// One read test.
@@ -85,7 +85,7 @@ impl<'d> ProbeDocument<'d> {
         snapshot: &SubnetSnapshot,
         results: &'d [Probe],
         listings: &'d [(Hotkey, Listing)],
-        findings: Vec<Finding>,
+        findings: Vec<Diagnostic>,
     ) -> Self {
         let listing = |hotkey: Hotkey| listings.iter().find(|(of, _)| *of == hotkey).map(|(_, listing)| listing);
         Self {
@@ -120,7 +120,7 @@ pub struct VisibleDocument<'d> {
     checks: &'d [Check],
     windows: Vec<WindowDocument>,
     probe: Option<ResultDocument<'d>>,
-    findings: Vec<Finding>,
+    findings: Vec<Diagnostic>,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,7 +134,7 @@ struct WindowDocument {
 
 impl<'d> VisibleDocument<'d> {
     /// Of the verdict.
-    pub fn of(snapshot: &SubnetSnapshot, seen: &'d Visibility, seconds: f64, findings: Vec<Finding>) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, seen: &'d Visibility, seconds: f64, findings: Vec<Diagnostic>) -> Self {
         let windows = seen.windows.iter().map(|seen| WindowDocument {
             window: seen.window,
             verdict: seen.verdict,
@@ -174,12 +174,12 @@ pub struct SelfTestDocument<'d> {
     #[serde(flatten)]
     test: &'d SelfTest,
     seconds: f64,
-    findings: Vec<Finding>,
+    findings: Vec<Diagnostic>,
 }
 
 impl<'d> SelfTestDocument<'d> {
     /// Of a self-test.
-    pub fn of(snapshot: &SubnetSnapshot, test: &'d SelfTest, seconds: f64, findings: Vec<Finding>) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, test: &'d SelfTest, seconds: f64, findings: Vec<Diagnostic>) -> Self {
         Self {
             schema: schema("self-test"),
             network: NetworkDocument::of(snapshot),

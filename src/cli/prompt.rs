@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use crate::cli::output::Output;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 
 /// Whether somebody is there to answer.
 pub(super) fn can_ask(output: Output) -> bool {
@@ -24,6 +24,6 @@ pub(super) async fn agreed(output: Output, what: &str) -> bool {
 }
 
 /// The same for something that no flag agrees to: what it is and why it matters stands before the question.
-pub(super) async fn agreed_to(output: Output, odd: &Finding) -> bool {
-    agreed(output, &format!("▲ {}. {} Write the keys there all the same", odd.what, odd.why)).await
+pub(super) async fn agreed_to(output: Output, odd: &Diagnostic) -> bool {
+    agreed(output, &format!("▲ {}. {} Write the keys there all the same", odd.summary, odd.cause)).await
 }

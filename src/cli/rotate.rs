@@ -16,8 +16,8 @@ use crate::cli::vault::passphrase_for;
 use crate::cli::{commit_text, password, rotate_text as text, table};
 use crate::config::Flags;
 use crate::domain::commit::outcome::Rule;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::findings::Finding;
 use crate::domain::rotation::messages::EnvAnswer;
 use crate::domain::rotation::{Blocker, LEAST_GRACE, Report, Seen};
 use crate::domain::secret::{Fingerprint, SecretKey};
@@ -39,7 +39,7 @@ pub async fn rotate(command: &RotateCommand, flags: &Flags, environment: &Enviro
     };
     tokio::pin!(interrupted);
     let may_ask = !matches!(command, RotateCommand::Status);
-    let odd = |odd: Finding| remark_unless_json(output, &odd);
+    let odd = |odd: Diagnostic| remark_unless_json(output, &odd);
     let known = tokio::select! {
         biased;
         known = password::identified(context, (flags, environment), may_ask, output, odd) => known,
@@ -73,9 +73,9 @@ struct RotateRun<'a> {
     output: Output,
 }
 
-fn remark_unless_json(output: Output, odd: &Finding) {
+fn remark_unless_json(output: Output, odd: &Diagnostic) {
     if !output.is_json() {
-        output.remark(&odd.what);
+        output.remark(&odd.summary);
     }
 }
 
@@ -97,7 +97,7 @@ impl RotateRun<'_> {
         }
         swept(&self.context, self.output);
         let (tell, mut told) = mpsc::unbounded_channel();
-        let told_odd = |finding: Finding| self.odd(&finding);
+        let told_odd = |finding: Diagnostic| self.odd(&finding);
         let passphrase = match passphrase_for(&self.context, self.flags, self.output, told_odd).await {
             Ok(passphrase) => passphrase,
             Err(exit) => return exit,
@@ -185,7 +185,7 @@ impl RotateRun<'_> {
     }
 
     /// To people; a script has the document.
-    fn odd(&self, finding: &Finding) {
+    fn odd(&self, finding: &Diagnostic) {
         if !self.output.is_json() {
             self.output.remark(table::finding(finding).trim_end());
         }
@@ -271,7 +271,7 @@ impl RotateRun<'_> {
             kind: Kind::Usage,
             finding: crate::ops::commit::wallet_finding(&error),
         };
-        let odd = |odd: Finding| self.odd(&odd);
+        let odd = |odd: Diagnostic| self.odd(&odd);
         let password = match password {
             Some(known) => Some(known.clone()),
             None => password::password(own, flags, environment, output, odd).await.map_err(locked)?,
@@ -335,9 +335,9 @@ impl RotateRun<'_> {
     }
 
     /// What was found, and that the vault's index was derived again.
-    fn findings(&self, executor: Option<&Executor>) -> Vec<Finding> {
+    fn findings(&self, executor: Option<&Executor>) -> Vec<Diagnostic> {
         let derived = executor.and_then(Executor::derived);
-        let stands = |finding: &&Finding| derived.is_none() || finding.code != "vault_index";
+        let stands = |finding: &&Diagnostic| derived.is_none() || finding.code != "vault_index";
         self.context.findings.iter().filter(stands).chain(derived).cloned().collect()
     }
 
@@ -346,7 +346,7 @@ impl RotateRun<'_> {
         let Some(executor) = executor else {
             return self.print(Parts { problem: Some(&problem.finding), ..self.parts() }, exit);
         };
-        let blocker = Blocker::new(problem.finding.code, problem.finding.what.clone(), problem.finding.todo.clone());
+        let blocker = Blocker::new(problem.finding.code, problem.finding.summary.clone(), problem.finding.help.clone());
         let report = executor.report(Some(vec![blocker])).await;
         self.print(
             Parts {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::json::schema;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::owner::Owner;
 use crate::domain::rotation::{Blocker, Change, Entry, Report, Rotation, Step};
@@ -47,7 +47,7 @@ pub(super) struct RotateDocument {
     fix: Option<String>,
     history: Vec<PastDocument>,
     journal: Vec<LineDocument>,
-    findings: Vec<Finding>,
+    findings: Vec<Diagnostic>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,8 +84,8 @@ pub(super) struct Parts<'a> {
     pub closed: &'a [Rotation],
     pub journal: &'a [Entry],
     /// What went wrong.
-    pub problem: Option<&'a Finding>,
-    pub findings: Vec<Finding>,
+    pub problem: Option<&'a Diagnostic>,
+    pub findings: Vec<Diagnostic>,
 }
 
 impl RotateDocument {
@@ -119,9 +119,9 @@ impl RotateDocument {
             blocked_by: blockers.iter().map(|blocker| blocker.code).collect(),
             blockers,
             reason: parts.problem.map(|problem| problem.code),
-            what: parts.problem.map(|problem| problem.what.clone()),
-            explanation: parts.problem.map(|problem| problem.why.clone()),
-            fix: parts.problem.map(|problem| problem.todo.clone()),
+            what: parts.problem.map(|problem| problem.summary.clone()),
+            explanation: parts.problem.map(|problem| problem.cause.clone()),
+            fix: parts.problem.map(|problem| problem.help.clone()),
             history: parts.closed.iter().map(past).collect(),
             journal: parts.journal.iter().map(line).collect(),
             findings: parts.findings,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::table::{BAD, DIM, GOOD, STRONG, WARN, paint};
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::rotation::{Blocker, EnvUpdate, Phase, Report, Rotation, Seen};
 use crate::domain::text::{age_blocks, grouped};
 use crate::domain::vault_index::KeyRef;
@@ -100,8 +100,8 @@ pub(super) fn stands_against(blocker: &Blocker) -> String {
 }
 
 /// What went wrong, in three sentences.
-pub(super) fn problem(finding: &Finding) -> String {
-    format!("{} {}\n  {}\n  → {}\n", paint(BAD, "✗"), paint(STRONG, &finding.what), finding.why, finding.todo)
+pub(super) fn problem(finding: &Diagnostic) -> String {
+    format!("{} {}\n  {}\n  → {}\n", paint(BAD, "✗"), paint(STRONG, &finding.summary), finding.cause, finding.help)
 }
 
 /// Old, new and chain, where the chain holds neither.

@@ -5,8 +5,8 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::commitment::{Commitment, Published};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::drift::FieldDrift;
-use crate::domain::findings::{Finding, Severity};
 use crate::domain::roster::{Row, State};
 use crate::domain::text::{age_blocks, grouped, middle_cut};
 
@@ -121,13 +121,13 @@ pub fn row_heading() -> Vec<Cell> {
 }
 
 /// A finding as three lines.
-pub fn finding(finding: &Finding) -> String {
+pub fn finding(finding: &Diagnostic) -> String {
     let (glyph, style) = match finding.severity {
         Severity::Danger => ("✗", BAD),
         Severity::Warning => ("▲", WARN),
         Severity::Note => ("·", DIM),
     };
-    format!("{} {}\n  {}\n  → {}\n", paint(style, glyph), paint(STRONG, &finding.what), finding.why, finding.todo)
+    format!("{} {}\n  {}\n  → {}\n", paint(style, glyph), paint(STRONG, &finding.summary), finding.cause, finding.help)
 }
 
 /// The word for a field's comparison, in its colour.

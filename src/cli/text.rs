@@ -10,8 +10,8 @@ use crate::cli::table::{
 use crate::cli::vault;
 use crate::domain::commitment::{Commitment, MaskedBytes, Shape};
 use crate::domain::credentials::{Masked, Mode, Place};
+use crate::domain::diagnostic::Severity;
 use crate::domain::drift::{Drift, DriftState};
-use crate::domain::findings::Severity;
 use crate::domain::inventory::ValueLine;
 use crate::domain::roster::{Roster, Row};
 use crate::domain::snapshot::SubnetSnapshot;

@@ -9,7 +9,7 @@ use crate::cli::password::{Ask, PassphraseError, passphrase};
 use crate::cli::table::{Cell, DIM, GOOD, WARN, cell, plain, table};
 use crate::config::{Flags, Needs, WrongSetting};
 use crate::domain::date::day;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::secret::SecretKey;
 use crate::domain::vault_index::Origin;
 use crate::ops::context::Context;
@@ -24,7 +24,7 @@ pub async fn passphrase_for(
     context: &Context,
     flags: &Flags,
     output: Output,
-    tell: impl FnOnce(Finding),
+    tell: impl FnOnce(Diagnostic),
 ) -> Result<Option<SecretKey>, Exit> {
     let ask = match passphrase_wanted(context).await.map_err(|problem| failure(output, &problem))? {
         None => return Ok(None),
@@ -43,7 +43,7 @@ pub(super) async fn with_vault(
     context: Context,
     flags: &Flags,
     output: Output,
-    tell: impl FnOnce(Finding),
+    tell: impl FnOnce(Diagnostic),
 ) -> Result<Context, Exit> {
     if !is_in_use(&context).await.map_err(|problem| failure(output, &problem))? {
         return Ok(context);
@@ -58,7 +58,7 @@ pub async fn opened(
     context: &Context,
     flags: &Flags,
     output: Output,
-    mut tell: impl FnMut(Finding),
+    mut tell: impl FnMut(Diagnostic),
 ) -> Result<OpenVault, Exit> {
     let passphrase = passphrase_for(context, flags, output, &mut tell).await?;
     let opened = open(context, passphrase).await.map_err(|problem| failure(output, &problem))?;
@@ -84,7 +84,7 @@ pub(super) async fn before_the_screen(
             "The keys are in an encrypted file. Enter alone leaves it locked: the console watches, and asks no more.",
         );
     }
-    match passphrase(flags, ask, output, |odd| output.remark(&odd.what)).await {
+    match passphrase(flags, ask, output, |odd| output.remark(&odd.summary)).await {
         Err(PassphraseError::Empty) => Ok(None),
         other => other.map_err(|error| unasked(output, &error)),
     }
@@ -94,7 +94,7 @@ pub(super) async fn before_the_screen(
 pub(super) async fn unprompted(
     flags: &Flags,
     output: Output,
-    tell: impl FnOnce(Finding),
+    tell: impl FnOnce(Diagnostic),
 ) -> Result<Option<SecretKey>, WrongSetting> {
     if flags.vault_passphrase_file.is_none() {
         return Ok(None);

@@ -14,8 +14,8 @@ use crate::cli::table::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, 
 use crate::cli::targets::Choice;
 use crate::cli::text::heading;
 use crate::config::Flags;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::findings::Finding;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
 use crate::domain::provenance::{Cost, Dispute, Examined, Level, Limit, ProofSize, Provenance, Signature, value_words};
@@ -68,7 +68,7 @@ struct VerifyDocument<'d> {
     results: Vec<ResultDocument<'d>>,
     disputes: Vec<DisputeDocument<'d>>,
     cost: Cost,
-    findings: Vec<Finding>,
+    findings: Vec<Diagnostic>,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,11 +99,11 @@ struct DisputeDocument<'d> {
 }
 
 impl<'d> VerifyDocument<'d> {
-    fn of(found: &Survey, hotkeys: &[Hotkey], examined: &'d Examined, findings: Vec<Finding>) -> Self {
+    fn of(found: &Survey, hotkeys: &[Hotkey], examined: &'d Examined, findings: Vec<Diagnostic>) -> Self {
         let result = |hotkey: &Hotkey| Some(ResultDocument::of(found, *hotkey, examined.rows.get(hotkey)?));
         let dispute = |dispute: &'d Dispute| {
-            let Finding { what, why, todo, .. } = dispute.finding();
-            DisputeDocument { id: dispute.id(), dispute, what, why, todo }
+            let Diagnostic { summary, cause, help, .. } = dispute.finding();
+            DisputeDocument { id: dispute.id(), dispute, what: summary, why: cause, todo: help }
         };
         Self {
             schema: schema("verify"),

@@ -6,8 +6,8 @@ use super::dotenv::Dotenv;
 use super::file::Profile;
 use super::setting::{Origin, Setting};
 use super::settings::Flags;
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::environment::Environment;
-use crate::domain::findings::{Finding, Severity};
 use crate::domain::given::{Given, secrets_in_path};
 use crate::domain::secret::SecretKey;
 
@@ -44,7 +44,7 @@ impl Read<'_> {
     }
 
     /// The names that look like a secret, each with its place.
-    pub(super) fn findings(&self) -> Vec<Finding> {
+    pub(super) fn findings(&self) -> Vec<Diagnostic> {
         let misplaced = self.texts().into_iter().filter(|setting| setting.value.is_misplaced());
         misplaced.map(|setting| finding(&setting.source)).collect()
     }
@@ -100,8 +100,8 @@ fn given(text: Option<&str>, source: Origin) -> Option<Setting<Given>> {
     text.map(|text| Setting::new(Given::new(text), source))
 }
 
-fn finding(source: &Origin) -> Finding {
-    Finding::new(
+fn finding(source: &Origin) -> Diagnostic {
+    Diagnostic::new(
         "misplaced_secret",
         Severity::Warning,
         format!("What looks like a secret stands where a name belongs: {source}"),

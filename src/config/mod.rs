@@ -27,8 +27,8 @@ pub use settings::{DEFAULT_NETWORK, DEFAULT_WALLETS, Flags, Places, Settings, Se
 pub use wrong::{Needs, Wrong, WrongSetting};
 
 use crate::domain::credentials::LocalValues;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::findings::Finding;
 use crate::domain::secret::SecretKey;
 use dotenv::{Dotenv, DotenvError};
 use file::{ConfigFile, ConfigFileError};
@@ -66,7 +66,7 @@ pub struct Configuration {
     /// Keys of the configuration file, for the console to check.
     pub keys: BTreeMap<String, Vec<String>>,
     /// What is odd about all this.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnostic>,
     /// What is wrong, and left out.
     pub wrong: Vec<WrongSetting>,
     /// The files that were read, for messages.

@@ -5,13 +5,13 @@ use std::path::Path;
 use super::dotenv::{Dotenv, Fault};
 use super::local::{NAMING_VARIABLES, NETUID_VARIABLES, STORE_VARIABLES};
 use super::settings::{Places, Settings, parse_netuid};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 
 /// The subnet that GRAIL's miner takes when no variable names one (FACTS 1).
 pub const GRAIL_DEFAULT_NETUID: u16 = 200;
 
 /// Findings about the settings and the `.env`, in the order in which an operator would mend them.
-pub(super) fn of_settings(places: &Places<'_>, settings: &Settings) -> Vec<Finding> {
+pub(super) fn of_settings(places: &Places<'_>, settings: &Settings) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     findings.extend(places.dotenv.map(|file| of_faults(&file.faults)).unwrap_or_default());
     findings.extend(places.dotenv.into_iter().flat_map(hidden_by_mark));
@@ -27,11 +27,11 @@ pub(super) fn of_settings(places: &Places<'_>, settings: &Settings) -> Vec<Findi
 const LINES_REPORTED: usize = 20;
 
 /// The faults that make GRAIL skip something first, then the rest, each in the order of the file.
-fn of_faults(faults: &[Fault]) -> Vec<Finding> {
+fn of_faults(faults: &[Fault]) -> Vec<Diagnostic> {
     let (errors, notes): (Vec<&Fault>, Vec<&Fault>) = faults.iter().partition(|fault| fault.kind.is_error());
     let mut findings: Vec<_> = errors.into_iter().chain(notes).take(LINES_REPORTED).map(of_fault).collect();
     if faults.len() > LINES_REPORTED {
-        findings.push(Finding::new(
+        findings.push(Diagnostic::new(
             "env_file_line",
             Severity::Warning,
             format!(".env: {} more lines that do not do what they seem to", faults.len() - LINES_REPORTED),
@@ -44,12 +44,12 @@ fn of_faults(faults: &[Fault]) -> Vec<Finding> {
 
 /// Settings, not credentials, that an older python-dotenv does not see. A name that is not one of ours is not told: in a
 /// broken file it may be anything.
-fn hidden_by_mark(file: &Dotenv) -> Vec<Finding> {
+fn hidden_by_mark(file: &Dotenv) -> Vec<Diagnostic> {
     let names = NETUID_VARIABLES.into_iter().chain(STORE_VARIABLES).chain(NAMING_VARIABLES);
     let lost = file.lost();
     let lost = names.filter_map(|name| lost.iter().find(|(lost, _)| *lost == name));
     let told = lost.map(|(name, line)| {
-        Finding::new(
+        Diagnostic::new(
             "env_file_mark",
             Severity::Warning,
             format!("GRAIL may not see {name} (.env line {line}), depending on its python-dotenv"),
@@ -60,16 +60,16 @@ fn hidden_by_mark(file: &Dotenv) -> Vec<Finding> {
     told.collect()
 }
 
-fn of_fault(fault: &Fault) -> Finding {
+fn of_fault(fault: &Fault) -> Diagnostic {
     let severity = if fault.kind.is_error() { Severity::Warning } else { Severity::Note };
     let what = format!(".env {}: {}", fault.place, fault.kind.what());
-    Finding::new("env_file_line", severity, what, fault.kind.consequence(), fault.kind.todo())
+    Diagnostic::new("env_file_line", severity, what, fault.kind.consequence(), fault.kind.todo())
 }
 
-fn loading_disabled(places: &Places<'_>) -> Option<Finding> {
+fn loading_disabled(places: &Places<'_>) -> Option<Diagnostic> {
     let value = places.environment.filled("PYTHON_DOTENV_DISABLED")?.to_lowercase();
     ["1", "true", "t", "yes", "y"].contains(&value.as_str()).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "env_file_disabled",
             Severity::Warning,
             "PYTHON_DOTENV_DISABLED is set",
@@ -83,9 +83,9 @@ fn loading_disabled(places: &Places<'_>) -> Option<Finding> {
 const PROXY_VARIABLES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
 /// A proxy would see which hosts are asked and choose where names lead; the console judges the way by itself.
-fn proxy(places: &Places<'_>) -> Option<Finding> {
+fn proxy(places: &Places<'_>) -> Option<Diagnostic> {
     let name = PROXY_VARIABLES.into_iter().find(|name| places.environment.filled(name).is_some())?;
-    Some(Finding::new(
+    Some(Diagnostic::new(
         "proxy_not_used",
         Severity::Note,
         format!("{name} is set, and the console does not use it"),
@@ -96,7 +96,7 @@ fn proxy(places: &Places<'_>) -> Option<Finding> {
 
 /// GRAIL asks `BT_NETUID` first and falls back to a subnet of its own; a difference means that it would publish
 /// elsewhere than the console looks.
-fn grail_netuid(places: &Places<'_>, settings: &Settings) -> Option<Finding> {
+fn grail_netuid(places: &Places<'_>, settings: &Settings) -> Option<Diagnostic> {
     let named = NETUID_VARIABLES.iter().find_map(|name| places.variable(name));
     if named.is_none() && places.dotenv.is_none() {
         return None;
@@ -107,7 +107,7 @@ fn grail_netuid(places: &Places<'_>, settings: &Settings) -> Option<Finding> {
     };
     let ours = &settings.netuid;
     let Some(grail) = grail else {
-        return Some(Finding::new(
+        return Some(Diagnostic::new(
             "grail_netuid",
             Severity::Warning,
             format!("The netuid in {why} is not a number"),
@@ -116,7 +116,7 @@ fn grail_netuid(places: &Places<'_>, settings: &Settings) -> Option<Finding> {
         ));
     };
     (grail != ours.value).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "grail_netuid",
             Severity::Warning,
             format!("GRAIL would use netuid {grail} ({why}); the console looks at {} ({})", ours.value, ours.source),
@@ -127,9 +127,9 @@ fn grail_netuid(places: &Places<'_>, settings: &Settings) -> Option<Finding> {
 }
 
 /// GRAIL does the same: the endpoint wins.
-fn ignored_network(settings: &Settings) -> Finding {
+fn ignored_network(settings: &Settings) -> Diagnostic {
     let Settings { network, .. } = settings;
-    Finding::new(
+    Diagnostic::new(
         "network_ignored",
         Severity::Note,
         format!("{:?} ({}) is no network that the console knows", network.value, network.source),
@@ -138,10 +138,10 @@ fn ignored_network(settings: &Settings) -> Finding {
     )
 }
 
-fn overruled(settings: &Settings) -> Option<Finding> {
+fn overruled(settings: &Settings) -> Option<Diagnostic> {
     let endpoint = settings.overruled.as_ref()?;
     let network = &settings.network;
-    Some(Finding::new(
+    Some(Diagnostic::new(
         "endpoint_overruled",
         Severity::Note,
         format!("The endpoint from {} is not used", endpoint.source),
@@ -151,13 +151,13 @@ fn overruled(settings: &Settings) -> Option<Finding> {
 }
 
 /// Whether somebody else on this machine can read the secrets in the `.env`.
-pub(super) fn readable_by_others(path: &Path, dotenv: &Dotenv) -> Option<Finding> {
+pub(super) fn readable_by_others(path: &Path, dotenv: &Dotenv) -> Option<Diagnostic> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(path).ok()?.permissions().mode();
     let holds_secrets =
         !super::local::secrets(Some(dotenv), &crate::domain::environment::Environment::default()).is_empty();
     (mode & 0o077 != 0 && holds_secrets).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "env_file_mode",
             Severity::Warning,
             format!("The .env has mode {:04o}: other users of this machine may read or change it", mode & 0o7777),

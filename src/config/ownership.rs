@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::domain::findings::{Finding, Severity, foreign_owner, hard_linked};
+use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::findings::{foreign_owner, hard_linked};
 use crate::domain::untrusted::sanitize;
 
 /// Where users are listed.
@@ -19,7 +20,7 @@ pub(super) fn user(name: &str) -> Option<u32> {
 }
 
 /// What is odd about the ownership of a file that is read. `expected` is the owner that the profile names.
-pub fn of_read(what: &str, path: &Path, expected: Option<u32>) -> Vec<Finding> {
+pub fn of_read(what: &str, path: &Path, expected: Option<u32>) -> Vec<Diagnostic> {
     let Ok(meta) = std::fs::metadata(path) else { return Vec::new() };
     let shown = shown(path);
     let foreign = foreign_owner(what, &shown, meta.uid(), own()).filter(|_| expected != Some(meta.uid()));
@@ -28,9 +29,9 @@ pub fn of_read(what: &str, path: &Path, expected: Option<u32>) -> Vec<Finding> {
     foreign.into_iter().chain(links).chain(pipe(what, &shown, &meta)).collect()
 }
 
-fn pipe(what: &str, shown: &str, meta: &Metadata) -> Option<Finding> {
+fn pipe(what: &str, shown: &str, meta: &Metadata) -> Option<Diagnostic> {
     meta.file_type().is_fifo().then(|| {
-        Finding::new(
+        Diagnostic::new(
             "env_is_a_pipe",
             Severity::Note,
             format!("The {what} {shown} is a pipe"),
@@ -40,10 +41,10 @@ fn pipe(what: &str, shown: &str, meta: &Metadata) -> Option<Finding> {
     })
 }
 
-fn with_env_owner(finding: Finding, what: &str) -> Finding {
-    let todo =
+fn with_env_owner(finding: Diagnostic, what: &str) -> Diagnostic {
+    let help =
         "Make it yours with chown; or name its owner as env_owner in the profile, where that is meant.".to_owned();
-    if what == ENV { Finding { todo, ..finding } } else { finding }
+    if what == ENV { Diagnostic { help, ..finding } } else { finding }
 }
 
 /// What the `.env` is called.
@@ -53,9 +54,9 @@ pub const ENV: &str = ".env";
 #[derive(Debug, Clone)]
 pub enum Objection {
     /// It cannot be.
-    Refused(Finding),
+    Refused(Diagnostic),
     /// Somebody at a terminal decides.
-    Asked(Finding),
+    Asked(Diagnostic),
 }
 
 /// Whether secrets may be written into a `.env`, which need not be there yet. `expected` is the owner that the profile names;
@@ -67,9 +68,9 @@ pub fn of_writing(path: &Path, expected: Option<u32>) -> Option<Objection> {
         Err(error) => return Some(unseen(path, &error)),
     };
     if let Some(pipe) = meta.as_ref().and_then(|meta| pipe(ENV, &shown(path), meta)) {
-        return Some(Objection::Refused(Finding {
+        return Some(Objection::Refused(Diagnostic {
             severity: Severity::Warning,
-            todo: "Change by hand what is behind it; in a rotation say rotate resume --env-done then.".to_owned(),
+            help: "Change by hand what is behind it; in a rotation say rotate resume --env-done then.".to_owned(),
             ..pipe
         }));
     }
@@ -108,8 +109,8 @@ fn unseen(path: &Path, error: &io::Error) -> Objection {
     Objection::Asked(not_ours(format!("{} cannot be examined: {error}", shown(path)), OTHERS))
 }
 
-fn not_ours(what: String, why: &str) -> Finding {
-    Finding::new(
+fn not_ours(what: String, why: &str) -> Diagnostic {
+    Diagnostic::new(
         "env_not_closed",
         Severity::Warning,
         what,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::ConfigError;
 use super::setting::{Files, Origin};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 
 /// What cannot be done while a setting is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Needs {
     Subnet,
     /// Whatever asks the S3 store or decides what is published.
     Store,
-    /// Finding the own hotkey by name.
+    /// Diagnostic the own hotkey by name.
     Wallet,
     /// Whatever opens the vault.
     Vault,
@@ -67,9 +67,9 @@ impl WrongSetting {
     }
 
     /// As a finding.
-    pub fn finding(&self) -> Finding {
+    pub fn finding(&self) -> Diagnostic {
         let lines: Vec<&str> = self.words.lines().map(str::trim).collect();
-        Finding::new(
+        Diagnostic::new(
             "wrong_setting",
             Severity::Warning,
             format!("A setting cannot be used. {}", lines.join(" · ")),

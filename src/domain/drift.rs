@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::commitment::{Commitment, Published};
 use crate::domain::credentials::{GrailView, LocalView, Mode, Place, PlaceView, VaultPlace};
-use crate::domain::findings::Severity;
+use crate::domain::diagnostic::Severity;
 use crate::domain::secret::Fingerprint;
 
 /// How one field compares.

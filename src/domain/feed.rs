@@ -3,7 +3,7 @@
 //! The chain layer produces these, the console's state consumes them. None of them ever takes the table away: a lost
 //! connection is an event beside the data, not instead of it.
 
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::network::BlockHash;
 use crate::domain::snapshot::{ChainIdentity, SubnetChange, SubnetSnapshot};
 
@@ -62,7 +62,7 @@ pub enum FeedEvent {
         /// The endpoint, as it is shown.
         endpoint: String,
         /// What failed, why, and what to do.
-        problem: Finding,
+        problem: Diagnostic,
         /// Milliseconds until the next attempt.
         retry_in_ms: u64,
     },

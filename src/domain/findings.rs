@@ -1,59 +1,18 @@
 //! Findings: what is wrong, why it matters, what to do. One wording for the You view, `doctor` and JSON.
 
-use serde::Serialize;
-
 use crate::domain::account::is_placeholder;
 use crate::domain::credentials::{
     self, BucketCredentials, CredentialsError, LocalValues, Masked, Mode, Source, Variable,
 };
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::provider::{Jurisdiction, Provider};
 use crate::domain::vault_findings;
 use crate::domain::vault_index::Holding;
 
-/// How much a finding hurts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Worth knowing.
-    Note,
-    /// Will cost rewards or surprise.
-    Warning,
-    /// Publishes a key, or makes validators fail now.
-    Danger,
-}
-
-/// One thing the operator should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Stable name for scripts.
-    pub code: &'static str,
-    /// How much it hurts.
-    pub severity: Severity,
-    /// What was found.
-    pub what: String,
-    /// Why it matters.
-    pub why: String,
-    /// What to do.
-    pub todo: String,
-}
-
-impl Finding {
-    /// A finding in its three sentences.
-    pub fn new(
-        code: &'static str,
-        severity: Severity,
-        what: impl Into<String>,
-        why: impl Into<String>,
-        todo: impl Into<String>,
-    ) -> Self {
-        Self { code, severity, what: what.into(), why: why.into(), todo: todo.into() }
-    }
-}
-
 /// A file that belongs to somebody else: neither to us nor to root.
-pub fn foreign_owner(what: &str, path: &str, owner: u32, own: u32) -> Option<Finding> {
+pub fn foreign_owner(what: &str, path: &str, owner: u32, own: u32) -> Option<Diagnostic> {
     (owner != own && owner != 0).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "foreign_owner",
             Severity::Warning,
             format!("The {what} {path} belongs to user {owner}, not to you"),
@@ -64,9 +23,9 @@ pub fn foreign_owner(what: &str, path: &str, owner: u32, own: u32) -> Option<Fin
 }
 
 /// A file with more than one name.
-pub fn hard_linked(what: &str, path: &str, links: u64) -> Option<Finding> {
+pub fn hard_linked(what: &str, path: &str, links: u64) -> Option<Diagnostic> {
     (links > 1).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "hard_linked",
             Severity::Warning,
             format!("The {what} {path} has {links} names (hard links)"),
@@ -77,13 +36,13 @@ pub fn hard_linked(what: &str, path: &str, links: u64) -> Option<Finding> {
 }
 
 /// What the local values alone tell, without the chain and where no vault is in use.
-pub fn of_local(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
+pub fn of_local(provider: &Provider, values: &LocalValues) -> Vec<Diagnostic> {
     beside(provider, values, None)
 }
 
 /// The same beside the generation of the vault that is in use. GRAIL is judged on what it reads itself, which is not the
 /// vault; where that is no key at all, it is meant to get the vault's.
-pub fn beside(provider: &Provider, values: &LocalValues, vault: Option<&Holding>) -> Vec<Finding> {
+pub fn beside(provider: &Provider, values: &LocalValues, vault: Option<&Holding>) -> Vec<Diagnostic> {
     let values = &values.grail();
     let mut findings = Vec::new();
     let judged = vault.is_none() || values.keys_from().is_some();
@@ -106,7 +65,7 @@ pub fn beside(provider: &Provider, values: &LocalValues, vault: Option<&Holding>
 }
 
 /// What a GRAIL sees for which the first line's variable does not exist: python-dotenv before 1.2.4, and a byte order mark.
-pub fn with_older_dotenv(values: &LocalValues, older: &LocalValues) -> Vec<Finding> {
+pub fn with_older_dotenv(values: &LocalValues, older: &LocalValues) -> Vec<Diagnostic> {
     let (values, older) = (&values.grail(), &older.grail());
     let is_lost = |variable: &&Variable| {
         let text = |values: &LocalValues| values.effective(**variable).map(|it| it.value.fingerprint());
@@ -131,19 +90,19 @@ pub fn with_older_dotenv(values: &LocalValues, older: &LocalValues) -> Vec<Findi
             )
         };
         let todo = "Save the file as UTF-8 without a byte order mark, before GRAIL starts again.";
-        Finding::new("env_file_mark", severity, what, format!("{reads}{then}"), todo)
+        Diagnostic::new("env_file_mark", severity, what, format!("{reads}{then}"), todo)
     };
     Variable::ALL.iter().filter(is_lost).map(of).collect()
 }
 
-fn legacy(values: &LocalValues) -> Finding {
+fn legacy(values: &LocalValues) -> Diagnostic {
     let half =
         [Variable::ReadKeyId, Variable::ReadSecret].iter().find(|variable| values.effective(**variable).is_some());
     let what = match half {
         Some(set) => format!("Single-credential mode: {set} is set but its other half is missing"),
         None => "Single-credential mode: the read pair is missing, the write pair is set".to_owned(),
     };
-    Finding::new(
+    Diagnostic::new(
         "legacy_single_credential",
         Severity::Danger,
         what,
@@ -155,11 +114,11 @@ fn legacy(values: &LocalValues) -> Finding {
 }
 
 /// GRAIL itself says so, loudly, when it is started; where it is not run, nothing is wrong.
-fn write_pair_missing(values: &LocalValues) -> Option<Finding> {
+fn write_pair_missing(values: &LocalValues) -> Option<Diagnostic> {
     let missing = [Variable::WriteKeyId, Variable::WriteSecret]
         .into_iter()
         .find(|variable| values.effective(*variable).is_none())?;
-    Some(Finding::new(
+    Some(Diagnostic::new(
         "write_pair_missing",
         Severity::Note,
         format!("{missing} is not set"),
@@ -168,8 +127,8 @@ fn write_pair_missing(values: &LocalValues) -> Option<Finding> {
     ))
 }
 
-fn absent() -> Finding {
-    Finding::new(
+fn absent() -> Diagnostic {
+    Diagnostic::new(
         "no_credentials",
         Severity::Note,
         "No local credentials",
@@ -178,14 +137,14 @@ fn absent() -> Finding {
     )
 }
 
-fn overridden(variable: Variable, values: &LocalValues) -> Option<Finding> {
+fn overridden(variable: Variable, values: &LocalValues) -> Option<Diagnostic> {
     let [winner, rest @ ..] = values.definitions(variable) else { return None };
     let loser = rest.iter().find(|other| other.value != winner.value)?;
     let rule = match loser.source {
         Source::EnvFile { .. } => "the last definition in a .env counts",
         Source::Vault { .. } | Source::Environment => "GRAIL loads its .env over exported variables",
     };
-    Some(Finding::new(
+    Some(Diagnostic::new(
         "overridden",
         Severity::Warning,
         format!("{variable} differs between {} and {}", winner.source, loser.source),
@@ -194,12 +153,12 @@ fn overridden(variable: Variable, values: &LocalValues) -> Option<Finding> {
     ))
 }
 
-fn misshapen(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
+fn misshapen(provider: &Provider, values: &LocalValues) -> Vec<Diagnostic> {
     let check = |variable: &Variable| {
         let sourced = values.effective(*variable)?;
         let Masked::Misshapen { why, .. } = Masked::of(*variable, provider, &sourced.value) else { return None };
         let hint = credentials::hint(provider, *variable, sourced.value.expose());
-        Some(Finding::new(
+        Some(Diagnostic::new(
             "misshapen",
             Severity::Danger,
             format!("{variable} ({}) {why}{hint}", sourced.source),
@@ -217,25 +176,25 @@ fn misshapen(provider: &Provider, values: &LocalValues) -> Vec<Finding> {
     Variable::ALL.iter().filter_map(check).collect()
 }
 
-fn whole(provider: &Provider, values: &LocalValues) -> Option<Finding> {
+fn whole(provider: &Provider, values: &LocalValues) -> Option<Diagnostic> {
     match BucketCredentials::parse(provider, values).err()? {
         // Both have a finding of their own, with more to say.
         CredentialsError::Legacy | CredentialsError::Shape { .. } => None,
-        CredentialsError::Missing(variable) => Some(Finding::new(
+        CredentialsError::Missing(variable) => Some(Diagnostic::new(
             "missing",
             Severity::Warning,
             format!("{variable} is not set"),
             "GRAIL cannot publish a commitment without it.",
             format!("Set {variable} in GRAIL's .env or export it."),
         )),
-        CredentialsError::BucketIsNotAccount => Some(Finding::new(
+        CredentialsError::BucketIsNotAccount => Some(Diagnostic::new(
             "bucket_is_not_account",
             Severity::Danger,
             "R2_BUCKET_ID is not R2_ACCOUNT_ID",
             "Validators look for a bucket named exactly like the account id; any other name does not exist for them.",
             "Create a bucket named like the account id and put the account id into both variables.",
         )),
-        CredentialsError::ReadIsWrite => Some(Finding::new(
+        CredentialsError::ReadIsWrite => Some(Diagnostic::new(
             "read_is_write",
             Severity::Danger,
             "The read key is the write key",
@@ -245,8 +204,8 @@ fn whole(provider: &Provider, values: &LocalValues) -> Option<Finding> {
     }
 }
 
-fn jurisdiction_finding(jurisdiction: Jurisdiction) -> Finding {
-    Finding::new(
+fn jurisdiction_finding(jurisdiction: Jurisdiction) -> Diagnostic {
+    Diagnostic::new(
         "jurisdiction",
         Severity::Danger,
         format!("The bucket is reached through R2's {} host", format!("{jurisdiction:?}").to_uppercase()),

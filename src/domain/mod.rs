@@ -10,6 +10,7 @@ pub mod commit;
 pub mod commitment;
 pub mod credentials;
 pub mod date;
+pub mod diagnostic;
 pub mod drift;
 pub mod environment;
 pub mod feed;

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::domain::commitment::{Commitment, Published};
 use crate::domain::credentials::LocalView;
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::drift::exposes_write_key;
-use crate::domain::findings::{Finding, Severity};
 use crate::domain::secret::Fingerprint;
 use crate::domain::text::{grouped, middle_cut};
 use crate::domain::untrusted::Untrusted;
@@ -60,7 +60,7 @@ impl UnexpectedChange {
     }
 
     /// What happened, why, and what to do.
-    pub fn finding(&self) -> Finding {
+    pub fn finding(&self) -> Diagnostic {
         let at = self.block.map_or_else(String::new, |block| format!(" at #{}", grouped(block)));
         let what = format!("Your commitment changed{at}, and not by this console: {} → {}", self.before, self.after);
         let (severity, why, todo) = match self.cause {
@@ -90,7 +90,7 @@ impl UnexpectedChange {
                 "Register the hotkey again, then commit.",
             ),
         };
-        Finding::new("own_commitment_changed", severity, what, why, todo)
+        Diagnostic::new("own_commitment_changed", severity, what, why, todo)
     }
 }
 

@@ -2,7 +2,7 @@
 //! there beats the vault's.
 
 use crate::domain::credentials::{LocalValues, Place, Source, Variable};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::secret::Fingerprint;
 use crate::domain::vault_index::{Holding, KeyRef};
 
@@ -28,9 +28,10 @@ enum Standing {
 }
 
 /// The findings, where a generation of the vault is in use.
-pub(super) fn findings(values: &LocalValues, holding: &Holding) -> Vec<Finding> {
+pub(super) fn findings(values: &LocalValues, holding: &Holding) -> Vec<Diagnostic> {
     let outside = values.grail();
-    let mut findings: Vec<Finding> = blank_line(&outside).into_iter().chain(other_bucket(&outside, holding)).collect();
+    let mut findings: Vec<Diagnostic> =
+        blank_line(&outside).into_iter().chain(other_bucket(&outside, holding)).collect();
     for place in [Place::EnvFile, Place::Environment] {
         let here = outside.only(|source| Place::of(source) == place);
         let standing = |pair: &Pair, kept: Option<&KeyRef>| (pair.standing(&here, kept), pair.word);
@@ -65,8 +66,8 @@ impl Pair {
     }
 }
 
-fn same_secrets(pairs: &str, generation: u64) -> Finding {
-    Finding::new(
+fn same_secrets(pairs: &str, generation: u64) -> Diagnostic {
+    Diagnostic::new(
         "env_holds_secrets",
         Severity::Note,
         format!("The secrets stand in the .env as well: the {pairs} key of vault generation {generation}"),
@@ -76,7 +77,7 @@ fn same_secrets(pairs: &str, generation: u64) -> Finding {
     )
 }
 
-fn differs(place: Place, pairs: &str, generation: u64) -> Finding {
+fn differs(place: Place, pairs: &str, generation: u64) -> Diagnostic {
     let word = place.word();
     let why = match pairs {
         "write" => format!("A GRAIL that is started with this {word} uploads with that key, whatever the vault holds."),
@@ -90,7 +91,7 @@ fn differs(place: Place, pairs: &str, generation: u64) -> Finding {
         }
         _ => ("environment_differs_from_vault", "Do not export the R2_* keys and run GRAIL with grail-console exec;"),
     };
-    Finding::new(
+    Diagnostic::new(
         code,
         Severity::Warning,
         format!("The {word} has another {pairs} key than vault generation {generation}"),
@@ -100,7 +101,7 @@ fn differs(place: Place, pairs: &str, generation: u64) -> Finding {
 }
 
 /// An empty definition in the `.env` is loaded over what `exec` exports.
-fn blank_line(outside: &LocalValues) -> Option<Finding> {
+fn blank_line(outside: &LocalValues) -> Option<Diagnostic> {
     let blank = |variable: &Variable| match outside.definitions(*variable).first() {
         Some(sourced) if sourced.value.chars() == 0 => match sourced.source {
             Source::EnvFile { line } => Some((*variable, line)),
@@ -109,7 +110,7 @@ fn blank_line(outside: &LocalValues) -> Option<Finding> {
         _ => None,
     };
     let (variable, line) = Variable::ALL.iter().find_map(blank)?;
-    Some(Finding::new(
+    Some(Diagnostic::new(
         "env_blanks_vault",
         Severity::Warning,
         format!("The .env sets {variable} to nothing on line {line}"),
@@ -120,12 +121,12 @@ fn blank_line(outside: &LocalValues) -> Option<Finding> {
 }
 
 /// Account or bucket of the `.env` is loaded over what `exec` exports, like any other value.
-fn other_bucket(outside: &LocalValues, holding: &Holding) -> Option<Finding> {
+fn other_bucket(outside: &LocalValues, holding: &Holding) -> Option<Diagnostic> {
     let kept = Fingerprint::of(holding.locator.as_deref()?);
     let in_file = outside.only(|source| Place::of(source) == Place::EnvFile);
     let bucket = in_file.effective(Variable::BucketId).or_else(|| in_file.effective(Variable::AccountId))?;
     (bucket.value.fingerprint() != kept).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "env_bucket_differs_from_vault",
             Severity::Warning,
             format!("The .env has another bucket than vault generation {}", holding.number),

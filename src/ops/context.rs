@@ -5,8 +5,9 @@ use std::convert::Infallible;
 use crate::chain::{Node, NodeOptions};
 use crate::config::{Configuration, Flags, Needs, Origin, Setting, Settings, WrongSetting};
 use crate::domain::credentials::{LocalView, VaultValues};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::environment::Environment;
-use crate::domain::findings::{self, Finding, Severity};
+use crate::domain::findings;
 use crate::domain::given::Given;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
@@ -57,7 +58,7 @@ pub struct Context {
     /// A vault that is open already, in which practice keeps its keys; the real ones are then left alone.
     pub sandbox_vault: Option<Vault>,
     /// What was found on the way, worst first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnostic>,
     /// Settings that are wrong: what needs them is refused.
     pub wrong: Vec<WrongSetting>,
 }
@@ -221,10 +222,10 @@ fn is_region(name: &str) -> bool {
     label && !name.starts_with('-') && !name.ends_with('-') && !name.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn odd_region(configuration: &Configuration) -> Option<Finding> {
+fn odd_region(configuration: &Configuration) -> Option<Diagnostic> {
     let Setting { value, source } = configuration.settings.s3_region.as_ref()?;
     (!is_region(value.as_str().trim())).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "s3_region",
             Severity::Warning,
             format!("{}: {value:?} is no name of a region", source.place(&configuration.files)),
@@ -283,14 +284,14 @@ fn store(configuration: &Configuration, wrong: &mut Vec<WrongSetting>) -> Provid
     })
 }
 
-fn without_index(error: &StateError) -> Finding {
+fn without_index(error: &StateError) -> Diagnostic {
     let todo = match error {
         StateError::Lost { .. } => {
             "Until then the console compares with .env and environment alone, and commits nothing."
         }
         _ => "Until then the console compares with .env and environment alone, and the vault is not used.",
     };
-    Finding::new(
+    Diagnostic::new(
         "vault_index",
         if matches!(error, StateError::Newer { .. }) { Severity::Danger } else { Severity::Warning },
         "What the vault holds is not known: its index cannot be read",
@@ -300,8 +301,8 @@ fn without_index(error: &StateError) -> Finding {
 }
 
 /// GRAIL's override has no exception: with the own account's host in it, everybody's bucket is looked for there.
-fn r2_host_for_everybody() -> Finding {
-    Finding::new(
+fn r2_host_for_everybody() -> Diagnostic {
+    Diagnostic::new(
         "r2_endpoint_override",
         Severity::Warning,
         "The S3 endpoint is the host of one R2 account",

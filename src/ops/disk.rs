@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::chain::MetadataStore;
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, Network};
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
@@ -21,7 +21,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    pub(super) fn open(paths: &Paths, findings: &mut Vec<Finding>) -> Self {
+    pub(super) fn open(paths: &Paths, findings: &mut Vec<Diagnostic>) -> Self {
         let state = StateDir::open(&paths.state);
         let metadata = CacheDir::open(&paths.cache).and_then(|cache| cache.metadata());
         Self {
@@ -39,7 +39,7 @@ impl Disk {
     }
 
     /// Keeps a snapshot for the next start. A failure is logged and told, and changes nothing else.
-    pub fn remember(&self, snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
+    pub fn remember(&self, snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Diagnostic> {
         let state = self.state.as_ref()?;
         let chain = &snapshot.chain;
         let kept = state.snapshots().and_then(|snapshots| {
@@ -124,8 +124,8 @@ impl Disk {
     }
 }
 
-pub(super) fn without_disk(what: &str, error: &dyn std::error::Error) -> Finding {
-    Finding::new(
+pub(super) fn without_disk(what: &str, error: &dyn std::error::Error) -> Diagnostic {
+    Diagnostic::new(
         "no_disk",
         Severity::Warning,
         format!("The {what} cannot be used"),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::chain::provenance::Examination;
 use crate::config::{Needs, Setting, WrongSetting};
 use crate::domain::credentials::{Mode, Place};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
 use crate::domain::provenance::Level;
@@ -68,7 +68,7 @@ pub struct WalletLine {
     /// How its key file is protected; `None` without a key file, when it is only watched.
     pub lock: Option<Lock>,
     /// What the modes of its files let others do.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnostic>,
 }
 
 /// What the chain said.
@@ -129,7 +129,7 @@ pub struct Diagnosis {
     /// The chain.
     pub chain: ChainLine,
     /// What is wrong, worst first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnostic>,
 }
 
 impl Diagnosis {
@@ -217,7 +217,7 @@ fn reached(found: &Survey, level: Option<Level>, now_ms: u64) -> ChainLine {
 
 /// How far the own row is confirmed, and what is to be said of it: what is in the way of being sure, or its state when it is not
 /// healthy.
-async fn of_own_row(context: &Context, found: &Survey, now_ms: u64) -> (Option<Level>, Vec<Finding>) {
+async fn of_own_row(context: &Context, found: &Survey, now_ms: u64) -> (Option<Level>, Vec<Diagnostic>) {
     let Some(hotkey) = context.hotkey else { return (None, Vec::new()) };
     let examination = Examination { node: context.node.clone(), netuid: found.snapshot.netuid, now_ms };
     match own_row(&examination, hotkey, found.snapshot.commitments.get(&hotkey)).await {
@@ -232,8 +232,8 @@ async fn of_own_row(context: &Context, found: &Survey, now_ms: u64) -> (Option<L
     }
 }
 
-fn one_word(why: &str) -> Finding {
-    Finding::new(
+fn one_word(why: &str) -> Diagnostic {
+    Diagnostic::new(
         "not_verified",
         Severity::Note,
         "Your commitment is what one node says of it",
@@ -243,9 +243,9 @@ fn one_word(why: &str) -> Finding {
 }
 
 /// The own row's state as a finding, when it is not healthy.
-fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Finding> {
+fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Diagnostic> {
     let Some(row) = found.roster.own().filter(|row| !row.is_ex_member()) else {
-        return Some(Finding::new(
+        return Some(Diagnostic::new(
             "not_registered",
             Severity::Warning,
             format!("{} is not registered on subnet {}", hotkey.short(), found.snapshot.netuid),
@@ -258,7 +258,7 @@ fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Finding> {
     trouble.then(|| {
         let severity = drift.consequence.severity.max(Severity::Warning);
         let what = format!("uid {}: {}", row.uid.unwrap_or_default(), drift.consequence.headline);
-        Finding::new("own_commitment", severity, what, drift.consequence.detail.clone(), next_step(row))
+        Diagnostic::new("own_commitment", severity, what, drift.consequence.detail.clone(), next_step(row))
     })
 }
 
@@ -318,8 +318,8 @@ fn shown(text: &str) -> String {
     redacted(&sanitize(text, SHOWN))
 }
 
-fn unreadable_wallets(error: &WalletError) -> Finding {
-    Finding::new(
+fn unreadable_wallets(error: &WalletError) -> Diagnostic {
+    Diagnostic::new(
         "wallets_unreadable",
         Severity::Warning,
         "The folder of wallets cannot be read",
@@ -328,7 +328,7 @@ fn unreadable_wallets(error: &WalletError) -> Finding {
     )
 }
 
-fn wallets(context: &Context, found: Option<&Survey>, findings: &mut Vec<Finding>) -> Vec<WalletLine> {
+fn wallets(context: &Context, found: Option<&Survey>, findings: &mut Vec<Diagnostic>) -> Vec<WalletLine> {
     let folder = context.configuration.settings.wallet_path.as_ref();
     let Some(folder) = folder else { return Vec::new() };
     let listed = wallet::list(&folder.value, |file| context.disk.address_of(file));

@@ -9,9 +9,9 @@ use tokio::task::spawn_blocking;
 
 use crate::chain::{Feed, FeedOptions, follow};
 use crate::config::Flags;
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::environment::Environment;
 use crate::domain::feed::FeedEvent;
-use crate::domain::findings::{Finding, Severity};
 use crate::domain::network::Network;
 use crate::domain::text::grouped;
 use crate::ops::context::Context;
@@ -80,7 +80,7 @@ async fn relay(mut feed: Feed, events: &mpsc::Sender<FeedEvent>, asked: &Notify,
 
 /// A feed never ends by itself; one that does has met a defect, which must not look like a living connection.
 fn broken_feed(network: &Network) -> FeedEvent {
-    let problem = Finding::new(
+    let problem = Diagnostic::new(
         "feed_ended",
         Severity::Danger,
         "The live feed ended by a mistake of ours",

@@ -4,8 +4,8 @@
 use tokio::task::spawn_blocking;
 
 use crate::config::{Configuration, Flags};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::environment::Environment;
-use crate::domain::findings::{Finding, Severity};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
 use crate::logs::redacted;
@@ -20,7 +20,7 @@ const DEFAULT_WALLET: &str = "default";
 pub(super) fn own_hotkey(
     configuration: &Configuration,
     disk: &Disk,
-    findings: &mut Vec<Finding>,
+    findings: &mut Vec<Diagnostic>,
 ) -> (Option<OwnHotkey>, Option<LockedHotkey>) {
     let settings = &configuration.settings;
     let Some(name) = settings.hotkey.as_ref() else { return (None, None) };
@@ -50,14 +50,14 @@ pub(super) fn own_hotkey(
 }
 
 /// That a hotkey is named and not known, in three sentences.
-pub fn not_known(error: &WalletError) -> Finding {
+pub fn not_known(error: &WalletError) -> Diagnostic {
     let todo = match error {
         WalletError::NoWallet { .. } | WalletError::NoHotkey { .. } | WalletError::NoFolder => {
             "Name the wallet and hotkey with --wallet and --hotkey, or give the SS58 address with --hotkey."
         }
         _ => "To watch without the key, give the SS58 address with --hotkey.",
     };
-    Finding::new(
+    Diagnostic::new(
         "own_hotkey",
         Severity::Warning,
         // The name that was not found may be a key in the wrong place.

@@ -1,7 +1,7 @@
 //! One look at the subnet: read it, join it with who we are, remember it for the next start.
 
 use crate::chain::{self, ChainError, FeedOptions, PublishedKeys};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::freshness::SHOWN_AS_OLD_MS;
 use crate::domain::network::SANDBOX;
 use crate::domain::provenance::{Examined, Level, Provenance};
@@ -18,7 +18,7 @@ pub struct Survey {
     /// Row by row.
     pub roster: Roster,
     /// What is odd about the reading itself: an old or a future head, or that it could not be kept.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnostic>,
 }
 
 impl Survey {
@@ -61,11 +61,11 @@ pub async fn survey_keeping(
 }
 
 /// A node that lags or lies about time answers like any other (THREATS T5).
-fn odd_head(snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
+fn odd_head(snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Diagnostic> {
     let at = snapshot.at;
     let (behind, ahead) = (now_ms.saturating_sub(at.timestamp_ms), at.timestamp_ms.saturating_sub(now_ms));
     if behind > SHOWN_AS_OLD_MS {
-        return Some(Finding::new(
+        return Some(Diagnostic::new(
             "stale_head",
             Severity::Warning,
             format!("The newest finalized block is {} old", age_seconds(behind / 1_000)),
@@ -74,7 +74,7 @@ fn odd_head(snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
         ));
     }
     (ahead > SHOWN_AS_OLD_MS).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "future_head",
             Severity::Warning,
             format!("The newest finalized block is {} ahead of this machine's clock", age_seconds(ahead / 1_000)),
@@ -85,9 +85,9 @@ fn odd_head(snapshot: &SubnetSnapshot, now_ms: u64) -> Option<Finding> {
 }
 
 /// Entries of a newer runtime are unknown, and nothing else is (THREATS T23).
-fn newer_runtime(unknown: &[String]) -> Option<Finding> {
+fn newer_runtime(unknown: &[String]) -> Option<Diagnostic> {
     (!unknown.is_empty()).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "newer_runtime",
             Severity::Warning,
             format!("This runtime is newer than the console: it keeps {} in another way", unknown.join(", ")),

@@ -11,7 +11,7 @@ use crate::chain::provenance::{Examination, examine};
 use crate::chain::{ChainError, Node};
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::{Commitment, Published};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
@@ -177,7 +177,7 @@ pub async fn verify(context: &Context, rows: &BTreeMap<Hotkey, Depth>, now_ms: u
     let mut found = Box::pin(examine(&examination, rows)).await?;
     for dispute in &found.disputes {
         let finding = dispute.finding();
-        tracing::warn!("{}: {}", finding.what, finding.why);
+        tracing::warn!("{}: {}", finding.summary, finding.cause);
         if let Some(until_ms) = context.acknowledged.until_ms(&context.node, dispute, now_ms).await {
             found.acknowledged.insert(dispute.id(), until_ms);
         }
@@ -189,11 +189,11 @@ pub async fn verify(context: &Context, rows: &BTreeMap<Hotkey, Depth>, now_ms: u
 #[derive(Debug, Clone)]
 pub enum OwnRow {
     /// It holds, as far as this; and what else sources contradict each other about.
-    Holds(Confirmed, Vec<Finding>),
+    Holds(Confirmed, Vec<Diagnostic>),
     /// Nobody else could say so: why.
     OneWord(String),
     /// Sources contradict each other about it, or it is not what is proven: nothing may rest on it.
-    Doubted(Box<Finding>),
+    Doubted(Box<Diagnostic>),
 }
 
 /// Holds the own row of a reading against the second source and the state's proof.
@@ -219,8 +219,8 @@ pub async fn own_row(examination: &Examination, hotkey: Hotkey, shown: Option<&C
     }
 }
 
-fn differs() -> Finding {
-    Finding::new(
+fn differs() -> Diagnostic {
+    Diagnostic::new(
         "own_row_differs",
         Severity::Warning,
         "Your commitment was read twice, and the two answers differ",

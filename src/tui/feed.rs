@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::feed::FeedEvent;
-use crate::domain::findings::Finding;
 use crate::domain::snapshot::{SubnetChange, SubnetSnapshot};
 use crate::domain::text::{BLOCK_SECONDS, grouped};
 use crate::tui::commit::watch;
@@ -120,7 +120,7 @@ fn stalled(state: &mut State, number: u64, seconds: u64) {
 }
 
 /// The age of a loss counts from the first failure, not from the last attempt.
-fn lost(state: &mut State, endpoint: String, problem: Finding, retry_in_ms: u64) {
+fn lost(state: &mut State, endpoint: String, problem: Diagnostic, retry_in_ms: u64) {
     let since_ms = state.connection.loss().map_or(state.now_ms, |loss| loss.since_ms);
     let retry_at_ms = state.now_ms.saturating_add(retry_in_ms);
     state.connection = Connection::Lost { endpoint, loss: Loss { problem, since_ms }, retry_at_ms };

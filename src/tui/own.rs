@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::domain::credentials::{LocalValues, LocalView, Mode};
-use crate::domain::findings::{self, Finding};
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::findings;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
 use crate::domain::provider::Provider;
@@ -31,7 +32,7 @@ pub struct OwnInfo {
     /// The variables, one by one.
     pub variables: Vec<ValueLine>,
     /// What is wrong with them.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnostic>,
     /// What the help shows as places on disk: what it is, and its path.
     pub paths: Vec<(&'static str, Untrusted)>,
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::Commitment;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level as Grave;
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
@@ -98,10 +98,10 @@ impl Proofs {
 /// Why nothing is written while sources contradict each other.
 pub fn locked(state: &State) -> Option<Rule> {
     let dispute = state.proofs.lock(state.now_ms)?;
-    let Finding { what, why, .. } = dispute.finding();
+    let Diagnostic { summary, cause, .. } = dispute.finding();
     Some(Rule::Other {
         code: "contradiction",
-        what: format!("{what}. {}", why.trim_end_matches('.')),
+        what: format!("{summary}. {}", cause.trim_end_matches('.')),
         why: "What the chain holds is not certain while its sources contradict each other.",
         todo: format!("Read it, then press {}: from then on it is your decision.", state.key(Command::Acknowledge)),
     })
@@ -271,8 +271,9 @@ fn correct(state: &mut State, verified: Provenance) -> Vec<Effect> {
         state.rows_changed();
     }
     if let Some(dispute) = dispute {
-        let Finding { what, why, .. } = dispute.finding();
-        effects.push(Effect::Log { level: Grave::Error, text: format!("{what}: {why} The verified one is shown.") });
+        let Diagnostic { summary, cause, .. } = dispute.finding();
+        effects
+            .push(Effect::Log { level: Grave::Error, text: format!("{summary}: {cause} The verified one is shown.") });
         let disputes = &mut state.proofs.disputes;
         if !disputes.iter().any(|known| known.case == dispute.case && known.hotkey == dispute.hotkey) {
             disputes.push(dispute);
@@ -319,7 +320,7 @@ impl Proofs {
         let is_known = |dispute: &&Dispute| self.disputes.iter().any(|known| known.is_like(dispute));
         let new = disputes.iter().filter(|dispute| !is_known(dispute));
         let told: Vec<String> =
-            new.map(|dispute| format!("{}: {}", dispute.finding().what, dispute.finding().why)).collect();
+            new.map(|dispute| format!("{}: {}", dispute.finding().summary, dispute.finding().cause)).collect();
         if everybody {
             // What nobody contradicts any more is over; should it come again, it is read again.
             let present: BTreeSet<String> = disputes.iter().map(Dispute::id).collect();

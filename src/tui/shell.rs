@@ -182,7 +182,7 @@ impl<A: Fn(Aside<'_>) -> io::Result<Done>> Shell<A> {
 
     fn refuse(&mut self, request: Request, rule: Rule) -> bool {
         let ended = Ended::Refused(rule);
-        tracing::warn!("nothing was published: {}", ended.finding().what);
+        tracing::warn!("nothing was published: {}", ended.finding().summary);
         self.take(Msg::Commit(News::Ended { request, ended: Box::new(ended) }))
     }
 
@@ -192,7 +192,7 @@ impl<A: Fn(Aside<'_>) -> io::Result<Done>> Shell<A> {
         let harmless = matches!(order, RotateOrder::Look | RotateOrder::Leave);
         if let Some(rule) = rotate::forbidden(&self.state).filter(|_| !harmless) {
             let finding = Ended::Refused(rule).finding();
-            tracing::warn!("the rotation was not touched: {}", finding.what);
+            tracing::warn!("the rotation was not touched: {}", finding.summary);
             self.entry.keep(None);
             return self.take(Msg::Rotate(RotateNews::Refused(finding)));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use tui_input::Input;
 
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::roster::Row;
 use crate::domain::snapshot::ChainIdentity;
@@ -140,7 +140,7 @@ pub struct Options {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Loss {
     /// What failed, why, and what to do.
-    pub problem: Finding,
+    pub problem: Diagnostic,
     /// Since when nothing is heard, in ms since 1970.
     pub since_ms: u64,
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::content::secrets_in;
 use super::{FileHash, Found, Lock, Name, OwnHotkey, WalletError, hotkey_file, modes};
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
@@ -29,7 +29,7 @@ pub struct Listed {
     /// How its key file is protected, when there is one that can be read; without a key file it is only watched.
     pub lock: Option<Lock>,
     /// What the modes of its files let others do.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnostic>,
     /// Why the address is not known.
     pub problem: Option<String>,
 }
@@ -68,7 +68,7 @@ fn examine(wallets: &Path, wallet: Name, hotkey: Name, known: &impl Fn(&FileHash
 }
 
 /// How a key file is protected, by password and by modes.
-fn guarded(folder: &Path, hotkey: &Name) -> Option<(Lock, Vec<Finding>)> {
+fn guarded(folder: &Path, hotkey: &Name) -> Option<(Lock, Vec<Diagnostic>)> {
     let key = folder.join(hotkey.as_str());
     let (bytes, mode) = hotkey_file::read_wiped(&key).ok()??;
     Some((Lock::of(&bytes), modes::too_open(folder, &key, mode)))

@@ -4,17 +4,18 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::domain::findings::{Finding, Severity, foreign_owner, hard_linked};
+use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::findings::{foreign_owner, hard_linked};
 use crate::domain::untrusted::Untrusted;
 
 /// What the modes of a key file and of its folder let others do.
-pub(super) fn too_open(folder: &Path, key: &Path, mode: u32) -> Vec<Finding> {
+pub(super) fn too_open(folder: &Path, key: &Path, mode: u32) -> Vec<Diagnostic> {
     file_mode(key, mode).into_iter().chain(file_owner(key)).chain(folder_mode(folder)).collect()
 }
 
-fn file_mode(path: &Path, mode: u32) -> Option<Finding> {
+fn file_mode(path: &Path, mode: u32) -> Option<Diagnostic> {
     (mode & 0o177 != 0).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "hotkey_file_mode",
             Severity::Warning,
             format!("The hotkey file has mode {mode:04o}, more than 0600"),
@@ -25,7 +26,7 @@ fn file_mode(path: &Path, mode: u32) -> Option<Finding> {
 }
 
 /// Another user's key file, or one with more than one name.
-fn file_owner(path: &Path) -> Vec<Finding> {
+fn file_owner(path: &Path) -> Vec<Diagnostic> {
     let Ok(meta) = fs::metadata(path) else { return Vec::new() };
     let (shown, own) = (Untrusted::from_text(path.to_string_lossy()).shown(), rustix::process::geteuid().as_raw());
     let foreign = foreign_owner("hotkey file", &shown, meta.uid(), own);
@@ -33,10 +34,10 @@ fn file_owner(path: &Path) -> Vec<Finding> {
 }
 
 /// Who may write into a folder may put another file in the place of any of its files, whatever their modes are.
-fn folder_mode(path: &Path) -> Option<Finding> {
+fn folder_mode(path: &Path) -> Option<Diagnostic> {
     let mode = fs::metadata(path).ok()?.mode() & 0o7777;
     (mode & 0o022 != 0).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "hotkeys_folder_mode",
             Severity::Warning,
             format!("The wallet's hotkeys folder has mode {mode:04o}: others may write into it"),

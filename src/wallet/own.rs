@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::modes::too_open;
 use super::{FileHash, Lock, Name, WalletError, hotkey_file};
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 
 /// The operator's hotkey as far as it is public.
@@ -22,7 +22,7 @@ pub struct OwnHotkey {
     /// How the key file is protected, when there is one.
     pub lock: Option<Lock>,
     /// What is odd about its files.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnostic>,
 }
 
 impl OwnHotkey {
@@ -56,7 +56,7 @@ pub struct LockedHotkey {
     /// Which file it is, by its content.
     pub hash: FileHash,
     /// What is odd about its files.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Diagnostic>,
 }
 
 impl LockedHotkey {

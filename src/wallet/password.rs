@@ -11,8 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::WalletError;
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::environment::Environment;
-use crate::domain::findings::{Finding, Severity, foreign_owner, hard_linked};
+use crate::domain::findings::{foreign_owner, hard_linked};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::Untrusted;
 
@@ -20,7 +21,7 @@ use crate::domain::untrusted::Untrusted;
 pub const MAX_BYTES: usize = 4 << 10;
 
 /// From a file, and what is odd about it. A pipe (`<(pass show …)`) is read to its end.
-pub fn from_file(path: &Path) -> Result<(SecretKey, Option<Finding>), WalletError> {
+pub fn from_file(path: &Path) -> Result<(SecretKey, Option<Diagnostic>), WalletError> {
     let from = path.display().to_string();
     let unreadable = |error| WalletError::PasswordUnreadable { from: from.clone(), error };
     let file = File::open(path).map_err(unreadable)?;
@@ -57,9 +58,9 @@ fn read(reader: impl Read, from: String) -> Result<SecretKey, WalletError> {
     }
 }
 
-fn too_open(path: &Path, mode: u32) -> Option<Finding> {
+fn too_open(path: &Path, mode: u32) -> Option<Diagnostic> {
     (mode & 0o177 != 0).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "password_file_mode",
             Severity::Warning,
             format!("The password file has mode {mode:04o}, more than 0600"),

@@ -112,7 +112,7 @@ async fn what_a_stranger_answers_cannot_reach_the_terminal_raw() {
     let port = http("\u{1b}]0;owned\u{7}\u{1b}[2Jhello\r\n\r\n").await;
     let error = fault_at(&format!("ws://127.0.0.1:{port}"), &hasty()).await;
     let finding = error.finding();
-    let words = format!("{error} {error:?} {} {} {}", finding.what, finding.why, finding.todo);
+    let words = format!("{error} {error:?} {} {} {}", finding.summary, finding.cause, finding.help);
     assert!(!words.chars().any(char::is_control), "{words:?}");
 }
 
@@ -320,6 +320,6 @@ async fn every_fault_says_what_why_and_what_to_do() {
     let error = fault_of(|_, _| None).await.at(&"ws://127.0.0.1:9944");
     let finding = error.finding();
     assert_eq!(finding.code, "no_such_subnet");
-    assert!(finding.todo.starts_with("Check --netuid") && finding.todo.ends_with('.'), "{}", finding.todo);
-    assert!(!finding.why.is_empty() && finding.what.contains("ws://127.0.0.1:9944"));
+    assert!(finding.help.starts_with("Check --netuid") && finding.help.ends_with('.'), "{}", finding.help);
+    assert!(!finding.cause.is_empty() && finding.summary.contains("ws://127.0.0.1:9944"));
 }

@@ -202,7 +202,7 @@ fn an_interrupted_commit_says_that_it_goes_on_by_itself_and_the_next_start_tells
     operator.node.blocks(3);
     let next = document(&operator.run(&["commit", "--yes", "--json"]).exits(0));
     assert_eq!(next["outcome"], "unchanged");
-    says(next["findings"][0]["what"].as_str().unwrap(), &["An earlier commit of uid 42: Published in block #"]);
+    says(next["findings"][0]["summary"].as_str().unwrap(), &["An earlier commit of uid 42: Published in block #"]);
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn the_env_file_beats_the_environment_as_grail_has_it() {
     let document = offline_json(&house, &env_of(&own));
     assert!(credential(&document, "R2_READ_ACCESS_KEY_ID")["source"].to_string().contains('4'));
     let overridden = finding(&document, "overridden");
-    says(overridden["what"].as_str().unwrap(), &["R2_READ_ACCESS_KEY_ID", ".env line 4", "environment"]);
+    says(overridden["summary"].as_str().unwrap(), &["R2_READ_ACCESS_KEY_ID", ".env line 4", "environment"]);
 }
 
 #[test]

@@ -233,8 +233,8 @@ fn a_bucket_that_is_not_the_account_is_a_danger() {
     let document = offline_json(&House::new(), &with("R2_BUCKET_ID", &"0".repeat(32)));
     let found = finding(&document, "bucket_is_not_account");
     assert_eq!(found["severity"], "danger");
-    says(found["what"].as_str().unwrap(), &["R2_BUCKET_ID is not R2_ACCOUNT_ID"]);
-    says(found["todo"].as_str().unwrap(), &["Create a bucket named like the account id"]);
+    says(found["summary"].as_str().unwrap(), &["R2_BUCKET_ID is not R2_ACCOUNT_ID"]);
+    says(found["help"].as_str().unwrap(), &["Create a bucket named like the account id"]);
 }
 
 #[test]

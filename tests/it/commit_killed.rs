@@ -88,7 +88,7 @@ fn kill(operator: &Operator, step: Step) {
 /// What the next start tells of earlier commits.
 fn earlier(document: &Value) -> Vec<Value> {
     let findings = document["findings"].as_array().unwrap().iter();
-    findings.filter(|finding| finding["what"].as_str().unwrap().starts_with("An earlier commit")).cloned().collect()
+    findings.filter(|finding| finding["summary"].as_str().unwrap().starts_with("An earlier commit")).cloned().collect()
 }
 
 fn status(operator: &Operator) -> Vec<Value> {
@@ -132,7 +132,7 @@ fn what_was_published_meanwhile_is_told_by_the_next_start(#[case] step: Step) {
     }
     let told = told_once(&operator);
     assert_eq!(told["code"], "committed");
-    says(told["what"].as_str().unwrap(), &["An earlier commit of uid 42: Published in block #", "read back equal"]);
+    says(told["summary"].as_str().unwrap(), &["An earlier commit of uid 42: Published in block #", "read back equal"]);
     assert_eq!(ends(&operator), [1]);
     let receipt = operator.journal().last().unwrap()["receipt"].clone();
     let found = operator.extrinsic(&receipt["block"]["hash"], &receipt["index"]);
@@ -153,11 +153,11 @@ fn while_it_is_alive_each_start_says_so_and_nothing_is_written_down(#[case] step
     for _ in 0..2 {
         let told = status(&operator);
         assert_eq!((told.len(), &told[0]["code"]), (1, &json!("commit_pending")));
-        says(told[0]["what"].as_str().unwrap(), &["of uid 42: It is not known yet whether this was published"]);
-        says(told[0]["why"].as_str().unwrap(), &[&format!("valid until #{}", grouped(death))]);
+        says(told[0]["summary"].as_str().unwrap(), &["of uid 42: It is not known yet whether this was published"]);
+        says(told[0]["cause"].as_str().unwrap(), &[&format!("valid until #{}", grouped(death))]);
         if step == Step::InBlock {
             let block = u64::from(operator.node.sandbox().best().number());
-            says(told[0]["why"].as_str().unwrap(), &[&format!("last seen in #{}", grouped(block))]);
+            says(told[0]["cause"].as_str().unwrap(), &[&format!("last seen in #{}", grouped(block))]);
         }
     }
     assert_eq!(operator.journal(), before);
@@ -188,7 +188,7 @@ fn what_was_never_handed_in_expires_with_its_era() {
     }
     let told = told_once(&operator);
     assert_eq!(told["code"], "commit_expired");
-    says(told["what"].as_str().unwrap(), &["No block took the transaction before its era ended", &grouped(death)]);
+    says(told["summary"].as_str().unwrap(), &["No block took the transaction before its era ended", &grouped(death)]);
     assert_eq!((operator.records().last().unwrap().as_str(), ends(&operator)), ("expired", vec![1]));
     assert_eq!(operator.on_chain(), Credentials::of(OPERATOR_UID, 1).read_commitment());
 }
@@ -203,7 +203,7 @@ fn what_was_never_handed_in_and_committed_anew_was_replaced() {
     assert_eq!((&next["outcome"], &next["nonce"]), (&json!("committed"), &json!(0)));
     assert_eq!(earlier(&next)[0]["code"], "commit_pending", "the earlier one was still alive then");
     let told = told_once(&operator);
-    says(told["what"].as_str().unwrap(), &["Another transaction of this hotkey took the place of ours"]);
+    says(told["summary"].as_str().unwrap(), &["Another transaction of this hotkey took the place of ours"]);
     assert_eq!((operator.nonce(), ends(&operator)), (1, vec![1, 1]));
 }
 
@@ -218,7 +218,7 @@ fn a_commitment_that_came_after_it_is_told(#[case] step: Step) {
     let told = told_once(&operator);
     assert_eq!((&told["code"], &told["severity"]), (&json!("commit_failed"), &json!("danger")));
     let what = format!("It was published, and another commitment replaced it at #{}", grouped(usurper));
-    says(told["what"].as_str().unwrap(), &[&what]);
+    says(told["summary"].as_str().unwrap(), &[&what]);
     assert!(operator.journal().last().unwrap()["failure"]["usurped"].is_object());
     assert_eq!(ends(&operator), [1]);
 }
@@ -231,7 +231,7 @@ fn a_refusal_in_the_block_is_told() {
     kill(&operator, Step::Broadcast);
     operator.node.blocks(3);
     let told = told_once(&operator);
-    says(told["what"].as_str().unwrap(), &["The chain refused the commit in block #", "AccountNotAllowedCommit"]);
+    says(told["summary"].as_str().unwrap(), &["The chain refused the commit in block #", "AccountNotAllowedCommit"]);
     assert_eq!(ends(&operator), [1]);
 }
 
@@ -270,7 +270,7 @@ fn long_after_the_states_are_gone_a_refusal_is_told_by_the_nonce_alone() {
     kill(&operator, Step::Broadcast);
     operator.node.blocks(300);
     let told = told_once(&operator);
-    says(told["what"].as_str().unwrap(), &["Its nonce is used, and the chain does not hold what it was to publish"]);
+    says(told["summary"].as_str().unwrap(), &["Its nonce is used, and the chain does not hold what it was to publish"]);
     assert_eq!(ends(&operator), [1]);
 }
 

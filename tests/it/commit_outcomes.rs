@@ -191,7 +191,7 @@ fn what_a_contradiction_left_open_is_asked_again_at_the_next_start() {
     assert_eq!(document["reason"], "contradiction", "{document:#}");
     node.sandbox().faults().lie(None);
     let (document, code) = commit(&house, &node);
-    let earlier = document["findings"][0]["what"].as_str().unwrap();
+    let earlier = document["findings"][0]["summary"].as_str().unwrap();
     assert!(earlier.starts_with("An earlier commit of uid 42: "), "{document:#}");
     assert!(earlier.contains("The node contradicts itself"), "the forged block is still served: {earlier}");
     assert_eq!((document["outcome"].as_str(), code), (Some("unchanged"), Some(0)), "{document:#}");

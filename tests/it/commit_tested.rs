@@ -254,7 +254,7 @@ fn a_dead_key_that_nobody_knows_is_waited_for_and_then_refused() {
     });
     let Unprepared::Refused(ended) = refused else { panic!("{refused:?}") };
     assert_eq!(ended.reason().as_deref(), Some("auth_unknown_key"));
-    says(&ended.finding().what, &["the store does not know the read key", "not after"]);
+    says(&ended.finding().summary, &["the store does not know the read key", "not after"]);
     let told = told.into_inner().unwrap();
     assert!(told.len() > 2 && told[1].starts_with("waiting: "), "{told:?}");
     assert_eq!(operator.on_chain(), before());

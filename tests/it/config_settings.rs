@@ -113,7 +113,7 @@ fn another_netuid_for_grail_is_a_finding() {
     let env_file = home.file("grail.env", "R2_BUCKET_ID=x\n");
     let flags = Flags { env_file: Some(env_file), ..Flags::default() };
     let loaded = home.load(&flags, "", &[]).unwrap();
-    assert!(loaded.findings[0].what.contains("200"), "GRAIL's own default is not 81: {:?}", loaded.findings);
+    assert!(loaded.findings[0].summary.contains("200"), "GRAIL's own default is not 81: {:?}", loaded.findings);
     assert!(codes(&home.load(&flags, "", &[("BT_NETUID", "81")]).unwrap()).is_empty());
 }
 
@@ -161,7 +161,7 @@ fn the_lines_of_a_malformed_env_file_become_findings() {
     let env_file = home.file("grail.env", "NETUID=81\nR2_BUCKET_ID=\"open\nBT_NETUID=81\n");
     let loaded = home.load(&Flags { env_file: Some(env_file), ..Flags::default() }, "", &[]).unwrap();
     assert_eq!(codes(&loaded), ["env_file_line"]);
-    assert!(loaded.findings[0].what.contains("line 2, column 14"), "{:?}", loaded.findings);
+    assert!(loaded.findings[0].summary.contains("line 2, column 14"), "{:?}", loaded.findings);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_file_that_is_no_env_file_does_not_flood_the_findings() {
     let env_file = home.file("grail.env", &format!("NETUID=81\n{}A='open\n", "just words here\n".repeat(500)));
     let loaded = home.load(&Flags { env_file: Some(env_file), ..Flags::default() }, "", &[]).unwrap();
     assert_eq!(loaded.findings.len(), 21);
-    assert!(loaded.findings[20].what.contains("481 more"), "{:?}", loaded.findings[20]);
+    assert!(loaded.findings[20].summary.contains("481 more"), "{:?}", loaded.findings[20]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use grail_console::domain::commit::record::{self, Entry, Record};
 use grail_console::domain::commit::{Ended, Failure, Intent, PoolAnswer, Receipt, Unsettled};
 use grail_console::domain::commitment::{Commitment, Published};
 use grail_console::domain::credentials::{LocalValues, LocalView, Source, Variable};
-use grail_console::domain::findings::Severity;
+use grail_console::domain::diagnostic::Severity;
 use grail_console::domain::guard::{Found, Likeness, Refusal, SecretKind, SecretPlace};
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::provider::Provider;
@@ -116,11 +116,11 @@ fn every_end_says_what_happened_why_and_what_to_do_and_has_a_name_of_its_own() {
     let mut reasons = Vec::new();
     for ended in ends() {
         let told = ended.finding();
-        for sentence in [&told.what, &told.why, &told.todo] {
+        for sentence in [&told.summary, &told.cause, &told.help] {
             assert!(sentence.len() > 7, "{ended:?}: {told:?}");
             assert!(!sentence.chars().any(|c| c.is_control() || c == '\u{202e}'), "{told:?}");
         }
-        assert!(told.todo.ends_with('.') && told.why.ends_with('.'), "{told:?}");
+        assert!(told.help.ends_with('.') && told.cause.ends_with('.'), "{told:?}");
         if let Some(reason) = ended.reason() {
             assert!(reason.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{reason}");
             reasons.push(reason);
@@ -151,7 +151,7 @@ fn a_spent_budget_says_when_the_next_epoch_begins() {
         next_epoch_at: Some(HEAD + 100),
     };
     let told = Ended::Failed { failure: spent, extrinsic: None }.finding();
-    assert_eq!(told.todo, "Commit again from #9,168,627 on (the next epoch, in about 20 min).");
+    assert_eq!(told.help, "Commit again from #9,168,627 on (the next epoch, in about 20 min).");
 }
 
 #[test]
@@ -242,5 +242,5 @@ fn a_change_that_nobody_here_made_is_named_by_who_probably_made_it() {
     assert_eq!(cause(Some(&good(7, HEAD)), &view), Some(Cause::OldKey));
     let told = UnexpectedChange::between(Some(&good(1, HEAD - 9)), Some(&good(5, HEAD)), &view).unwrap().finding();
     assert_eq!(told.severity, Severity::Danger);
-    assert!(told.what.contains("#9,168,527") && told.why.contains("WRITE key"), "{told:?}");
+    assert!(told.summary.contains("#9,168,527") && told.cause.contains("WRITE key"), "{told:?}");
 }

@@ -3,7 +3,8 @@
 use grail_console::domain::credentials::{
     BucketCredentials, CredentialsError, LocalValues, LocalView, Masked, Mode, Source, Variable,
 };
-use grail_console::domain::findings::{Finding, Severity, of_local};
+use grail_console::domain::diagnostic::{Diagnostic, Severity};
+use grail_console::domain::findings::of_local;
 use grail_console::domain::inventory;
 use grail_console::domain::provider::{Jurisdiction, Provider};
 use grail_console::domain::secret::{Fingerprint, SecretKey};
@@ -49,7 +50,7 @@ fn custom() -> Provider {
     Provider::from_endpoint(Some("http://127.0.0.1:9000")).unwrap()
 }
 
-fn codes(findings: &[Finding]) -> Vec<&'static str> {
+fn codes(findings: &[Diagnostic]) -> Vec<&'static str> {
     findings.iter().map(|finding| finding.code).collect()
 }
 
@@ -163,9 +164,9 @@ fn the_legacy_finding_names_the_consequence_and_the_way_to_migrate() {
     let findings = of_local(&r2(), &healthy_but(&[(ReadKeyId, ""), (ReadSecret, "")]));
     let legacy = findings.iter().find(|finding| finding.code == "legacy_single_credential").unwrap();
     assert_eq!(legacy.severity, Severity::Danger);
-    assert!(legacy.why.contains("WRITE key"));
+    assert!(legacy.cause.contains("WRITE key"));
     for needed in ["Object Read only", "R2_READ_ACCESS_KEY_ID", "R2_READ_SECRET_ACCESS_KEY", "restart GRAIL"] {
-        assert!(legacy.todo.contains(needed), "{needed}");
+        assert!(legacy.help.contains(needed), "{needed}");
     }
 }
 
@@ -173,9 +174,9 @@ fn the_legacy_finding_names_the_consequence_and_the_way_to_migrate() {
 fn half_a_read_pair_is_legacy_and_the_half_is_named() {
     let findings = of_local(&r2(), &healthy_but(&[(ReadSecret, "")]));
     assert!(
-        findings[0].what.contains("R2_READ_ACCESS_KEY_ID is set but its other half is missing"),
+        findings[0].summary.contains("R2_READ_ACCESS_KEY_ID is set but its other half is missing"),
         "{}",
-        findings[0].what
+        findings[0].summary
     );
 }
 
@@ -236,9 +237,9 @@ fn a_wrong_shape_names_the_variable_the_length_and_the_likely_mistake(
     assert_eq!(BucketCredentials::parse(&r2(), &local).unwrap_err().to_string(), message);
     let findings = of_local(&r2(), &local);
     let finding = findings.iter().find(|finding| finding.code == "misshapen").unwrap();
-    assert!(finding.what.starts_with(variable.name()) && finding.severity == Severity::Danger);
+    assert!(finding.summary.starts_with(variable.name()) && finding.severity == Severity::Danger);
     if let Some((_, hint)) = message.split_once(": ") {
-        assert!(finding.what.ends_with(hint), "{}", finding.what);
+        assert!(finding.summary.ends_with(hint), "{}", finding.summary);
     }
 }
 
@@ -246,7 +247,7 @@ fn a_wrong_shape_names_the_variable_the_length_and_the_likely_mistake(
 fn every_wrong_value_gets_its_own_hint_at_once() {
     let findings = of_local(&r2(), &healthy_but(&[(ReadKeyId, READ_SECRET), (ReadSecret, READ_ID)]));
     assert_eq!(codes(&findings), ["misshapen", "misshapen"]);
-    assert!(findings.iter().all(|finding| finding.what.contains("swapped")));
+    assert!(findings.iter().all(|finding| finding.summary.contains("swapped")));
 }
 
 #[rstest]
@@ -288,7 +289,7 @@ fn a_custom_store_has_limits_without_r2s_advice(
 ) {
     let local = healthy_but(&[(variable, value)]);
     assert_eq!(BucketCredentials::parse(&custom(), &local).unwrap_err().to_string(), message);
-    assert!(of_local(&custom(), &local).iter().all(|finding| !finding.todo.contains("R2 token")));
+    assert!(of_local(&custom(), &local).iter().all(|finding| !finding.help.contains("R2 token")));
 }
 
 #[rstest]
@@ -321,7 +322,8 @@ fn values_that_disagree_between_sources_are_a_finding_with_the_winner() {
     let findings = of_local(&r2(), &local);
     assert_eq!(codes(&findings), ["overridden"], "equal values are nothing to report");
     assert!(
-        findings[0].what.contains("between .env line 7 and environment") && findings[0].why.contains(".env line 7")
+        findings[0].summary.contains("between .env line 7 and environment")
+            && findings[0].cause.contains(".env line 7")
     );
 }
 
@@ -329,7 +331,7 @@ fn values_that_disagree_between_sources_are_a_finding_with_the_winner() {
 fn a_bucket_in_a_jurisdiction_cannot_be_published() {
     let findings = of_local(&Provider::R2(Jurisdiction::Eu), &healthy_but(&[]));
     assert_eq!(codes(&findings), ["jurisdiction"]);
-    assert!(findings[0].what.contains("EU"));
+    assert!(findings[0].summary.contains("EU"));
 }
 
 #[test]
@@ -352,9 +354,9 @@ fn every_finding_says_what_why_and_what_to_do() {
     }
 }
 
-fn assert_complete(findings: &[Finding]) {
+fn assert_complete(findings: &[Diagnostic]) {
     for finding in findings {
-        assert!(!finding.code.is_empty() && !finding.what.is_empty(), "{finding:?}");
-        assert!(finding.why.ends_with('.') && finding.todo.ends_with('.'), "sentences: {finding:?}");
+        assert!(!finding.code.is_empty() && !finding.summary.is_empty(), "{finding:?}");
+        assert!(finding.cause.ends_with('.') && finding.help.ends_with('.'), "sentences: {finding:?}");
     }
 }

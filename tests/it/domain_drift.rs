@@ -2,8 +2,8 @@
 
 use grail_console::domain::commitment::{Commitment, Payload, Stored};
 use grail_console::domain::credentials::{LocalValues, LocalView, Variable};
+use grail_console::domain::diagnostic::Severity;
 use grail_console::domain::drift::{Drift, DriftState, FieldDrift, compare};
-use grail_console::domain::findings::Severity;
 use grail_console::domain::provider::Provider;
 use rstest::rstest;
 

@@ -4,8 +4,9 @@ use grail_console::domain::commitment::{Commitment, Payload, Stored};
 use grail_console::domain::credentials::{
     BucketCredentials, LocalValues, LocalView, Mode, Place, Source, Variable, VaultValues,
 };
+use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::drift::{Drift, DriftState, compare};
-use grail_console::domain::findings::{Finding, Severity, beside};
+use grail_console::domain::findings::beside;
 use grail_console::domain::guard::{Forbidden, ReadScope, Refusal, clear};
 use grail_console::domain::inventory;
 use grail_console::domain::provider::Provider;
@@ -331,7 +332,7 @@ fn another_bucket_in_the_env_goes_over_what_exec_exports() {
     assert_eq!((local.locator.as_deref(), local.grail.locator), (Some(ACCOUNT), Some(id(77))));
 }
 
-fn findings(values: &LocalValues, index: &Index) -> Vec<Finding> {
+fn findings(values: &LocalValues, index: &Index) -> Vec<Diagnostic> {
     beside(&Provider::default(), values, index.in_use())
 }
 
@@ -368,7 +369,7 @@ fn an_empty_line_in_the_env_would_hide_what_exec_exports() {
     let found = findings(&values, &vault(1, WRITE));
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].code, found[0].severity), ("env_blanks_vault", Warning));
-    assert!(found[0].what.contains("R2_READ_SECRET_ACCESS_KEY to nothing on line 7"), "{}", found[0].what);
+    assert!(found[0].summary.contains("R2_READ_SECRET_ACCESS_KEY to nothing on line 7"), "{}", found[0].summary);
 }
 
 #[test]

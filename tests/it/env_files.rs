@@ -110,7 +110,7 @@ fn killed() -> (Rotating, PathBuf) {
 fn doctor_names_what_a_killed_restore_left_and_the_next_command_that_writes_removes_it() {
     let (house, env) = killed();
     let told = house.run(&["doctor", "--json"]).json();
-    says(finding(&told, "env_copy_left")["what"].as_str().unwrap(), &["with its secrets", ".env.grail-console-"]);
+    says(finding(&told, "env_copy_left")["summary"].as_str().unwrap(), &["with its secrets", ".env.grail-console-"]);
     for command in [&["status"][..], &["keys", "list"], &["rotate", "status"]] {
         house.run(command);
         assert_eq!(left_copies(&env).len(), 1, "{command:?} only reads");
@@ -242,7 +242,7 @@ fn a_file_of_another_user_is_a_finding_and_asked_about_unless_its_owner_is_expec
     chown(&env, Some(OTHER), Some(OTHER)).unwrap();
     let found = of_read(ENV, &env, None);
     assert_eq!(found[0].code, "foreign_owner");
-    says(&found[0].what, &["belongs to user 54321, not to you"]);
+    says(&found[0].summary, &["belongs to user 54321, not to you"]);
     assert!(matches!(of_writing(&env, None), Some(Objection::Asked(_))));
     assert!(matches!(of_writing(&env, Some(OTHER + 1)), Some(Objection::Asked(_))), "another one is expected");
     assert!(of_read(ENV, &env, Some(OTHER)).is_empty() && of_writing(&env, Some(OTHER)).is_none());
@@ -361,7 +361,7 @@ fn doctor_names_files_of_other_users_and_env_owner_expects_one() {
         .unwrap()
         .iter()
         .filter(|finding| finding["code"] == "foreign_owner")
-        .map(|finding| finding["what"].as_str().unwrap().to_owned())
+        .map(|finding| finding["summary"].as_str().unwrap().to_owned())
         .collect();
     for what in [".env", "configuration file", "password file", "hotkey file"] {
         assert!(foreign.iter().any(|found| found.contains(what)), "{what}: {foreign:?}");
@@ -369,7 +369,7 @@ fn doctor_names_files_of_other_users_and_env_owner_expects_one() {
     house.operator.house.configure(&format!("default_profile = 'p'\n[profile.p]\nenv_owner = {OTHER}\n"));
     let told = house.operator.run(&["doctor", "--json"]).json();
     let still = told["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "foreign_owner");
-    let still: Vec<_> = still.map(|finding| finding["what"].as_str().unwrap()).collect();
+    let still: Vec<_> = still.map(|finding| finding["summary"].as_str().unwrap()).collect();
     assert!(!still.iter().any(|found| found.contains(".env")), "{still:?}");
     house.run(&["keys", "import", "--from-env"]).exits(0);
     house.operator.has("# empty\n");

@@ -45,12 +45,12 @@ fn its_address_is_learnt_by_unlocking_and_remembered_for_these_bytes_alone() {
     let _alone = alone();
     let locked = alone_with_its_key(Operator::by_hand());
     let told = run(&locked, &["doctor", "--json"]).exits(2).json();
-    let what = finding(&told, "own_hotkey")["what"].as_str().unwrap().to_owned();
+    let what = finding(&told, "own_hotkey")["summary"].as_str().unwrap().to_owned();
     says(&what, &["lockedpub.txt", "Give the password once", "--password-file", "--hotkey locked=SS58"]);
     let password = locked.operator.house.write("password", format!("{PASSWORD}\n"));
     let wrong = locked.operator.house.write("wrong", "not-it\n");
     let told = run(&locked, &["doctor", "--json", "--password-file", wrong.to_str().unwrap()]).exits(2).json();
-    says(finding(&told, "own_hotkey")["what"].as_str().unwrap(), &["the password does not open"]);
+    says(finding(&told, "own_hotkey")["summary"].as_str().unwrap(), &["the password does not open"]);
     let told = run(&locked, &["doctor", "--json", "--password-file", password.to_str().unwrap()]).json();
     assert!(!told["findings"].to_string().contains("own_hotkey"), "{told:#}");
     // Without the password from then on.
@@ -65,7 +65,7 @@ fn its_address_is_learnt_by_unlocking_and_remembered_for_these_bytes_alone() {
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&locked.key_file, bytes).unwrap();
     let told = run(&locked, &["doctor", "--json"]).exits(2).json();
-    says(finding(&told, "own_hotkey")["what"].as_str().unwrap(), &["Give the password once"]);
+    says(finding(&told, "own_hotkey")["summary"].as_str().unwrap(), &["Give the password once"]);
 }
 
 /// The password is read once, from wherever it comes, and serves for the address and for signing.

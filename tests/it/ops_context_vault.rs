@@ -5,8 +5,8 @@ use std::path::Path;
 
 use grail_console::config::Flags;
 use grail_console::domain::credentials::{Mode, Source, Variable};
+use grail_console::domain::diagnostic::Severity;
 use grail_console::domain::environment::Environment;
-use grail_console::domain::findings::Severity;
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::vault_index::{Backend, Index, Origin};
 use grail_console::logs::redacted;

@@ -382,5 +382,5 @@ async fn without_a_hotkey_there_is_nobody_to_look_for() {
     let mut seat = bench.seat().await;
     std::sync::Arc::get_mut(&mut seat.tester).unwrap().own = None;
     let problem = Box::pin(visible(&seat.tester, &seat.view, seat.tester.by())).await.unwrap_err();
-    assert_eq!((problem.code, problem.what.as_str()), ("no_hotkey", "No own hotkey is known"));
+    assert_eq!((problem.code, problem.summary.as_str()), ("no_hotkey", "No own hotkey is known"));
 }

@@ -183,7 +183,7 @@ fn the_folder_of_the_index_is_lost_with_everything_but_the_keys() {
     }
     let told = document(&lost.house.run(&["rotate", "resume", "--json"]).exits(0));
     let derived = finding(&told, "vault_index_derived");
-    says(derived["what"].as_str().unwrap(), &["did not know generation 1", "generation 2", "derived again"]);
+    says(derived["summary"].as_str().unwrap(), &["did not know generation 1", "generation 2", "derived again"]);
     is_whole(&lost.house);
 }
 
@@ -194,7 +194,7 @@ fn doctor_names_what_the_journal_knows_and_the_index_does_not() {
     // Without its key the store stays closed.
     let told = lost.house.operator.run(&["doctor", "--json"]).json();
     let named = finding(&told, "vault_index_incomplete");
-    says(named["what"].as_str().unwrap(), &["generation 2 (read key ", "that generation 2 is in use"]);
+    says(named["summary"].as_str().unwrap(), &["generation 2 (read key ", "that generation 2 is in use"]);
     let text = lost.house.run(&["keys", "list", "--check"]).exits(0);
     says(&text.stderr, &["did not know generation 2", "derived again"]);
     assert_eq!(lost.house.held(), [1, 2]);
@@ -277,7 +277,7 @@ fn without_its_journal_a_planned_rotation_is_begun_again_with_the_same_keys() {
     let lost = Lost::at(At::Planned);
     fs::remove_file(lost.journal()).unwrap();
     let told = lost.house.run(&["doctor", "--json"]).json();
-    says(finding(&told, "rotation_journal_lost")["what"].as_str().unwrap(), &["Generation 2 came by a rotation"]);
+    says(finding(&told, "rotation_journal_lost")["summary"].as_str().unwrap(), &["Generation 2 came by a rotation"]);
     lost.start(&["--yes", "--grace", "2"]).exits(0);
     is_whole(&lost.house);
 }

@@ -73,7 +73,7 @@ fn a_name_that_nobody_knows_does_not_stop_an_endpoint_that_grail_would_take() {
     let env = house.write("grail/.env", format!("BT_NETWORK=mine\nBT_CHAIN_ENDPOINT={}\n", node.url()));
     house.run(["status", "--env-file", &path(&env)]).exits(0);
     let told = house.run(["doctor", "--json", "--env-file", &path(&env)]).json();
-    says(finding(&told, "network_ignored")["what"].as_str().unwrap(), &["mine", "BT_NETWORK, .env line 1"]);
+    says(finding(&told, "network_ignored")["summary"].as_str().unwrap(), &["mine", "BT_NETWORK, .env line 1"]);
 }
 
 /// A wrong S3 endpoint, the words for it, and the code of what needs it.
@@ -98,7 +98,7 @@ fn a_wrong_s3_endpoint_stops_only_what_needs_the_store(#[case] url: &str, #[case
     }
     says(&house.run(line(&["status"], &flags)).stderr, &words);
     let told = house.run(line(&["doctor", "--json"], &flags)).exits(1).json();
-    let what = finding(&told, "wrong_setting")["what"].as_str().unwrap().to_owned();
+    let what = finding(&told, "wrong_setting")["summary"].as_str().unwrap().to_owned();
     says(&what, &words);
     assert_eq!((&told["mode"], &told["chain"]["kind"]), (&"dual".into(), &"reached".into()));
     for needs in [&["probe", "42"][..], &["visible"], &["self-test"], &["commit", "--yes"], &["rotate", "resume"]] {
@@ -114,7 +114,7 @@ fn a_wrong_store_in_a_profile_is_named_with_its_file() {
     let file = house.configure("default_profile = 'p'\n[profile.p]\nprovider = 'custom'\n");
     let told = house.run(["doctor", "--offline", "--json"]).exits(1).json();
     says(
-        finding(&told, "wrong_setting")["what"].as_str().unwrap(),
+        finding(&told, "wrong_setting")["summary"].as_str().unwrap(),
         &["profile p in ", &path(&file), "needs an s3_endpoint"],
     );
 }
@@ -129,7 +129,7 @@ fn doctor_reaches_its_end_whatever_is_wrong() {
     let told = house.run(flags).exits(2).json();
     let all = told["findings"].as_array().unwrap();
     let wrong: Vec<&str> =
-        all.iter().filter(|f| f["code"] == "wrong_setting").filter_map(|f| f["what"].as_str()).collect();
+        all.iter().filter(|f| f["code"] == "wrong_setting").filter_map(|f| f["summary"].as_str()).collect();
     for words in [
         &[format!("NETUID in {}, line 1", path(&env)).as_str(), "eighty", "is not a netuid"][..],
         &[format!("BT_NETWORK in {}, line 2", path(&env)).as_str(), "unknown network", "mars"],
@@ -152,7 +152,7 @@ fn a_configuration_that_cannot_be_read_is_a_finding_of_doctor(#[case] toml: &str
     let house = House::new();
     let file = house.configure(toml);
     let told = house.run(["doctor", "--json"]).exits(2).json();
-    says(finding(&told, "wrong_setting")["what"].as_str().unwrap(), &[&path(&file), words]);
+    says(finding(&told, "wrong_setting")["summary"].as_str().unwrap(), &[&path(&file), words]);
     says(house.run(["status"]).exits(2).error(), &[&path(&file), words]);
 }
 
@@ -160,7 +160,7 @@ fn a_configuration_that_cannot_be_read_is_a_finding_of_doctor(#[case] toml: &str
 fn an_env_file_that_is_not_there_is_a_finding_of_doctor_and_the_chain_is_not_asked() {
     let node = Node::with_uids("healthy", 12);
     let told = House::new().run(line(&["doctor", "--json", "--env-file", "/nowhere/.env"], &node.flags())).exits(2);
-    says(finding(&told.json(), "wrong_setting")["what"].as_str().unwrap(), &["/nowhere/.env", "No such file"]);
+    says(finding(&told.json(), "wrong_setting")["summary"].as_str().unwrap(), &["/nowhere/.env", "No such file"]);
     assert_eq!(node.sandbox().meter().connections, 0, "it may name another subnet");
 }
 
@@ -186,10 +186,10 @@ fn a_mark_that_hides_a_read_variable_may_publish_the_write_key(#[case] variable:
     let found = finding(&told, "env_file_mark");
     assert_eq!(found["severity"], "danger");
     says(
-        found["what"].as_str().unwrap(),
+        found["summary"].as_str().unwrap(),
         &["GRAIL may publish the write key, depending on its python-dotenv: remove the BOM"],
     );
-    says(found["why"].as_str().unwrap(), &[variable, ".env line 1", "1.2.4"]);
+    says(found["cause"].as_str().unwrap(), &[variable, ".env line 1", "1.2.4"]);
     let text = house.run(line(&["doctor"], &flags)).stdout;
     says(&text, &["✗ GRAIL may PUBLISH THE WRITE KEY", "remove the BOM"]);
     assert!(!text.contains("✓ dual credentials"), "{text}");
@@ -205,11 +205,11 @@ fn a_mark_that_hides_a_read_variable_may_publish_the_write_key(#[case] variable:
 fn a_mark_that_hides_another_variable_is_named_and_one_that_hides_none_is_a_note() {
     let own = env_of(&Credentials::of(OPERATOR_UID, 0));
     let told = offline_json(&House::new(), &format!("\u{feff}NETUID=81\n{own}BT_NETUID=81\n"));
-    says(finding(&told, "env_file_mark")["what"].as_str().unwrap(), &["GRAIL may not see NETUID", ".env line 1"]);
+    says(finding(&told, "env_file_mark")["summary"].as_str().unwrap(), &["GRAIL may not see NETUID", ".env line 1"]);
     let told = offline_json(&House::new(), &marked("R2_ACCOUNT_ID"));
     let found = finding(&told, "env_file_mark");
     assert_eq!(found["severity"], "warning");
-    says(found["what"].as_str().unwrap(), &["GRAIL may not see R2_ACCOUNT_ID"]);
+    says(found["summary"].as_str().unwrap(), &["GRAIL may not see R2_ACCOUNT_ID"]);
     for harmless in ["# a comment\n", "\n", "R2_ACCOUNT_ID=x\n"] {
         let text = offline(&House::new(), &format!("\u{feff}{harmless}{own}")).stdout;
         says(&text, &["begins with a byte order mark", "✓ dual credentials"]);
@@ -231,7 +231,7 @@ fn a_region_that_grails_client_refuses_is_told(#[case] region: &str, #[case] is_
     let found = told["findings"].as_array().unwrap().iter().find(|found| found["code"] == "s3_region");
     assert_eq!(found.is_some(), is_odd, "{found:?}");
     if let Some(found) = found {
-        says(found["what"].as_str().unwrap(), &["R2_REGION in ", ".env, line 8", region]);
+        says(found["summary"].as_str().unwrap(), &["R2_REGION in ", ".env, line 8", region]);
     }
 }
 
@@ -276,9 +276,9 @@ fn placeholders_are_named_as_such(#[case] values: [&str; 3], #[case] store: &[&s
     let told = house.run([&["doctor", "--offline", "--json", "--env-file", &path(&env)][..], store].concat()).json();
     let all = told["findings"].as_array().unwrap();
     let placeholders = all.iter().filter(|found| found["code"] == "misshapen");
-    let placeholders: Vec<_> = placeholders.filter(|f| f["what"].to_string().contains("placeholder")).collect();
+    let placeholders: Vec<_> = placeholders.filter(|f| f["summary"].to_string().contains("placeholder")).collect();
     assert_eq!(placeholders.len(), 5, "{all:#?}");
-    assert!(placeholders.iter().all(|found| found["todo"].to_string().contains("Put your own value there")));
+    assert!(placeholders.iter().all(|found| found["help"].to_string().contains("Put your own value there")));
     let text = told.to_string();
     assert!(!text.contains("AWS key") && !text.contains("The read key is the write key"), "{text}");
 }

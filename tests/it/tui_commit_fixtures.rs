@@ -6,7 +6,7 @@ use grail_console::domain::commit::progress::BlockId;
 use grail_console::domain::commit::record::Intent;
 use grail_console::domain::commit::{Ended, Progress, Receipt};
 use grail_console::domain::commitment::Commitment;
-use grail_console::domain::findings::{Finding, Severity};
+use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::guard::{Forbidden, ReadScope, clear};
 use grail_console::domain::network::{BlockHash, SANDBOX_GENESIS};
 use grail_console::domain::provider::Provider;
@@ -149,8 +149,8 @@ pub fn settled(state: &mut State, ended: Ended) {
     news(state, News::Reconciled { intent: Box::new(intent()), at_ms, ended: Box::new(ended) });
 }
 
-pub fn wrong_password() -> Finding {
-    Finding::new(
+pub fn wrong_password() -> Diagnostic {
+    Diagnostic::new(
         "wrong_password",
         Severity::Danger,
         "The password does not open the key file",
@@ -159,8 +159,8 @@ pub fn wrong_password() -> Finding {
     )
 }
 
-pub fn unreachable() -> Finding {
-    Finding::new(
+pub fn unreachable() -> Diagnostic {
+    Diagnostic::new(
         "tcp",
         Severity::Danger,
         "no TCP connection to entrypoint-finney.opentensor.ai: refused",

@@ -6,8 +6,8 @@ use grail_console::domain::commit::plan::Space;
 use grail_console::domain::commit::{Ended, Failure, KeyTest, PoolAnswer, Progress, Unsettled};
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::credentials::LocalValues;
+use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::feed::FeedEvent;
-use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::guard::{Refusal, SecretKind};
 use grail_console::domain::snapshot::SubnetChange;
 use grail_console::tui::msg::Msg;
@@ -172,7 +172,7 @@ fn a_block_that_was_replaced_moves_it_back() {
 fn a_lost_connection_is_told_under_the_steps() {
     let mut pictures = Pictures::default();
     let mut state = under_way(2);
-    let problem = Finding::new("closed", Severity::Danger, "the node closed the connection (going away)", "", "");
+    let problem = Diagnostic::new("closed", Severity::Danger, "the node closed the connection (going away)", "", "");
     went(&mut state, Progress::Lost { problem });
     pictures.add_dialog("lost", &state);
     went(&mut state, Progress::Found { endpoint: "wss://lite.sub.latent.to:443".to_owned() });

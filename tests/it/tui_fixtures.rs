@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use grail_console::domain::commitment::{Commitment, MaskedBytes, Payload, Stored};
 use grail_console::domain::credentials::{LocalValues, Source, Variable};
+use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::feed::FeedEvent;
-use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::provider::Provider;
@@ -255,7 +255,7 @@ pub fn pass(state: &mut State, seconds: u64) {
 }
 
 pub fn lost(state: &mut State) {
-    let problem = Finding::new(
+    let problem = Diagnostic::new(
         "closed",
         Severity::Danger,
         "the node closed the connection (going away)",

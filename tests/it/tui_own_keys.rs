@@ -1,6 +1,6 @@
 //! The self-test of the own keys in the console: asked for, confirmed, shown.
 
-use grail_console::domain::findings::{Finding, Severity};
+use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::probe::{Exchange, Found, ProbeNews, ProbeOrder, Reply, Request, Risk, Verdict};
 use grail_console::domain::self_test::{Canary, JudgedStep, Outcome, SelfTest};
@@ -117,7 +117,8 @@ fn a_result_of_another_hotkey_is_dropped() {
 fn a_self_test_that_cannot_be_made_says_why() {
     let mut state = in_you();
     press(&mut state, "T tab enter");
-    let problem = Finding::new("self_test", Severity::Warning, "The own keys cannot be tested", "Why.", "What to do.");
+    let problem =
+        Diagnostic::new("self_test", Severity::Warning, "The own keys cannot be tested", "Why.", "What to do.");
     tell(&mut state, ProbeNews::SelfTestFailed(problem));
     assert!(matches!(&state.probes.own_keys, OwnKeys::Failed(problem) if problem.code == "self_test"));
     assert_eq!(state.view, View::You);

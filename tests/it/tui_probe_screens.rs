@@ -119,9 +119,9 @@ fn whether_a_validator_would_see_me() {
     pictures.add("asked", at_both_sizes(&state, part()));
     pictures.add("visible", at_both_sizes(&seen(true), part()));
     pictures.add_variant("not visible", "visible", at_both_sizes(&seen(false), part()));
-    let problem = grail_console::domain::findings::Finding::new(
+    let problem = grail_console::domain::diagnostic::Diagnostic::new(
         "no_node",
-        grail_console::domain::findings::Severity::Danger,
+        grail_console::domain::diagnostic::Severity::Danger,
         "No node answers",
         "The window that counts is read from the chain.",
         "Wait until the console is connected again, then press p.",

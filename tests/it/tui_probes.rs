@@ -1,7 +1,7 @@
 //! What follows from read tests, told as sentences.
 
+use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::feed::FeedEvent;
-use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::probe::VerdictClass;
 use grail_console::domain::probe::{ProbeNews, ProbeOrder, Verdict};
@@ -322,7 +322,7 @@ fn what_could_not_be_tested_is_told_with_what_to_do_and_ends_its_waiting() {
     press(&mut state, "p enter");
     tell(&mut state, ProbeNews::Began(hotkey(42)));
     assert!(screen(&state, 120, 32).contains("… testing"));
-    let problem = Finding::new("no_node", Severity::Danger, "no node answers", "It was read from none.", "Wait.");
+    let problem = Diagnostic::new("no_node", Severity::Danger, "no node answers", "It was read from none.", "Wait.");
     let effects = tell(&mut state, ProbeNews::Failed { hotkeys: vec![hotkey(42)], problem });
     assert!(matches!(&effects[..], [Effect::Log { .. }]));
     assert!(!state.probes.is_running(&hotkey(42)));
@@ -336,7 +336,7 @@ fn what_could_not_be_tested_is_told_with_what_to_do_and_ends_its_waiting() {
 fn a_sweep_of_which_nothing_can_be_tested_is_over() {
     let mut state = console();
     let hotkeys = swept_hotkeys(&press(&mut state, "P"));
-    let problem = Finding::new("no_subnet", Severity::Warning, "The subnet was not read yet", "It is old.", "Wait.");
+    let problem = Diagnostic::new("no_subnet", Severity::Warning, "The subnet was not read yet", "It is old.", "Wait.");
     tell(&mut state, ProbeNews::Failed { hotkeys, problem });
     assert!(state.probes.sweep.is_none());
     assert!(screen(&state, 120, 32).contains("The subnet was not read yet"));

@@ -2,7 +2,7 @@
 
 use grail_console::domain::commit::messages::Locked;
 use grail_console::domain::commit::{Plan, Progress};
-use grail_console::domain::findings::{Finding, Severity};
+use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::rotation::messages::{Question, RotateNews, RotateOrder};
 use grail_console::domain::rotation::{
     Blocker, Change, DEFAULT_GRACE, Entry, EnvUpdate, Event, History, OnChain, Replacement, Report, Rotation, Seen,
@@ -216,8 +216,8 @@ pub fn working(state: &mut State, words: &str) {
     told(state, RotateNews::Working { words: words.to_owned() });
 }
 
-pub fn paused() -> Finding {
-    Finding::new(
+pub fn paused() -> Diagnostic {
+    Diagnostic::new(
         "vault_locked",
         Severity::Warning,
         "The Secret Service is locked",
@@ -226,8 +226,8 @@ pub fn paused() -> Finding {
     )
 }
 
-pub fn misshapen() -> Finding {
-    Finding::new(
+pub fn misshapen() -> Diagnostic {
+    Diagnostic::new(
         "misshapen",
         Severity::Danger,
         "The new read key id has 31 characters, not 32",

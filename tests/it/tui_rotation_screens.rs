@@ -2,8 +2,8 @@
 
 use grail_console::domain::commit::Progress;
 use grail_console::domain::commit::messages::Locked;
+use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::feed::FeedEvent;
-use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::rotation::messages::{Question, RotateNews};
 use grail_console::domain::rotation::{Event, Seen, Side};
@@ -31,8 +31,8 @@ fn the_journal_is_read_before_anything_is_offered() {
     assert_snapshot!(pictures.text());
 }
 
-fn newer_journal() -> Finding {
-    Finding::new(
+fn newer_journal() -> Diagnostic {
+    Diagnostic::new(
         "newer_journal",
         Severity::Danger,
         "The journal of rotations was written by a newer console",

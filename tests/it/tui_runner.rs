@@ -322,9 +322,9 @@ async fn a_subnet_arrives_is_shown_is_kept_and_survives_a_loss() {
     console.connect().await;
     console.sees("245 readable").await;
     assert_eq!(console.kept.recv().await, Some(253));
-    let problem = grail_console::domain::findings::Finding::new(
+    let problem = grail_console::domain::diagnostic::Diagnostic::new(
         "gone",
-        grail_console::domain::findings::Severity::Danger,
+        grail_console::domain::diagnostic::Severity::Danger,
         "the line was cut",
         "",
         "",

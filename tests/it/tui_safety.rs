@@ -4,8 +4,8 @@ use grail_console::domain::commit::messages::{Locked, News};
 use grail_console::domain::commit::plan::Check;
 use grail_console::domain::commit::{Ended, Failure, PoolAnswer, Progress};
 use grail_console::domain::commitment::{Commitment, MaskedBytes, Payload, Stored};
+use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::feed::FeedEvent;
-use grail_console::domain::findings::{Finding, Severity};
 use grail_console::domain::probe::{ProbeNews, Reply, Request, Trouble};
 use grail_console::domain::rotation::messages::{Question, RotateNews};
 use grail_console::domain::rotation::{Blocker, Event, OnChain, Seen, Side};
@@ -77,7 +77,7 @@ fn console(bytes: &[u8]) -> State {
     state.options.network.clone_from(&wild);
     let line = LogLine { seq: 1, at_ms: NOW_MS, level: Level::Warn, target: wild.clone(), message: words };
     update(&mut state, Msg::Logs(vec![line]));
-    let problem = Finding::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
+    let problem = Diagnostic::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
     test_wildly(&mut state, &wild);
     feed(&mut state, FeedEvent::Lost { endpoint: wild, problem, retry_in_ms: 1_000 });
     press(&mut state, "o");
@@ -94,7 +94,7 @@ fn test_wildly(state: &mut State, wild: &str) {
     }
     let trouble = Trouble::Tls { why: Untrusted::from_text(wild), handshake_failure: false };
     tested(state, judged(2, vec![(Request::HeadCompressed, Reply::Failed(trouble))], 9));
-    let problem = Finding::new("wild", Severity::Danger, wild, wild, wild);
+    let problem = Diagnostic::new("wild", Severity::Danger, wild, wild, wild);
     tell(state, ProbeNews::Failed { hotkeys: vec![hotkey(1)], problem });
     let mut seen = visibility(false);
     wild.clone_into(&mut seen.sentence);
@@ -158,7 +158,7 @@ fn no_secret_is_in_the_state_or_on_any_screen() {
 fn wild_commits(bytes: &[u8]) -> Vec<State> {
     let words = Untrusted::from_bytes(bytes);
     let wild = String::from_utf8_lossy(bytes).into_owned();
-    let problem = || Finding::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
+    let problem = || Diagnostic::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
     let mut standing = standing();
     standing.chain.network.clone_from(&wild);
     standing.commitment = Some(commitment(HEAD - 9, vec![raw(as_readable(bytes))]));
@@ -211,7 +211,7 @@ proptest! {
 /// Rotations whose every word somebody else wrote: store, vault and node, the journal, the path of the `.env`.
 fn wild_rotations(bytes: &[u8]) -> Vec<State> {
     let wild = String::from_utf8_lossy(bytes).into_owned();
-    let problem = || Finding::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
+    let problem = || Diagnostic::new("wild", Severity::Danger, wild.clone(), wild.clone(), wild.clone());
     let there = |seen: Seen| match seen {
         Seen::Holds(held) => Seen::Holds(OnChain { locator: Fingerprint::of(&wild), ..held }),
         other => other,

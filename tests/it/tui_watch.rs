@@ -3,8 +3,8 @@
 use grail_console::domain::commit::Ended;
 use grail_console::domain::commit::messages::Locked;
 use grail_console::domain::commitment::Commitment;
+use grail_console::domain::diagnostic::Severity;
 use grail_console::domain::feed::FeedEvent;
-use grail_console::domain::findings::Severity;
 use grail_console::domain::log::Level;
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::secret::Fingerprint;

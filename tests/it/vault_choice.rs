@@ -167,8 +167,8 @@ async fn whose_keys_needs_a_hotkey_and_no_key_file() {
     assert_eq!((problem.code(), exit_of(&problem)), ("no_hotkey", Exit::Usage));
     says(&problem.to_string(), &["no hotkey is configured", "--hotkey"]);
     let finding = problem.finding();
-    says(&finding.what, &["No hotkey is configured"]);
-    says(&finding.todo, &["Name the wallet and hotkey"]);
+    says(&finding.summary, &["No hotkey is configured"]);
+    says(&finding.help, &["Name the wallet and hotkey"]);
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ fn a_passphrase_comes_from_its_file_and_a_wrong_one_is_a_finding() {
     let document = safe.doctor(&["--json", "--vault-passphrase-file", &other]).exits(1).json();
     assert_eq!(document["vault"]["reachable"], json!(false));
     let wrong = finding(&document, "vault_wrong_key");
-    says(wrong["what"].as_str().unwrap(), &["The encrypted file does not open", "the passphrase is another one"]);
+    says(wrong["summary"].as_str().unwrap(), &["The encrypted file does not open", "the passphrase is another one"]);
     assert!(!document.to_string().contains("horse"));
     let missing = safe.doctor(&["--vault-passphrase-file", "/none"]).exits(6);
     says(&missing.stdout, &["/none", "No such file", "Findings"]);
@@ -150,7 +150,7 @@ fn a_file_that_is_away_or_damaged_is_a_finding_with_what_to_do() {
     fs::write(safe.file(), &whole[..whole.len() / 2]).unwrap();
     let document = safe.with_key(&["--json"]).exits(1).json();
     let damaged = finding(&document, "vault_damaged");
-    says(damaged["todo"].as_str().unwrap(), &["Put a copy of the file back"]);
+    says(damaged["help"].as_str().unwrap(), &["Put a copy of the file back"]);
     fs::remove_file(safe.file()).unwrap();
     let document = safe.with_key(&["--json"]).exits(1).json();
     assert_eq!((&document["vault"]["reachable"], kept(&document)), (&json!(true), vec![&json!(false), &json!(false)]));
@@ -173,12 +173,12 @@ fn an_index_that_is_gone_or_makes_no_sense_is_named_and_derived_again_once_the_s
         damage(&index);
         let document = safe.doctor(&["--json"]).exits(1).json();
         let named = finding(&document, "vault_index_incomplete");
-        says(named["todo"].as_str().unwrap(), &["keys list --check", "derived again"]);
+        says(named["help"].as_str().unwrap(), &["keys list --check", "derived again"]);
         assert!(fs::read_to_string(&index).ok() != Some(whole.clone()), "nothing is derived while the store is closed");
         let document = safe.with_key(&["--json", "--vault", "file"]).exits(1).json();
         let derived = finding(&document, "vault_index_derived");
-        says(derived["what"].as_str().unwrap(), &["derived again: generation 1, 2"]);
-        says(derived["why"].as_str().unwrap(), &["Fingerprints of keys that were removed", "lost"]);
+        says(derived["summary"].as_str().unwrap(), &["derived again: generation 1, 2"]);
+        says(derived["cause"].as_str().unwrap(), &["Fingerprints of keys that were removed", "lost"]);
         assert_eq!(kept(&document), [&json!(true), &json!(true)]);
         assert_eq!(fs::read_to_string(&index).unwrap(), whole);
         safe.with_key(&["--json", "--vault", "file"]).exits(0);
@@ -254,10 +254,10 @@ fn only_a_bus_at_a_socket_of_this_machine_is_connected_to() {
         let document = house.run(doctor).exits(1).json();
         let told = finding(&document, "vault_denied");
         says(
-            told["what"].as_str().unwrap(),
+            told["summary"].as_str().unwrap(),
             &["DBUS_SESSION_BUS_ADDRESS", kind, "only a socket of this machine (unix:)"],
         );
-        says(told["todo"].as_str().unwrap(), &["Unset DBUS_SESSION_BUS_ADDRESS", "--vault file"]);
+        says(told["help"].as_str().unwrap(), &["Unset DBUS_SESSION_BUS_ADDRESS", "--vault file"]);
         assert!(!marker.exists(), "{address} was run");
         assert!(listener.accept().is_err(), "{address} was connected to");
     }

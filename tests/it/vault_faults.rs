@@ -230,7 +230,7 @@ fn an_index_that_cannot_be_written_takes_the_secret_back() {
         let mut opened = open_over(&home, &store).await;
         let problem = opened.put(generation(1)).await.unwrap_err();
         assert!(matches!(problem, VaultProblem::State(_)), "{problem:?}");
-        says(&problem.finding().what, &["No room to write"]);
+        says(&problem.finding().summary, &["No room to write"]);
         assert!(!store.holds(&owner(), 1));
         assert_eq!(opened.index, Index::default());
     });

@@ -206,8 +206,8 @@ fn a_question_that_nobody_answers_is_waited_for_only_so_long() {
         let problem = opened.generation(1).await.unwrap_err();
         assert!(matches!(problem, VaultProblem::Vault(VaultError::NoAnswer { seconds: 2, .. })), "{problem:?}");
         let finding = problem.finding();
-        says(&finding.what, &["The Secret Service did not answer within 2 s"]);
-        says(&finding.todo, &["question on the desktop", "over ssh", "--vault file"]);
+        says(&finding.summary, &["The Secret Service did not answer within 2 s"]);
+        says(&finding.help, &["question on the desktop", "over ssh", "--vault file"]);
         assert_eq!(finding.code, "vault_no_answer");
     });
     // What waits for an answer must not be waited for.

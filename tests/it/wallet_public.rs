@@ -180,7 +180,7 @@ fn a_hotkey_file_that_others_may_read_is_a_finding() {
         fs::set_permissions(wallets.hotkey("plain"), fs::Permissions::from_mode(mode)).unwrap();
         let findings = wallets.find("plain").unwrap().findings;
         assert_eq!(findings.len(), expected, "{mode:o}");
-        assert!(findings.iter().all(|f| f.code == "hotkey_file_mode" && f.todo.contains("chmod 600")));
+        assert!(findings.iter().all(|f| f.code == "hotkey_file_mode" && f.help.contains("chmod 600")));
     }
 }
 
@@ -192,7 +192,7 @@ fn a_folder_in_which_others_may_put_files_is_a_finding() {
         fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
         let findings = wallets.find("plain").unwrap().findings;
         assert_eq!(findings.len(), expected, "{mode:o}");
-        assert!(findings.iter().all(|f| f.code == "hotkeys_folder_mode" && f.todo.contains("chmod go-w")));
+        assert!(findings.iter().all(|f| f.code == "hotkeys_folder_mode" && f.help.contains("chmod go-w")));
     }
     // The address of `encrypted` is not known, its modes are.
     for name in ["plain", "encrypted"] {

@@ -7,7 +7,7 @@ use crate::domain::commit::outcome::Ended;
 use crate::domain::commit::plan::Plan;
 use crate::domain::commit::progress::Progress;
 use crate::domain::commit::record::Intent;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 
 /// Number of a request, growing: news of an older one is dropped.
 pub type Request = u64;
@@ -54,14 +54,14 @@ pub enum News {
         /// Which request.
         request: Request,
         /// What failed, why, and what to do.
-        problem: Finding,
+        problem: Diagnostic,
     },
     /// The password does not open the key file; another may be tried.
     WrongPassword {
         /// Which request.
         request: Request,
         /// What failed, why, and what to do.
-        problem: Finding,
+        problem: Diagnostic,
     },
     /// A step on the way.
     Progress {

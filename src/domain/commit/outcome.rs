@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::commit::failure::Failure;
 use crate::domain::commit::progress::BlockId;
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::guard::Refusal;
 use crate::domain::network::BlockHash;
 use crate::domain::provenance::Confirmed;
@@ -167,11 +167,11 @@ impl Ended {
     }
 
     /// What happened, why, and what to do: one wording for screens, text and JSON.
-    pub fn finding(&self) -> Finding {
+    pub fn finding(&self) -> Diagnostic {
         match self {
             Self::Unchanged { set_at, confirmed } => {
                 let since = set_at.map_or_else(String::new, |block| format!(" since #{}", grouped(block)));
-                Finding::new(
+                Diagnostic::new(
                     "unchanged",
                     Severity::Note,
                     format!("The chain holds exactly this{since}"),
@@ -186,16 +186,16 @@ impl Ended {
             Self::Refused(rule) => refused(rule),
             Self::Failed { failure, .. } => {
                 let (what, why, todo) = failure.told();
-                Finding::new("commit_failed", Severity::Danger, what, why, todo)
+                Diagnostic::new("commit_failed", Severity::Danger, what, why, todo)
             }
-            Self::Expired { death, .. } => Finding::new(
+            Self::Expired { death, .. } => Diagnostic::new(
                 "commit_expired",
                 Severity::Danger,
                 format!("No block took the transaction before its era ended with #{}", grouped(*death)),
                 "Nothing was published, and this transaction can never be any more.",
                 "Commit again; if it stays so, use another node with --endpoint.",
             ),
-            Self::Pending { extrinsic: None, why, .. } => Finding::new(
+            Self::Pending { extrinsic: None, why, .. } => Diagnostic::new(
                 "commit_pending",
                 Severity::Note,
                 "Nothing was sent",
@@ -217,7 +217,7 @@ impl Unsettled {
         }
     }
 
-    fn finding(self, why: &str) -> Finding {
+    fn finding(self, why: &str) -> Diagnostic {
         let (severity, what, todo) = match self {
             Self::NotKnownYet => (
                 Severity::Warning,
@@ -235,16 +235,16 @@ impl Unsettled {
                 "Do not rely on it. Use another node with --endpoint, then run status: it tells what became of it.",
             ),
         };
-        Finding::new("commit_pending", severity, what, why, todo)
+        Diagnostic::new("commit_pending", severity, what, why, todo)
     }
 }
 
-fn committed(receipt: &Receipt) -> Finding {
+fn committed(receipt: &Receipt) -> Diagnostic {
     let block = grouped(receipt.block.number);
     let moved = receipt.first_seen_in.filter(|first| *first != receipt.block).map_or_else(String::new, |first| {
         format!(" It was first seen in #{}, in a block that a fork replaced.", grouped(first.number))
     });
-    Finding::new(
+    Diagnostic::new(
         "committed",
         Severity::Note,
         format!("Published in block #{block}, final, and read back equal"),
@@ -261,15 +261,17 @@ fn told(confirmed: Option<&Confirmed>) -> String {
     confirmed.map_or_else(String::new, |confirmed| format!(" Confirmed as {}.", confirmed.words()))
 }
 
-fn refused(rule: &Rule) -> Finding {
+fn refused(rule: &Rule) -> Diagnostic {
     match rule {
-        Rule::Guard(refusal) => Finding::new(
+        Rule::Guard(refusal) => Diagnostic::new(
             refusal.code(),
             Severity::Danger,
             format!("Not published: {}", refusal.what()),
             "Nothing was signed and nothing was sent. This rule has no override.",
             sentence(&refusal.todo()),
         ),
-        Rule::Other { code, what, why, todo } => Finding::new(code, Severity::Danger, what.clone(), *why, todo.clone()),
+        Rule::Other { code, what, why, todo } => {
+            Diagnostic::new(code, Severity::Danger, what.clone(), *why, todo.clone())
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::network::BlockHash;
 
 /// A block by number and hash.
@@ -90,7 +90,7 @@ pub enum Progress {
     /// The connection is gone; it is made anew and nothing is sent twice blindly.
     Lost {
         /// What failed, why, and what to do.
-        problem: Finding,
+        problem: Diagnostic,
     },
     /// A connection stands again.
     Found {

@@ -1,7 +1,7 @@
 //! What a screen asks of the one who tests, and what it hears.
 
 use super::result::Probe;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::self_test::SelfTest;
 use crate::domain::untrusted::Untrusted;
@@ -46,12 +46,12 @@ pub enum ProbeNews {
     /// The self-test has ended.
     SelfTested(Box<SelfTest>),
     /// The self-test could not be made: what failed, why, and what to do.
-    SelfTestFailed(Finding),
+    SelfTestFailed(Diagnostic),
     /// Nothing could be tested: what failed, why, and what to do.
     Failed {
         /// The hotkeys for which nothing comes any more; empty when it was the verdict over the own uid.
         hotkeys: Vec<Hotkey>,
         /// What failed.
-        problem: Finding,
+        problem: Diagnostic,
     },
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ProofSize;
 use crate::domain::commit::progress::BlockId;
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::Fingerprint;
 use crate::domain::text::grouped;
@@ -150,7 +150,7 @@ impl Dispute {
     }
 
     /// In three sentences.
-    pub fn finding(&self) -> Finding {
+    pub fn finding(&self) -> Diagnostic {
         let side = |claim: &Claim| {
             let block = claim.block.map_or_else(String::new, |block| format!(" of #{}", grouped(block.number)));
             format!("{}{block}: {}", claim.endpoint, claim.says.shown())
@@ -172,7 +172,7 @@ impl Dispute {
                 format!("Ask a third node with --endpoint. Writing waits until you have read this ({}).", self.id())
             }
         };
-        Finding::new(
+        Diagnostic::new(
             "disputed",
             severity,
             format!("Sources disagree{whom}: {}", self.case.words()),

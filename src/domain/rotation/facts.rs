@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::freshness::TOO_OLD_FOR_NOW_MS;
 use crate::domain::rotation::change::{Seen, Side};
 use crate::domain::rotation::event::{EnvUpdate, Event};
@@ -103,8 +103,8 @@ impl Blocker {
     }
 
     /// As a finding.
-    pub fn finding(&self) -> Finding {
-        Finding::new(
+    pub fn finding(&self) -> Diagnostic {
+        Diagnostic::new(
             self.code,
             Severity::Warning,
             self.what.clone(),

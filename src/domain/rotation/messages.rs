@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::domain::commit::messages::{Locked, Request};
 use crate::domain::commit::{Plan, Progress};
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::rotation::change::Side;
 use crate::domain::rotation::event::Entry;
 use crate::domain::rotation::machine::Rotation;
@@ -135,9 +135,9 @@ pub enum RotateNews {
     /// It waits for an answer.
     Asks(Question),
     /// It cannot go on for now; everything is as it was.
-    Paused(Finding),
+    Paused(Diagnostic),
     /// A safety rule said no.
-    Refused(Finding),
+    Refused(Diagnostic),
     /// The password does not open the key file.
-    WrongPassword(Finding),
+    WrongPassword(Diagnostic),
 }

@@ -30,7 +30,7 @@ use crate::config::{Needs, WrongSetting};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, HotkeyState, Plan, Subject, Verdict};
 use crate::domain::commitment::Commitment;
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::freshness::TOO_OLD_TO_SIGN_MS;
 use crate::domain::guard::{self, Forbidden, ReadScope};
 use crate::domain::network::BlockHash;
@@ -107,7 +107,7 @@ pub enum Unprepared {
     #[error("{0}")]
     Identity(String),
     /// A rule said no.
-    #[error("{}", .0.finding().what)]
+    #[error("{}", .0.finding().summary)]
     Refused(Box<Ended>),
     /// The chain could not be asked.
     #[error(transparent)]
@@ -116,9 +116,9 @@ pub enum Unprepared {
 
 impl Unprepared {
     /// In three sentences.
-    pub fn finding(&self) -> Finding {
+    pub fn finding(&self) -> Diagnostic {
         match self {
-            Self::Identity(what) => Finding::new(
+            Self::Identity(what) => Diagnostic::new(
                 "no_key",
                 Severity::Warning,
                 what.clone(),
@@ -132,10 +132,10 @@ impl Unprepared {
 }
 
 /// A wallet's error in the form of a finding: what it says, and that nothing was sent.
-pub fn wallet_finding(error: &WalletError) -> Finding {
+pub fn wallet_finding(error: &WalletError) -> Diagnostic {
     let text = crate::logs::redacted(&sanitize(&error.to_string(), 600));
     let (what, todo) = text.split_once(". ").map_or((text.clone(), None), |(a, b)| (a.to_owned(), Some(b.to_owned())));
-    Finding::new(
+    Diagnostic::new(
         "wallet",
         Severity::Warning,
         capitalised(&what),
@@ -190,10 +190,10 @@ fn no_store(wrong: &WrongSetting) -> Rule {
 /// Nothing is written to a runtime that is not understood; whatever else is in the way is the chain's matter.
 fn unopened(error: ChainError) -> Unprepared {
     let Fault::NewerRuntime { .. } = error.fault else { return error.into() };
-    let Finding { what, .. } = error.finding();
+    let Diagnostic { summary, .. } = error.finding();
     refused(Rule::Other {
         code: "newer_runtime",
-        what: format!("Not sent: {what}"),
+        what: format!("Not sent: {summary}"),
         why: "Nothing is written to a chain whose values are not understood.",
         todo: "Update the console: look for a version that knows this runtime.".to_owned(),
     })
@@ -275,18 +275,18 @@ fn planned(
 /// The first contradiction that locks writing and that the operator has not acknowledged.
 pub(super) async fn unread<'d>(context: &Context, disputes: &'d [Dispute], now_ms: u64) -> Option<&'d Dispute> {
     for finding in disputes.iter().map(Dispute::finding) {
-        tracing::warn!("{}: {}", finding.what, finding.why);
+        tracing::warn!("{}: {}", finding.summary, finding.cause);
     }
     verify::unread(context, disputes, now_ms).await
 }
 
 /// Sources contradict each other, and the operator has not read it yet.
 pub(super) fn disputed(dispute: &Dispute) -> Rule {
-    let Finding { what, why, .. } = dispute.finding();
+    let Diagnostic { summary, cause, .. } = dispute.finding();
     let id = dispute.id();
     Rule::Other {
         code: "contradiction",
-        what: format!("Not sent: {}. {}", uncapitalised(&what), why.trim_end_matches('.')),
+        what: format!("Not sent: {}. {}", uncapitalised(&summary), cause.trim_end_matches('.')),
         why: "What the chain holds is not certain while its sources contradict each other.",
         todo: format!(
             "Ask another node with --endpoint. If you have read this and want to go on: --read-dispute {id}."
@@ -309,7 +309,7 @@ pub(super) fn identity(context: &Context) -> Result<&OwnHotkey, Unprepared> {
     match &context.identity {
         None => {
             let known = context.findings.iter().find(|finding| finding.code == "own_hotkey");
-            let what = known.map_or_else(|| "No hotkey is configured".to_owned(), |finding| finding.what.clone());
+            let what = known.map_or_else(|| "No hotkey is configured".to_owned(), |finding| finding.summary.clone());
             Err(Unprepared::Identity(what))
         }
         Some(own) if own.is_watch_only() => Err(Unprepared::Identity(format!(

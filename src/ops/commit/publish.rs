@@ -13,7 +13,7 @@ use crate::chain::commit::{Draft, HotkeyClient, Signed, SignedCommit, registered
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure, Intent, KeyTest, Plan, Progress, Receipt, Record, Unsettled, Verdict};
 use crate::domain::commitment::Published;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::guard::ReadScope;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::secret::SecretKey;
@@ -187,17 +187,17 @@ async fn again(
 }
 
 fn unprepared(error: &Unprepared) -> Ended {
-    let Finding { what, todo, .. } = error.finding();
+    let Diagnostic { summary, help, .. } = error.finding();
     match error {
         Unprepared::Refused(ended) => ended.as_ref().clone(),
         Unprepared::Identity(_) => Ended::Refused(Rule::Other {
             code: "no_key",
-            what: format!("Not sent: {}", uncapitalised(&what)),
+            what: format!("Not sent: {}", uncapitalised(&summary)),
             why: "A commitment is signed by the hotkey itself.",
-            todo,
+            todo: help,
         }),
         Unprepared::Chain(_) => {
-            Ended::Failed { failure: Failure::NotSent { what: uncapitalised(&what), todo }, extrinsic: None }
+            Ended::Failed { failure: Failure::NotSent { what: uncapitalised(&summary), todo: help }, extrinsic: None }
         }
     }
 }
@@ -278,7 +278,7 @@ impl Begun {
         if let Some(end) = Record::of(&ended) {
             note(end);
         }
-        tracing::info!("commit {extrinsic}: {}", ended.finding().what);
+        tracing::info!("commit {extrinsic}: {}", ended.finding().summary);
         ended
     }
 }
@@ -298,7 +298,7 @@ pub(super) async fn as_verified(
         SecondWord::Confirmed(confirmed) => Ended::Committed(Receipt { confirmed: Some(confirmed), ..receipt }),
         SecondWord::Silent(why) => Ended::Pending { extrinsic, reason: Unsettled::NotVerified, why: sentence(&why) },
         SecondWord::Contradicts(dispute) => {
-            let why = dispute.finding().why;
+            let why = dispute.finding().cause;
             Ended::Pending { extrinsic, reason: Unsettled::Contradiction, why }
         }
     }

@@ -8,7 +8,7 @@ use crate::chain::commit::{self, HotkeyClient};
 use crate::chain::{ChainError, Fault};
 use crate::domain::commit::record::{self, Open};
 use crate::domain::commit::{Ended, Entry, Record, Unsettled};
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::network::BlockHash;
 use crate::domain::secret::Fingerprint;
 use crate::domain::text::grouped;
@@ -30,10 +30,10 @@ pub struct Reconciled {
 
 impl Reconciled {
     /// In three sentences that name the commit they are about.
-    pub fn finding(&self) -> Finding {
+    pub fn finding(&self) -> Diagnostic {
         let mut finding = self.ended.finding();
         let uid = self.open.intent.uid.map_or_else(String::new, |uid| format!(" of uid {uid}"));
-        finding.what = format!("An earlier commit{uid}: {}", finding.what);
+        finding.summary = format!("An earlier commit{uid}: {}", finding.summary);
         finding
     }
 }
@@ -60,7 +60,7 @@ pub async fn reconcile(context: &Context, now_ms: u64) -> Vec<Reconciled> {
             let ended = match asked {
                 Ok(Some(ended)) => ended,
                 Ok(None) => still_alive(&open),
-                Err(error) => pending(&open, error.finding().what),
+                Err(error) => pending(&open, error.finding().summary),
             };
             note(&journal, &owner, &ended, now_ms);
             settled.push(Reconciled { open, ended });

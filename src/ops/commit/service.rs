@@ -288,7 +288,7 @@ async fn await_registration(request: Request, confirmed: &Plan, signer: Signer, 
 async fn tell_reconciled(setup: Arc<ServiceSetup>, news: mpsc::Sender<News>) {
     let context = (setup.context)();
     for settled in reconcile(&context, (setup.now_ms)()).await {
-        tracing::info!("{}", settled.finding().what);
+        tracing::info!("{}", settled.finding().summary);
         let told = News::Reconciled {
             intent: Box::new(settled.open.intent.clone()),
             at_ms: settled.open.at_ms,

@@ -10,8 +10,8 @@ use crate::config::dotenv::{
 };
 use crate::config::ownership::{Objection, of_writing};
 use crate::domain::credentials::Variable;
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::environment::Environment;
-use crate::domain::findings::{Finding, Severity};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
@@ -128,7 +128,7 @@ pub fn restore(path: &Path, environment: &Environment, generation: &Generation) 
 
 /// What stands against writing secrets into a `.env`: where somebody at a terminal may decide, what is asked; where nobody
 /// may, why not.
-pub fn objection(context: &Context, path: &Path) -> Result<Option<Finding>, Problem> {
+pub fn objection(context: &Context, path: &Path) -> Result<Option<Diagnostic>, Problem> {
     let settings = &context.configuration.settings;
     let is_the_env = settings.env_file.as_ref().is_some_and(|named| named.value == path);
     let owner = settings.env_owner.as_ref().filter(|_| is_the_env).map(|named| named.value);
@@ -140,10 +140,10 @@ pub fn objection(context: &Context, path: &Path) -> Result<Option<Finding>, Prob
 }
 
 /// The copies of the `.env` that killed consoles left beside it, as a finding.
-pub fn left_copies(context: &Context) -> Option<Finding> {
+pub fn left_copies(context: &Context) -> Option<Diagnostic> {
     let left = dotenv::left_copies(&context.configuration.settings.env_file.as_ref()?.value);
     (!left.is_empty()).then(|| {
-        Finding::new(
+        Diagnostic::new(
             "env_copy_left",
             Severity::Warning,
             format!("A copy of the .env with its secrets lies beside it: {}", listed(&left)),

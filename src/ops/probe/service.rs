@@ -11,7 +11,7 @@ use super::subnet_view::{SubnetView, View};
 use super::sweep::sweep;
 use super::tester::{Tester, log_line, store};
 use crate::config::{Needs, WrongSetting};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{ProbeNews, ProbeOrder};
 use crate::ops::context::Context;
@@ -103,11 +103,11 @@ impl Service {
     }
 
     /// Says why an order cannot be served.
-    async fn refuse(&self, order: ProbeOrder, problem: Finding) {
+    async fn refuse(&self, order: ProbeOrder, problem: Diagnostic) {
         let hotkeys = match order {
             ProbeOrder::One(hotkey) => vec![hotkey],
             ProbeOrder::Sweep(hotkeys) => hotkeys,
-            ProbeOrder::List(hotkey) => return self.tell(ProbeNews::Listed(hotkey, Err(problem.what))).await,
+            ProbeOrder::List(hotkey) => return self.tell(ProbeNews::Listed(hotkey, Err(problem.summary))).await,
             ProbeOrder::SelfTest => return self.tell(ProbeNews::SelfTestFailed(problem)).await,
             ProbeOrder::Visible | ProbeOrder::Cancel => Vec::new(),
         };
@@ -155,7 +155,7 @@ impl Service {
                 async move { drop(news.send(heard).await) }
             };
             if let Some(stopped) = sweep(tester, view, hotkeys, tell).await {
-                tracing::warn!("sweep of {count} buckets was stopped: {}", stopped.finding.why);
+                tracing::warn!("sweep of {count} buckets was stopped: {}", stopped.finding.cause);
                 news.send(ProbeNews::Failed { hotkeys: stopped.left, problem: stopped.finding }).await.ok();
             }
             tracing::info!("sweep of {count} buckets ended");
@@ -227,9 +227,9 @@ impl Service {
 }
 
 /// Whether the console may not write anything outside this machine, and why it does not.
-fn read_only(context: &Context) -> Option<Finding> {
+fn read_only(context: &Context) -> Option<Diagnostic> {
     context.configuration.settings.read_only.value.then(|| {
-        Finding::new(
+        Diagnostic::new(
             "read_only",
             Severity::Warning,
             "The console is read-only",
@@ -239,8 +239,8 @@ fn read_only(context: &Context) -> Option<Finding> {
     })
 }
 
-fn unready(error: &Unready) -> Finding {
-    Finding::new(
+fn unready(error: &Unready) -> Diagnostic {
+    Diagnostic::new(
         "self_test",
         Severity::Warning,
         "The own keys cannot be tested",
@@ -249,8 +249,8 @@ fn unready(error: &Unready) -> Finding {
     )
 }
 
-fn no_subnet() -> Finding {
-    Finding::new(
+fn no_subnet() -> Diagnostic {
+    Diagnostic::new(
         "no_subnet",
         Severity::Warning,
         "The subnet has not been read yet",

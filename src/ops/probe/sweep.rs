@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::subnet_view::View;
 use super::tester::Tester;
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Probe, ProbeNews};
 use crate::domain::provider::Provider;
@@ -37,7 +37,7 @@ pub const fn at_once(provider: &Provider) -> usize {
 #[derive(Debug)]
 pub struct Stopped {
     /// Why, and what to do.
-    pub finding: Finding,
+    pub finding: Diagnostic,
     /// Those that were not tested.
     pub left: Vec<Hotkey>,
 }
@@ -78,8 +78,8 @@ where
     None
 }
 
-fn stopped(last: &Probe) -> Finding {
-    Finding::new(
+fn stopped(last: &Probe) -> Diagnostic {
+    Diagnostic::new(
         "sweep_stopped",
         Severity::Warning,
         format!(

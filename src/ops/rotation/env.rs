@@ -7,7 +7,7 @@ use super::executor::Executor;
 use super::problem::{Kind, Problem};
 use crate::config::dotenv::{Change, Dotenv, read_text, replace_file, rewrite};
 use crate::domain::credentials::{Source, Variable};
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::rotation::messages::EnvAnswer;
 use crate::domain::rotation::{EnvStands, EnvUpdate, Event, Rotation, Side};
 use crate::domain::secret::SecretKey;
@@ -112,7 +112,7 @@ impl Executor {
     }
 
     /// What has to be agreed to at a terminal before secrets are written into the `.env`.
-    pub fn env_objection(&self) -> Result<Option<Finding>, Problem> {
+    pub fn env_objection(&self) -> Result<Option<Diagnostic>, Problem> {
         self.env_path().map_or(Ok(None), |path| objection(&self.context, &path))
     }
 

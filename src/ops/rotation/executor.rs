@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 
 use super::problem::{Kind, Problem};
 use crate::domain::commit::Progress;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::findings::Finding;
 use crate::domain::owner::Owner;
 use crate::domain::rotation::{Entry, Event, History, Rotation};
 use crate::domain::secret::SecretKey;
@@ -104,7 +104,7 @@ impl Executor {
     }
 
     /// That the vault's index was derived again, where it was.
-    pub const fn derived(&self) -> Option<&Finding> {
+    pub const fn derived(&self) -> Option<&Diagnostic> {
         self.opened.derived.as_ref()
     }
 

@@ -27,7 +27,7 @@ impl Executor {
             Ok(Some(generation)) => generation,
             Ok(None) => return KeyAnswer::Gone,
             Err(problem) if problem.finding.code == "vault_generation_gone" => return KeyAnswer::Gone,
-            Err(problem) => return KeyAnswer::Unclear(problem.finding.what),
+            Err(problem) => return KeyAnswer::Unclear(problem.finding.summary),
         };
         match self.owner_of(&generation, side) {
             Ok(owner) => answer_of(&self.ask(&owner).await),

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::chain::{ChainError, Fault};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Failure};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::rotation::{Blocker, Contradiction};
 use crate::domain::untrusted::sanitize;
 use crate::ops::commit::Unprepared;
@@ -36,7 +36,7 @@ pub struct Problem {
     /// What kind.
     pub kind: Kind,
     /// What failed, why, and what to do.
-    pub finding: Finding,
+    pub finding: Diagnostic,
 }
 
 impl Problem {
@@ -48,7 +48,7 @@ impl Problem {
         why: impl Into<String>,
         todo: impl Into<String>,
     ) -> Self {
-        Self { kind, finding: Finding::new(code, Severity::Warning, what, why, todo) }
+        Self { kind, finding: Diagnostic::new(code, Severity::Warning, what, why, todo) }
     }
 
     /// A rule of rotations said no.
@@ -64,8 +64,8 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Finding { what, why, todo, .. } = &self.finding;
-        write!(f, "{}. {why} {todo}", what.trim_end_matches('.'))
+        let Diagnostic { summary, cause, help, .. } = &self.finding;
+        write!(f, "{}. {cause} {help}", summary.trim_end_matches('.'))
     }
 }
 
@@ -163,11 +163,11 @@ impl From<Ended> for Problem {
 }
 
 /// The keys of an open rotation are not exchanged by hand: what is to be done about a secret in them has its own way.
-fn in_rotation(mut finding: Finding) -> Finding {
+fn in_rotation(mut finding: Diagnostic) -> Diagnostic {
     if finding.code.starts_with("holds_") {
         "Roll back (rotate rollback), then start again with an \u{201c}Object Read only\u{201d} token. \
                         If it is only a copy of that pair, take the copy away and run rotate resume."
-            .clone_into(&mut finding.todo);
+            .clone_into(&mut finding.help);
     }
     finding
 }

@@ -151,7 +151,7 @@ impl Executor {
             // Pending, or failed in a way that says nothing of what is on chain: the chain is asked.
             Ended::Unchanged { .. } | Ended::Pending { .. } => None,
             Ended::Refused(_) | Ended::Failed { extrinsic: None, .. } => Some(CommitEnd::NeverSigned),
-            Ended::Failed { .. } | Ended::Expired { .. } => Some(CommitEnd::Dead { why: ended.finding().what }),
+            Ended::Failed { .. } | Ended::Expired { .. } => Some(CommitEnd::Dead { why: ended.finding().summary }),
         };
         if let Some(end) = dead {
             // Whether or not the chain can be asked now, the next start settles it.
@@ -227,7 +227,7 @@ fn failed(ended: Ended) -> Problem {
     let mut problem = Problem::from(ended);
     if untested {
         problem.kind = Kind::Pending;
-        "Run rotate resume when the store answers, or roll back.".clone_into(&mut problem.finding.todo);
+        "Run rotate resume when the store answers, or roll back.".clone_into(&mut problem.finding.help);
     }
     problem
 }
@@ -318,5 +318,5 @@ pub(super) fn not_verified(why: &str) -> Blocker {
 /// A chain that cannot be asked, in words for a blocker.
 pub(super) fn away(problem: &Problem) -> String {
     debug_assert!(matches!(problem.kind, Kind::Chain | Kind::Usage));
-    problem.finding.what.clone()
+    problem.finding.summary.clone()
 }

@@ -29,7 +29,7 @@ impl Looked {
         let rotation = self.history.open.as_ref().or_else(|| self.history.closed.last())?;
         let chain = self.chain.as_ref().map(|chain| match chain {
             Ok(chain) => Ok(*chain),
-            Err(problem) => Err(problem.finding.what.clone()),
+            Err(problem) => Err(problem.finding.summary.clone()),
         });
         Some(report(rotation, chain.as_ref()))
     }
@@ -91,7 +91,7 @@ impl super::executor::Executor {
     pub async fn report(&self, blockers: Option<Vec<Blocker>>) -> Option<Report> {
         let rotation = self.latest()?;
         let chain = match self.rotation() {
-            Some(_) => Some(self.chain().await.map_err(|problem| problem.finding.what)),
+            Some(_) => Some(self.chain().await.map_err(|problem| problem.finding.summary)),
             None => None,
         };
         let seen = report(rotation, chain.as_ref());

@@ -15,7 +15,7 @@ use crate::chain::Node;
 use crate::chain::provenance::Examination;
 use crate::domain::commitment::Parts;
 use crate::domain::credentials::{BucketCredentials, CredentialsError};
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
 use crate::domain::provider::Provider;
@@ -42,7 +42,7 @@ pub struct Subject {
     /// What is on chain for the own hotkey; `None` where nothing readable is.
     pub published: Option<Parts>,
     /// Why it is not known what is on chain: sources contradict each other, and nothing of it is tested.
-    pub doubted: Option<Box<Finding>>,
+    pub doubted: Option<Box<Diagnostic>>,
     /// The clock, in ms since 1970.
     pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
@@ -334,7 +334,7 @@ fn compared(answer: &Answer, content: &[u8], whose: &str) -> JudgedStep {
 /// Nothing is said of a key that nobody knows to be published.
 fn not_known(request: Request, subject: &Subject) -> JudgedStep {
     let (why, fix) =
-        subject.doubted.as_ref().map(|doubt| (doubt.what.as_str(), doubt.todo.as_str())).unwrap_or_default();
+        subject.doubted.as_ref().map(|doubt| (doubt.summary.as_str(), doubt.help.as_str())).unwrap_or_default();
     JudgedStep::not_asked(request, format!("What is published is not known: {}.", uncapitalised(why)), fix)
 }
 

@@ -2,7 +2,7 @@
 
 use super::VaultProblem;
 use super::open_vault::LockedIndex;
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::vault_index::Index;
 use crate::vault::VaultError;
 
@@ -31,13 +31,13 @@ pub(super) fn derived(locked: &LockedIndex) -> Result<Index, VaultProblem> {
 }
 
 /// That it was derived again: what the index did not tell, what neither store nor journal know, and what is lost.
-pub(super) fn finding(lost: &[String], still: &[String], index: &Index) -> Finding {
+pub(super) fn finding(lost: &[String], still: &[String], index: &Index) -> Diagnostic {
     let numbers: Vec<String> = index.holdings.iter().map(|held| held.number.to_string()).collect();
     let held = if numbers.is_empty() { "no keys".to_owned() } else { format!("generation {}", numbers.join(", ")) };
     let why = "Fingerprints of keys that were removed from the vault are lost with it.";
     if still.is_empty() && (index.current.is_some() || index.holdings.is_empty()) {
         let what = format!("The vault's index did not know {}; it was derived again: {held}", lost.join(", "));
-        return Finding::new(
+        return Diagnostic::new(
             "vault_index_derived",
             Severity::Warning,
             what,
@@ -52,5 +52,5 @@ pub(super) fn finding(lost: &[String], still: &[String], index: &Index) -> Findi
         let todo = "Bring the keys back with keys import from a .env that has them, or put a copy of the store back.";
         (format!("The journal of rotations knows {}, and the vault does not: it holds {held}", still.join(", ")), todo)
     };
-    Finding::new("vault_index_derived", Severity::Warning, what, why, todo)
+    Diagnostic::new("vault_index_derived", Severity::Warning, what, why, todo)
 }

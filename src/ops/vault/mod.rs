@@ -31,7 +31,7 @@ pub use status::{GenerationLine, VaultLine, look};
 
 use crate::chain::ChainError;
 use crate::config::Origin;
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::network::BlockHash;
 use crate::domain::owner::Owner;
 use crate::domain::rotation::History;
@@ -93,7 +93,7 @@ impl VaultProblem {
     }
 
     /// In three sentences.
-    pub fn finding(&self) -> Finding {
+    pub fn finding(&self) -> Diagnostic {
         const WITHOUT: &str = "The keys in the vault cannot be used until then; nothing was lost or changed.";
         let (what, todo) = match self {
             Self::Chain(error) => return error.finding(),
@@ -104,7 +104,7 @@ impl VaultProblem {
                 (what.to_owned(), todo.to_owned())
             }
         };
-        Finding::new(self.code(), Severity::Warning, capitalised(&what), WITHOUT, sentence(&todo))
+        Diagnostic::new(self.code(), Severity::Warning, capitalised(&what), WITHOUT, sentence(&todo))
     }
 }
 
@@ -127,7 +127,9 @@ fn known_genesis(context: &Context) -> Option<BlockHash> {
 pub async fn owner(context: &Context) -> Result<Owner, VaultProblem> {
     let hotkey = context.hotkey.ok_or_else(|| {
         let known = context.findings.iter().find(|finding| finding.code == "own_hotkey");
-        VaultProblem::NoHotkey(known.map_or_else(|| "no hotkey is configured".to_owned(), |found| found.what.clone()))
+        VaultProblem::NoHotkey(
+            known.map_or_else(|| "no hotkey is configured".to_owned(), |found| found.summary.clone()),
+        )
     })?;
     Ok(Owner { genesis: genesis(context).await?, netuid: context.netuid(), hotkey })
 }

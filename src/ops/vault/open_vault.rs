@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::derive::derived;
 use super::{VaultProblem, within};
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::owner::Owner;
 use crate::domain::vault_index::{Backend, GenerationNumber, Holding, Index};
 use crate::state::{IndexTurn, Rotations, StateError, VaultIndexes};
@@ -27,7 +27,7 @@ pub struct OpenVault {
     /// What it holds, as the index said last.
     pub index: Index,
     /// That the index was derived again when the store was opened, and what is lost with it.
-    pub derived: Option<Finding>,
+    pub derived: Option<Diagnostic>,
     pub(super) indexes: Arc<VaultIndexes>,
     pub(super) journal: Arc<Rotations>,
     pub(super) answer: Duration,
@@ -167,7 +167,7 @@ impl OpenVault {
         .await?;
         let history = self.journal.history(&self.owner)?.0;
         let finding = super::derive::finding(lost, &history.unknown_to(&self.index), &self.index);
-        tracing::warn!("{}", finding.what);
+        tracing::warn!("{}", finding.summary);
         self.derived = Some(finding);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Choice, Known, VaultProblem, choose, indexes, known_genesis, known_of, open};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::owner::Owner;
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::Untrusted;
@@ -58,7 +58,7 @@ pub struct VaultLine {
 
 /// Looks at the vault without asking the chain, and asks the store. What cannot be read although the index has it is a
 /// finding; a store that is not there is none as long as it holds nothing.
-pub async fn look(context: &Context, passphrase: Option<SecretKey>) -> (VaultLine, Vec<Finding>) {
+pub async fn look(context: &Context, passphrase: Option<SecretKey>) -> (VaultLine, Vec<Diagnostic>) {
     let mut findings = Vec::new();
     let owner = context.hotkey.zip(known_genesis(context));
     let owner = owner.map(|(hotkey, genesis)| Owner { genesis, netuid: context.netuid(), hotkey });
@@ -157,8 +157,8 @@ fn generation(holding: &Holding, index: &Index) -> GenerationLine {
 }
 
 /// What the journal of rotations knows and the index does not.
-fn unknown_to_the_index(lost: &[String]) -> Finding {
-    Finding::new(
+fn unknown_to_the_index(lost: &[String]) -> Diagnostic {
+    Diagnostic::new(
         "vault_index_incomplete",
         Severity::Warning,
         format!("The vault's index does not know {}", lost.join(", ")),
@@ -169,8 +169,8 @@ fn unknown_to_the_index(lost: &[String]) -> Finding {
 }
 
 /// A generation that came by a rotation of which no journal tells.
-fn journal_lost(number: GenerationNumber) -> Finding {
-    Finding::new(
+fn journal_lost(number: GenerationNumber) -> Diagnostic {
+    Diagnostic::new(
         "rotation_journal_lost",
         Severity::Warning,
         format!("Generation {number} came by a rotation, and the journal of rotations does not know it"),
@@ -181,8 +181,8 @@ fn journal_lost(number: GenerationNumber) -> Finding {
     )
 }
 
-fn forgets() -> Finding {
-    Finding::new(
+fn forgets() -> Diagnostic {
+    Diagnostic::new(
         "vault_forgets",
         Severity::Warning,
         "The kernel's keyring holds your keys, and forgets them at the next reboot",

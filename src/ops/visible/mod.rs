@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::chain::provenance::Examination;
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::freshness::TOO_OLD_FOR_NOW_MS;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Layer, Probe, Reply, Request};
@@ -29,7 +29,7 @@ const ASK_AGAIN: &str = "Ask again in a while, or name another second source wit
 
 /// The validator's verdict over the own uid, by the given time: what was not asked by then is unknown. The error says what
 /// is missing for it.
-pub async fn visible(tester: &Tester, view: &View, by: Instant) -> Result<Visibility, Finding> {
+pub async fn visible(tester: &Tester, view: &View, by: Instant) -> Result<Visibility, Diagnostic> {
     let hotkey = tester.own.ok_or_else(no_hotkey)?;
     if let Some(newest) = Window::last_complete(view.finalized) {
         // The times of all windows together cost fewer requests than those of the newest and then of the others.
@@ -56,13 +56,13 @@ pub async fn visible(tester: &Tester, view: &View, by: Instant) -> Result<Visibi
         OwnRow::Holds(confirmed, others) => {
             seen.confirmed = Some(confirmed);
             seen.checks
-                .extend(others.into_iter().map(|finding| verified(Standing::Warning, finding.what, finding.todo)));
+                .extend(others.into_iter().map(|finding| verified(Standing::Warning, finding.summary, finding.help)));
         }
         OwnRow::OneWord(why) => seen.checks.push(verified(Standing::Warning, one_word(&why), ASK_AGAIN)),
         // Whatever would follow from it would rest on what is not known.
         OwnRow::Doubted(finding) => {
-            let evidence = format!("{}. {}", uncapitalised(&finding.what), finding.why);
-            seen.checks.push(verified(Standing::Unknown, evidence, finding.todo));
+            let evidence = format!("{}. {}", uncapitalised(&finding.summary), finding.cause);
+            seen.checks.push(verified(Standing::Unknown, evidence, finding.help));
             return Ok(seen.conclude());
         }
     }
@@ -98,8 +98,8 @@ fn one_word(why: &str) -> String {
     format!("what follows is what one node says; nobody else could confirm it: {why}.")
 }
 
-fn no_hotkey() -> Finding {
-    Finding::new(
+fn no_hotkey() -> Diagnostic {
+    Diagnostic::new(
         "no_hotkey",
         Severity::Warning,
         "No own hotkey is known",

@@ -5,7 +5,7 @@ use tui_input::InputRequest;
 use crate::domain::commit::messages::Locked;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Order};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::tui::commit::{Choice, Deciding, End, PasswordLine, Run, Session, Step, forbidden, paused, question};
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
@@ -29,7 +29,7 @@ pub fn asked(state: &mut State) -> Vec<Effect> {
     let barred = barred(state);
     let orders = barred.is_none().then_some(Effect::Commit(Order::Plan(request)));
     if let Some(rule) = barred {
-        let finding = Finding { severity: Severity::Warning, ..Ended::Refused(rule).finding() };
+        let finding = Diagnostic { severity: Severity::Warning, ..Ended::Refused(rule).finding() };
         session.go(Step::Over(Box::new(End { at_ms: state.now_ms, ..End::without("not now", finding) })), state.now_ms);
     }
     state.commits.session = Some(session);

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::domain::commit::messages::{Locked, Request};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Plan, Receipt, Verdict};
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::network::BlockHash;
 use crate::domain::untrusted::Untrusted;
 use crate::tui::keymap::{Command, KeyMode};
@@ -113,7 +113,7 @@ pub struct PasswordLine {
     /// Characters typed so far.
     pub chars: usize,
     /// Why the one before did not do.
-    pub problem: Option<Finding>,
+    pub problem: Option<Diagnostic>,
 }
 
 /// What a request ended with.
@@ -122,7 +122,7 @@ pub struct End {
     /// A word for the title.
     pub word: &'static str,
     /// What happened, why, and what to do.
-    pub finding: Finding,
+    pub finding: Diagnostic,
     /// What proves it, when it was published.
     pub receipt: Option<Receipt>,
     /// The extrinsic, when there was one.
@@ -143,7 +143,7 @@ pub struct Reconciled {
     /// The read key id that was to be published.
     pub key: Untrusted,
     /// What became of it.
-    pub finding: Finding,
+    pub finding: Diagnostic,
 }
 
 impl Session {

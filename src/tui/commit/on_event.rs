@@ -3,7 +3,7 @@
 use crate::domain::commit::messages::{Locked, Request};
 use crate::domain::commit::record::Intent;
 use crate::domain::commit::{Ended, News, Plan, Progress};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::text::sentence;
 use crate::tui::commit::{Deciding, End, PasswordLine, Reconciled, Run, Session, Step};
 use crate::tui::keymap::Command;
@@ -54,7 +54,7 @@ fn planned(state: &mut State, request: Request, plan: Box<Plan>, locked: Locked)
     session.go(Step::Deciding(Deciding::default()), now_ms);
 }
 
-fn wrong_password(state: &mut State, request: Request, problem: Finding) {
+fn wrong_password(state: &mut State, request: Request, problem: Diagnostic) {
     let now_ms = state.now_ms;
     if let Some(session) = concerned(state, request).filter(|session| session.is_under_way()) {
         session.go(Step::Password(PasswordLine { chars: 0, problem: Some(problem) }), now_ms);
@@ -98,8 +98,13 @@ fn disarmed(state: &mut State, why: &str) {
         return state.say("disarmed: the key is out of memory");
     }
     let todo = format!("Press {} to look again, and to arm it once more.", state.key(Command::Commit));
-    let finding =
-        Finding::new("disarmed", Severity::Warning, "It waits no longer: nothing was published", sentence(why), todo);
+    let finding = Diagnostic::new(
+        "disarmed",
+        Severity::Warning,
+        "It waits no longer: nothing was published",
+        sentence(why),
+        todo,
+    );
     if let Some(request) = state.commits.session.as_ref().map(|session| session.request) {
         over(state, request, End::without("disarmed", finding));
     }
@@ -143,7 +148,7 @@ fn ended_so(ended: &Ended) -> End {
 
 impl End {
     /// An end before anything was sent.
-    pub(super) const fn without(word: &'static str, finding: Finding) -> Self {
+    pub(super) const fn without(word: &'static str, finding: Diagnostic) -> Self {
         Self { word, finding, receipt: None, extrinsic: None, run: None, at_ms: 0 }
     }
 }

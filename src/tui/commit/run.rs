@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commit::{Progress, Stage};
-use crate::domain::findings::Severity;
+use crate::domain::diagnostic::Severity;
 use crate::domain::network::BlockHash;
 use crate::domain::text::grouped;
 
@@ -80,7 +80,7 @@ impl Run {
             Progress::Disbelieved { what } => self.note(Severity::Warning, format!("Not believed: {what}")),
             Progress::Lost { problem } => {
                 self.lost = true;
-                self.note(Severity::Warning, format!("Connection lost: {}", problem.what));
+                self.note(Severity::Warning, format!("Connection lost: {}", problem.summary));
             }
             Progress::Found { endpoint } => {
                 self.lost = false;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::commitment::{Commitment, Published};
-use crate::domain::findings::Severity;
+use crate::domain::diagnostic::Severity;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level;
 use crate::domain::network::BlockHash;
@@ -159,7 +159,7 @@ fn judged(state: &mut State, last: &Seen, seen: &Seen) -> Vec<Effect> {
     let after = seen.commitment.as_ref().and_then(Commitment::published).cloned();
     watch.surprise = Some(Raised { surprise, after });
     let level = if finding.severity == Severity::Note { Level::Info } else { Level::Warn };
-    vec![Effect::Log { level, text: format!("{}. {} {}", finding.what, finding.why, finding.todo) }]
+    vec![Effect::Log { level, text: format!("{}. {} {}", finding.summary, finding.cause, finding.help) }]
 }
 
 /// Whether a change is taken back by the chain itself: exactly what stood before is there again, and what goes was in a

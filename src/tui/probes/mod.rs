@@ -19,7 +19,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use crate::domain::commitment::Commitment;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Listing, Probe, Verdict, VerdictClass};
 use crate::domain::read_test_summary::Tested;
@@ -87,7 +87,7 @@ pub enum OwnVisibility {
     /// It is known.
     Ready(Box<Visibility>),
     /// It could not be found out.
-    Failed(Finding),
+    Failed(Diagnostic),
 }
 
 impl OwnVisibility {
@@ -114,7 +114,7 @@ pub enum OwnKeys {
     /// How it ended.
     Tested(Box<SelfTest>),
     /// It could not be made.
-    Failed(Finding),
+    Failed(Diagnostic),
 }
 
 /// Everything that the console holds about read tests.
@@ -139,7 +139,7 @@ pub struct Probes {
     /// When the newest result was made, in ms since 1970.
     newest_ms: u64,
     /// What could not be tested last, and why.
-    refused: Option<(HashSet<Hotkey>, Finding)>,
+    refused: Option<(HashSet<Hotkey>, Diagnostic)>,
     /// Whether an order that depends on results is out of date.
     pub(super) out_of_order: bool,
     /// When that was last mended, in ms since 1970.
@@ -170,7 +170,7 @@ impl Probes {
     }
 
     /// Why a hotkey could not be tested when that was asked for last.
-    pub fn problem(&self, hotkey: &Hotkey) -> Option<&Finding> {
+    pub fn problem(&self, hotkey: &Hotkey) -> Option<&Diagnostic> {
         self.refused.as_ref().filter(|(hotkeys, _)| hotkeys.contains(hotkey)).map(|(_, problem)| problem)
     }
 

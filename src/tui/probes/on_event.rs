@@ -1,7 +1,7 @@
 //! What is heard of read tests.
 
 use super::{OwnVisibility, own_keys};
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level;
 use crate::domain::probe::VerdictClass;
@@ -73,20 +73,20 @@ fn seen(state: &mut State, seen: Box<Visibility>) {
     state.probes.visibility = OwnVisibility::Ready(seen);
 }
 
-fn failed(state: &mut State, hotkeys: &[Hotkey], problem: Finding) -> Vec<Effect> {
+fn failed(state: &mut State, hotkeys: &[Hotkey], problem: Diagnostic) -> Vec<Effect> {
     for hotkey in hotkeys {
         state.probes.running.remove(hotkey);
         if let Some(sweep) = &mut state.probes.sweep {
             sweep.through(hotkey, None);
         }
     }
-    let text = format!("{}. {} {}", problem.what, problem.why, problem.todo);
+    let text = format!("{}. {} {}", problem.summary, problem.cause, problem.help);
     // Nobody tells the end of a sweep that never began.
     state.probes.sweep.take_if(|sweep| !hotkeys.is_empty() && sweep.left().is_empty());
     if hotkeys.is_empty() {
         state.probes.visibility = OwnVisibility::Failed(problem);
     } else {
-        state.say(problem.what.clone());
+        state.say(problem.summary.clone());
         state.probes.refused = Some((hotkeys.iter().copied().collect(), problem));
     }
     vec![Effect::Log { level: Level::Warn, text }]

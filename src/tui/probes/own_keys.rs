@@ -1,7 +1,7 @@
 //! The self-test of the own keys: asked for, confirmed, heard of.
 
 use super::OwnKeys;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::log::Level;
 use crate::domain::probe::ProbeOrder;
 use crate::domain::self_test::SelfTest;
@@ -67,9 +67,9 @@ pub fn tested(state: &mut State, test: Box<SelfTest>) -> Vec<Effect> {
 }
 
 /// It could not be made.
-pub fn failed(state: &mut State, problem: Finding) -> Vec<Effect> {
-    let text = format!("{}. {} {}", problem.what, problem.why, problem.todo);
-    state.say(problem.what.clone());
+pub fn failed(state: &mut State, problem: Diagnostic) -> Vec<Effect> {
+    let text = format!("{}. {} {}", problem.summary, problem.cause, problem.help);
+    state.say(problem.summary.clone());
     state.probes.own_keys = OwnKeys::Failed(problem);
     vec![Effect::Log { level: Level::Warn, text }]
 }

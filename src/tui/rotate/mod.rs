@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::domain::commit::Plan;
 use crate::domain::commit::messages::{Locked, Request};
 use crate::domain::commit::outcome::Rule;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::rotation::messages::Sides;
 use crate::domain::rotation::{Entry, Event, Phase, Report, Rotation, Seen, Side, Step};
 use crate::tui::commit::{self, Choice, Deciding, PasswordLine, Run};
@@ -53,7 +53,7 @@ pub struct Rotations {
     /// What is being done.
     pub working: Option<Working>,
     /// What stopped it last: everything is as it was.
-    pub trouble: Option<Finding>,
+    pub trouble: Option<Diagnostic>,
     /// The steps of a commit that was ordered here.
     pub run: Option<Box<Run>>,
     /// It has ended, and that was not put away yet.

@@ -4,7 +4,7 @@ use super::actions::open_wizard;
 use super::{AcceptChoice, Asked, EnvChoice, Publishing, WizardStep, Working, page, reverted};
 use crate::domain::commit::Progress;
 use crate::domain::commit::messages::Locked;
-use crate::domain::findings::Finding;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::log::Level;
 use crate::domain::rotation::messages::{Question, RotateNews, RotateOrder};
 use crate::domain::rotation::{Entry, Event, Phase, Report, Rotation, Step};
@@ -121,7 +121,7 @@ fn asked(state: &mut State, question: Question) {
 }
 
 /// Nothing is lost: what was entered for a rotation that never began is to be entered again, everything else stands.
-fn stopped(state: &mut State, finding: Finding) {
+fn stopped(state: &mut State, finding: Diagnostic) {
     let rotations = &mut state.rotations;
     (rotations.working, rotations.run, rotations.question) = (None, None, None);
     if let Some(wizard) = rotations.wizard.as_mut().filter(|wizard| wizard.step == WizardStep::Begun) {
@@ -133,7 +133,7 @@ fn stopped(state: &mut State, finding: Finding) {
     }
 }
 
-fn wrong_password(state: &mut State, problem: Finding) {
+fn wrong_password(state: &mut State, problem: Diagnostic) {
     state.rotations.working = None;
     state.rotations.run = None;
     if let Some(publishing) = state.rotations.publishing_mut() {

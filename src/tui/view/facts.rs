@@ -7,8 +7,8 @@ use super::style::{Styles, glyph};
 use super::text::{columns, fit, ink, line_columns, wrap};
 use crate::domain::commitment::Published;
 use crate::domain::credentials::LocalView;
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::drift::{Drift, DriftState, FieldDrift};
-use crate::domain::findings::{Finding, Severity};
 use crate::domain::text::{capitalised, middle_cut};
 use crate::tui::keymap::Command;
 use crate::tui::state::State;
@@ -67,10 +67,10 @@ pub(super) fn remark(lines: &mut Vec<Line<'static>>, mark: &str, text: &str, wid
 }
 
 /// A finding in its three sentences.
-pub(super) fn finding(lines: &mut Vec<Line<'static>>, finding: &Finding, width: usize, styles: Styles) {
-    remark(lines, glyph(finding.severity), &finding.what, width, styles.severity(finding.severity));
-    paragraph(lines, &finding.why, 2, width, styles.plain());
-    todo(lines, &finding.todo, width, styles);
+pub(super) fn finding(lines: &mut Vec<Line<'static>>, finding: &Diagnostic, width: usize, styles: Styles) {
+    remark(lines, glyph(finding.severity), &finding.summary, width, styles.severity(finding.severity));
+    paragraph(lines, &finding.cause, 2, width, styles.plain());
+    todo(lines, &finding.help, width, styles);
 }
 
 /// What to do, behind an arrow.

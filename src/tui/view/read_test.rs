@@ -44,9 +44,9 @@ pub(super) fn lines(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, wi
         remark(lines, "…", "testing", width, styles.accent());
     }
     if let Some(problem) = state.probes.problem(&row.hotkey) {
-        remark(lines, "✗", &format!("It could not be tested: {}", problem.what), width, styles.unreadable());
-        paragraph(lines, &problem.why, 2, width, styles.plain());
-        todo(lines, &problem.todo, width, styles);
+        remark(lines, "✗", &format!("It could not be tested: {}", problem.summary), width, styles.unreadable());
+        paragraph(lines, &problem.cause, 2, width, styles.plain());
+        todo(lines, &problem.help, width, styles);
     }
     match record {
         Some(record) => tested(lines, state, row, record, width, styles),

@@ -5,7 +5,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::domain::findings::Severity;
+use crate::domain::diagnostic::Severity;
 use crate::domain::probe::VerdictClass;
 use crate::domain::provenance::{Level, Provenance};
 use crate::tui::state::{Options, Theme};

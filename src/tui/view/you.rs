@@ -22,7 +22,7 @@ use super::text::{fit, ink};
 use super::visibility;
 use crate::domain::commitment::Commitment;
 use crate::domain::credentials::{Masked, Mode, Place, Source};
-use crate::domain::findings::Severity;
+use crate::domain::diagnostic::Severity;
 use crate::domain::inventory::{HiddenValue, ValueLine};
 use crate::tui::own::OwnInfo;
 use crate::tui::probes::OwnKeys;

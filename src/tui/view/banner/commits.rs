@@ -4,7 +4,7 @@
 use super::super::dialog::spinner;
 use super::{Look, Notice, PAST, PRESENT, URGENT, found};
 use crate::domain::commit::{Plan, Stage};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::text::{age_seconds, grouped, middle_cut};
 use crate::tui::commit::{End, Reconciled, Run, Session, Step};
 use crate::tui::keymap::Command;
@@ -16,7 +16,7 @@ pub(super) fn notices(state: &State) -> Vec<Notice> {
     let mut notices = Vec::new();
     if let Some(raised) = &commits.watch.surprise {
         let finding = raised.surprise.finding();
-        notices.extend(found(state, &finding.what, &finding, &dismisses(state), URGENT));
+        notices.extend(found(state, &finding.summary, &finding, &dismisses(state), URGENT));
     }
     if let Some(session) = commits.session.as_ref().filter(|_| !matches!(state.mode, Mode::Commit)) {
         notices.extend(behind_the_dialog(state, session));
@@ -77,13 +77,13 @@ fn waits(plan: Option<&Plan>) -> String {
 }
 
 fn ended(state: &State, end: &End, shows: &str) -> Vec<Notice> {
-    let Finding { severity, what, .. } = &end.finding;
+    let Diagnostic { severity, summary, .. } = &end.finding;
     let (glyph, look) = match severity {
         Severity::Note => ("✓", Look::Good),
         Severity::Warning => ("▲", Look::Odd),
         Severity::Danger => ("✗", Look::Bad),
     };
-    let parts = vec![what.clone(), shows.to_owned(), dismisses(state)];
+    let parts = vec![summary.clone(), shows.to_owned(), dismisses(state)];
     vec![Notice { glyph, parts, look, rank: URGENT }]
 }
 
@@ -92,7 +92,7 @@ fn earlier(state: &State, settled: &Reconciled) -> Vec<Notice> {
     let whose = settled.uid.map(|uid| format!("uid {uid}, ")).unwrap_or_default();
     let key = middle_cut(&settled.key.shown(), 4, 4);
     let ago = age_seconds(state.since(settled.at_ms) / 1_000);
-    let what = format!("Your commit of {ago} ago ({whose}key {key}): {}", settled.finding.what);
+    let what = format!("Your commit of {ago} ago ({whose}key {key}): {}", settled.finding.summary);
     if settled.finding.severity == Severity::Note {
         let text = format!("{what} · {}", dismisses(state));
         return super::wrapped(state, "✓", &text, Look::Good, PAST);

@@ -21,7 +21,7 @@ use ratatui::text::Line;
 use super::header::host_label;
 use super::style::{Styles, glyph};
 use super::text::{columns, cut, ink, wrap};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::freshness::SHOWN_AS_OLD_MS;
 use crate::domain::provenance::Dispute;
 use crate::domain::text::{age_seconds, grouped};
@@ -125,14 +125,14 @@ fn wrapped(state: &State, mark: &'static str, text: &str, look: Look, rank: u8) 
 }
 
 /// A finding: what it is, and beneath it why and what to do.
-fn found(state: &State, what: &str, finding: &Finding, end: &str, rank: u8) -> Vec<Notice> {
+fn found(state: &State, what: &str, finding: &Diagnostic, end: &str, rank: u8) -> Vec<Notice> {
     let (mark, look) = match finding.severity {
         Severity::Note => ("·", Look::Note),
         Severity::Warning => (glyph(Severity::Warning), Look::Odd),
         Severity::Danger => (glyph(Severity::Danger), Look::Bad),
     };
     let mut notices = wrapped(state, mark, what, look, rank);
-    let more = format!("{} → {} · {end}", finding.why, finding.todo);
+    let more = format!("{} → {} · {end}", finding.cause, finding.help);
     notices.extend(wrapped(state, " ", &more, Look::Quiet, WHY));
     notices
 }
@@ -174,8 +174,8 @@ fn disputes(state: &State) -> Vec<Notice> {
             Severity::Danger => (glyph(Severity::Danger), Look::Bad),
             Severity::Note | Severity::Warning => (glyph(Severity::Warning), Look::Odd),
         };
-        let first = Notice { glyph, parts: vec![told.what], look, rank: URGENT };
-        let more = format!("{} → {reads}. {}", told.why, told.todo);
+        let first = Notice { glyph, parts: vec![told.summary], look, rank: URGENT };
+        let more = format!("{} → {reads}. {}", told.cause, told.help);
         std::iter::once(first).chain(wrapped(state, " ", &more, Look::Quiet, WHY))
     });
     unread.chain(acknowledged(state)).collect()
@@ -216,7 +216,7 @@ fn lost(state: &State, loss: &Loss, shown: u64) -> Vec<Notice> {
     let parts = vec![lead, retry(state), table, format!("{} tries now", state.key(Command::Reconnect))];
     let quiet = |text: &str, rank| Notice { glyph: " ", parts: vec![text.to_owned()], look: Look::Quiet, rank };
     let mut notices = vec![Notice { glyph: "✗", parts, look: Look::Bad, rank: PRESENT }];
-    let (what, todo) = (&loss.problem.what, &loss.problem.todo);
+    let (what, todo) = (&loss.problem.summary, &loss.problem.help);
     let together = format!("{what} · {todo}");
     if columns(&together) + MARGIN <= usize::from(state.size.0) {
         notices.push(quiet(&together, WHY));

@@ -2,7 +2,7 @@
 //! holds what it should not, yellow where something is asked, calm otherwise.
 
 use super::{Look, Notice, PRESENT, TODO, URGENT, WHY, found, wrapped};
-use crate::domain::findings::Severity;
+use crate::domain::diagnostic::Severity;
 use crate::domain::rotation::{Phase, Report, Rotation, Seen, Step};
 use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::tui::keymap::Command;
@@ -75,7 +75,7 @@ fn instead(seen: Seen) -> String {
 
 fn what_next(state: &State, rotation: &Rotation) -> String {
     match (&state.rotations.trouble, rotation.difference) {
-        (Some(told), _) => format!("stopped: {} → {}", told.what, told.todo),
+        (Some(told), _) => format!("stopped: {} → {}", told.summary, told.help),
         (None, Some(_)) => "look who put it there, then go on over it or roll back".to_owned(),
         (None, None) if reverted(state).is_some() => {
             "most often a GRAIL that started with an old .env: see to that, then go on or roll back".to_owned()
@@ -99,5 +99,5 @@ fn closed_trouble(state: &State) -> Vec<Notice> {
     let Some(told) = &state.rotations.trouble else { return Vec::new() };
     let rank = if told.severity == Severity::Danger { URGENT } else { PRESENT };
     let shows = format!("{} shows it", state.key(Command::Rotate));
-    found(state, &format!("Rotation: {}", told.what), told, &shows, rank)
+    found(state, &format!("Rotation: {}", told.summary), told, &shows, rank)
 }

@@ -17,7 +17,7 @@ use super::super::style::{Styles, glyph};
 use super::super::text::{columns, ink};
 use super::{Fit, Page, Parts, target, took};
 use crate::domain::commit::{Plan, Receipt, Stage};
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::network::BlockHash;
 use crate::domain::text::{grouped, middle_cut};
 use crate::tui::commit::{End, Run};
@@ -43,7 +43,7 @@ pub(super) fn over(plan: Option<&Plan>, end: &End, width: usize, fit: Fit, style
     (format!("Commit: {}", end.word), frame(&end.finding, styles), page.lines, Vec::new())
 }
 
-fn frame(finding: &Finding, styles: Styles) -> Style {
+fn frame(finding: &Diagnostic, styles: Styles) -> Style {
     match finding.severity {
         Severity::Note => styles.readable(),
         Severity::Warning => styles.drift(),
@@ -52,16 +52,16 @@ fn frame(finding: &Finding, styles: Styles) -> Style {
 }
 
 /// A finding in its three sentences; a note is good news here.
-fn told(page: &mut Page, finding: &Finding, width: usize, styles: Styles) {
+fn told(page: &mut Page, finding: &Diagnostic, width: usize, styles: Styles) {
     let (mark, style) = match finding.severity {
         Severity::Note => ("✓", styles.readable()),
         severity => (glyph(severity), styles.severity(severity)),
     };
-    remark(&mut page.lines, mark, &finding.what, width, style);
-    paragraph(&mut page.lines, &finding.why, 2, width, styles.plain());
+    remark(&mut page.lines, mark, &finding.summary, width, style);
+    paragraph(&mut page.lines, &finding.cause, 2, width, styles.plain());
     // An arrow that leads nowhere only takes a line.
-    if finding.todo != "Nothing." {
-        todo(&mut page.lines, &finding.todo, width, styles);
+    if finding.help != "Nothing." {
+        todo(&mut page.lines, &finding.help, width, styles);
     }
 }
 

@@ -29,8 +29,8 @@ use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::plan::{Check, Space, Verdict};
 use crate::domain::commit::{Ended, KeyTest, Plan};
 use crate::domain::commitment::{Commitment, Shape};
+use crate::domain::diagnostic::Severity;
 use crate::domain::drift::FieldDrift;
-use crate::domain::findings::Severity;
 use crate::domain::text::{age_blocks, age_seconds, grouped, middle_cut, sentence};
 use crate::tui::commit::{Deciding, Session};
 use crate::tui::state::State;
@@ -317,10 +317,10 @@ fn foot(
     let finding = ended.finding();
     let mut lines = Vec::new();
     if matches!(ended, Ended::Unchanged { .. }) {
-        remark(&mut lines, "✓", &format!("Nothing to do. {}.", finding.what), width, styles.readable());
+        remark(&mut lines, "✓", &format!("Nothing to do. {}.", finding.summary), width, styles.readable());
     } else {
-        remark(&mut lines, "▲", &finding.what, width, styles.severity(Severity::Warning));
-        todo(&mut lines, &finding.todo, width, styles);
+        remark(&mut lines, "▲", &finding.summary, width, styles.severity(Severity::Warning));
+        todo(&mut lines, &finding.help, width, styles);
     }
     lines
 }

@@ -24,7 +24,7 @@ use super::choice::both_ends;
 use super::{Fit, Page, Parts, fitting, key, keys, named, spinner, target, took};
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commit::{Plan, Stage};
-use crate::domain::findings::Severity;
+use crate::domain::diagnostic::Severity;
 use crate::domain::text::{age_seconds, grouped, sentence};
 use crate::tui::commit::{Note, Run};
 use crate::tui::keymap::{Command, KeyMode};

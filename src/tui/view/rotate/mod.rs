@@ -15,7 +15,7 @@ use super::facts::{finding, paragraph, remark, todo};
 use super::style::Styles;
 use super::text::{columns, fit_right, ink};
 use crate::domain::commit::Ended;
-use crate::domain::findings::{Finding, Severity};
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::rotation::{Phase, Rotation, Step};
 use crate::domain::text::{age_seconds, capitalised};
 use crate::tui::rotate::{Page as Shown, barred, page};
@@ -73,9 +73,9 @@ fn no_rotation(state: &State, width: usize, fit: Fit, styles: Styles) -> Parts {
     if let Some(rule) = barred(state) {
         let told = Ended::Refused(rule).finding();
         page.gap();
-        remark(&mut page.lines, "▲", &told.what, width, styles.severity(Severity::Warning));
-        paragraph(&mut page.lines, &told.why, 2, width, styles.plain());
-        todo(&mut page.lines, &told.todo, width, styles);
+        remark(&mut page.lines, "▲", &told.summary, width, styles.severity(Severity::Warning));
+        paragraph(&mut page.lines, &told.cause, 2, width, styles.plain());
+        todo(&mut page.lines, &told.help, width, styles);
     }
     history::closed(&mut page, state, width, styles);
     ("Rotate keys".to_owned(), styles.accent(), page.lines, Vec::new())
@@ -109,7 +109,7 @@ fn ends(left: &str, right: &str, width: usize, style: Style, styles: Styles) -> 
 }
 
 /// What stopped it, in three sentences, and that it did no more than that.
-fn trouble(page: &mut Page, told: &Finding, width: usize, styles: Styles) {
+fn trouble(page: &mut Page, told: &Diagnostic, width: usize, styles: Styles) {
     page.gap();
     finding(&mut page.lines, told, width, styles);
     let text = "Nothing is lost: it stands where it stood, and that is written down.";

@@ -102,8 +102,8 @@ fn foot(state: &State, report: &Report, width: usize, styles: Styles) -> Vec<Lin
         remark(&mut lines, "◌", text, width, styles.drift());
     } else if let Some(rule) = forbidden(state) {
         let told = Ended::Refused(rule).finding();
-        remark(&mut lines, "▲", &told.what, width, styles.drift());
-        todo(&mut lines, &told.todo, width, styles);
+        remark(&mut lines, "▲", &told.summary, width, styles.drift());
+        todo(&mut lines, &told.help, width, styles);
     }
     lines.push(ink(keys(state, report), styles.dim()).into());
     lines

@@ -56,9 +56,9 @@ fn unreachable(lines: &mut Vec<Line<'static>>, state: &State, loss: &Loss, width
         ink(format!("   for {}", age_seconds(state.since(loss.since_ms) / 1_000)), styles.dim()),
     ]));
     lines.push(Line::default());
-    paragraph(lines, &loss.problem.what, 2, width, styles.plain());
-    paragraph(lines, &loss.problem.why, 2, width, styles.dim());
-    todo(lines, &loss.problem.todo, width, styles);
+    paragraph(lines, &loss.problem.summary, 2, width, styles.plain());
+    paragraph(lines, &loss.problem.cause, 2, width, styles.dim());
+    todo(lines, &loss.problem.help, width, styles);
     lines.push(Line::default());
     let retry = match &state.connection {
         Connection::Lost { retry_at_ms, .. } => {

@@ -8,7 +8,7 @@ use super::super::facts;
 use super::super::read_test_summary;
 use super::super::style::{Styles, glyph};
 use super::super::text::{columns, cut, ink, line_columns, proportions};
-use crate::domain::findings::Severity;
+use crate::domain::diagnostic::Severity;
 use crate::domain::roster::Summary;
 use crate::domain::text::grouped;
 use crate::tui::keymap::{Command, KeyMode};
