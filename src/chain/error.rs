@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::network::BlockHash;
 use crate::domain::text::grouped;
 use crate::domain::untrusted::Untrusted;
@@ -285,11 +285,12 @@ impl ChainError {
             self.fault.why(),
             format!("{}{rest}.", first.to_uppercase()),
         )
+        .in_class(if self.fault.is_about_the_chain() { Class::Usage } else { Class::Chain })
     }
 }
 
-impl From<&ChainError> for Diagnostic {
-    fn from(error: &ChainError) -> Self {
+impl From<ChainError> for Diagnostic {
+    fn from(error: ChainError) -> Self {
         error.finding()
     }
 }

@@ -131,6 +131,28 @@ pub enum Command {
     Man,
 }
 
+impl Command {
+    /// Its name, as typed and in the schema of its document.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Show(_) => "show",
+            Self::Doctor(_) => "doctor",
+            Self::Probe(_) => "probe",
+            Self::Verify(_) => "verify",
+            Self::Visible => "visible",
+            Self::SelfTest => "self-test",
+            Self::Commit(_) => "commit",
+            Self::Rotate(_) => "rotate",
+            Self::Keys(_) => "keys",
+            Self::Exec(_) => "exec",
+            Self::Sandbox(_) => "sandbox",
+            Self::Completions { .. } => "completions",
+            Self::Man => "man",
+        }
+    }
+}
+
 /// `status`
 #[derive(Debug, Args)]
 pub struct StatusArguments {

@@ -2,27 +2,25 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::chain::ChainError;
 use crate::cli::args::{DoctorArguments, ShowArguments, StatusArguments};
-use crate::cli::exit::Exit;
-use crate::cli::json::{DoctorDocument, ShowDocument, StatusDocument};
+use crate::cli::json::{ShowDocument, StatusDocument};
 use crate::cli::levels::Levels;
 use crate::cli::output::Output;
 use crate::cli::password;
-use crate::cli::table;
+use crate::cli::report::{Outcome, Place, Report};
 use crate::cli::targets::parse_who;
 use crate::cli::text;
 use crate::cli::vault;
-use crate::config::{Flags, Needs, WrongSetting};
-use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::config::{Flags, Needs};
+use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
 use crate::domain::read_test_summary::Tested;
-use crate::domain::roster::{Roster, Row, State};
+use crate::domain::roster::{Row, State};
 use crate::domain::untrusted::sanitize;
 use crate::ops::commit::{Reconciled, reconcile};
 use crate::ops::context::Context;
-use crate::ops::doctor::{ChainLine, diagnose};
+use crate::ops::doctor::{ChainLine, Diagnosis, diagnose, state_of_own_row};
 use crate::ops::keys::sweep_copies;
 use crate::ops::own_hotkey::not_known;
 use crate::ops::survey::{Survey, survey};
@@ -34,111 +32,105 @@ pub fn now_ms() -> u64 {
 }
 
 /// Loads the context for a command that asks the store, publishes or writes keys; or says why it cannot be.
-pub fn context(flags: &Flags, environment: &Environment, output: Output) -> Result<Context, Exit> {
-    let context = context_to_read(flags, environment, output)?;
+pub fn context(flags: &Flags, environment: &Environment) -> Result<Context, Diagnostic> {
+    let context = context_to_read(flags, environment)?;
     let stops = [Needs::Store, Needs::EnvFile].into_iter().find_map(|needs| context.wrong_for(needs));
-    stops.map_or(Ok(()), |wrong| Err(refused_by(output, wrong)))?;
+    stops.map_or(Ok(()), |wrong| Err(wrong.stops()))?;
     Ok(context)
 }
 
 /// The same for one that only looks at chain and machine, which needs neither store nor `.env`.
-pub fn context_to_read(flags: &Flags, environment: &Environment, output: Output) -> Result<Context, Exit> {
-    Context::load(flags, environment).map_err(|wrong| refused_by(output, &wrong))
+pub fn context_to_read(flags: &Flags, environment: &Environment) -> Result<Context, Diagnostic> {
+    Context::load(flags, environment).map_err(|wrong| wrong.stops())
 }
 
-fn refused_by(output: Output, wrong: &WrongSetting) -> Exit {
-    fail(output, &wrong.to_string(), if wrong.is_refusal { Exit::Refused } else { Exit::Usage })
+/// Somebody asked for what makes no sense; nothing was asked or changed.
+pub(super) fn misuse(text: &str) -> Diagnostic {
+    Diagnostic::of_text("usage", Class::Usage, text)
 }
 
 /// `status`
-pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
     let filter = Filter::parse(arguments.filter.as_deref().unwrap_or_default()).and_then(Filter::of_rows_only);
-    let filter = match filter {
-        Ok(filter) => filter,
-        Err(error) => return fail(output, &format!("--filter: {error}"), Exit::Usage),
-    };
-    let (context, mut found) = match look(flags, environment, output).await {
-        Ok(found) => found,
-        Err(exit) => return exit,
-    };
+    let filter = filter.map_err(|error| misuse(&format!("--filter: {error}")).about_variable("--filter"))?;
+    let (context, mut found) = look(flags, environment, output).await?;
     let keep = |row: &Row| filter.accepts(row, Tested::default());
     let (levels, contradictions) = Levels::of(&context, arguments.verify, &mut found, keep, now_ms()).await;
     let shown: Vec<&Row> = found.roster.rows.iter().chain(&found.roster.ex_members).filter(|row| keep(row)).collect();
-    let exit = if contradictions.is_empty() { own_exit(&context, &found.roster) } else { Exit::Finding };
     let mut findings = warnings(&context, &found, earlier(&context).await);
-    findings.extend(contradictions);
-    let printed = if output.is_json() {
-        Output::document(&StatusDocument::of(&found.snapshot, &found.roster, findings, keep, &levels))
-    } else {
-        remark(output, &findings);
-        output.text(&text::status(&context, &found, now_ms(), &shown, &levels))
-    };
-    printed_or(output, printed, exit)
+    findings.extend(contradictions.iter().cloned());
+    let deciding: Vec<_> = of_own_row(&context, &found).into_iter().chain(contradictions).collect();
+    let report = Report::of(
+        output,
+        || StatusDocument::of(&found.snapshot, &found.roster, keep, &levels),
+        || text::status(&context, &found, now_ms(), &shown, &levels),
+    )?;
+    Ok(report.at(Place::of(&found.snapshot)).with(findings).decided_by(deciding))
 }
 
 /// `show`
-pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let wanted = match parse_who(&arguments.who) {
-        Ok(wanted) => wanted,
-        Err(message) => return fail(output, &message, Exit::Usage),
-    };
-    let (context, mut found) = match look(flags, environment, output).await {
-        Ok(found) => found,
-        Err(exit) => return exit,
-    };
+pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+    let wanted = parse_who(&arguments.who).map_err(|message| misuse(&message))?;
+    let (context, mut found) = look(flags, environment, output).await?;
     let Some(hotkey) = wanted.row(&found).map(|row| row.hotkey) else {
-        let message = format!(
+        return Err(misuse(&format!(
             "{} is not on subnet {} (uids 0 to {}), neither as a member nor as an ex-member with a commitment",
             sanitize(&arguments.who, 60),
             found.snapshot.netuid,
             found.roster.summary.uids.saturating_sub(1)
-        );
-        return fail(output, &message, Exit::Usage);
+        )));
     };
     let is_asked = |row: &Row| row.hotkey == hotkey;
     let (levels, contradictions) = Levels::of(&context, arguments.verify, &mut found, is_asked, now_ms()).await;
     // An ex-member whose commitment is proven to be none has no row any more.
     let gone = Row::of_nobody(hotkey);
     let row = found.roster.by_hotkey(&hotkey).unwrap_or(&gone);
-    let is_bad = (row.own && is_finding(row)) || !contradictions.is_empty();
+    let own = row.own.then(|| of_bad_row(row, &found)).flatten();
     let mut findings = warnings(&context, &found, earlier(&context).await);
-    findings.extend(contradictions);
-    let printed = if output.is_json() {
-        Output::document(&ShowDocument::of(&found.snapshot, row, findings, levels.level(row)))
-    } else {
-        remark(output, &findings);
-        output.text(&(text::show(&found.snapshot, row) + "\n" + &levels.line(&[row])))
-    };
-    printed_or(output, printed, if is_bad { Exit::Finding } else { Exit::Healthy })
+    findings.extend(contradictions.iter().cloned());
+    let report = Report::of(
+        output,
+        || ShowDocument::of(&found.snapshot, row, levels.level(row)),
+        || text::show(&found.snapshot, row) + "\n" + &levels.line(&[row]),
+    )?;
+    let deciding: Vec<_> = own.into_iter().chain(contradictions).collect();
+    Ok(report.at(Place::of(&found.snapshot)).with(findings).decided_by(deciding))
 }
 
 /// `doctor`
-pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
+pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
     let mut context = unprompted(Context::examine(flags, environment), flags, environment, output).await;
     let passphrase = vault::unprompted(flags, output, |odd| context.findings.push(odd)).await;
     let (passphrase, unread) = match passphrase {
-        Ok(passphrase) => (passphrase, false),
+        Ok(passphrase) => (passphrase, None),
         Err(wrong) => {
-            context.findings.push(wrong.finding());
-            (None, true)
+            let finding = wrong.finding();
+            context.findings.push(finding.clone());
+            (None, Some(finding.in_class(Class::Vault)))
         }
     };
     let diagnosis = diagnose(&context, !arguments.offline, passphrase, now_ms()).await;
-    let exit = match &diagnosis.chain {
-        _ if context.wrong_for(Needs::Subnet).is_some_and(|wrong| wrong.is_refusal) => Exit::Refused,
-        ChainLine::Unreachable { about_the_chain: true, .. } => Exit::Usage,
-        ChainLine::Unreachable { .. } => Exit::ChainUnreachable,
-        _ if context.own_is_missing() => Exit::Usage,
-        _ if unread => Exit::VaultUnavailable,
-        _ if diagnosis.has_trouble() => Exit::Finding,
-        _ => Exit::Healthy,
-    };
-    let printed = if output.is_json() {
-        Output::document(&DoctorDocument::of(&diagnosis))
-    } else {
-        output.text(&text::doctor(&diagnosis))
-    };
-    printed_or(output, printed, exit)
+    let decides = decides(&context, &diagnosis, unread);
+    let report = Report::of(output, || &diagnosis, || text::doctor(&diagnosis))?;
+    let place = diagnosis.read.as_ref().map(|found| Place::of(&found.snapshot)).unwrap_or_default();
+    // The text shows the findings itself.
+    Ok(report.at(place).with_told(diagnosis.findings.clone()).decided_by(decides))
+}
+
+/// Without the subnet nothing else can be said; then comes the chain, then who the operator is, then the rest, worst first.
+fn decides(context: &Context, diagnosis: &Diagnosis, unread: Option<Diagnostic>) -> Option<Diagnostic> {
+    let named = |code: &str| diagnosis.findings.iter().find(|finding| finding.code == code).cloned();
+    if let Some(wrong) = context.wrong_for(Needs::Subnet) {
+        return Some(wrong.finding());
+    }
+    if let ChainLine::Unreachable { why, .. } = &diagnosis.chain {
+        return Some(why.as_ref().clone());
+    }
+    if context.own_is_missing() {
+        return named("own_hotkey").map(|finding| finding.in_class(Class::Usage));
+    }
+    let worst = diagnosis.findings.iter().find(|finding| finding.severity >= Severity::Warning);
+    unread.or_else(|| worst.map(|finding| finding.clone().in_class(Class::Finding)))
 }
 
 /// What a killed console left beside the `.env` goes at the start of every command that writes.
@@ -148,12 +140,10 @@ pub(super) fn swept(context: &Context, output: Output) {
     }
 }
 
-async fn look(flags: &Flags, environment: &Environment, output: Output) -> Result<(Context, Survey), Exit> {
-    let context = unprompted(context_to_read(flags, environment, output)?, flags, environment, output).await;
-    match survey(&context, now_ms()).await {
-        Ok(found) => Ok((context, found)),
-        Err(error) => Err(chain_failure(output, &error)),
-    }
+async fn look(flags: &Flags, environment: &Environment, output: Output) -> Result<(Context, Survey), Diagnostic> {
+    let context = unprompted(context_to_read(flags, environment)?, flags, environment, output).await;
+    let found = survey(&context, now_ms()).await?;
+    Ok((context, found))
 }
 
 /// The context with the own hotkey's address, where its password is at hand. A password that does not open it is a finding.
@@ -174,29 +164,6 @@ async fn unprompted(context: Context, flags: &Flags, environment: &Environment, 
     context
 }
 
-pub(super) fn chain_failure(output: Output, error: &ChainError) -> Exit {
-    let exit = if error.fault.is_about_the_chain() { Exit::Usage } else { Exit::ChainUnreachable };
-    fail(output, &error.to_string(), exit)
-}
-
-pub(super) fn fail(output: Output, message: &str, exit: Exit) -> Exit {
-    output.error(message, exit);
-    exit
-}
-
-pub(super) fn printed_or(output: Output, printed: std::io::Result<()>, exit: Exit) -> Exit {
-    match printed {
-        Ok(()) => exit,
-        Err(error) => fail(output, &format!("cannot write to stdout: {error}; check where it leads"), Exit::Usage),
-    }
-}
-
-pub(super) fn remark(output: Output, findings: &[Diagnostic]) {
-    for finding in findings {
-        output.remark(table::finding(finding).trim_end());
-    }
-}
-
 /// What a script or a tired reader must not overlook, beside the table itself.
 pub(super) fn warnings(context: &Context, found: &Survey, earlier: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let all = context.findings.iter().chain(&found.findings);
@@ -210,16 +177,21 @@ pub(super) async fn earlier(context: &Context) -> Vec<Diagnostic> {
 
 /// Only the own row can be a finding of `status`. A hotkey that was named and not found is a matter of configuration, one
 /// that is not registered is a finding; without any there is none.
-fn own_exit(context: &Context, roster: &Roster) -> Exit {
+fn of_own_row(context: &Context, found: &Survey) -> Option<Diagnostic> {
     if context.own_is_missing() {
-        return Exit::Usage;
+        let known = context.findings.iter().find(|finding| finding.code == "own_hotkey").cloned();
+        return known.map(|finding| finding.in_class(Class::Usage));
     }
-    let unregistered = context.hotkey.is_some() && roster.own().is_none_or(Row::is_ex_member);
-    if unregistered || roster.own().is_some_and(is_finding) { Exit::Finding } else { Exit::Healthy }
+    let hotkey = context.hotkey?;
+    match found.roster.own() {
+        Some(row) if !row.is_ex_member() => of_bad_row(row, found),
+        _ => state_of_own_row(hotkey, found),
+    }
 }
 
 /// An unreadable commitment, drift, or a write key that is published or about to be.
-fn is_finding(row: &Row) -> bool {
+fn of_bad_row(row: &Row, found: &Survey) -> Option<Diagnostic> {
     let grave = row.drift.as_ref().is_some_and(|drift| drift.consequence.severity == Severity::Danger);
-    row.state() == State::Unreadable || row.drifts() || grave
+    let is_bad = row.state() == State::Unreadable || row.drifts() || grave;
+    if is_bad { state_of_own_row(row.hotkey, found) } else { None }
 }

@@ -6,17 +6,17 @@ use std::pin::Pin;
 use tokio::sync::mpsc;
 
 use crate::cli::args::CommitArguments;
-use crate::cli::commands::{chain_failure, context, earlier, fail, now_ms, printed_or, swept};
+use crate::cli::commands::{context, earlier, misuse, now_ms, swept};
 use crate::cli::commit_json::CommitDocument;
-use crate::cli::exit::Exit;
+use crate::cli::json::{BlockDocument, NetworkDocument, SubnetDocument};
 use crate::cli::output::Output;
+use crate::cli::report::{Outcome, Place, Report, unwritten};
 use crate::cli::vault::with_vault;
-use crate::cli::{commit_text as text, password, table};
+use crate::cli::{commit_text as text, no_signals, password, table};
 use crate::config::Flags;
-use crate::domain::commit::key_test::UNTESTED;
 use crate::domain::commit::outcome::Rule;
-use crate::domain::commit::{Ended, Failure, KeyTest, Plan, Progress, Unsettled, Verdict};
-use crate::domain::diagnostic::Diagnostic;
+use crate::domain::commit::{Ended, KeyTest, Plan, Progress, Unsettled, Verdict};
+use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::environment::Environment;
 use crate::domain::secret::SecretKey;
 use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, wait_until_registered};
@@ -25,96 +25,116 @@ use crate::tui::runner::interrupted;
 use crate::wallet::{Signer, WalletError};
 
 /// What the command came to.
-struct Outcome {
+struct Came {
     plan: Option<Plan>,
     ended: Option<Ended>,
-    exit: Exit,
+    /// A plan that is only looked at: that it would be refused is a finding, and nothing was refused.
+    is_look: bool,
+}
+
+impl Came {
+    /// What decides how it ended; `None` where it went well.
+    fn decides(&self) -> Option<Diagnostic> {
+        let decides = self.ended.as_ref()?.finding();
+        match decides.class {
+            Class::Remark => None,
+            Class::Refused if self.is_look => Some(decides.in_class(Class::Finding)),
+            _ => Some(decides),
+        }
+    }
 }
 
 /// How far it goes without anything being signed.
 enum Ready {
     /// To its end.
-    Over(Box<Outcome>),
+    Over(Box<Came>),
     /// To a plan that was confirmed, and the key.
     ToSign(Box<Prepared>, Signer),
 }
 
 /// `commit`
-pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let Ok(interrupted) = interrupted() else {
-        return fail(output, "cannot listen for signals; the machine has no file handles to spare", Exit::Usage);
-    };
+pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+    let interrupted = interrupted().map_err(|_| no_signals())?;
     tokio::pin!(interrupted);
-    let context = match context(flags, environment, output) {
-        Ok(context) => context,
-        Err(exit) => return exit,
-    };
-    if let Some(exit) = cannot_ask(arguments, output) {
-        return exit;
-    }
+    let context = context(flags, environment)?;
+    cannot_ask(arguments, output)?;
     let mut findings = Vec::new();
     let odd = |finding: Diagnostic| told_at_once(output, &mut findings, finding);
     let known = tokio::select! {
         biased;
         known = password::identified(context, (flags, environment), true, output, odd) => known,
-        () = &mut interrupted => return Exit::Interrupted,
+        () = &mut interrupted => return Err(nothing_was_sent()),
     };
-    let (context, password) = match known {
-        Ok(known) => known,
-        Err(error) => return fail(output, &crate::logs::redacted(&error.to_string()), Exit::Usage),
-    };
+    let (context, password) = known.map_err(|error| locked(&error))?;
     let odd = |finding: Diagnostic| told_at_once(output, &mut findings, finding);
     let context = tokio::select! {
         biased;
-        context = with_vault(context, flags, output, odd) => context,
-        () = &mut interrupted => return Exit::Interrupted,
-    };
-    let context = match context {
-        Ok(context) => context,
-        Err(exit) => return exit,
+        context = with_vault(context, flags, output, odd) => context?,
+        () = &mut interrupted => return Err(nothing_was_sent()),
     };
     let password = password.as_ref();
     let asking = Asking { arguments, context: &context, flags, environment, password, output };
     let ready = tokio::select! {
         biased;
-        ready = Box::pin(asking.run(&mut findings)) => ready,
-        () = &mut interrupted => {
-            if output.is_json() {
-                output.error("interrupted before anything was signed; nothing was sent", Exit::Interrupted);
-            }
-            return Exit::Interrupted;
-        }
+        ready = Box::pin(asking.run(&mut findings)) => ready?,
+        () = &mut interrupted => return Err(nothing_was_sent()),
     };
     let came = match ready {
-        Err(exit) => return exit,
-        Ok(Ready::Over(came)) => *came,
-        Ok(Ready::ToSign(prepared, signer)) => {
-            let plan = prepared.plan.clone();
+        Ready::Over(came) => *came,
+        Ready::ToSign(prepared, signer) => {
+            let plan = Some(prepared.plan.clone());
             let ended = Box::pin(followed(&context, *prepared, signer, output, interrupted)).await;
-            Outcome { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) }
+            Came { plan, ended: Some(ended), is_look: false }
         }
     };
+    let decides = came.decides();
     // What a refusal rests on stays, so that it is refused the next time too.
     let may_write = !arguments.dry_run && !context.configuration.settings.read_only.value;
-    if may_write && came.exit != Exit::Refused {
+    if may_write && decides.as_ref().is_none_or(|decides| decides.class != Class::Refused) {
         swept(&context, output);
     }
-    let printed = if output.is_json() {
-        Output::document(&CommitDocument::of(came.plan.as_ref(), came.ended.as_ref(), &context, findings))
-    } else {
-        output.text(&came.ended.as_ref().map(text::end).unwrap_or_default())
-    };
-    printed_or(output, printed, came.exit)
+    let warned = context.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned();
+    findings.extend(warned);
+    let report = Report::of(
+        output,
+        || CommitDocument::of(came.plan.as_ref(), came.ended.as_ref(), &context),
+        || came.ended.as_ref().map(text::end).unwrap_or_default(),
+    )?;
+    Ok(report.at(place(&context, &came)).with_told(findings).decided_by(decides))
+}
+
+/// The block that holds it, else the one at which its plan was made.
+fn place(context: &Context, came: &Came) -> Place {
+    let Some(plan) = &came.plan else { return Place::unread(&context.network, context.netuid()) };
+    let (read, chain) = (plan.standing.at, &plan.standing.chain);
+    let read =
+        BlockDocument { number: read.number, hash: read.hash, timestamp_ms: Some(read.timestamp_ms), finalized: true };
+    let holds = came.ended.as_ref().and_then(Ended::block);
+    let holds = holds.map(|at| BlockDocument { number: at.number, hash: at.hash, timestamp_ms: None, finalized: true });
+    Place {
+        network: Some(NetworkDocument::of(chain)),
+        subnet: Some(SubnetDocument::numbered(context.netuid())),
+        block: Some(holds.unwrap_or(read)),
+    }
+}
+
+fn nothing_was_sent() -> Diagnostic {
+    let message = "interrupted before anything was signed; nothing was sent";
+    Diagnostic::failure(Class::Pending, "interrupted", message, "", "")
+}
+
+fn locked(error: &WalletError) -> Diagnostic {
+    Diagnostic::of_text("wallet", Class::Usage, &crate::logs::redacted(&error.to_string()))
 }
 
 /// A question needs somebody to answer it.
-fn cannot_ask(arguments: &CommitArguments, output: Output) -> Option<Exit> {
+fn cannot_ask(arguments: &CommitArguments, output: Output) -> Result<(), Diagnostic> {
     let asks = !arguments.dry_run && !arguments.yes;
     let nobody = output.is_json() || !io::stdin().is_terminal();
-    (asks && nobody).then(|| {
-        let message = "nobody can be asked for confirmation here: look with --dry-run, then add --yes";
-        fail(output, message, Exit::Usage)
-    })
+    if asks && nobody {
+        return Err(misuse("nobody can be asked for confirmation here; look with --dry-run, then add --yes"));
+    }
+    Ok(())
 }
 
 /// Everything before the signature. A signal ends it, and nothing was sent.
@@ -130,7 +150,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn run(self, findings: &mut Vec<Diagnostic>) -> Result<Ready, Exit> {
+    async fn run(self, findings: &mut Vec<Diagnostic>) -> Result<Ready, Diagnostic> {
         let Self { arguments, context, output, .. } = self;
         // What GRAIL would do with the same values is told before anything new begins, and what became of earlier commits.
         let of_grail = |finding: &&Diagnostic| ["env_file_mark", "s3_region"].contains(&finding.code);
@@ -142,7 +162,7 @@ impl Asking<'_> {
         }
         let prepared = match prepare(context, now_ms()).await {
             Ok(prepared) => prepared,
-            Err(error) => return unprepared(&error, output),
+            Err(error) => return unprepared(error),
         };
         let wait = arguments.when_registered && prepared.plan.verdict == Verdict::NotRegistered;
         let looks = !wait && (arguments.dry_run || prepared.plan.verdict != Verdict::Ready);
@@ -152,14 +172,14 @@ impl Asking<'_> {
             let tell = |words: String| self.remark(&format!("… {words}"));
             match prepared.tested(context, &tell).await {
                 Ok(prepared) => prepared,
-                Err(error) => return unprepared(&error, output),
+                Err(error) => return unprepared(error),
             }
         } else {
             prepared
         };
         let untested = prepared.plan.key_test.as_ref().and_then(KeyTest::refusal).filter(|_| !arguments.untested);
         if !output.is_json() && (looks || !read_only) {
-            printed(output.text(&text::plan(&prepared.plan, !looks)), output)?;
+            output.text(&text::plan(&prepared.plan, !looks)).map_err(|error| unwritten(&error))?;
         }
         if let Some(rule) = untested.as_ref().filter(|_| looks || !self.can_ask()) {
             return Ok(over(prepared.plan, Ended::Refused(rule.clone())));
@@ -171,13 +191,11 @@ impl Asking<'_> {
             return Ok(over(prepared.plan, Ended::Refused(Rule::read_only())));
         }
         if untested.is_some() && !wants_untested(output).await {
-            output.remark("Nothing was sent.");
-            return Err(Exit::Interrupted);
+            return Err(unconfirmed());
         }
         let even_untested = arguments.untested || untested.is_some();
         if !arguments.yes && !confirmed(&prepared.plan, wait, output).await {
-            output.remark("Nothing was sent.");
-            return Err(Exit::Interrupted);
+            return Err(unconfirmed());
         }
         let signer = self.unlocked(findings).await?;
         if !wait {
@@ -186,7 +204,7 @@ impl Asking<'_> {
         self.remark("… waiting for a uid; ctrl-c ends it");
         let prepared = match wait_until_registered(context, &prepared.plan, now_ms).await {
             Ok(prepared) => prepared.even_untested(even_untested),
-            Err(error) => return unprepared(&error, output),
+            Err(error) => return unprepared(error),
         };
         Ok(match prepared.plan.ended() {
             Some(ended) => over(prepared.plan, ended),
@@ -194,13 +212,13 @@ impl Asking<'_> {
         })
     }
 
-    async fn unlocked(self, findings: &mut Vec<Diagnostic>) -> Result<Signer, Exit> {
+    async fn unlocked(self, findings: &mut Vec<Diagnostic>) -> Result<Signer, Diagnostic> {
         let Self { context, flags, environment, output, .. } = self;
-        let own = context.identity.as_ref().ok_or(Exit::Usage)?;
-        let locked = |error: WalletError| {
-            let message = crate::logs::redacted(&error.to_string());
-            fail(output, &message, Exit::Usage)
-        };
+        let own = context
+            .identity
+            .as_ref()
+            .ok_or_else(|| misuse("no hotkey is known; name it with --wallet and --hotkey"))?;
+        let locked = |error: WalletError| locked(&error);
         let odd = |odd: Diagnostic| self.tell(findings, odd);
         let password = match self.password {
             Some(known) => Some(known.clone()),
@@ -238,7 +256,7 @@ fn told_at_once(output: Output, findings: &mut Vec<Diagnostic>, finding: Diagnos
 }
 
 fn over(plan: Plan, ended: Ended) -> Ready {
-    Ready::Over(Box::new(Outcome { plan: Some(plan), exit: exit_of(&ended), ended: Some(ended) }))
+    Ready::Over(Box::new(Came { plan: Some(plan), ended: Some(ended), is_look: false }))
 }
 
 /// Publishes and prints each step. A signal does not lose it: it is on disk, and that is said.
@@ -286,44 +304,22 @@ async fn followed(
     Ended::Pending { extrinsic, reason: Unsettled::NotKnownYet, why }
 }
 
-fn printed(result: io::Result<()>, output: Output) -> Result<(), Exit> {
-    result.map_err(|error| fail(output, &format!("cannot write to stdout: {error}; check where it leads"), Exit::Usage))
-}
-
 /// A plan that is only looked at, or that needs nothing to be sent.
-fn looked(plan: Plan, dry_run: bool) -> Outcome {
-    let ended = plan.ended();
-    let exit = match &ended {
-        None => Exit::Healthy,
-        Some(Ended::Refused(_)) if dry_run => Exit::Finding,
-        Some(ended) => exit_of(ended),
-    };
-    Outcome { plan: Some(plan), ended, exit }
+fn looked(plan: Plan, is_look: bool) -> Came {
+    Came { ended: plan.ended(), plan: Some(plan), is_look }
 }
 
-fn unprepared(error: &Unprepared, output: Output) -> Result<Ready, Exit> {
+fn unprepared(error: Unprepared) -> Result<Ready, Diagnostic> {
     match error {
         Unprepared::Refused(ended) => {
-            Ok(Ready::Over(Box::new(Outcome { plan: None, exit: exit_of(ended), ended: Some(ended.as_ref().clone()) })))
+            Ok(Ready::Over(Box::new(Came { plan: None, ended: Some(*ended), is_look: false })))
         }
-        Unprepared::Chain(error) => Err(chain_failure(output, error)),
-        Unprepared::Identity(_) => {
-            let finding = error.finding();
-            Err(fail(output, &format!("{}. {}", finding.summary, finding.help), Exit::Usage))
-        }
+        other => Err(other.finding()),
     }
 }
 
-/// The documented exit codes.
-fn exit_of(ended: &Ended) -> Exit {
-    match ended {
-        Ended::Unchanged { .. } | Ended::Committed(_) => Exit::Healthy,
-        Ended::Refused(rule) if rule.code() == UNTESTED => Exit::Undetermined,
-        Ended::Refused(_) => Exit::Refused,
-        Ended::Failed { failure: Failure::NotSent { .. }, .. } => Exit::ChainUnreachable,
-        Ended::Failed { .. } | Ended::Expired { .. } => Exit::TransactionFailed,
-        Ended::Pending { .. } => Exit::Interrupted,
-    }
+fn unconfirmed() -> Diagnostic {
+    Diagnostic::failure(Class::Pending, "needs_confirmation", "Nothing was sent", "It was not confirmed.", "")
 }
 
 /// Asks on the terminal. Enter alone never confirms: on a real network the uid is typed, on the practice subnet `yes`.

@@ -2,10 +2,8 @@
 
 use serde::Serialize;
 
-use crate::cli::json::schema;
 use crate::domain::commit::{Check, Ended, Era, KeyTest, Plan};
 use crate::domain::commitment::MaskedBytes;
-use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::drift::DriftFields;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
@@ -16,13 +14,8 @@ use crate::ops::context::Context;
 /// `commit --json`. What is not known, since it did not come to that, is null.
 #[derive(Debug, Serialize)]
 pub(super) struct CommitDocument {
-    schema: String,
     outcome: &'static str,
     reason: Option<String>,
-    network: String,
-    endpoint: Option<String>,
-    genesis: Option<BlockHash>,
-    spec_version: Option<u32>,
     netuid: u16,
     uid: Option<u16>,
     hotkey: Option<Hotkey>,
@@ -40,7 +33,8 @@ pub(super) struct CommitDocument {
     /// What the store showed of the pair: `read_only`, `writing_open` or `untested`; null where it was not asked, or refused.
     key_test: Option<&'static str>,
     extrinsic_hash: Option<BlockHash>,
-    block: Option<u64>,
+    /// The final block that holds it.
+    included_in: Option<u64>,
     block_hash: Option<BlockHash>,
     extrinsic_index: Option<u32>,
     first_seen_in: Option<u64>,
@@ -51,8 +45,6 @@ pub(super) struct CommitDocument {
     what: Option<String>,
     explanation: Option<String>,
     fix: Option<String>,
-    /// What must not be overlooked, with what became of commits of earlier sessions.
-    findings: Vec<Diagnostic>,
 }
 
 /// Bytes of the epoch's budget.
@@ -67,7 +59,7 @@ struct BudgetDocument {
 
 impl CommitDocument {
     /// Of what the command came to: a plan, an end, or both.
-    pub(super) fn of(plan: Option<&Plan>, ended: Option<&Ended>, context: &Context, earlier: Vec<Diagnostic>) -> Self {
+    pub(super) fn of(plan: Option<&Plan>, ended: Option<&Ended>, context: &Context) -> Self {
         let standing = plan.map(|plan| &plan.standing);
         let finding = ended.map(Ended::finding);
         let receipt = match ended {
@@ -75,15 +67,9 @@ impl CommitDocument {
             _ => None,
         };
         let block = ended.and_then(Ended::block);
-        let warned = context.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned();
         Self {
-            schema: schema("commit"),
             outcome: ended.map_or("planned", Ended::word),
             reason: ended.and_then(Ended::reason),
-            network: standing.map_or_else(|| context.network.name.clone(), |at| at.chain.network.clone()),
-            endpoint: standing.map(|at| at.chain.endpoint.clone()),
-            genesis: standing.map(|at| at.chain.genesis),
-            spec_version: standing.map(|at| at.chain.spec_version),
             netuid: context.netuid(),
             uid: standing.and_then(|at| at.uid),
             hotkey: context.hotkey,
@@ -103,7 +89,7 @@ impl CommitDocument {
             checks: plan.map(|plan| plan.checks.clone()).unwrap_or_default(),
             key_test: plan.and_then(|plan| plan.key_test.as_ref()).map(KeyTest::name),
             extrinsic_hash: ended.and_then(Ended::extrinsic),
-            block: block.map(|block| block.number),
+            included_in: block.map(|block| block.number),
             block_hash: block.map(|block| block.hash),
             extrinsic_index: receipt.and_then(|receipt| receipt.index),
             first_seen_in: receipt.and_then(|receipt| receipt.first_seen_in).map(|block| block.number),
@@ -116,7 +102,6 @@ impl CommitDocument {
             what: finding.as_ref().map(|finding| finding.summary.clone()),
             explanation: finding.as_ref().map(|finding| finding.cause.clone()),
             fix: finding.map(|finding| finding.help),
-            findings: earlier.into_iter().chain(warned).collect(),
         }
     }
 }

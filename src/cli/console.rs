@@ -8,18 +8,19 @@ use std::time::SystemTime;
 use tokio::sync::{Notify, mpsc};
 
 use crate::cli::args::SandboxArguments;
-use crate::cli::commands::{fail, now_ms};
-use crate::cli::exit::Exit;
+use crate::cli::commands::{context_to_read, misuse, now_ms, swept};
 use crate::cli::output::Output;
 use crate::cli::password;
+use crate::cli::report::{Outcome, Report};
 use crate::cli::serve;
 use crate::cli::vault::before_the_screen;
+use crate::cli::was_interrupted;
 use crate::config::Flags;
 use crate::config::file::ConfigFile;
 use crate::domain::ascii;
 use crate::domain::commit::Record;
 use crate::domain::commitment::Published;
-use crate::domain::diagnostic::Diagnostic;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
 use crate::domain::given::Given;
 use crate::domain::network::SANDBOX;
@@ -45,24 +46,22 @@ use crate::vault::Vault;
 use crate::wallet::{OwnHotkey, WalletError};
 
 /// Opens the console on the configured network.
-pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    match super::commands::context_to_read(flags, environment, output) {
-        Ok(context) => {
-            let odd = |odd: Diagnostic| output.remark(&odd.summary);
-            let known = password::identified(context.clone(), (flags, environment), true, output, odd).await;
-            let context = match known {
-                Ok((context, _)) => context,
-                // Enter alone leaves it locked: the console watches, and says why.
-                Err(WalletError::PasswordEmpty) => context,
-                Err(error) => return fail(output, &crate::logs::redacted(&error.to_string()), Exit::Usage),
-            };
-            if !context.configuration.settings.read_only.value {
-                super::commands::swept(&context, output);
-            }
-            Box::pin(show(context, flags, environment, None, output)).await
+pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+    let context = context_to_read(flags, environment)?;
+    let odd = |odd: Diagnostic| output.remark(&odd.summary);
+    let known = password::identified(context.clone(), (flags, environment), true, output, odd).await;
+    let context = match known {
+        Ok((context, _)) => context,
+        // Enter alone leaves it locked: the console watches, and says why.
+        Err(WalletError::PasswordEmpty) => context,
+        Err(error) => {
+            return Err(Diagnostic::of_text("wallet", Class::Usage, &crate::logs::redacted(&error.to_string())));
         }
-        Err(exit) => exit,
+    };
+    if !context.configuration.settings.read_only.value {
+        swept(&context, output);
     }
+    Box::pin(show(context, flags, environment, None, output)).await
 }
 
 /// Opens the console on a practice subnet of its own. The operator's environment, files and folders stay out of it, but
@@ -72,26 +71,15 @@ pub async fn open_sandbox(
     flags: &Flags,
     environment: &Environment,
     output: Output,
-) -> Exit {
-    let sandbox = match serve::start(arguments, output).await {
-        Ok(sandbox) => sandbox,
-        Err(exit) => return exit,
-    };
-    let home = match sandbox_folder() {
-        Ok(home) => home,
-        Err(error) => {
-            let message =
-                format!("cannot make a temporary folder: {error}; free the disk or set TMPDIR to another one");
-            output.error(&message, Exit::Usage);
-            return Exit::Usage;
-        }
-    };
+) -> Outcome {
+    let sandbox = serve::start(arguments).await?;
+    let home = sandbox_folder().map_err(|error| {
+        let message = format!("cannot make a temporary folder: {error}; free the disk or set TMPDIR to another one");
+        misuse(&message)
+    })?;
     let practice = practice_environment(environment, home.path());
     let flags = serve::flags(&sandbox, flags);
-    let mut context = match super::commands::context(&flags, &practice, output) {
-        Ok(context) => context,
-        Err(exit) => return exit,
-    };
+    let mut context = super::commands::context(&flags, &practice)?;
     SANDBOX.clone_into(&mut context.network.name);
     context.configuration.keys = own_keys(environment);
     // Nothing of practice reaches the real keyring.
@@ -120,36 +108,20 @@ async fn show(
     environment: &Environment,
     tokens_url: Option<String>,
     output: Output,
-) -> Exit {
-    let keymap = match KeyMap::load(&context.configuration.keys) {
-        Ok(keymap) => keymap,
-        Err(error) => {
-            output.error(&format!("[keys] in the configuration: {error}"), Exit::Usage);
-            return Exit::Usage;
-        }
-    };
-    let passphrase = match before_the_screen(&context, flags, output).await {
-        Ok(passphrase) => passphrase,
-        Err(exit) => return exit,
-    };
-    let logs = match install_logs(&context, environment) {
-        Ok(logs) => logs,
-        Err(message) => {
-            output.error(&message, Exit::Usage);
-            return Exit::Usage;
-        }
-    };
+) -> Outcome {
+    let keymap = KeyMap::load(&context.configuration.keys)
+        .map_err(|error| misuse(&format!("[keys] in the configuration: {error}")))?;
+    let passphrase = before_the_screen(&context, flags, output).await?;
+    let logs = install_logs(&context, environment).map_err(|message| misuse(&message))?;
     let mut setup = setup(context, flags, environment, passphrase, &logs, keymap);
     setup.options.tokens_url = tokens_url;
     let left = runner::run(setup).await;
     logs.close_file();
     match left {
-        Ok(runner::Exit::Quit) => Exit::Healthy,
-        Ok(runner::Exit::Interrupted) => Exit::Interrupted,
-        Err(error) => {
-            output.error(&error.to_string(), Exit::Usage);
-            Exit::Usage
-        }
+        Ok(runner::Exit::Quit) => Ok(Report::default()),
+        // The terminal may be gone: there is nobody to tell.
+        Ok(runner::Exit::Interrupted) => Ok(Report::default().decided_by([was_interrupted()])),
+        Err(error) => Err(misuse(&error.to_string())),
     }
 }
 

@@ -10,64 +10,64 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cli::args::ExecArguments;
-use crate::cli::commands::{context_to_read, fail};
-use crate::cli::exit::Exit;
+use crate::cli::commands::{context_to_read, misuse};
 use crate::cli::output::Output;
-use crate::cli::rotate::exit_of;
-use crate::cli::vault::{failure, opened};
+use crate::cli::report::Outcome;
+use crate::cli::vault::opened;
 use crate::config::Flags;
 use crate::domain::credentials::Variable;
-use crate::domain::diagnostic::Diagnostic;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
 use crate::ops::keys::{Override, overrides, values};
-use crate::ops::rotation::Problem;
 use crate::ops::vault::is_in_use;
 use crate::vault::Generation;
 
-/// `exec`
-pub(super) async fn exec(arguments: &ExecArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let context = match context_to_read(flags, environment, output) {
-        Ok(context) => context,
-        Err(exit) => return exit,
-    };
-    let generation = match in_use(&context, flags, output).await {
-        Ok(generation) => generation,
-        Err(exit) => return exit,
-    };
+/// `exec`. It comes back only where the program was not run.
+pub(super) async fn exec(
+    arguments: &ExecArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> Outcome {
+    let context = context_to_read(flags, environment)?;
+    let generation = in_use(&context, flags, output).await?;
     let wanted = wanted(&generation, arguments.read_only_keys);
-    if let Err(problem) = refuse_overridden(&context, environment, &wanted) {
-        return fail(output, &problem.to_string(), exit_of(problem.kind));
-    }
+    refuse_overridden(&context, environment, &wanted)?;
     if let Some(found) = upward(environment, &wanted) {
         output.remark(&found);
     }
-    let Some((program, rest)) = arguments.command.split_first() else { return Exit::Usage };
+    let Some((program, rest)) = arguments.command.split_first() else {
+        return Err(misuse("no program is named: exec -- PROGRAM"));
+    };
     let mut command = Command::new(program);
     command.args(rest);
     for variable in Variable::ALL {
         command.env_remove(variable.name());
     }
     command.envs(wanted.iter().map(|(variable, value)| (variable.name(), value.expose())));
-    not_run(output, program, &command.exec())
+    Err(not_run(program, &command.exec()))
 }
 
-async fn in_use(context: &Context, flags: &Flags, output: Output) -> Result<Generation, Exit> {
-    if !is_in_use(context).await.map_err(|problem| failure(output, &problem))? {
-        let message = "the vault holds no keys of this hotkey: take them over with keys import --from-env FILE";
-        return Err(fail(output, message, Exit::VaultUnavailable));
+async fn in_use(context: &Context, flags: &Flags, output: Output) -> Result<Generation, Diagnostic> {
+    if !is_in_use(context).await? {
+        let message = "the vault holds no keys of this hotkey; take them over with keys import --from-env FILE";
+        return Err(Diagnostic::of_text("vault_empty", Class::Vault, message));
     }
     let odd = |finding: Diagnostic| output.remark(&finding.summary);
     let opened = opened(context, flags, output, odd).await?;
-    let generation = opened.current().await.map_err(|problem| failure(output, &problem))?;
-    let nothing = || fail(output, "the vault has no generation in use; see keys list", Exit::VaultUnavailable);
-    let generation = generation.ok_or_else(nothing)?;
+    let nothing =
+        || Diagnostic::of_text("vault_empty", Class::Vault, "the vault has no generation in use; see keys list");
+    let generation = opened.current().await?.ok_or_else(nothing)?;
     if generation.read.is_none() {
-        let message = "not run: the vault holds a write key only, and GRAIL would publish it (single-credential mode). \
-                       Bring in a read key and a new write key with rotate start";
-        return Err(fail(output, message, Exit::Refused));
+        return Err(Diagnostic::refused(
+            "write_key_only",
+            "not run: the vault holds a write key only",
+            "GRAIL would publish it (single-credential mode).",
+            "Bring in a read key and a new write key with rotate start.",
+        ));
     }
     Ok(generation)
 }
@@ -82,13 +82,13 @@ fn refuse_overridden(
     context: &Context,
     environment: &Environment,
     wanted: &[(Variable, SecretKey)],
-) -> Result<(), Problem> {
+) -> Result<(), Diagnostic> {
     let Some(named) = &context.configuration.settings.env_file else { return Ok(()) };
     let found = overrides(&named.value, environment, wanted)?;
     if found.is_empty() {
         return Ok(());
     }
-    Err(Problem::refused(
+    Err(Diagnostic::refused(
         "env_overrides",
         format!("Not run: {} would win over the vault's keys: {}", shown(&named.value), listed(&found)),
         "GRAIL loads its .env over what is exported, and would publish and use what stands there.",
@@ -122,11 +122,11 @@ fn shown(path: &Path) -> String {
 }
 
 /// As shells answer: 127 where there is no such program, 126 where it cannot be run.
-fn not_run(output: Output, program: &OsStr, error: &io::Error) -> Exit {
+fn not_run(program: &OsStr, error: &io::Error) -> Diagnostic {
     let program = sanitize(&program.to_string_lossy(), 200);
-    let (exit, todo) = match error.kind() {
-        io::ErrorKind::NotFound => (Exit::NotFound, "check its name and PATH"),
-        _ => (Exit::NotExecutable, "check its permissions, and that it is a program for this machine"),
+    let (class, todo) = match error.kind() {
+        io::ErrorKind::NotFound => (Class::NotFound, "check its name and PATH"),
+        _ => (Class::NotExecutable, "check its permissions, and that it is a program for this machine"),
     };
-    fail(output, &format!("cannot run {program}: {error}; {todo}"), exit)
+    Diagnostic::failure(class, "not_run", format!("cannot run {program}: {error}"), "", todo)
 }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::domain::diagnostic::Class;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -30,6 +32,23 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The code that belongs to what decides; the only place that says so.
+    pub const fn of(class: Class) -> Self {
+        match class {
+            Class::Remark => Self::Healthy,
+            Class::Finding => Self::Finding,
+            Class::Usage => Self::Usage,
+            Class::Refused => Self::Refused,
+            Class::Chain => Self::ChainUnreachable,
+            Class::Transaction => Self::TransactionFailed,
+            Class::Vault => Self::VaultUnavailable,
+            Class::Pending => Self::Interrupted,
+            Class::Unknown => Self::Undetermined,
+            Class::NotExecutable => Self::NotExecutable,
+            Class::NotFound => Self::NotFound,
+        }
+    }
+
     /// The number, as documented in `--help` and the README.
     pub const fn code(self) -> u8 {
         match self {

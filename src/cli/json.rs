@@ -1,60 +1,73 @@
-//! The JSON documents, versioned. Field names are a contract with scripts: add, never rename.
+//! What stands in several documents, and the own fields of `status`, `show` and `doctor`. Names are a contract with scripts:
+//! add, never rename.
 
 use serde::Serialize;
 
 use crate::cli::levels::Levels;
 use crate::domain::commitment::{Commitment, Reason, Shape};
-use crate::domain::diagnostic::Diagnostic;
 use crate::domain::drift::{Drift, DriftFields, DriftState, PlaceDrift};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
 use crate::domain::provenance::Level;
 use crate::domain::roster::{Role, Roster, Row, State, Summary};
-use crate::domain::snapshot::SubnetSnapshot;
+use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::untrusted::Untrusted;
-use crate::ops::doctor::Diagnosis;
-
-/// `schema`: `grail-console/<command>/1`.
-pub fn schema(command: &str) -> String {
-    format!("grail-console/{command}/1")
-}
 
 /// Where the answer came from.
 #[derive(Debug, Serialize)]
 pub struct NetworkDocument {
-    name: String,
-    endpoint: String,
-    genesis: BlockHash,
-    spec_version: u32,
+    pub(super) name: String,
+    pub(super) endpoint: Option<String>,
+    pub(super) genesis: Option<BlockHash>,
+    pub(super) spec_version: Option<u32>,
+}
+
+/// Whose subnet it is, as the chain says.
+#[derive(Debug, Serialize)]
+pub struct SubnetDocument {
+    pub(super) netuid: u16,
+    pub(super) name: Option<String>,
+    pub(super) owner: Option<Hotkey>,
 }
 
 /// The block at which everything was read.
 #[derive(Debug, Serialize)]
 pub struct BlockDocument {
-    number: u64,
-    hash: BlockHash,
-    timestamp_ms: u64,
-    finalized: bool,
+    pub(super) number: u64,
+    pub(super) hash: BlockHash,
+    pub(super) timestamp_ms: Option<u64>,
+    pub(super) finalized: bool,
 }
 
 impl NetworkDocument {
-    /// Of a snapshot.
-    pub fn of(snapshot: &SubnetSnapshot) -> Self {
-        let chain = &snapshot.chain;
+    /// Of a chain that answered.
+    pub fn of(chain: &ChainIdentity) -> Self {
         Self {
             name: chain.network.clone(),
-            endpoint: chain.endpoint.clone(),
-            genesis: chain.genesis,
-            spec_version: chain.spec_version,
+            endpoint: Some(chain.endpoint.clone()),
+            genesis: Some(chain.genesis),
+            spec_version: Some(chain.spec_version),
         }
+    }
+}
+
+impl SubnetDocument {
+    /// Of a snapshot.
+    pub const fn of(snapshot: &SubnetSnapshot) -> Self {
+        Self::numbered(snapshot.netuid)
+    }
+
+    /// Of a subnet of which nothing but its number is known.
+    pub const fn numbered(netuid: u16) -> Self {
+        Self { netuid, name: None, owner: None }
     }
 }
 
 impl BlockDocument {
     /// Of a snapshot, which is always read at a finalized block.
-    pub fn of(snapshot: &SubnetSnapshot) -> Self {
+    pub const fn of(snapshot: &SubnetSnapshot) -> Self {
         let at = snapshot.at;
-        Self { number: at.number, hash: at.hash, timestamp_ms: at.timestamp_ms, finalized: true }
+        Self { number: at.number, hash: at.hash, timestamp_ms: Some(at.timestamp_ms), finalized: true }
     }
 }
 
@@ -149,38 +162,24 @@ impl RowDocument {
 /// `status --json`
 #[derive(Debug, Serialize)]
 pub struct StatusDocument {
-    schema: String,
-    network: NetworkDocument,
     netuid: u16,
-    block: BlockDocument,
     rows: Vec<RowDocument>,
     #[serde(rename = "orphans")]
     ex_members: Vec<RowDocument>,
     summary: Summary,
-    findings: Vec<Diagnostic>,
 }
 
 impl StatusDocument {
     /// Of a snapshot and its roster; `keep` picks the rows, the summary always counts all.
-    pub fn of(
-        snapshot: &SubnetSnapshot,
-        roster: &Roster,
-        findings: Vec<Diagnostic>,
-        keep: impl Fn(&Row) -> bool,
-        levels: &Levels,
-    ) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, roster: &Roster, keep: impl Fn(&Row) -> bool, levels: &Levels) -> Self {
         let head = snapshot.at.number;
         let document = |row: &Row| RowDocument::of(row, head, levels.level(row));
         let documents = |rows: &[Row]| rows.iter().filter(|row| keep(row)).map(document).collect();
         Self {
-            schema: schema("status"),
-            network: NetworkDocument::of(snapshot),
             netuid: snapshot.netuid,
-            block: BlockDocument::of(snapshot),
             rows: documents(&roster.rows),
             ex_members: documents(&roster.ex_members),
             summary: roster.summary,
-            findings,
         }
     }
 }
@@ -188,61 +187,23 @@ impl StatusDocument {
 /// `show --json`
 #[derive(Debug, Serialize)]
 pub struct ShowDocument {
-    schema: String,
-    network: NetworkDocument,
     netuid: u16,
-    block: BlockDocument,
     row: RowDocument,
     variant: Option<String>,
     detail: Option<String>,
     read_secret_fingerprint: Option<String>,
-    findings: Vec<Diagnostic>,
 }
 
 impl ShowDocument {
     /// Of one row.
-    pub fn of(snapshot: &SubnetSnapshot, row: &Row, findings: Vec<Diagnostic>, level: Level) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, row: &Row, level: Level) -> Self {
         let commitment = row.commitment.as_ref();
         Self {
-            schema: schema("show"),
-            network: NetworkDocument::of(snapshot),
             netuid: snapshot.netuid,
-            block: BlockDocument::of(snapshot),
             row: RowDocument::of(row, snapshot.at.number, level),
             variant: commitment.map(|c| c.variant.clone()),
             detail: commitment.and_then(Commitment::unreadable).map(|u| u.detail.clone()),
             read_secret_fingerprint: commitment.and_then(Commitment::published).map(|p| p.read_secret.to_string()),
-            findings,
         }
-    }
-}
-
-/// What a failed command prints with `--json`, so that a script never has to read prose.
-#[derive(Debug, Serialize)]
-pub struct ErrorDocument {
-    schema: String,
-    error: String,
-    exit_code: u8,
-}
-
-impl ErrorDocument {
-    /// Of a message that is already sanitised.
-    pub fn new(error: String, exit_code: u8) -> Self {
-        Self { schema: schema("error"), error, exit_code }
-    }
-}
-
-/// `doctor --json`
-#[derive(Debug, Serialize)]
-pub struct DoctorDocument<'a> {
-    schema: String,
-    #[serde(flatten)]
-    diagnosis: &'a Diagnosis,
-}
-
-impl<'a> DoctorDocument<'a> {
-    /// Of a diagnosis.
-    pub fn of(diagnosis: &'a Diagnosis) -> Self {
-        Self { schema: schema("doctor"), diagnosis }
     }
 }

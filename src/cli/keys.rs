@@ -3,41 +3,34 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{ImportArguments, KeysCommand, ListArguments, RemoveArguments, RestoreArguments};
-use crate::cli::commands::{context, context_to_read, fail, now_ms, printed_or, swept};
-use crate::cli::exit::Exit;
+use crate::cli::commands::{context, context_to_read, misuse, now_ms, swept};
 use crate::cli::keys_json::{ActionDocument, EnvDocument, ListDocument, Listing, list_text};
 use crate::cli::output::Output;
 use crate::cli::prompt::{agreed, agreed_to, can_ask};
-use crate::cli::rotate::exit_of;
-use crate::cli::vault::{failure, opened};
+use crate::cli::report::{Outcome, Place, Report};
+use crate::cli::vault::opened;
 use crate::config::Flags;
 use crate::config::dotenv::BackupName;
-use crate::domain::diagnostic::Diagnostic;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
 use crate::ops::keys::{Imported, comment_out, import, objection, removable, remove, restore};
-use crate::ops::rotation::{Kind, Problem};
 use crate::ops::vault::OpenVault;
 use crate::vault::{FileKey, Generation};
 
 /// `keys …`
-pub(super) async fn keys(command: &KeysCommand, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let result = match command {
+pub(super) async fn keys(command: &KeysCommand, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+    match command {
         KeysCommand::Import(arguments) => taken_over(arguments, flags, environment, output).await,
         KeysCommand::List(arguments) => listed(*arguments, flags, environment, output).await,
         KeysCommand::RestoreEnv(arguments) => put_back(arguments, flags, environment, output).await,
         KeysCommand::Remove(arguments) => removed(*arguments, flags, environment, output).await,
         KeysCommand::CreateKeyFile { file } => key_file(file, output),
-    };
-    result.unwrap_or_else(|exit| exit)
+    }
 }
 
-fn problem(output: Output, problem: &Problem) -> Exit {
-    fail(output, &problem.to_string(), exit_of(problem.kind))
-}
-
-async fn open_vault(context: &Context, flags: &Flags, output: Output) -> Result<OpenVault, Exit> {
+async fn open_vault(context: &Context, flags: &Flags, output: Output) -> Result<OpenVault, Diagnostic> {
     let tell = |odd: Diagnostic| {
         if !output.is_json() {
             output.remark(&odd.summary);
@@ -50,20 +43,15 @@ fn env_file(context: &Context) -> Option<PathBuf> {
     context.configuration.settings.env_file.as_ref().map(|named| named.value.clone())
 }
 
-async fn taken_over(
-    arguments: &ImportArguments,
-    flags: &Flags,
-    environment: &Environment,
-    output: Output,
-) -> Result<Exit, Exit> {
+async fn taken_over(arguments: &ImportArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
     let mut flags = flags.clone();
     if let Some(Some(file)) = &arguments.from_env {
         flags.env_file = Some(file.clone());
     }
-    let context = context(&flags, environment, output)?;
+    let context = context(&flags, environment)?;
     swept(&context, output);
     let mut opened = open_vault(&context, &flags, output).await?;
-    let imported = import(&context, &mut opened, now_ms()).await.map_err(|error| problem(output, &error))?;
+    let imported = import(&context, &mut opened, now_ms()).await?;
     let Imported { generation, was_there } = imported;
     let holding = generation.holding(opened.backend());
     let what = if was_there {
@@ -82,16 +70,14 @@ async fn taken_over(
         Some(path) => Some(emptied(&context, &path, arguments, environment, output, &generation).await?),
     };
     let action = if was_there { "unchanged" } else { "imported" };
-    let document = ActionDocument::of(action, &holding, env.as_ref());
-    let printed = if output.is_json() { Output::document(&document) } else { output.text("") };
-    let exit = if env.is_some_and(|env| env.refused) { Exit::Refused } else { Exit::Healthy };
-    Ok(printed_or(output, printed, exit))
+    let report = Report::of(output, || ActionDocument::of(action, &holding, env.as_ref()), String::new)?;
+    Ok(report.at(place(&context)).decided_by(env.and_then(|env| env.refused)))
 }
 
 /// Whether a `.env` may be written: one that is not closed is asked about where `secrets` come into it, and no flag answers.
-async fn may_write(context: &Context, path: &Path, output: Output, secrets: bool) -> Result<(), Problem> {
+async fn may_write(context: &Context, path: &Path, output: Output, secrets: bool) -> Result<(), Diagnostic> {
     match objection(context, path)?.filter(|_| secrets) {
-        Some(odd) if !agreed_to(output, &odd).await => Err(Problem { kind: Kind::Refused, finding: odd }),
+        Some(odd) if !agreed_to(output, &odd).await => Err(odd.in_class(Class::Refused)),
         _ => Ok(()),
     }
 }
@@ -104,7 +90,7 @@ async fn emptied(
     environment: &Environment,
     output: Output,
     generation: &Generation,
-) -> Result<EnvDocument, Exit> {
+) -> Result<EnvDocument, Diagnostic> {
     let shown = sanitize(&path.to_string_lossy(), 200);
     let mut blank = arguments.blank;
     let mut backup = arguments.backup;
@@ -123,8 +109,8 @@ async fn emptied(
     let allowed = may_write(context, path, output, backup.is_some()).await;
     let commented = match allowed.and_then(|()| comment_out(path, environment, generation, backup.as_ref())) {
         Ok(commented) => commented,
-        Err(error) if output.is_json() => return Ok(EnvDocument::refused(path, &error)),
-        Err(error) => return Err(problem(output, &error)),
+        Err(error) if output.is_json() => return Ok(EnvDocument::refused(path, error)),
+        Err(error) => return Err(error),
     };
     let document = EnvDocument::commented(path, &commented);
     if !output.is_json() {
@@ -133,95 +119,77 @@ async fn emptied(
     Ok(document)
 }
 
-async fn listed(
-    arguments: ListArguments,
-    flags: &Flags,
-    environment: &Environment,
-    output: Output,
-) -> Result<Exit, Exit> {
-    let context = context_to_read(flags, environment, output)?;
+async fn listed(arguments: ListArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+    let context = context_to_read(flags, environment)?;
     // A lost index is derived again when the store is opened.
     let opened = if arguments.check { Some(open_vault(&context, flags, output).await?) } else { None };
-    let mut listing = Listing::of(&context, now_ms()).await.map_err(|error| failure(output, &error))?;
+    let mut listing = Listing::of(&context, now_ms()).await?;
     if let Some(opened) = &opened {
         listing.check(opened).await;
     }
     if arguments.online {
-        listing.ask_chain(&context, now_ms()).await.map_err(|error| problem(output, &error))?;
+        listing.ask_chain(&context, now_ms()).await?;
     }
-    let printed = if output.is_json() {
-        Output::document(&ListDocument::of(&listing))
-    } else {
-        output.text(&list_text(&listing))
-    };
-    let exit = if listing.is_damaged() { Exit::VaultUnavailable } else { Exit::Healthy };
-    Ok(printed_or(output, printed, exit))
+    let report = Report::of(output, || ListDocument::of(&listing), || list_text(&listing))?;
+    Ok(report.at(place(&context)).decided_by(listing.damaged()))
 }
 
-async fn put_back(
-    arguments: &RestoreArguments,
-    flags: &Flags,
-    environment: &Environment,
-    output: Output,
-) -> Result<Exit, Exit> {
-    let context = context(flags, environment, output)?;
+async fn put_back(arguments: &RestoreArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+    let context = context(flags, environment)?;
     let Some(path) = arguments.file.clone().or_else(|| env_file(&context)) else {
-        return Err(fail(output, "which .env? Name it: keys restore-env FILE", Exit::Usage));
+        return Err(misuse("which .env? Name it: keys restore-env FILE"));
     };
     swept(&context, output);
     let opened = open_vault(&context, flags, output).await?;
     let number = arguments.generation.or(opened.index.current);
     let Some(number) = number else {
-        return Err(fail(output, "the vault holds no keys in use; see keys list", Exit::VaultUnavailable));
+        let message = "the vault holds no keys in use; see keys list";
+        return Err(Diagnostic::of_text("vault_empty", Class::Vault, message));
     };
-    let generation = opened.generation(number).await.map_err(|error| failure(output, &error))?;
+    let generation = opened.generation(number).await?;
     let question = format!("Write the keys of generation {number} into {}", sanitize(&path.to_string_lossy(), 200));
     if !arguments.yes && !agreed(output, &question).await {
-        return Err(fail(output, "nothing was written: add --yes where nobody can be asked", Exit::Interrupted));
+        return Err(unconfirmed("nothing was written; add --yes where nobody can be asked"));
     }
-    may_write(&context, &path, output, true).await.map_err(|error| problem(output, &error))?;
-    let restored = restore(&path, environment, &generation).map_err(|error| problem(output, &error))?;
+    may_write(&context, &path, output, true).await?;
+    let restored = restore(&path, environment, &generation)?;
     let document = EnvDocument::restored(&path, &restored);
-    let action = ActionDocument::of("restored", &generation.holding(opened.backend()), Some(&document));
-    let printed = if output.is_json() { Output::document(&action) } else { output.text(&document.words_ln()) };
-    Ok(printed_or(output, printed, Exit::Healthy))
+    let holding = generation.holding(opened.backend());
+    let action = || ActionDocument::of("restored", &holding, Some(&document));
+    Ok(Report::of(output, action, || document.words_ln())?.at(place(&context)))
 }
 
-async fn removed(
-    arguments: RemoveArguments,
-    flags: &Flags,
-    environment: &Environment,
-    output: Output,
-) -> Result<Exit, Exit> {
-    let context = context(flags, environment, output)?;
+async fn removed(arguments: RemoveArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+    let context = context(flags, environment)?;
     swept(&context, output);
     let mut opened = open_vault(&context, flags, output).await?;
     let number = arguments.generation;
     // Why it may not be removed is told before anybody is asked.
-    let holding = removable(&context, &opened, number, now_ms()).await.map_err(|error| problem(output, &error))?;
+    let holding = removable(&context, &opened, number, now_ms()).await?;
     let question = format!("Remove {}, for ever", holding.summary());
     if !arguments.yes && !agreed(output, &question).await {
-        return Err(fail(output, "nothing was removed: add --yes where nobody can be asked", Exit::Interrupted));
+        return Err(unconfirmed("nothing was removed; add --yes where nobody can be asked"));
     }
-    remove(&context, &mut opened, number, now_ms()).await.map_err(|error| problem(output, &error))?;
-    let document = ActionDocument::of("removed", &holding, None);
+    remove(&context, &mut opened, number, now_ms()).await?;
     let text = format!("✓ removed {}. Revoke its tokens at the provider if they are alive.\n", holding.summary());
-    let printed = if output.is_json() { Output::document(&document) } else { output.text(&text) };
-    Ok(printed_or(output, printed, Exit::Healthy))
+    Ok(Report::of(output, || ActionDocument::of("removed", &holding, None), || text)?.at(place(&context)))
 }
 
-fn key_file(file: &Path, output: Output) -> Result<Exit, Exit> {
-    let made = FileKey::generate(file);
-    made.map_err(|error| fail(output, &error.to_string(), Exit::VaultUnavailable))?;
+fn key_file(file: &Path, output: Output) -> Outcome {
+    FileKey::generate(file).map_err(|error| Diagnostic::of_text(error.code(), Class::Vault, &error.to_string()))?;
     let shown = sanitize(&file.to_string_lossy(), 200);
     let text = format!(
         "✓ made {shown} (mode 0600). Use it with --vault file --vault-key-file {shown}, or in the profile.\n\
          Whoever has it and the encrypted file has your keys; without it nobody has.\n"
     );
-    let printed = if output.is_json() {
-        Output::document(&serde_json::json!({ "schema": "grail-console/keys/1", "action": "key_file", "file": shown }))
-    } else {
-        output.text(&text)
-    };
-    Ok(printed_or(output, printed, Exit::Healthy))
+    Report::of(output, || serde_json::json!({ "action": "key_file", "file": shown }), || text)
+}
+
+/// The chain that the keys are for, as far as it is known without asking.
+fn place(context: &Context) -> Place {
+    Place::unread(&context.network, context.netuid())
+}
+
+fn unconfirmed(text: &str) -> Diagnostic {
+    Diagnostic::of_text("needs_confirmation", Class::Pending, text)
 }

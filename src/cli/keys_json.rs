@@ -4,14 +4,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::json::schema;
 use super::table::{BAD, DIM, GOOD, WARN, cell, plain, table};
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::rotation::Seen;
 use crate::domain::text::age_seconds;
 use crate::domain::untrusted::sanitize;
 use crate::domain::vault_index::{Backend, GenerationNumber, Holding, KeyRef, Origin};
 use crate::ops::keys::{Commented, Listed, PlaceKeys, Restored};
-use crate::ops::rotation::Problem;
 
 pub(super) use crate::ops::keys::Listing;
 
@@ -49,7 +48,6 @@ struct PlaceDocument {
 /// `keys list --json`
 #[derive(Debug, Serialize)]
 pub(super) struct ListDocument {
-    schema: String,
     generations: Vec<GenerationDocument>,
     places: Vec<PlaceDocument>,
     chain: Option<String>,
@@ -58,7 +56,6 @@ pub(super) struct ListDocument {
 /// `keys import|restore-env|remove --json`
 #[derive(Debug, Serialize)]
 pub(super) struct ActionDocument<'a> {
-    schema: String,
     action: &'static str,
     generation: GenerationNumber,
     backend: Backend,
@@ -74,9 +71,9 @@ pub(super) struct EnvDocument {
     changed: Vec<&'static str>,
     backup: Option<String>,
     still_on_lines: Vec<u32>,
-    /// Whether a rule kept it as it was.
+    /// The rule that kept it as it was.
     #[serde(skip)]
-    pub(super) refused: bool,
+    pub(super) refused: Option<Diagnostic>,
     problem: Option<String>,
     #[serde(skip)]
     what: &'static str,
@@ -112,7 +109,6 @@ impl ListDocument {
             write: pair(&keys.write),
         };
         Self {
-            schema: schema("keys"),
             generations: listing.generations.iter().map(generation).collect(),
             places: listing.places.iter().map(place).collect(),
             chain: listing.chain.as_ref().map(ToString::to_string),
@@ -123,7 +119,6 @@ impl ListDocument {
 impl<'a> ActionDocument<'a> {
     pub(super) fn of(action: &'static str, holding: &Holding, env: Option<&'a EnvDocument>) -> Self {
         Self {
-            schema: schema("keys"),
             action,
             generation: holding.number,
             backend: holding.backend,
@@ -137,23 +132,15 @@ impl<'a> ActionDocument<'a> {
 impl EnvDocument {
     fn new(path: &Path, what: &'static str) -> Self {
         let file = sanitize(&path.to_string_lossy(), 200);
-        Self {
-            file,
-            changed: Vec::new(),
-            backup: None,
-            still_on_lines: Vec::new(),
-            refused: false,
-            problem: None,
-            what,
-        }
+        Self { file, changed: Vec::new(), backup: None, still_on_lines: Vec::new(), refused: None, problem: None, what }
     }
 
     pub(super) fn untouched(path: &Path) -> Self {
         Self::new(path, "is as it was")
     }
 
-    pub(super) fn refused(path: &Path, problem: &Problem) -> Self {
-        Self { refused: true, problem: Some(problem.to_string()), ..Self::new(path, "is as it was") }
+    pub(super) fn refused(path: &Path, problem: Diagnostic) -> Self {
+        Self { problem: Some(problem.to_string()), refused: Some(problem), ..Self::new(path, "is as it was") }
     }
 
     pub(super) fn commented(path: &Path, commented: &Commented) -> Self {

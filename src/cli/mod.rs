@@ -19,6 +19,7 @@ mod probe;
 mod probe_json;
 mod probe_text;
 mod prompt;
+pub mod report;
 mod rotate;
 mod rotate_json;
 mod rotate_text;
@@ -38,6 +39,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::config::Flags;
 use crate::domain::ascii;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
 use crate::domain::given::Given;
 use crate::domain::untrusted::sanitize_lines;
@@ -46,6 +48,7 @@ use crate::tui::runner::interrupted;
 use args::{Arguments, Command, Connection};
 pub use exit::Exit;
 use output::Output;
+use report::unwritten;
 
 /// Keeps secrets out of core dumps and away from other processes of the same user. A system that refuses is no reason
 /// to stop: it only means that its administrator decided otherwise.
@@ -67,17 +70,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return misused(&error, &given, &environment),
     };
     let output = Output::new(arguments.connection.json, &environment);
-    let result = match arguments.command {
+    let printed = match arguments.command {
         Some(Command::Completions { shell }) => output.text(&completions(shell)),
         Some(Command::Man) => manual().and_then(|page| output.text(&page)),
         command => return in_runtime(command, &arguments.connection, &environment, output),
     };
-    match result {
+    match printed {
         Ok(()) => Exit::Healthy,
-        Err(error) => {
-            output.error(&format!("cannot write to stdout: {error}; check where it leads"), Exit::Usage);
-            Exit::Usage
-        }
+        Err(error) => report::print("command", Err(unwritten(&error)), output),
     }
 }
 
@@ -100,67 +100,41 @@ fn misused(error: &clap::Error, given: &[OsString], environment: &Environment) -
     values.for_each(|value| crate::logs::redact_all(&Given::new(value).secrets()));
     let message = error.to_string();
     if output.is_json() {
-        output.error(message.trim_end(), Exit::Usage);
-    } else {
-        // It repeats the argument, which may have come from anywhere.
-        output.remark(&crate::logs::redacted(&sanitize_lines(message.trim_end(), 2_000)));
+        let (summary, help) = message.trim_end().split_once("\n\n").unwrap_or((message.trim_end(), ""));
+        let summary = summary.strip_prefix("error: ").unwrap_or(summary);
+        let why = Diagnostic::failure(Class::Usage, "usage", summary, "", help);
+        return report::print(named(given), Err(why), output);
     }
+    // It repeats the argument, which may have come from anywhere.
+    output.remark(&crate::logs::redacted(&sanitize_lines(message.trim_end(), 2_000)));
     Exit::Usage
+}
+
+/// The command that was meant, where one of that name exists.
+fn named(given: &[OsString]) -> &str {
+    let commands = Arguments::command();
+    let is_command = |word: &&str| commands.get_subcommands().any(|command| command.get_name() == *word);
+    given.iter().filter_map(|word| word.to_str()).find(is_command).unwrap_or("command")
 }
 
 /// How long a canary that is on its way is waited for when a command ends: its PUT and its DELETE, each in a store's time.
 const CANARIES_GO: Duration = Duration::from_secs(12);
 
 fn in_runtime(command: Option<Command>, connection: &Connection, environment: &Environment, output: Output) -> Exit {
+    let name = command.as_ref().map_or("console", Command::name);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let message = format!("cannot start: {error}; the machine has no threads or file handles to spare");
-            output.error(&message, Exit::Usage);
-            return Exit::Usage;
+            return report::print(name, Err(commands::misuse(&message)), output);
         }
     };
     let flags = flags(connection, environment);
     let exit = runtime.block_on(async {
-        let exit = match command {
-            Some(Command::Sandbox(sandbox)) if sandbox.serve => serve::serve(&sandbox, output).await,
-            None | Some(Command::Sandbox(_)) if output.is_json() => {
-                output.error("the console has no JSON: use status --json, or sandbox --serve --json", Exit::Usage);
-                Exit::Usage
-            }
-            None => Box::pin(console::open(&flags, environment, output)).await,
-            Some(Command::Sandbox(sandbox)) => {
-                Box::pin(console::open_sandbox(&sandbox, &flags, environment, output)).await
-            }
-            Some(Command::Status(status)) => {
-                interruptible(Box::pin(commands::status(&status, &flags, environment, output))).await
-            }
-            Some(Command::Show(show)) => {
-                interruptible(Box::pin(commands::show(&show, &flags, environment, output))).await
-            }
-            Some(Command::Doctor(doctor)) => {
-                interruptible(Box::pin(commands::doctor(&doctor, &flags, environment, output))).await
-            }
-            Some(Command::Probe(arguments)) => {
-                interruptible(Box::pin(probe::probe(&arguments, &flags, environment, output))).await
-            }
-            Some(Command::Verify(arguments)) => {
-                interruptible(Box::pin(verify::verify(&arguments, &flags, environment, output))).await
-            }
-            Some(Command::Visible) => {
-                interruptible(Box::pin(probe::visible_command(&flags, environment, output))).await
-            }
-            // These listen for signals themselves: what was written must be removed, what was sent must be told.
-            Some(Command::SelfTest) => Box::pin(probe::self_test_command(&flags, environment, output)).await,
-            Some(Command::Commit(commit)) => Box::pin(commit::commit(&commit, &flags, environment, output)).await,
-            Some(Command::Rotate(command)) => Box::pin(rotate::rotate(&command, &flags, environment, output)).await,
-            Some(Command::Keys(command)) => {
-                interruptible(Box::pin(keys::keys(&command, &flags, environment, output))).await
-            }
-            Some(Command::Exec(command)) => {
-                interruptible(Box::pin(exec::exec(&command, &flags, environment, output))).await
-            }
-            Some(Command::Completions { .. } | Command::Man) => Exit::Healthy,
+        let exit = if let Some(Command::Sandbox(sandbox)) = command.as_ref().filter(|_| is_served(command.as_ref())) {
+            serve::serve(sandbox, output).await
+        } else {
+            report::print(name, outcome(command, &flags, environment, output).await, output)
         };
         // Whoever leaves while a key is tried leaves no canary behind.
         let waits = || {
@@ -179,14 +153,64 @@ fn in_runtime(command: Option<Command>, connection: &Connection, environment: &E
     exit
 }
 
+fn is_served(command: Option<&Command>) -> bool {
+    matches!(command, Some(Command::Sandbox(sandbox)) if sandbox.serve)
+}
+
+/// Runs a command to its end, or until a signal asks it to leave.
+async fn outcome(
+    command: Option<Command>,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> report::Outcome {
+    match command {
+        None | Some(Command::Sandbox(_)) if output.is_json() => {
+            Err(commands::misuse("the console has no JSON; use status --json, or sandbox --serve --json"))
+        }
+        None => Box::pin(console::open(flags, environment, output)).await,
+        Some(Command::Sandbox(sandbox)) => Box::pin(console::open_sandbox(&sandbox, flags, environment, output)).await,
+        Some(Command::Status(status)) => {
+            interruptible(Box::pin(commands::status(&status, flags, environment, output))).await
+        }
+        Some(Command::Show(show)) => interruptible(Box::pin(commands::show(&show, flags, environment, output))).await,
+        Some(Command::Doctor(doctor)) => {
+            interruptible(Box::pin(commands::doctor(&doctor, flags, environment, output))).await
+        }
+        Some(Command::Probe(arguments)) => {
+            interruptible(Box::pin(probe::probe(&arguments, flags, environment, output))).await
+        }
+        Some(Command::Verify(arguments)) => {
+            interruptible(Box::pin(verify::verify(&arguments, flags, environment, output))).await
+        }
+        Some(Command::Visible) => interruptible(Box::pin(probe::visible_command(flags, environment, output))).await,
+        // These listen for signals themselves: what was written must be removed, what was sent must be told.
+        Some(Command::SelfTest) => Box::pin(probe::self_test_command(flags, environment, output)).await,
+        Some(Command::Commit(commit)) => Box::pin(commit::commit(&commit, flags, environment, output)).await,
+        Some(Command::Rotate(command)) => Box::pin(rotate::rotate(&command, flags, environment, output)).await,
+        Some(Command::Keys(command)) => interruptible(Box::pin(keys::keys(&command, flags, environment, output))).await,
+        Some(Command::Exec(command)) => interruptible(Box::pin(exec::exec(&command, flags, environment, output))).await,
+        Some(Command::Completions { .. } | Command::Man) => Ok(report::Report::default()),
+    }
+}
+
 /// A question that is given up by ctrl-c or another signal has a code of its own. Dropping it gives a terminal back that
 /// was asked for a passphrase.
-async fn interruptible(question: impl Future<Output = Exit>) -> Exit {
+async fn interruptible(question: impl Future<Output = report::Outcome>) -> report::Outcome {
     let Ok(interrupted) = interrupted() else { return question.await };
     tokio::select! {
-        exit = question => exit,
-        () = interrupted => Exit::Interrupted,
+        outcome = question => outcome,
+        () = interrupted => Err(was_interrupted()),
     }
+}
+
+/// A signal asked the process to leave.
+fn was_interrupted() -> Diagnostic {
+    Diagnostic::failure(Class::Pending, "interrupted", "interrupted before it was done", "", "")
+}
+
+fn no_signals() -> Diagnostic {
+    commands::misuse("cannot listen for signals; the machine has no file handles to spare")
 }
 
 fn flags(connection: &Connection, environment: &Environment) -> Flags {

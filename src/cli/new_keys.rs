@@ -12,10 +12,10 @@ use crate::cli::password;
 use crate::config::dotenv::{Dotenv, read_text};
 use crate::config::ownership;
 use crate::domain::credentials::Variable;
-use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::environment::Environment;
 use crate::domain::secret::SecretKey;
-use crate::ops::rotation::{Kind, NewKeys, Problem};
+use crate::ops::rotation::NewKeys;
 use crate::vault::KeyPair;
 
 /// Largest input that is read, in bytes.
@@ -26,7 +26,7 @@ pub(super) async fn new_keys(
     start: &StartArguments,
     environment: &Environment,
     output: Output,
-) -> Result<(NewKeys, Vec<Diagnostic>), Problem> {
+) -> Result<(NewKeys, Vec<Diagnostic>), Diagnostic> {
     let Some(file) = &start.new_key_file else {
         return Ok((typed(start, output).await?, Vec::new()));
     };
@@ -44,7 +44,7 @@ pub(super) async fn new_keys(
     keys_of(&dotenv).map(|keys| (keys, odd))
 }
 
-fn keys_of(dotenv: &Dotenv) -> Result<NewKeys, Problem> {
+fn keys_of(dotenv: &Dotenv) -> Result<NewKeys, Diagnostic> {
     let value = |variable: Variable| {
         let value = dotenv.get(variable.name()).map(|(value, _)| value.expose().trim())?;
         (!value.is_empty()).then(|| SecretKey::new(value))
@@ -61,8 +61,8 @@ fn keys_of(dotenv: &Dotenv) -> Result<NewKeys, Problem> {
     };
     crate::logs::redact_all(&secrets(&keys));
     if keys.read.is_none() && keys.write.is_none() {
-        return Err(Problem::new(
-            Kind::Usage,
+        return Err(Diagnostic::failure(
+            Class::Usage,
             "no_new_keys",
             "The new keys' file defines neither pair",
             "It needs R2_READ_ACCESS_KEY_ID and R2_READ_SECRET_ACCESS_KEY, or the write pair, as lines NAME=value.",
@@ -76,9 +76,9 @@ fn secrets(keys: &NewKeys) -> Vec<SecretKey> {
     [&keys.read, &keys.write].into_iter().flatten().map(|pair| pair.secret.clone()).collect()
 }
 
-fn half(missing: Variable) -> Problem {
-    Problem::new(
-        Kind::Usage,
+fn half(missing: Variable) -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "half_a_pair",
         format!("{missing} is missing beside its other half"),
         "An id without its secret opens nothing.",
@@ -86,7 +86,7 @@ fn half(missing: Variable) -> Problem {
     )
 }
 
-async fn from_stdin() -> Result<Zeroizing<String>, Problem> {
+async fn from_stdin() -> Result<Zeroizing<String>, Diagnostic> {
     let read = spawn_blocking(|| {
         // It never grows past its first size, since growing leaves a copy behind.
         let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_BYTES).unwrap_or(0) + 1));
@@ -100,10 +100,10 @@ async fn from_stdin() -> Result<Zeroizing<String>, Problem> {
 }
 
 /// Asks for id and secret; neither is shown.
-async fn typed(start: &StartArguments, output: Output) -> Result<NewKeys, Problem> {
+async fn typed(start: &StartArguments, output: Output) -> Result<NewKeys, Diagnostic> {
     if output.is_json() || !io::stdin().is_terminal() {
-        return Err(Problem::new(
-            Kind::Usage,
+        return Err(Diagnostic::failure(
+            Class::Usage,
             "no_new_keys",
             "No new keys were given, and nobody can be asked here",
             "A secret is never an argument.",
@@ -126,9 +126,9 @@ async fn typed(start: &StartArguments, output: Output) -> Result<NewKeys, Proble
     Ok(keys)
 }
 
-fn unreadable(why: &str) -> Problem {
-    Problem::new(
-        Kind::Usage,
+fn unreadable(why: &str) -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "new_keys_unreadable",
         format!("The new keys cannot be read: {}", crate::domain::untrusted::sanitize(why, 300)),
         "Nothing was begun.",

@@ -2,19 +2,12 @@
 
 use std::io::{self, Write};
 
-use anstream::{AutoStream, ColorChoice};
-use serde::Serialize;
-
-use crate::cli::exit::Exit;
-use crate::cli::json::ErrorDocument;
 use crate::cli::table::{BAD, paint};
 use crate::domain::ascii;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::untrusted::sanitize_lines;
 use crate::logs::withheld;
-
-/// Characters of one line of an error: room for any message of ours around one quoted text.
-const ERROR_LINE: usize = 2_000;
+use anstream::{AutoStream, ColorChoice};
 
 /// Where and how a command prints.
 #[derive(Debug, Clone, Copy)]
@@ -45,10 +38,8 @@ impl Output {
     }
 
     /// Prints one document.
-    pub fn document(document: &impl Serialize) -> io::Result<()> {
-        let mut text = serde_json::to_string_pretty(document)?;
-        text.push('\n');
-        finish(io::stdout().lock().write_all(withheld(&text).as_bytes()))
+    pub fn document(document: &str) -> io::Result<()> {
+        finish(io::stdout().lock().write_all(format!("{}\n", withheld(document)).as_bytes()))
     }
 
     /// Prints text for people.
@@ -68,14 +59,9 @@ impl Output {
         let _ = stderr.write_all(self.written(text).as_bytes()).and_then(|()| stderr.flush());
     }
 
-    /// Prints what went wrong: on stderr for people, as a document on stdout for scripts.
-    pub fn error(self, message: &str, exit: Exit) {
-        let message = crate::logs::redacted(&sanitize_lines(message, ERROR_LINE));
-        if self.json {
-            let _ = Self::document(&ErrorDocument::new(message, exit.code()));
-        } else {
-            self.remark(&format!("{} {message}", paint(BAD, "grail-console:")));
-        }
+    /// Tells people what went wrong.
+    pub fn error(self, why: &Diagnostic) {
+        self.remark(&format!("{} {why}", paint(BAD, "grail-console:")));
     }
 }
 

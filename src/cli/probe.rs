@@ -7,23 +7,23 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::cli::args::ProbeArguments;
-use crate::cli::commands::{chain_failure, context, fail, now_ms, printed_or, remark, warnings};
-use crate::cli::exit::Exit;
+use crate::cli::commands::{context, misuse, now_ms, warnings};
 use crate::cli::output::Output;
 use crate::cli::probe_json::{ProbeDocument, SelfTestDocument, VisibleDocument};
 use crate::cli::probe_text as text;
+use crate::cli::report::{Outcome, Place, Report};
+use crate::cli::table;
 use crate::cli::targets::Choice;
 use crate::cli::vault::with_vault;
+use crate::cli::{no_signals, was_interrupted};
 use crate::config::Flags;
-use crate::domain::diagnostic::Diagnostic;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Probe, ProbeNews, WHOLE_SECONDS};
-use crate::domain::text::{capitalised, uncapitalised};
-use crate::domain::visible::Standing;
 use crate::ops::context::Context;
 use crate::ops::probe::{SubnetView, Tester, View, listing, store, sweep};
-use crate::ops::self_test::{Subject, self_test};
+use crate::ops::self_test::{Subject, Unready, self_test};
 use crate::ops::survey::{Survey, survey_keeping};
 use crate::ops::visible::visible;
 use crate::tui::runner::interrupted;
@@ -37,16 +37,13 @@ struct Bench {
 }
 
 impl Bench {
-    async fn set_up(flags: &Flags, environment: &Environment, output: Output) -> Result<Self, Exit> {
-        let context = context(flags, environment, output)?;
+    async fn set_up(flags: &Flags, environment: &Environment) -> Result<Self, Diagnostic> {
+        let context = context(flags, environment)?;
         let subnet_view = SubnetView::new();
-        let found = match survey_keeping(&context, now_ms(), Some(subnet_view.keys())).await {
-            Ok(found) => found,
-            Err(error) => return Err(chain_failure(output, &error)),
-        };
+        let found = survey_keeping(&context, now_ms(), Some(subnet_view.keys())).await?;
         let subnet_view = SubnetView::of(found.snapshot.clone(), subnet_view.keys());
         let Some(view) = subnet_view.view() else {
-            return Err(fail(output, "the subnet was not read", Exit::ChainUnreachable));
+            return Err(Diagnostic::of_text("no_subnet", Class::Chain, "the subnet was not read; try again"));
         };
         let tester = Tester::new(&context, store(&context), Arc::new(now_ms));
         Ok(Self { context, found, view: Arc::new(view), tester: Arc::new(tester) })
@@ -58,19 +55,10 @@ impl Bench {
 }
 
 /// `probe`
-pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let choice = match Choice::of(&arguments.whom) {
-        Ok(choice) => choice,
-        Err(message) => return fail(output, &message, Exit::Usage),
-    };
-    let bench = match Bench::set_up(flags, environment, output).await {
-        Ok(bench) => bench,
-        Err(exit) => return exit,
-    };
-    let hotkeys = match choice.hotkeys(&bench.found) {
-        Ok(hotkeys) => hotkeys,
-        Err(message) => return fail(output, &message, Exit::Usage),
-    };
+pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+    let choice = Choice::of(&arguments.whom).map_err(|message| misuse(&message))?;
+    let bench = Bench::set_up(flags, environment).await?;
+    let hotkeys = choice.hotkeys(&bench.found).map_err(|message| misuse(&message))?;
     let (results, stopped) = Box::pin(tested(&bench, hotkeys, output)).await;
     let mut listings = Vec::new();
     if arguments.list {
@@ -78,30 +66,27 @@ pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Envi
             listings.push((result.hotkey, listing(&bench.tester, &bench.view, &result.hotkey).await));
         }
     }
-    let exit = match &stopped {
-        Some(_) => Exit::Undetermined,
-        None if choice.is_sweep() && !arguments.strict => Exit::Healthy,
-        None => exit_of(&results),
-    };
     let mut findings = bench.findings();
-    findings.extend(stopped);
-    let printed = if output.is_json() {
-        Output::document(&ProbeDocument::of(&bench.found.snapshot, &results, &listings, findings))
-    } else {
-        remark(output, &findings);
-        output.text(&text::probes(&bench.found, &results, &listings, now_ms(), choice.is_sweep()))
+    findings.extend(stopped.clone());
+    let deciding = match stopped {
+        Some(stopped) => vec![stopped.in_class(Class::Unknown)],
+        None if choice.is_sweep() && !arguments.strict => Vec::new(),
+        None => bad(&results),
     };
-    printed_or(output, printed, exit)
+    let snapshot = &bench.found.snapshot;
+    let report = Report::of(
+        output,
+        || ProbeDocument::of(snapshot, &results, &listings),
+        || text::probes(&bench.found, &results, &listings, now_ms(), choice.is_sweep()),
+    )?;
+    Ok(report.at(Place::of(snapshot)).with(findings).decided_by(deciding))
 }
 
-/// A bucket that would fail a validator is a finding; of one that could not be asked nothing is known.
-fn exit_of(results: &[Probe]) -> Exit {
-    let mut bad = results.iter().filter(|probe| !probe.verdict.passes()).peekable();
-    match (bad.peek().is_some(), bad.any(|probe| probe.is_definite)) {
-        (false, _) => Exit::Healthy,
-        (true, true) => Exit::Finding,
-        (true, false) => Exit::Undetermined,
-    }
+/// A bucket that would fail a validator is a finding; of one that could not be asked nothing is known. What is known first.
+fn bad(results: &[Probe]) -> Vec<Diagnostic> {
+    let mut bad: Vec<&Probe> = results.iter().filter(|probe| !probe.verdict.passes()).collect();
+    bad.sort_by_key(|probe| !probe.is_definite);
+    bad.into_iter().map(Probe::diagnostic).collect()
 }
 
 /// Tests them, in the order in which they were asked for; somebody who watches sees how far it has come. With why it was
@@ -178,111 +163,80 @@ impl Whole {
 }
 
 /// What `visible` and `self-test` stand on, read within their time.
-async fn bench_by(whole: Whole, flags: &Flags, environment: &Environment, output: Output) -> Result<Bench, Exit> {
-    let read = Box::pin(Bench::set_up(flags, environment, output));
+async fn bench_by(whole: Whole, flags: &Flags, environment: &Environment, output: Output) -> Result<Bench, Diagnostic> {
+    let read = Box::pin(Bench::set_up(flags, environment));
     let bench = whole.watch(output, timeout_at(whole.by, read)).await;
     bench.unwrap_or_else(|_| {
         let message = format!(
-            "the chain was not read within {WHOLE_SECONDS} s, and the store was not asked: try another node with --endpoint"
+            "the chain was not read within {WHOLE_SECONDS} s, and the store was not asked; try another node with --endpoint"
         );
-        Err(fail(output, &message, Exit::ChainUnreachable))
+        Err(Diagnostic::of_text("out_of_time", Class::Chain, &message))
     })
 }
 
 /// `visible`
-pub async fn visible_command(flags: &Flags, environment: &Environment, output: Output) -> Exit {
+pub async fn visible_command(flags: &Flags, environment: &Environment, output: Output) -> Outcome {
     let whole = Whole::begin();
-    let bench = match bench_by(whole, flags, environment, output).await {
-        Ok(bench) => bench,
-        Err(exit) => return exit,
-    };
+    let bench = bench_by(whole, flags, environment, output).await?;
     let asked = Box::pin(visible(&bench.tester, &bench.view, whole.by));
-    let visibility = match whole.watch(output, asked).await {
-        Ok(visibility) => visibility,
-        Err(finding) => {
-            return fail(output, &format!("{}: {}", finding.summary, uncapitalised(&finding.help)), Exit::Usage);
-        }
-    };
-    let exit = match visibility.standing() {
-        Standing::Yes | Standing::Warning => Exit::Healthy,
-        Standing::No => Exit::Finding,
-        Standing::Unknown => Exit::Undetermined,
-    };
-    let (findings, seconds) = (bench.findings(), whole.seconds());
-    let printed = if output.is_json() {
-        Output::document(&VisibleDocument::of(&bench.found.snapshot, &visibility, seconds, findings))
-    } else {
-        remark(output, &findings);
-        output.text(&text::visible(&bench.found, &visibility, now_ms(), seconds))
-    };
-    printed_or(output, printed, exit)
+    let visibility = whole.watch(output, asked).await.map_err(|unknown| unknown.in_class(Class::Usage))?;
+    let (snapshot, seconds) = (&bench.found.snapshot, whole.seconds());
+    let report = Report::of(
+        output,
+        || VisibleDocument::of(snapshot, &visibility, seconds),
+        || text::visible(&bench.found, &visibility, now_ms(), seconds),
+    )?;
+    Ok(report.at(Place::of(snapshot)).with(bench.findings()).decided_by(visibility.diagnostic()))
 }
 
 /// `self-test`. A signal ends it early; the canary is removed all the same.
-pub async fn self_test_command(flags: &Flags, environment: &Environment, output: Output) -> Exit {
+pub async fn self_test_command(flags: &Flags, environment: &Environment, output: Output) -> Outcome {
     if flags.read_only {
-        return refuse_read_only(output);
+        return Err(refused_read_only());
     }
-    let Ok(interrupted) = interrupted() else {
-        return fail(output, "cannot listen for signals; the machine has no file handles to spare", Exit::Usage);
-    };
+    let interrupted = interrupted().map_err(|_| no_signals())?;
     tokio::pin!(interrupted);
     let whole = Whole::begin();
     let bench = tokio::select! {
-        bench = bench_by(whole, flags, environment, output) => bench,
-        () = &mut interrupted => return Exit::Interrupted,
+        bench = bench_by(whole, flags, environment, output) => bench?,
+        () = &mut interrupted => return Err(was_interrupted()),
     };
-    let bench = match bench {
-        Ok(bench) if bench.context.configuration.settings.read_only.value => return refuse_read_only(output),
-        Ok(bench) => bench,
-        Err(exit) => return exit,
-    };
+    if bench.context.configuration.settings.read_only.value {
+        return Err(refused_read_only());
+    }
     let typing = Instant::now();
+    let odd = |odd: Diagnostic| output.remark(table::finding(&odd).trim_end());
     let context = tokio::select! {
-        context = with_vault(bench.context.clone(), flags, output, |odd| remark(output, &[odd])) => context,
-        () = &mut interrupted => return Exit::Interrupted,
-    };
-    let context = match context {
-        Ok(context) => context,
-        Err(exit) => return exit,
+        context = with_vault(bench.context.clone(), flags, output, odd) => context?,
+        () = &mut interrupted => return Err(was_interrupted()),
     };
     let whole = whole.without(typing.elapsed());
-    let subject = match Subject::of(&context, &bench.view, Arc::new(now_ms)) {
-        Ok(subject) => subject,
-        Err(error) => return fail(output, &error.to_string(), Exit::Usage),
-    };
+    let subject = Subject::of(&context, &bench.view, Arc::new(now_ms)).map_err(|error| unready(&error))?;
     let subject = tokio::select! {
         subject = Box::pin(subject.verified(&context.node, &bench.view)) => subject,
-        () = &mut interrupted => return Exit::Interrupted,
+        () = &mut interrupted => return Err(was_interrupted()),
     };
-    let mut was_interrupted = false;
+    let mut ended_early = false;
     let stop = async {
         interrupted.await;
-        was_interrupted = true;
+        ended_early = true;
     };
     let asked = Box::pin(self_test(subject, &bench.tester.store, whole.by, stop));
-    let test = match whole.watch(output, asked).await {
-        Ok(test) => test,
-        Err(error) => return fail(output, &capitalised(&error.to_string()), Exit::Usage),
-    };
-    let exit = match (was_interrupted, test.healthy, test.is_unknown()) {
-        (true, ..) => Exit::Interrupted,
-        (false, true, _) => Exit::Healthy,
-        (false, false, true) => Exit::Undetermined,
-        (false, false, false) => Exit::Finding,
-    };
-    let (findings, seconds) = (bench.findings(), whole.seconds());
-    let printed = if output.is_json() {
-        Output::document(&SelfTestDocument::of(&bench.found.snapshot, &test, seconds, findings))
-    } else {
-        remark(output, &findings);
-        output.text(&text::self_test(&test, seconds))
-    };
-    printed_or(output, printed, exit)
+    let test = whole.watch(output, asked).await.map_err(|error| unready(&error))?;
+    let (snapshot, seconds) = (&bench.found.snapshot, whole.seconds());
+    let report =
+        Report::of(output, || SelfTestDocument::of(snapshot, &test, seconds), || text::self_test(&test, seconds))?;
+    let early = ended_early.then(was_interrupted);
+    let report = report.at(Place::of(snapshot)).with(bench.findings());
+    Ok(report.decided_by(early.into_iter().chain(test.diagnostics())))
 }
 
-fn refuse_read_only(output: Output) -> Exit {
+fn unready(error: &Unready) -> Diagnostic {
+    Diagnostic::of_text("not_ready", Class::Usage, &error.to_string())
+}
+
+fn refused_read_only() -> Diagnostic {
     let message = "--read-only refuses everything that writes outside this machine, and a self-test writes a canary into \
-                   your bucket: run it without --read-only";
-    fail(output, message, Exit::Refused)
+                   your bucket; run it without --read-only";
+    Diagnostic::of_text("read_only", Class::Refused, message)
 }

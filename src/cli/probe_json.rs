@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::json::{BlockDocument, NetworkDocument, schema};
 use crate::domain::date::stamp;
-use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Blame, Layer, Listing, Probe, Risk, Step, Verdict};
 use crate::domain::provenance::Level;
@@ -17,12 +15,8 @@ use crate::domain::window::Window;
 /// `probe`
 #[derive(Debug, Serialize)]
 pub struct ProbeDocument<'d> {
-    schema: String,
-    network: NetworkDocument,
     netuid: u16,
-    block: BlockDocument,
     results: Vec<ResultDocument<'d>>,
-    findings: Vec<Diagnostic>,
 }
 
 /// One read test.
@@ -81,20 +75,11 @@ impl<'d> ResultDocument<'d> {
 
 impl<'d> ProbeDocument<'d> {
     /// Of tests and the listings that were asked for.
-    pub fn of(
-        snapshot: &SubnetSnapshot,
-        results: &'d [Probe],
-        listings: &'d [(Hotkey, Listing)],
-        findings: Vec<Diagnostic>,
-    ) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, results: &'d [Probe], listings: &'d [(Hotkey, Listing)]) -> Self {
         let listing = |hotkey: Hotkey| listings.iter().find(|(of, _)| *of == hotkey).map(|(_, listing)| listing);
         Self {
-            schema: schema("probe"),
-            network: NetworkDocument::of(snapshot),
             netuid: snapshot.netuid,
-            block: BlockDocument::of(snapshot),
             results: results.iter().map(|probe| ResultDocument::of(probe, listing(probe.hotkey))).collect(),
-            findings,
         }
     }
 }
@@ -102,10 +87,7 @@ impl<'d> ProbeDocument<'d> {
 /// `visible`
 #[derive(Debug, Serialize)]
 pub struct VisibleDocument<'d> {
-    schema: String,
-    network: NetworkDocument,
     netuid: u16,
-    block: BlockDocument,
     uid: Option<u16>,
     hotkey: Hotkey,
     visible: Option<bool>,
@@ -120,7 +102,6 @@ pub struct VisibleDocument<'d> {
     checks: &'d [Check],
     windows: Vec<WindowDocument>,
     probe: Option<ResultDocument<'d>>,
-    findings: Vec<Diagnostic>,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,7 +115,7 @@ struct WindowDocument {
 
 impl<'d> VisibleDocument<'d> {
     /// Of the verdict.
-    pub fn of(snapshot: &SubnetSnapshot, seen: &'d Visibility, seconds: f64, findings: Vec<Diagnostic>) -> Self {
+    pub fn of(snapshot: &SubnetSnapshot, seen: &'d Visibility, seconds: f64) -> Self {
         let windows = seen.windows.iter().map(|seen| WindowDocument {
             window: seen.window,
             verdict: seen.verdict,
@@ -143,10 +124,7 @@ impl<'d> VisibleDocument<'d> {
             deadline_exact: seen.exact,
         });
         Self {
-            schema: schema("visible"),
-            network: NetworkDocument::of(snapshot),
             netuid: snapshot.netuid,
-            block: BlockDocument::of(snapshot),
             uid: seen.uid,
             hotkey: seen.hotkey,
             visible: seen.is_visible(),
@@ -160,7 +138,6 @@ impl<'d> VisibleDocument<'d> {
             checks: &seen.checks,
             windows: windows.collect(),
             probe: seen.probe.as_deref().map(|probe| ResultDocument::of(probe, None)),
-            findings,
         }
     }
 }
@@ -168,25 +145,15 @@ impl<'d> VisibleDocument<'d> {
 /// `self-test`
 #[derive(Debug, Serialize)]
 pub struct SelfTestDocument<'d> {
-    schema: String,
-    network: NetworkDocument,
     netuid: u16,
     #[serde(flatten)]
     test: &'d SelfTest,
     seconds: f64,
-    findings: Vec<Diagnostic>,
 }
 
 impl<'d> SelfTestDocument<'d> {
     /// Of a self-test.
-    pub fn of(snapshot: &SubnetSnapshot, test: &'d SelfTest, seconds: f64, findings: Vec<Diagnostic>) -> Self {
-        Self {
-            schema: schema("self-test"),
-            network: NetworkDocument::of(snapshot),
-            netuid: snapshot.netuid,
-            test,
-            seconds,
-            findings,
-        }
+    pub fn of(snapshot: &SubnetSnapshot, test: &'d SelfTest, seconds: f64) -> Self {
+        Self { netuid: snapshot.netuid, test, seconds }
     }
 }

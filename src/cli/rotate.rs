@@ -5,58 +5,51 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::cli::args::{Answers, RotateCommand, StartArguments};
-use crate::cli::commands::{context, fail, now_ms, printed_or, swept};
+use crate::cli::commands::{context, now_ms, swept};
 use crate::cli::commit::confirmed;
-use crate::cli::exit::Exit;
 use crate::cli::new_keys::new_keys;
 use crate::cli::output::Output;
 use crate::cli::prompt::{agreed, agreed_to, can_ask};
+use crate::cli::report::{Outcome, Place};
 use crate::cli::rotate_json::{Parts, RotateDocument};
 use crate::cli::vault::passphrase_for;
-use crate::cli::{commit_text, password, rotate_text as text, table};
+use crate::cli::{commit_text, no_signals, password, rotate_text as text, table, was_interrupted};
 use crate::config::Flags;
 use crate::domain::commit::outcome::Rule;
-use crate::domain::diagnostic::Diagnostic;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
 use crate::domain::rotation::messages::EnvAnswer;
-use crate::domain::rotation::{Blocker, LEAST_GRACE, Report, Seen};
+use crate::domain::rotation::{LEAST_GRACE, Report, Seen};
 use crate::domain::secret::{Fingerprint, SecretKey};
 use crate::ops::context::Context;
 use crate::ops::rotation::{
-    Begin, Executor, ExecutorSetup, Kind, NeedsInput, Problem, ProgressEvent, Publishing, Retirement, Timeouts, look,
+    Begin, Executor, ExecutorSetup, NeedsInput, ProgressEvent, Publishing, Retirement, Timeouts, look,
 };
 use crate::tui::runner::interrupted;
 use crate::wallet::Signer;
 
 /// `rotate …`
-pub async fn rotate(command: &RotateCommand, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let Ok(interrupted) = interrupted() else {
-        return fail(output, "cannot listen for signals; the machine has no file handles to spare", Exit::Usage);
-    };
-    let context = match context(flags, environment, output) {
-        Ok(context) => context,
-        Err(exit) => return exit,
-    };
+pub async fn rotate(command: &RotateCommand, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+    let interrupted = interrupted().map_err(|_| no_signals())?;
+    let context = context(flags, environment)?;
     tokio::pin!(interrupted);
     let may_ask = !matches!(command, RotateCommand::Status);
     let odd = |odd: Diagnostic| remark_unless_json(output, &odd);
     let known = tokio::select! {
         biased;
         known = password::identified(context, (flags, environment), may_ask, output, odd) => known,
-        () = &mut interrupted => return Exit::Interrupted,
+        () = &mut interrupted => return Err(was_interrupted()),
     };
-    let (context, password) = match known {
-        Ok((context, password)) => (Arc::new(context), password),
-        Err(error) => return fail(output, &crate::logs::redacted(&error.to_string()), Exit::Usage),
-    };
-    let run = RotateRun { command, context, flags, environment, password, output };
+    let (context, password) = known
+        .map_err(|error| Diagnostic::of_text("wallet", Class::Usage, &crate::logs::redacted(&error.to_string())))?;
+    let run = RotateRun { command, context: Arc::new(context), flags, environment, password, output };
     tokio::select! {
         biased;
-        exit = Box::pin(run.run()) => exit,
+        outcome = Box::pin(run.run()) => outcome,
         // Every step is in the journal before it is done.
         () = &mut interrupted => {
             let message = "interrupted; nothing is lost: rotate resume goes on from here, rotate rollback turns back";
-            fail(output, message, Exit::Interrupted)
+            Err(Diagnostic::of_text("interrupted", Class::Pending, message))
         }
     }
 }
@@ -84,27 +77,24 @@ enum Stopped {
     /// At a halt that needs nobody now.
     Well,
     /// Something stands against it.
-    Blocked(Vec<Blocker>, Exit),
+    Blocked(Vec<Diagnostic>),
 }
 
 impl RotateRun<'_> {
-    async fn run(self) -> Exit {
+    async fn run(self) -> Outcome {
         if matches!(self.command, RotateCommand::Status) {
             return self.status().await;
         }
         if self.context.configuration.settings.read_only.value {
-            return self.problem(None, &Rule::read_only().into()).await;
+            return self.problem(None, Rule::read_only().into()).await;
         }
         swept(&self.context, self.output);
         let (tell, mut told) = mpsc::unbounded_channel();
         let told_odd = |finding: Diagnostic| self.odd(&finding);
-        let passphrase = match passphrase_for(&self.context, self.flags, self.output, told_odd).await {
-            Ok(passphrase) => passphrase,
-            Err(exit) => return exit,
-        };
+        let passphrase = passphrase_for(&self.context, self.flags, self.output, told_odd).await?;
         let mut executor = match self.executor(tell, passphrase).await {
             Ok(executor) => executor,
-            Err(problem) => return self.problem(None, &problem).await,
+            Err(problem) => return self.problem(None, problem).await,
         };
         if let Some(derived) = executor.derived() {
             self.odd(derived);
@@ -126,7 +116,7 @@ impl RotateRun<'_> {
         }
         match outcome {
             Ok(stopped) => self.stopped(&executor, stopped).await,
-            Err(problem) => self.problem(Some(&executor), &problem).await,
+            Err(problem) => self.problem(Some(&executor), problem).await,
         }
     }
 
@@ -134,7 +124,7 @@ impl RotateRun<'_> {
         &self,
         tell: mpsc::UnboundedSender<ProgressEvent>,
         passphrase: Option<SecretKey>,
-    ) -> Result<Executor, Problem> {
+    ) -> Result<Executor, Diagnostic> {
         let setup = ExecutorSetup {
             context: Arc::clone(&self.context),
             environment: self.environment.clone(),
@@ -145,7 +135,7 @@ impl RotateRun<'_> {
         Executor::open(setup, tell).await
     }
 
-    async fn drive(&self, executor: &mut Executor) -> Result<Stopped, Problem> {
+    async fn drive(&self, executor: &mut Executor) -> Result<Stopped, Diagnostic> {
         let halt = match self.command {
             RotateCommand::Status => return Ok(Stopped::Well),
             RotateCommand::Start(start) => self.start(executor, start).await?,
@@ -164,14 +154,14 @@ impl RotateRun<'_> {
                 executor.rotation().ok_or_else(nothing_open)?;
                 return Ok(match executor.retire().await? {
                     Retirement::Retired => Stopped::Well,
-                    Retirement::Blocked(blockers) => Stopped::Blocked(blockers, Exit::Interrupted),
+                    Retirement::Blocked(blockers) => Stopped::Blocked(blockers),
                 });
             }
         };
         Box::pin(self.answer(executor, halt)).await
     }
 
-    async fn start(&self, executor: &mut Executor, start: &StartArguments) -> Result<NeedsInput, Problem> {
+    async fn start(&self, executor: &mut Executor, start: &StartArguments) -> Result<NeedsInput, Diagnostic> {
         let (keys, odd) = new_keys(start, self.environment, self.output).await?;
         for finding in odd {
             self.odd(&finding);
@@ -202,7 +192,7 @@ impl RotateRun<'_> {
     }
 
     /// Answers each question, by flag or by asking, until none is left or one stays open.
-    async fn answer(&self, executor: &mut Executor, mut halt: NeedsInput) -> Result<Stopped, Problem> {
+    async fn answer(&self, executor: &mut Executor, mut halt: NeedsInput) -> Result<Stopped, Diagnostic> {
         let answers = self.answers();
         loop {
             halt = match halt {
@@ -223,33 +213,33 @@ impl RotateRun<'_> {
                         Some(odd) if agreed_to(self.output, &odd).await => {
                             executor.update_env(EnvAnswer::RewriteAnyway).await?
                         }
-                        Some(odd) => return Err(Problem { kind: Kind::Refused, finding: odd }),
+                        Some(odd) => return Err(odd.in_class(Class::Refused)),
                     }
                 }
                 NeedsInput::Env { path: None, .. } => {
-                    return Ok(Stopped::Blocked(vec![env_unknown()], Exit::Interrupted));
+                    return Ok(Stopped::Blocked(vec![env_unknown()]));
                 }
                 NeedsInput::Accept(seen) => match &answers.over {
                     Some(over) if names(over, &seen) => executor.accept().await?,
-                    _ => return Ok(Stopped::Blocked(vec![neither(&seen)], Exit::Refused)),
+                    _ => return Ok(Stopped::Blocked(vec![neither(&seen).in_class(Class::Refused)])),
                 },
                 NeedsInput::Revoke(side) => {
                     let words = executor.rotation().map(|rotation| rotation.next(None).words).unwrap_or_default();
-                    let blocker = Blocker::new(
+                    let blocker = Diagnostic::blocker(
                         "old_key_still_works",
                         format!("The old {} key is still accepted by the store", side.word()),
                         format!("{words} Then run rotate resume."),
                     );
-                    return Ok(Stopped::Blocked(vec![blocker], Exit::Interrupted));
+                    return Ok(Stopped::Blocked(vec![blocker]));
                 }
-                NeedsInput::Unsettled(blocker) => return Ok(Stopped::Blocked(vec![blocker], Exit::Interrupted)),
+                NeedsInput::Unsettled(blocker) => return Ok(Stopped::Blocked(vec![blocker])),
                 NeedsInput::KeysNeeded => {
-                    let blocker = Blocker::new(
+                    let blocker = Diagnostic::blocker(
                         "keys_needed",
                         "The console broke off before the new keys were in the vault",
                         "Run rotate start again with the very same keys, or rotate rollback: nothing was published.",
                     );
-                    return Ok(Stopped::Blocked(vec![blocker], Exit::Interrupted));
+                    return Ok(Stopped::Blocked(vec![blocker]));
                 }
                 NeedsInput::Grace | NeedsInput::Done => return Ok(Stopped::Well),
             };
@@ -257,7 +247,7 @@ impl RotateRun<'_> {
     }
 
     /// The key, once the commit is confirmed.
-    async fn signer(&self, publishing: &Publishing) -> Result<Option<Signer>, Problem> {
+    async fn signer(&self, publishing: &Publishing) -> Result<Option<Signer>, Diagnostic> {
         let Self { output, flags, environment, ref password, .. } = *self;
         let plan = publishing.plan();
         if !output.is_json() {
@@ -267,10 +257,7 @@ impl RotateRun<'_> {
             return Ok(None);
         }
         let Some(own) = publishing.signer() else { return Ok(None) };
-        let locked = |error: crate::wallet::WalletError| Problem {
-            kind: Kind::Usage,
-            finding: crate::ops::commit::wallet_finding(&error),
-        };
+        let locked = |error: crate::wallet::WalletError| crate::ops::commit::wallet_finding(&error);
         let odd = |odd: Diagnostic| self.odd(&odd);
         let password = match password {
             Some(known) => Some(known.clone()),
@@ -279,59 +266,42 @@ impl RotateRun<'_> {
         crate::ops::commit::unlock(own, password).await.map_err(locked).map(Some)
     }
 
-    /// A question to which only a whole `yes` is one.
-    async fn status(&self) -> Exit {
-        match look(&self.context, now_ms()).await {
-            Err(problem) => self.problem(None, &problem).await,
-            Ok(looked) => {
-                let report = looked.report();
-                let open = looked.history.open.is_some();
-                let away =
-                    looked.chain.as_ref().and_then(|chain| chain.as_ref().err()).map(|problem| exit_of(problem.kind));
-                let reverted = report.as_ref().is_some_and(|report| {
-                    report.blockers.iter().any(|blocker| matches!(blocker.code, "chain_not_new" | "chain_is_neither"))
-                });
-                let exit = match (open, away, reverted) {
-                    (true, Some(exit), _) => exit,
-                    (true, None, true) => Exit::Finding,
-                    _ => Exit::Healthy,
-                };
-                self.print(
-                    Parts {
-                        owner: Some(looked.owner),
-                        report: report.as_ref(),
-                        closed: &looked.history.closed,
-                        journal: &looked.entries,
-                        ..self.parts()
-                    },
-                    exit,
-                )
-            }
-        }
+    async fn status(&self) -> Outcome {
+        let looked = match look(&self.context, now_ms()).await {
+            Ok(looked) => looked,
+            Err(problem) => return self.problem(None, problem).await,
+        };
+        let report = looked.report();
+        let away = looked.chain.as_ref().and_then(|chain| chain.as_ref().err()).cloned();
+        let reverted = report.iter().flat_map(|report| &report.blockers);
+        let reverted = reverted.filter(|blocker| matches!(blocker.code, "chain_not_new" | "chain_is_neither"));
+        let reverted = reverted.cloned().map(|blocker| blocker.in_class(Class::Finding));
+        let decides = away.or_else(|| reverted.into_iter().next()).filter(|_| looked.history.open.is_some());
+        let parts = Parts {
+            netuid: self.context.netuid(),
+            owner: Some(looked.owner),
+            report: report.as_ref(),
+            closed: &looked.history.closed,
+            journal: &looked.entries,
+            problem: None,
+        };
+        self.report(&parts, self.findings(None), decides)
     }
 
-    async fn stopped(&self, executor: &Executor, stopped: Stopped) -> Exit {
-        let (blockers, exit) = match stopped {
-            Stopped::Well => (None, Exit::Healthy),
-            Stopped::Blocked(blockers, exit) => (Some(blockers), exit),
+    async fn stopped(&self, executor: &Executor, stopped: Stopped) -> Outcome {
+        let blockers = match stopped {
+            Stopped::Well => None,
+            Stopped::Blocked(blockers) => Some(blockers),
         };
+        let decides = blockers.clone().unwrap_or_default();
         let report = executor.report(blockers).await;
         if let Some(Report { rotation, .. }) = &report
             && let Some(seen) = rotation.difference.filter(|_| !self.output.is_json())
         {
             self.output.remark(text::difference(rotation, &seen).trim_end());
         }
-        self.print(
-            Parts {
-                owner: Some(executor.owner()),
-                report: report.as_ref(),
-                closed: &executor.history().closed,
-                journal: executor.entries(),
-                findings: self.findings(Some(executor)),
-                ..self.parts()
-            },
-            exit,
-        )
+        let parts = Parts { report: report.as_ref(), ..self.parts(Some(executor)) };
+        self.report(&parts, self.findings(Some(executor)), decides)
     }
 
     /// What was found, and that the vault's index was derived again.
@@ -341,52 +311,49 @@ impl RotateRun<'_> {
         self.context.findings.iter().filter(stands).chain(derived).cloned().collect()
     }
 
-    async fn problem(&self, executor: Option<&Executor>, problem: &Problem) -> Exit {
-        let exit = exit_of(problem.kind);
-        let Some(executor) = executor else {
-            return self.print(Parts { problem: Some(&problem.finding), ..self.parts() }, exit);
+    async fn problem(&self, executor: Option<&Executor>, problem: Diagnostic) -> Outcome {
+        let report = match executor {
+            Some(executor) => executor.report(Some(vec![problem.clone()])).await,
+            None => None,
         };
-        let blocker = Blocker::new(problem.finding.code, problem.finding.summary.clone(), problem.finding.help.clone());
-        let report = executor.report(Some(vec![blocker])).await;
-        self.print(
-            Parts {
-                owner: Some(executor.owner()),
-                report: report.as_ref(),
-                closed: &executor.history().closed,
-                journal: executor.entries(),
-                problem: Some(&problem.finding),
-                findings: self.findings(Some(executor)),
-                ..self.parts()
-            },
-            exit,
-        )
+        let parts = Parts { report: report.as_ref(), problem: Some(&problem), ..self.parts(executor) };
+        self.report(&parts, self.findings(executor), [problem.clone()])
     }
 
-    fn parts(&self) -> Parts<'_> {
+    fn parts<'a>(&self, executor: Option<&'a Executor>) -> Parts<'a> {
         Parts {
-            network: &self.context.network.name,
             netuid: self.context.netuid(),
-            findings: self.findings(None),
+            owner: executor.map(Executor::owner),
+            closed: executor.map(|executor| &executor.history().closed[..]).unwrap_or_default(),
+            journal: executor.map(Executor::entries).unwrap_or_default(),
             ..Parts::default()
         }
     }
 
-    fn print(&self, parts: Parts<'_>, exit: Exit) -> Exit {
-        if self.output.is_json() {
-            return printed_or(self.output, Output::document(&RotateDocument::of(parts)), exit);
-        }
-        if let Some(problem) = parts.problem {
+    fn report(
+        &self,
+        parts: &Parts<'_>,
+        findings: Vec<Diagnostic>,
+        decides: impl IntoIterator<Item = Diagnostic>,
+    ) -> Outcome {
+        if let Some(problem) = parts.problem.filter(|_| !self.output.is_json()) {
             self.output.remark(text::problem(problem).trim_end());
         }
-        let text = match parts.report {
-            Some(report) if parts.problem.is_some() => text::report(&Report { blockers: Vec::new(), ..report.clone() }),
-            Some(report) => text::report(report),
-            None if parts.problem.is_some() => String::new(),
-            None => "No rotation was ever begun for this hotkey.\n".to_owned(),
+        let words = || {
+            let text = match parts.report {
+                Some(report) if parts.problem.is_some() => {
+                    text::report(&Report { blockers: Vec::new(), ..report.clone() })
+                }
+                Some(report) => text::report(report),
+                None if parts.problem.is_some() => String::new(),
+                None => "No rotation was ever begun for this hotkey.\n".to_owned(),
+            };
+            let before = text::history(parts.closed);
+            if matches!(self.command, RotateCommand::Status) { text + &before } else { text }
         };
-        let before = text::history(parts.closed);
-        let text = if matches!(self.command, RotateCommand::Status) { text + &before } else { text };
-        printed_or(self.output, self.output.text(&text), exit)
+        let report = crate::cli::report::Report::of(self.output, || RotateDocument::of(parts), words)?;
+        let place = Place::unread(&self.context.network, self.context.netuid());
+        Ok(report.at(place).with_told(findings).decided_by(decides))
     }
 }
 
@@ -405,17 +372,6 @@ fn remark(output: Output, told: &ProgressEvent) {
     }
 }
 
-pub(super) const fn exit_of(kind: Kind) -> Exit {
-    match kind {
-        Kind::Usage => Exit::Usage,
-        Kind::Refused => Exit::Refused,
-        Kind::Chain => Exit::ChainUnreachable,
-        Kind::Transaction => Exit::TransactionFailed,
-        Kind::Vault => Exit::VaultUnavailable,
-        Kind::Pending => Exit::Interrupted,
-    }
-}
-
 /// Whether the operator named what the chain holds: its fingerprint, or eight characters of it.
 fn names(over: &str, seen: &Seen) -> bool {
     match seen.fingerprint() {
@@ -424,9 +380,9 @@ fn names(over: &str, seen: &Seen) -> bool {
     }
 }
 
-fn nothing_open() -> Problem {
-    Problem::new(
-        Kind::Usage,
+fn nothing_open() -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "no_rotation",
         "No rotation is under way",
         "There is nothing to go on with.",
@@ -436,20 +392,20 @@ fn nothing_open() -> Problem {
 
 fn needs_confirmation(what: &str) -> Stopped {
     let todo = "Run rotate resume at a terminal and answer, or add --yes. Until then everything stays as it is.";
-    Stopped::Blocked(vec![Blocker::new("needs_confirmation", what, todo)], Exit::Interrupted)
+    Stopped::Blocked(vec![Diagnostic::blocker("needs_confirmation", what, todo)])
 }
 
-fn env_unknown() -> Blocker {
-    Blocker::new(
+fn env_unknown() -> Diagnostic {
+    Diagnostic::blocker(
         "env_not_confirmed",
         "No .env is named, so the console cannot see what GRAIL's next start would commit",
         "Name it with --env-file; or, when GRAIL is run with exec or its .env is changed by hand, say rotate resume --env-done.",
     )
 }
 
-fn neither(seen: &Seen) -> Blocker {
+fn neither(seen: &Seen) -> Diagnostic {
     let over = seen.fingerprint().map_or_else(|| "none".to_owned(), Fingerprint::short);
-    Blocker::new(
+    Diagnostic::blocker(
         "chain_is_neither",
         format!("The chain holds {seen}, neither the old nor the new key"),
         format!(

@@ -2,19 +2,16 @@
 
 use serde::Serialize;
 
-use crate::cli::json::schema;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::owner::Owner;
-use crate::domain::rotation::{Blocker, Change, Entry, Report, Rotation, Step};
+use crate::domain::rotation::{Change, Entry, Report, Rotation, Step};
 use crate::domain::secret::Fingerprint;
 use crate::domain::vault_index::{Backend, GenerationNumber};
 
 /// `rotate start|status|resume|rollback|retire --json`. Without any rotation the phase is null.
 #[derive(Debug, Serialize)]
 pub(super) struct RotateDocument {
-    schema: String,
-    network: String,
     netuid: u16,
     hotkey: Option<Hotkey>,
     phase: Option<&'static str>,
@@ -40,14 +37,13 @@ pub(super) struct RotateDocument {
     next_step: Option<Step>,
     /// Stable names of what stands against the next step.
     blocked_by: Vec<&'static str>,
-    blockers: Vec<Blocker>,
+    blockers: Vec<Diagnostic>,
     reason: Option<&'static str>,
     what: Option<String>,
     explanation: Option<String>,
     fix: Option<String>,
     history: Vec<PastDocument>,
     journal: Vec<LineDocument>,
-    findings: Vec<Diagnostic>,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,7 +73,6 @@ struct LineDocument {
 /// What the document is made of.
 #[derive(Default)]
 pub(super) struct Parts<'a> {
-    pub network: &'a str,
     pub netuid: u16,
     pub owner: Option<Owner>,
     pub report: Option<&'a Report>,
@@ -85,18 +80,15 @@ pub(super) struct Parts<'a> {
     pub journal: &'a [Entry],
     /// What went wrong.
     pub problem: Option<&'a Diagnostic>,
-    pub findings: Vec<Diagnostic>,
 }
 
 impl RotateDocument {
-    pub(super) fn of(parts: Parts<'_>) -> Self {
+    pub(super) fn of(parts: &Parts<'_>) -> Self {
         let rotation = parts.report.map(|report| &report.rotation);
         let keys = rotation.and_then(|rotation| rotation.change.main());
         let next = parts.report.map(Report::next);
         let blockers = parts.report.map(|report| report.blockers.clone()).unwrap_or_default();
         Self {
-            schema: schema("rotate"),
-            network: parts.network.to_owned(),
             netuid: parts.netuid,
             hotkey: parts.owner.map(|owner| owner.hotkey),
             phase: rotation.map(|rotation| rotation.phase.name()),
@@ -124,7 +116,6 @@ impl RotateDocument {
             fix: parts.problem.map(|problem| problem.help.clone()),
             history: parts.closed.iter().map(past).collect(),
             journal: parts.journal.iter().map(line).collect(),
-            findings: parts.findings,
         }
     }
 }

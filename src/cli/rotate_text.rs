@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::cli::table::{BAD, DIM, GOOD, STRONG, WARN, paint};
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::rotation::{Blocker, EnvUpdate, Phase, Report, Rotation, Seen};
+use crate::domain::rotation::{EnvUpdate, Phase, Report, Rotation, Seen};
 use crate::domain::text::{age_blocks, grouped};
 use crate::domain::vault_index::KeyRef;
 
@@ -95,8 +95,8 @@ fn fact(report: &Report, phase: Phase) -> Option<String> {
 }
 
 /// What stands against the next step.
-pub(super) fn stands_against(blocker: &Blocker) -> String {
-    format!("{} {}\n  → {}\n", paint(WARN, "▲"), paint(STRONG, &blocker.what), blocker.todo)
+pub(super) fn stands_against(blocker: &Diagnostic) -> String {
+    format!("{} {}\n  → {}\n", paint(WARN, "▲"), paint(STRONG, &blocker.summary), blocker.help)
 }
 
 /// What went wrong, in three sentences.

@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::args::SandboxArguments;
+use crate::cli::commands::misuse;
 use crate::cli::exit::Exit;
-use crate::cli::json::schema;
+use crate::cli::json::{NetworkDocument, SubnetDocument};
+use crate::cli::no_signals;
 use crate::cli::output::Output;
+use crate::cli::report::{Place, Report, print};
 use crate::config::Flags;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, SANDBOX, SANDBOX_GENESIS};
 use crate::domain::untrusted::sanitize;
@@ -20,8 +24,6 @@ use crate::sandbox::{BlockTime, NETUID, Operator, Sandbox, SandboxOptions, Scena
 /// `sandbox --serve --json`
 #[derive(Debug, Serialize)]
 struct ServeDocument {
-    schema: String,
-    network: &'static str,
     node: String,
     witness: String,
     s3: String,
@@ -47,12 +49,8 @@ struct OperatorDocument {
 }
 
 /// Starts the practice subnet as the arguments say, or says why not.
-pub async fn start(arguments: &SandboxArguments, output: Output) -> Result<Sandbox, Exit> {
-    let failed = |message: String| {
-        output.error(&message, Exit::Usage);
-        Exit::Usage
-    };
-    let scenario = Scenario::named(&arguments.scenario).map_err(|error| failed(error.to_string()))?;
+pub async fn start(arguments: &SandboxArguments) -> Result<Sandbox, Diagnostic> {
+    let scenario = Scenario::named(&arguments.scenario).map_err(|error| misuse(&error.to_string()))?;
     let mut options = SandboxOptions::new(scenario);
     if let Some(uids) = arguments.uids {
         options.uids = uids;
@@ -64,7 +62,7 @@ pub async fn start(arguments: &SandboxArguments, output: Output) -> Result<Sandb
     options.rate_limit = arguments.rate_limit;
     options.port = arguments.port.unwrap_or_default();
     options.s3_port = arguments.s3_port.unwrap_or_default();
-    Sandbox::start(options).await.map_err(|error| failed(error.to_string()))
+    Sandbox::start(options).await.map_err(|error| misuse(&error.to_string()))
 }
 
 /// The flags that point the console at a running sandbox.
@@ -88,25 +86,14 @@ pub fn flags(sandbox: &Sandbox, given: &Flags) -> Flags {
 
 /// Serves until a signal, after printing where and with what to reach it.
 pub async fn serve(arguments: &SandboxArguments, output: Output) -> Exit {
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
-    else {
-        output.error("cannot listen for signals; the machine has no file handles to spare", Exit::Usage);
-        return Exit::Usage;
+    let served = match started(arguments, output).await {
+        Ok(served) => served,
+        Err(why) => return print("sandbox", Err(why), output),
     };
-    let sandbox = match start(arguments, output).await {
-        Ok(sandbox) => sandbox,
-        Err(exit) => return exit,
-    };
-    let environment = environment(&sandbox);
-    let printed = if output.is_json() {
-        Output::document(&document(&sandbox, arguments, environment))
-    } else {
-        output.text(&text(&sandbox, &environment))
-    };
-    if let Err(error) = printed {
-        output.error(&format!("cannot write to stdout: {error}; check where it leads"), Exit::Usage);
-        return Exit::Usage;
+    let (sandbox, report, [mut terminate, mut interrupt, mut hang_up]) = served;
+    let exit = print("sandbox", Ok(report), output);
+    if exit != Exit::Healthy {
+        return exit;
     }
     tokio::select! {
         _ = terminate.recv() => {}
@@ -120,6 +107,26 @@ pub async fn serve(arguments: &SandboxArguments, output: Output) -> Exit {
         meter.round_trips
     ));
     Exit::Healthy
+}
+
+async fn started(arguments: &SandboxArguments, output: Output) -> Result<(Sandbox, Report, [Signal; 3]), Diagnostic> {
+    let listen = |kind| signal(kind).map_err(|_| no_signals());
+    let signals = [listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?];
+    let sandbox = start(arguments).await?;
+    let environment = environment(&sandbox);
+    let words = text(&sandbox, &environment);
+    let report = Report::of(output, || document(&sandbox, arguments, environment), || words)?;
+    let place = Place {
+        network: Some(NetworkDocument {
+            name: SANDBOX.to_owned(),
+            endpoint: Some(sandbox.url().to_owned()),
+            genesis: Some(SANDBOX_GENESIS),
+            spec_version: None,
+        }),
+        subnet: Some(SubnetDocument::numbered(NETUID)),
+        block: None,
+    };
+    Ok((sandbox, report.at(place), signals))
 }
 
 /// The variables that GRAIL and the Bittensor tools understand. Credentials stay in the `.env`.
@@ -143,8 +150,6 @@ fn document(
     environment: Vec<(&'static str, String)>,
 ) -> ServeDocument {
     ServeDocument {
-        schema: schema("sandbox"),
-        network: SANDBOX,
         node: sandbox.url().to_owned(),
         witness: sandbox.witness_url().to_owned(),
         s3: sandbox.s3_url().to_owned(),

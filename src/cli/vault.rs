@@ -1,23 +1,19 @@
 //! Opening the vault for a command: the passphrase where one is needed, and the exit code where it cannot be; and what
 //! `doctor` tells of it.
 
-use crate::chain::ChainError;
-use crate::cli::commands::fail;
-use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::password::{Ask, PassphraseError, passphrase};
 use crate::cli::table::{Cell, DIM, GOOD, WARN, cell, plain, table};
 use crate::config::{Flags, Needs, WrongSetting};
 use crate::domain::date::day;
-use crate::domain::diagnostic::Diagnostic;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::secret::SecretKey;
 use crate::domain::vault_index::Origin;
 use crate::ops::context::Context;
 use crate::ops::vault::{
-    GenerationLine, OpenVault, VaultLine, VaultProblem, Wanted, is_in_use, open, passphrase_wanted,
-    passphrase_wanted_offline, with_keys,
+    GenerationLine, OpenVault, VaultLine, Wanted, is_in_use, open, passphrase_wanted, passphrase_wanted_offline,
+    with_keys,
 };
-use crate::vault::VaultError;
 
 /// The passphrase of the encrypted file, where one is needed.
 pub async fn passphrase_for(
@@ -25,13 +21,13 @@ pub async fn passphrase_for(
     flags: &Flags,
     output: Output,
     tell: impl FnOnce(Diagnostic),
-) -> Result<Option<SecretKey>, Exit> {
-    let ask = match passphrase_wanted(context).await.map_err(|problem| failure(output, &problem))? {
+) -> Result<Option<SecretKey>, Diagnostic> {
+    let ask = match passphrase_wanted(context).await? {
         None => return Ok(None),
         Some(Wanted::Known) => Ask::Once,
         Some(Wanted::New) => Ask::Twice,
     };
-    let passphrase = passphrase(flags, ask, output, tell).await.map_err(|error| unasked(output, &error))?;
+    let passphrase = passphrase(flags, ask, output, tell).await.map_err(|error| unasked(&error))?;
     if passphrase.is_some() && !output.is_json() {
         output.remark("… opening the encrypted file: about a second");
     }
@@ -44,12 +40,12 @@ pub(super) async fn with_vault(
     flags: &Flags,
     output: Output,
     tell: impl FnOnce(Diagnostic),
-) -> Result<Context, Exit> {
-    if !is_in_use(&context).await.map_err(|problem| failure(output, &problem))? {
+) -> Result<Context, Diagnostic> {
+    if !is_in_use(&context).await? {
         return Ok(context);
     }
     let passphrase = passphrase_for(&context, flags, output, tell).await?;
-    with_keys(&context, passphrase).await.map_err(|problem| failure(output, &problem))
+    Ok(with_keys(&context, passphrase).await?)
 }
 
 /// Opens the vault of the configured hotkey, asking for the passphrase of the encrypted file where it is needed; or says
@@ -59,9 +55,9 @@ pub async fn opened(
     flags: &Flags,
     output: Output,
     mut tell: impl FnMut(Diagnostic),
-) -> Result<OpenVault, Exit> {
+) -> Result<OpenVault, Diagnostic> {
     let passphrase = passphrase_for(context, flags, output, &mut tell).await?;
-    let opened = open(context, passphrase).await.map_err(|problem| failure(output, &problem))?;
+    let opened = open(context, passphrase).await?;
     opened.derived.iter().cloned().for_each(tell);
     Ok(opened)
 }
@@ -72,7 +68,7 @@ pub(super) async fn before_the_screen(
     context: &Context,
     flags: &Flags,
     output: Output,
-) -> Result<Option<SecretKey>, Exit> {
+) -> Result<Option<SecretKey>, Diagnostic> {
     let ask = match passphrase_wanted_offline(context) {
         Ok(Some(Wanted::Known)) => Ask::Once,
         Ok(Some(Wanted::New)) => Ask::Twice,
@@ -86,7 +82,7 @@ pub(super) async fn before_the_screen(
     }
     match passphrase(flags, ask, output, |odd| output.remark(&odd.summary)).await {
         Err(PassphraseError::Empty) => Ok(None),
-        other => other.map_err(|error| unasked(output, &error)),
+        other => other.map_err(|error| unasked(&error)),
     }
 }
 
@@ -103,29 +99,8 @@ pub(super) async fn unprompted(
     read.map_err(|error| WrongSetting::new(Needs::Vault, Some("--vault-passphrase-file"), &error, false))
 }
 
-fn unasked(output: Output, error: &PassphraseError) -> Exit {
-    fail(output, &error.to_string(), Exit::VaultUnavailable)
-}
-
-/// Says why the vault cannot be used.
-pub fn failure(output: Output, problem: &VaultProblem) -> Exit {
-    fail(output, &problem.to_string(), exit_of(problem))
-}
-
-/// The documented exit codes.
-pub const fn exit_of(problem: &VaultProblem) -> Exit {
-    match problem {
-        VaultProblem::Chain(ChainError { fault, .. }) if fault.is_about_the_chain() => Exit::Usage,
-        VaultProblem::Chain(_) => Exit::ChainUnreachable,
-        VaultProblem::NoHotkey(_) | VaultProblem::Vault(VaultError::Unknown { .. } | VaultError::Elsewhere { .. }) => {
-            Exit::Usage
-        }
-        VaultProblem::Vault(_)
-        | VaultProblem::State(_)
-        | VaultProblem::NoPlace
-        | VaultProblem::NothingFound(_)
-        | VaultProblem::Busy => Exit::VaultUnavailable,
-    }
+fn unasked(error: &PassphraseError) -> Diagnostic {
+    Diagnostic::of_text("passphrase", Class::Vault, &error.to_string())
 }
 
 /// The vault as `doctor` tells it.

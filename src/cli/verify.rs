@@ -6,10 +6,9 @@ use anstyle::Style;
 use serde::Serialize;
 
 use crate::cli::args::VerifyArguments;
-use crate::cli::commands::{chain_failure, context_to_read, fail, now_ms, printed_or, remark, warnings};
-use crate::cli::exit::Exit;
-use crate::cli::json::{BlockDocument, NetworkDocument, schema};
+use crate::cli::commands::{context_to_read, misuse, now_ms, warnings};
 use crate::cli::output::Output;
+use crate::cli::report::{Outcome, Place, Report};
 use crate::cli::table::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, table};
 use crate::cli::targets::Choice;
 use crate::cli::text::heading;
@@ -24,51 +23,31 @@ use crate::ops::survey::{Survey, survey};
 use crate::ops::verify::{Depth, verify as examined};
 
 /// `verify`
-pub async fn verify(arguments: &VerifyArguments, flags: &Flags, environment: &Environment, output: Output) -> Exit {
-    let choice = match Choice::of(&arguments.whom) {
-        Ok(choice) => choice,
-        Err(message) => return fail(output, &message, Exit::Usage),
-    };
-    let context = match context_to_read(flags, environment, output) {
-        Ok(context) => context,
-        Err(exit) => return exit,
-    };
-    let found = match survey(&context, now_ms()).await {
-        Ok(found) => found,
-        Err(error) => return chain_failure(output, &error),
-    };
-    let hotkeys = match choice.hotkeys(&found) {
-        Ok(hotkeys) => hotkeys,
-        Err(message) => return fail(output, &message, Exit::Usage),
-    };
+pub async fn verify(arguments: &VerifyArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+    let choice = Choice::of(&arguments.whom).map_err(|message| misuse(&message))?;
+    let context = context_to_read(flags, environment)?;
+    let found = survey(&context, now_ms()).await?;
+    let hotkeys = choice.hotkeys(&found).map_err(|message| misuse(&message))?;
     let depth = if arguments.no_signatures { Depth::Proof } else { Depth::Signature };
     let rows: BTreeMap<Hotkey, Depth> = hotkeys.iter().map(|hotkey| (*hotkey, depth)).collect();
-    let examined = match examined(&context, &rows, now_ms()).await {
-        Ok(examined) => examined,
-        Err(error) => return chain_failure(output, &error),
-    };
-    let exit = if examined.disputes.is_empty() { Exit::Healthy } else { Exit::Finding };
+    let examined = examined(&context, &rows, now_ms()).await?;
+    let report = Report::of(
+        output,
+        || VerifyDocument::of(&found, &hotkeys, &examined),
+        || words(&found, &hotkeys, &examined, choice.is_sweep()),
+    )?;
+    let deciding: Vec<_> = examined.disputes.iter().map(Dispute::finding).collect();
     let findings = warnings(&context, &found, Vec::new());
-    let printed = if output.is_json() {
-        Output::document(&VerifyDocument::of(&found, &hotkeys, &examined, findings))
-    } else {
-        remark(output, &findings);
-        output.text(&words(&found, &hotkeys, &examined, choice.is_sweep()))
-    };
-    printed_or(output, printed, exit)
+    Ok(report.at(Place::of(&found.snapshot)).with(findings).decided_by(deciding))
 }
 
 /// `verify --json`. Field names are a contract with scripts: add, never rename.
 #[derive(Debug, Serialize)]
 struct VerifyDocument<'d> {
-    schema: String,
-    network: NetworkDocument,
     netuid: u16,
-    block: BlockDocument,
     results: Vec<ResultDocument<'d>>,
     disputes: Vec<DisputeDocument<'d>>,
     cost: Cost,
-    findings: Vec<Diagnostic>,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,27 +72,23 @@ struct DisputeDocument<'d> {
     id: String,
     #[serde(flatten)]
     dispute: &'d Dispute,
-    what: String,
-    why: String,
-    todo: String,
+    summary: String,
+    cause: String,
+    help: String,
 }
 
 impl<'d> VerifyDocument<'d> {
-    fn of(found: &Survey, hotkeys: &[Hotkey], examined: &'d Examined, findings: Vec<Diagnostic>) -> Self {
+    fn of(found: &Survey, hotkeys: &[Hotkey], examined: &'d Examined) -> Self {
         let result = |hotkey: &Hotkey| Some(ResultDocument::of(found, *hotkey, examined.rows.get(hotkey)?));
         let dispute = |dispute: &'d Dispute| {
             let Diagnostic { summary, cause, help, .. } = dispute.finding();
-            DisputeDocument { id: dispute.id(), dispute, what: summary, why: cause, todo: help }
+            DisputeDocument { id: dispute.id(), dispute, summary, cause, help }
         };
         Self {
-            schema: schema("verify"),
-            network: NetworkDocument::of(&found.snapshot),
             netuid: found.snapshot.netuid,
-            block: BlockDocument::of(&found.snapshot),
             results: hotkeys.iter().filter_map(result).collect(),
             disputes: examined.disputes.iter().map(dispute).collect(),
             cost: examined.cost,
-            findings,
         }
     }
 }

@@ -64,6 +64,7 @@ fn of_fault(fault: &Fault) -> Diagnostic {
     let severity = if fault.kind.is_error() { Severity::Warning } else { Severity::Note };
     let what = format!(".env {}: {}", fault.place, fault.kind.what());
     Diagnostic::new("env_file_line", severity, what, fault.kind.consequence(), fault.kind.todo())
+        .about_line(fault.place.line)
 }
 
 fn loading_disabled(places: &Places<'_>) -> Option<Diagnostic> {

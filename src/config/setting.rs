@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::domain::diagnostic::About;
 use crate::domain::untrusted::sanitize;
 
 /// Characters of a path that are shown.
@@ -73,6 +74,24 @@ impl Origin {
             Self::File { .. } => format!("{self} in {}", shown(&files.config, "the configuration file")),
             _ => self.to_string(),
         }
+    }
+}
+
+impl Origin {
+    /// The place as a document names it.
+    pub(super) fn about(&self, files: &Files) -> About {
+        let shown = |path: &Option<PathBuf>| path.as_ref().map(|path| sanitize(&path.to_string_lossy(), SHOWN));
+        let variable = match self {
+            Self::Flag { name } | Self::EnvFile { name, .. } | Self::Environment { name } => Some((*name).to_owned()),
+            Self::File { profile } => profile.as_deref().map(crate::domain::given::shown),
+            Self::Default => None,
+        };
+        let (file, line) = match self {
+            Self::EnvFile { line, .. } => (shown(&files.env), Some(*line)),
+            Self::File { .. } => (shown(&files.config), None),
+            _ => (None, None),
+        };
+        About { variable, file, line, ..About::default() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::ConfigError;
 use super::setting::{Files, Origin};
-use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::diagnostic::{About, Class, Diagnostic, Severity};
 
 /// What cannot be done while a setting is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Needs {
     Subnet,
     /// Whatever asks the S3 store or decides what is published.
     Store,
-    /// Diagnostic the own hotkey by name.
+    /// Finding the own hotkey by name.
     Wallet,
     /// Whatever opens the vault.
     Vault,
@@ -51,6 +51,7 @@ pub struct WrongSetting {
     pub needs: Needs,
     /// Whether a safety rule said no, rather than that it makes no sense.
     pub is_refusal: bool,
+    about: Option<Box<About>>,
     words: String,
 }
 
@@ -58,24 +59,36 @@ impl WrongSetting {
     /// Of an error, whose words say what to do.
     pub fn new(needs: Needs, place: Option<&str>, error: &dyn fmt::Display, is_refusal: bool) -> Self {
         let words = place.map_or_else(|| error.to_string(), |place| format!("{place}: {error}"));
-        Self { needs, is_refusal, words }
+        Self { needs, is_refusal, about: None, words }
     }
 
     pub(super) fn of(wrong: &Wrong, files: &Files) -> Self {
         let place = wrong.origin.as_ref().map(|origin| origin.place(files));
-        Self::new(wrong.needs, place.as_deref(), &wrong.error, false)
+        let about = wrong.origin.as_ref().map(|origin| Box::new(origin.about(files)));
+        Self { about, ..Self::new(wrong.needs, place.as_deref(), &wrong.error, false) }
+    }
+
+    /// As what stops a command that needs it: in its own words.
+    pub fn stops(&self) -> Diagnostic {
+        Diagnostic { about: self.about.clone(), ..Diagnostic::of_text("wrong_setting", self.class(), &self.words) }
+    }
+
+    const fn class(&self) -> Class {
+        if self.is_refusal { Class::Refused } else { Class::Usage }
     }
 
     /// As a finding.
     pub fn finding(&self) -> Diagnostic {
         let lines: Vec<&str> = self.words.lines().map(str::trim).collect();
-        Diagnostic::new(
+        let finding = Diagnostic::new(
             "wrong_setting",
             Severity::Warning,
             format!("A setting cannot be used. {}", lines.join(" · ")),
             self.needs.consequence(),
             "Correct it there; what does not need it goes on.",
         )
+        .in_class(self.class());
+        Diagnostic { about: self.about.clone(), ..finding }
     }
 }
 

@@ -90,7 +90,7 @@ pub fn with_older_dotenv(values: &LocalValues, older: &LocalValues) -> Vec<Diagn
             )
         };
         let todo = "Save the file as UTF-8 without a byte order mark, before GRAIL starts again.";
-        Diagnostic::new("env_file_mark", severity, what, format!("{reads}{then}"), todo)
+        Diagnostic::new("env_file_mark", severity, what, format!("{reads}{then}"), todo).about_variable(variable.name())
     };
     Variable::ALL.iter().filter(is_lost).map(of).collect()
 }
@@ -118,13 +118,16 @@ fn write_pair_missing(values: &LocalValues) -> Option<Diagnostic> {
     let missing = [Variable::WriteKeyId, Variable::WriteSecret]
         .into_iter()
         .find(|variable| values.effective(*variable).is_none())?;
-    Some(Diagnostic::new(
-        "write_pair_missing",
-        Severity::Note,
-        format!("{missing} is not set"),
-        "GRAIL does not start with these values; the console compares and commits without the write pair.",
-        "Where GRAIL runs, set both R2_WRITE_ACCESS_KEY_ID and R2_WRITE_SECRET_ACCESS_KEY.",
-    ))
+    Some(
+        Diagnostic::new(
+            "write_pair_missing",
+            Severity::Note,
+            format!("{missing} is not set"),
+            "GRAIL does not start with these values; the console compares and commits without the write pair.",
+            "Where GRAIL runs, set both R2_WRITE_ACCESS_KEY_ID and R2_WRITE_SECRET_ACCESS_KEY.",
+        )
+        .about_variable(missing.name()),
+    )
 }
 
 fn absent() -> Diagnostic {
@@ -144,13 +147,20 @@ fn overridden(variable: Variable, values: &LocalValues) -> Option<Diagnostic> {
         Source::EnvFile { .. } => "the last definition in a .env counts",
         Source::Vault { .. } | Source::Environment => "GRAIL loads its .env over exported variables",
     };
-    Some(Diagnostic::new(
+    let overridden = Diagnostic::new(
         "overridden",
         Severity::Warning,
         format!("{variable} differs between {} and {}", winner.source, loser.source),
         format!("Only one of them counts: {rule}, so GRAIL takes the one from {}.", winner.source),
         "Remove the one that is out of date, so that nobody rotates the wrong key.",
-    ))
+    );
+    Some(at(overridden, variable, loser.source))
+}
+
+/// The finding at the place of a variable.
+fn at(finding: Diagnostic, variable: Variable, source: Source) -> Diagnostic {
+    let finding = finding.about_variable(variable.name());
+    if let Source::EnvFile { line } = source { finding.about_line(line) } else { finding }
 }
 
 fn misshapen(provider: &Provider, values: &LocalValues) -> Vec<Diagnostic> {
@@ -158,7 +168,7 @@ fn misshapen(provider: &Provider, values: &LocalValues) -> Vec<Diagnostic> {
         let sourced = values.effective(*variable)?;
         let Masked::Misshapen { why, .. } = Masked::of(*variable, provider, &sourced.value) else { return None };
         let hint = credentials::hint(provider, *variable, sourced.value.expose());
-        Some(Diagnostic::new(
+        let misshapen = Diagnostic::new(
             "misshapen",
             Severity::Danger,
             format!("{variable} ({}) {why}{hint}", sourced.source),
@@ -171,7 +181,8 @@ fn misshapen(provider: &Provider, values: &LocalValues) -> Vec<Diagnostic> {
             } else {
                 "Copy the value again from where the store shows its keys."
             },
-        ))
+        );
+        Some(at(misshapen, *variable, sourced.source))
     };
     Variable::ALL.iter().filter_map(check).collect()
 }
@@ -180,13 +191,16 @@ fn whole(provider: &Provider, values: &LocalValues) -> Option<Diagnostic> {
     match BucketCredentials::parse(provider, values).err()? {
         // Both have a finding of their own, with more to say.
         CredentialsError::Legacy | CredentialsError::Shape { .. } => None,
-        CredentialsError::Missing(variable) => Some(Diagnostic::new(
-            "missing",
-            Severity::Warning,
-            format!("{variable} is not set"),
-            "GRAIL cannot publish a commitment without it.",
-            format!("Set {variable} in GRAIL's .env or export it."),
-        )),
+        CredentialsError::Missing(variable) => Some(
+            Diagnostic::new(
+                "missing",
+                Severity::Warning,
+                format!("{variable} is not set"),
+                "GRAIL cannot publish a commitment without it.",
+                format!("Set {variable} in GRAIL's .env or export it."),
+            )
+            .about_variable(variable.name()),
+        ),
         CredentialsError::BucketIsNotAccount => Some(Diagnostic::new(
             "bucket_is_not_account",
             Severity::Danger,

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
 use crate::domain::provider::Provider;
@@ -138,6 +139,24 @@ impl SelfTest {
                 "Whether {name} is in the bucket is not known: the store did not answer. The next self-test removes it."
             )
         })
+    }
+
+    /// Why the keys are not known to be as they should be: each step and each risk; none where they are.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        if self.healthy {
+            return Vec::new();
+        }
+        let (class, wanted) =
+            if self.is_unknown() { (Class::Unknown, Outcome::Inconclusive) } else { (Class::Finding, Outcome::Failed) };
+        let of = |code, cause: &str, help: &str| {
+            Diagnostic::failure(class, code, self.sentence(), cause, help).about_row(None, self.hotkey)
+        };
+        let steps = self.steps.iter().filter(|step| step.outcome == wanted);
+        let steps = steps.map(|step| of(step.step, &step.explanation, &step.fix));
+        let risks = self.risks.iter().map(|risk| of("risk", &risk.sentence(), ""));
+        let left = self.remains().map(|remains| of("canary_left", &remains, ""));
+        let told: Vec<_> = risks.chain(steps).chain(left).collect();
+        if told.is_empty() { vec![of("self_test", "", "")] } else { told }
     }
 
     fn has(&self, outcome: Outcome) -> bool {

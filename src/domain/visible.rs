@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Blame, Probe, Verdict};
 use crate::domain::provenance::Confirmed;
@@ -136,6 +137,19 @@ impl Visibility {
             (false, true) => Standing::No,
             (false, false) => Standing::Unknown,
         }
+    }
+
+    /// Why it is not seen, or not known; `None` where it is seen.
+    pub fn diagnostic(&self) -> Option<Diagnostic> {
+        let (code, class, standing) = match self.standing() {
+            Standing::Yes | Standing::Warning => return None,
+            Standing::No => ("not_visible", Class::Finding, Standing::No),
+            Standing::Unknown => ("visible_unknown", Class::Unknown, Standing::Unknown),
+        };
+        let in_the_way = self.checks.iter().filter(|check| check.standing == standing);
+        let check = in_the_way.clone().find(|check| check.is_needed()).or_else(|| in_the_way.clone().next());
+        let (cause, help) = check.map_or(("", ""), |check| (check.words, check.fix.as_str()));
+        Some(Diagnostic::failure(class, code, &self.sentence, cause, help).about_row(self.uid, self.hotkey))
     }
 
     /// The check of that name.

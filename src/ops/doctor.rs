@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::chain::provenance::Examination;
 use crate::config::{Needs, Setting, WrongSetting};
+use crate::domain::commitment::Commitment;
 use crate::domain::credentials::{Mode, Place};
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::hotkey::Hotkey;
@@ -94,16 +95,16 @@ pub enum ChainLine {
     },
     /// It did not, or it said that there is no such subnet.
     Unreachable {
-        /// Whether the chain answered and the question makes no sense there.
+        /// The same as what decides.
         #[serde(skip)]
-        about_the_chain: bool,
+        why: Box<Diagnostic>,
         /// What failed, why, and what to do.
         problem: String,
     },
 }
 
 /// Everything `doctor` tells.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Diagnosis {
     /// Settings in the order of their importance.
     pub settings: Vec<SettingLine>,
@@ -129,7 +130,11 @@ pub struct Diagnosis {
     /// The chain.
     pub chain: ChainLine,
     /// What is wrong, worst first.
+    #[serde(skip)]
     pub findings: Vec<Diagnostic>,
+    /// What was read from the chain, where it answered.
+    #[serde(skip)]
+    pub read: Option<Box<Survey>>,
 }
 
 impl Diagnosis {
@@ -185,20 +190,20 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
         paths: paths(context),
         chain: match &answer {
             None => unplaced.map_or(ChainLine::Skipped, not_asked),
-            Some(Err(error)) => ChainLine::Unreachable {
-                about_the_chain: error.fault.is_about_the_chain(),
-                problem: sanitize(&error.to_string(), 600),
-            },
+            Some(Err(error)) => {
+                ChainLine::Unreachable { why: Box::new(error.finding()), problem: sanitize(&error.to_string(), 600) }
+            }
             Some(Ok(found)) => reached(found, level, now_ms),
         },
         findings,
+        read: answer.and_then(Result::ok).map(Box::new),
     }
 }
 
 /// Which subnet is meant is not known, and the console asks about no other.
 fn not_asked(wrong: &WrongSetting) -> ChainLine {
     ChainLine::Unreachable {
-        about_the_chain: true,
+        why: Box::new(wrong.finding()),
         problem: format!("not asked: {}", sanitize(&wrong.to_string(), 600)),
     }
 }
@@ -243,23 +248,31 @@ fn one_word(why: &str) -> Diagnostic {
 }
 
 /// The own row's state as a finding, when it is not healthy.
-fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Diagnostic> {
+/// What is wrong with the own row: it is not there, its commitment is not readable, or it is not the one that is meant.
+pub fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Diagnostic> {
     let Some(row) = found.roster.own().filter(|row| !row.is_ex_member()) else {
-        return Some(Diagnostic::new(
+        let not_registered = Diagnostic::new(
             "not_registered",
             Severity::Warning,
             format!("{} is not registered on subnet {}", hotkey.short(), found.snapshot.netuid),
             "A hotkey without a uid cannot commit, and validators do not ask for its bucket.",
             "Check --netuid, --wallet and --hotkey, or register the hotkey.",
-        ));
+        );
+        return Some(not_registered.about_row(None, hotkey));
     };
-    let drift = row.drift.as_ref()?;
-    let trouble = row.drifts() || row.state() != State::Readable;
-    trouble.then(|| {
-        let severity = drift.consequence.severity.max(Severity::Warning);
-        let what = format!("uid {}: {}", row.uid.unwrap_or_default(), drift.consequence.headline);
-        Diagnostic::new("own_commitment", severity, what, drift.consequence.detail.clone(), next_step(row))
-    })
+    let of = |severity, what: &str, why: &str| {
+        let what = format!("uid {}: {what}", row.uid.unwrap_or_default());
+        Diagnostic::new("own_commitment", severity, what, why, next_step(row)).about_row(row.uid, hotkey)
+    };
+    if let Some(drift) = &row.drift {
+        let severity = drift.consequence.severity;
+        let trouble = row.drifts() || row.state() != State::Readable || severity == Severity::Danger;
+        return trouble
+            .then(|| of(severity.max(Severity::Warning), &drift.consequence.headline, &drift.consequence.detail));
+    }
+    // Without local credentials the commitment alone tells.
+    let unreadable = row.commitment.as_ref().and_then(Commitment::unreadable)?;
+    Some(of(Severity::Danger, &format!("your commitment is not readable: {}", unreadable.label), &unreadable.detail))
 }
 
 fn next_step(row: &Row) -> &'static str {

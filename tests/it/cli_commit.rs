@@ -43,7 +43,7 @@ pub fn document(ran: &Ran) -> Value {
     let keys: BTreeSet<_> = document.as_object().unwrap().keys().map(String::as_str).collect();
     let missing: Vec<_> = CONTRACT.iter().filter(|key| !keys.contains(*key)).collect();
     assert!(missing.is_empty(), "{missing:?} missing in {document:#}");
-    assert_eq!(document["schema"], "grail-console/commit/1");
+    assert_eq!(document["schema"], "grail-console/commit/2");
     document
 }
 
@@ -64,8 +64,8 @@ fn a_dry_run_tells_a_script_everything_and_sends_nothing() {
     let document = document(&operator.run(&["commit", "--dry-run", "--json"]).exits(0));
     assert_eq!(document["outcome"], "planned");
     assert_eq!(document["reason"], Value::Null);
-    assert_eq!((&document["network"], &document["netuid"]), (&json!("SANDBOX"), &json!(81)));
-    assert_eq!(document["genesis"], hex(&SANDBOX_GENESIS));
+    assert_eq!((&document["network"]["name"], &document["netuid"]), (&json!("SANDBOX"), &json!(81)));
+    assert_eq!(document["network"]["genesis"], hex(&SANDBOX_GENESIS));
     assert_eq!((&document["uid"], &document["hotkey"]), (&json!(42), &json!(hotkey(OPERATOR_UID).to_string())));
     assert_eq!(document["old_fingerprint"], fingerprint(1));
     assert_eq!(document["new_fingerprint"], fingerprint(0));
@@ -76,7 +76,7 @@ fn a_dry_run_tells_a_script_everything_and_sends_nothing() {
     assert_eq!(budget["next_epoch_at"], next_epoch(finalized));
     assert_eq!(document["nonce"], 0);
     assert_eq!(document["era"], json!({ "birth": finalized, "death": finalized + 64 }));
-    for unknown in ["extrinsic_hash", "block", "block_hash", "what", "fix"] {
+    for unknown in ["extrinsic_hash", "included_in", "block_hash", "what", "fix"] {
         assert_eq!(document[unknown], Value::Null, "{unknown}");
     }
     assert_eq!((&document["finalized"], &document["read_back"]), (&json!(false), &json!(false)));
@@ -127,7 +127,7 @@ fn a_commit_puts_the_env_on_chain_byte_for_byte_and_proves_it() {
     assert_eq!((&document["reason"], &document["first_seen_in"]), (&Value::Null, &Value::Null));
     assert_eq!(document["old_fingerprint"], fingerprint(1));
     assert_eq!(document["new_fingerprint"], fingerprint(0));
-    let block = document["block"].as_u64().unwrap();
+    let block = document["included_in"].as_u64().unwrap();
     assert!(u64::from(operator.node.sandbox().finalized().number()) >= block);
     let found = operator.extrinsic(&document["block_hash"], &document["extrinsic_index"]);
     assert_eq!(document["extrinsic_hash"], found, "it is the hash of the extrinsic in that block");
@@ -150,7 +150,7 @@ fn the_journal_holds_the_intent_before_each_step_and_no_secret() {
     assert_eq!(intent["extrinsic"], document["extrinsic_hash"]);
     assert_eq!(intent["old"], fingerprint(1));
     assert_eq!(intent["target"]["read_secret"], fingerprint(0));
-    assert_eq!(committed["receipt"]["block"]["number"], document["block"]);
+    assert_eq!(committed["receipt"]["block"]["number"], document["included_in"]);
     let text = serde_json::to_string(&journal).unwrap();
     for secret in [credentials(0).read_secret, credentials(1).read_secret, credentials(0).write_secret] {
         assert!(!text.contains(&secret.expose()[..12]));
@@ -183,9 +183,9 @@ fn a_second_run_finds_nothing_to_do_and_sends_nothing() {
     operator.node.sandbox().reset_meter();
     let second = document(&operator.run(&["commit", "--yes", "--json"]).exits(0));
     assert_eq!((&second["outcome"], &second["reason"]), (&json!("unchanged"), &Value::Null));
-    assert_eq!((&second["block"], &second["extrinsic_hash"]), (&Value::Null, &Value::Null));
+    assert_eq!((&second["included_in"], &second["extrinsic_hash"]), (&Value::Null, &Value::Null));
     assert_eq!(second["budget"]["used"], 128, "what the first one used");
-    let set_at = grail_console::domain::text::grouped(first["block"].as_u64().unwrap());
+    let set_at = grail_console::domain::text::grouped(first["included_in"].as_u64().unwrap());
     says(second["what"].as_str().unwrap(), &["The chain holds exactly this", &set_at]);
     let text = operator.run(&["commit", "--yes"]).exits(0);
     in_order(&text.stdout, &["equal", "equal", "equal", "✓ The chain holds exactly this", "Nothing was sent"]);
@@ -225,9 +225,9 @@ fn a_node_of_a_new_runtime_is_committed_to_all_the_same() {
     let operator = Operator::new();
     operator.node.sandbox().faults().upgrade_runtime();
     operator.until("the new runtime to be final", |operator| {
-        operator.run(&["commit", "--dry-run", "--json"]).exits(0).json()["spec_version"] == 366
+        operator.run(&["commit", "--dry-run", "--json"]).exits(0).json()["network"]["spec_version"] == 366
     });
     let document = document(&operator.run(&["commit", "--yes", "--json"]).exits(0));
-    assert_eq!((&document["outcome"], &document["spec_version"]), (&json!("committed"), &json!(366)));
+    assert_eq!((&document["outcome"], &document["network"]["spec_version"]), (&json!("committed"), &json!(366)));
     assert_eq!(operator.on_chain(), credentials(0).read_commitment());
 }

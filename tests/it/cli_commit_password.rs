@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::cli_commit::document;
 use crate::cli_status::{env_of, path};
-use crate::support::house::{Ran, says};
+use crate::support::house::{Ran, failure, says};
 use crate::support::node::line;
 use crate::support::operator::Operator;
 use crate::support::pty::Pty;
@@ -136,7 +136,7 @@ fn without_a_password_and_without_a_terminal_it_says_how_to_give_one() {
     let ran = locked.run(&["commit", "--yes"]).exits(2);
     says(&ran.stderr, &["is encrypted and no password was given", "--password-file"]);
     let document = locked.run(&["commit", "--yes", "--json"]).exits(2).json();
-    says(document["error"].as_str().unwrap(), &["is encrypted and no password was given", "--password-file"]);
+    says(&failure(&document), &["is encrypted and no password was given", "--password-file"]);
     locked.operator.did_nothing();
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cli_commit::document;
 use crate::cli_faults::read_only_disk;
 use crate::cli_status::{env_of, path};
-use crate::support::house::{House, Ran, says};
+use crate::support::house::{House, Ran, failure, says};
 use crate::support::node::{Node, line, of};
 use crate::support::operator::{Operator, Store};
 
@@ -244,7 +244,7 @@ fn without_a_wallet_there_is_nothing_to_sign_with() {
             says(ran.error(), &words);
         }
         let document = house.run(line(&["commit", "--yes", "--json"], &flags(&own))).exits(2).json();
-        assert_eq!((&document["schema"], &document["exit_code"]), (&json!("grail-console/error/1"), &json!(2)));
+        assert_eq!((&document["schema"], &document["exit"]), (&json!("grail-console/commit/2"), &json!(2)));
     }
     assert_eq!(node.sandbox().meter().total(), 0);
 }
@@ -254,7 +254,7 @@ fn without_yes_and_without_a_terminal_nobody_is_asked_and_nothing_is_sent() {
     let operator = Operator::by_hand();
     says(operator.run(&["commit"]).exits(2).error(), &["nobody can be asked", "--dry-run", "--yes"]);
     let document = operator.run(&["commit", "--json"]).exits(2).json();
-    says(document["error"].as_str().unwrap(), &["nobody can be asked", "--yes"]);
+    says(&failure(&document), &["Nobody can be asked", "--yes"]);
     operator.run(&["commit", "--dry-run", "--yes"]).exits(2);
     operator.did_nothing();
     assert_eq!(operator.node.sandbox().meter().total(), 0);
@@ -269,9 +269,9 @@ fn a_node_that_is_down_or_of_another_chain_is_unreachable_and_nothing_is_signed(
     let mut flags = operator.flags();
     flags[1] = format!("ws://{closed}");
     let down = operator.house.run(line(&["commit", "--yes"], &flags)).exits(4);
-    says(down.error(), &["no TCP connection", "check the endpoint's host and port"]);
+    says(down.error(), &["no TCP connection", "Check the endpoint's host and port"]);
     let document = operator.house.run(line(&["commit", "--yes", "--json"], &flags)).exits(4).json();
-    assert_eq!(document["exit_code"], 4);
+    assert_eq!(document["exit"], 4);
     operator.did_nothing();
 }
 

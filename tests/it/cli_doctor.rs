@@ -43,7 +43,7 @@ fn a_healthy_operator_has_nothing_to_complain_about() {
 fn the_document_has_settings_credentials_wallets_paths_chain_and_findings() {
     let (house, node) = (House::new(), Node::start("healthy"));
     let document = house.run(line(&["doctor", "--json"], &node.operator_flags())).exits(0).json();
-    assert_eq!(document["schema"], "grail-console/doctor/1");
+    assert_eq!(document["schema"], "grail-console/doctor/2");
     assert_eq!(document["findings"], json!([]));
     assert_eq!(document["chain"]["kind"], "reached");
     assert_eq!(document["chain"]["own"], "readable");

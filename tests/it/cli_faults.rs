@@ -38,13 +38,13 @@ fn an_unknown_network_names_the_known_ones() {
 fn an_endpoint_where_nobody_listens_is_unreachable() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let ran = status_at(&format!("ws://{closed}")).exits(4);
-    says(ran.error(), &[&closed.to_string(), "no TCP connection", "refused", "check the endpoint's host and port"]);
+    says(ran.error(), &[&closed.to_string(), "no TCP connection", "refused", "Check the endpoint's host and port"]);
 }
 
 #[test]
 fn an_endpoint_whose_name_has_no_address_is_unreachable() {
     let ran = status_at("wss://no-such-host.invalid").exits(4);
-    says(ran.error(), &["no-such-host.invalid", "cannot be resolved", "check the spelling"]);
+    says(ran.error(), &["no-such-host.invalid", "cannot be resolved", "Check the spelling"]);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_web_server_is_no_node() {
     let ran = status_at(&url).exits(4);
     says(
         ran.error(),
-        &[url.trim_start_matches("ws://"), "no Subtensor node answers there", "check host, port and path"],
+        &[url.trim_start_matches("ws://"), "no Subtensor node answers there", "Check host, port and path"],
     );
 }
 
@@ -109,7 +109,7 @@ fn what_is_no_endpoint_is_refused() {
 fn a_subnet_that_does_not_exist_is_a_matter_of_usage() {
     let (house, node) = (House::new(), Node::with_uids("healthy", 12));
     let ran = house.run(line(&["status", "--netuid", "1234"], &node.flags())).exits(2);
-    says(ran.error(), &["subnet 1234 does not exist on this chain", "check --netuid", "81"]);
+    says(ran.error(), &["subnet 1234 does not exist on this chain", "Check --netuid", "81"]);
 }
 
 #[test]

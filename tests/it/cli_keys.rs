@@ -46,7 +46,7 @@ fn keys_move_from_the_env_into_the_vault_and_the_env_keeps_every_other_byte() {
     house.operator.has(format!("# mine\r\n  FOO='a b'\n{}\nexport BAR=1", house.env()));
     let before = house.env();
     let told = keys(&house, &[&IMPORT[..], &["--backup"]].concat()).exits(0).json();
-    assert_eq!((&told["schema"], &told["action"]), (&json!("grail-console/keys/1"), &json!("imported")));
+    assert_eq!((&told["schema"], &told["action"]), (&json!("grail-console/keys/2"), &json!("imported")));
     assert_eq!((&told["generation"], &told["read"]["fingerprint"]), (&json!(1), &json!(fingerprint(OLD))));
     let names =
         ["R2_READ_ACCESS_KEY_ID", "R2_READ_SECRET_ACCESS_KEY", "R2_WRITE_ACCESS_KEY_ID", "R2_WRITE_SECRET_ACCESS_KEY"];

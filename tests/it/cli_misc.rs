@@ -3,7 +3,7 @@
 use clap::CommandFactory as _;
 use grail_console::cli::args::Arguments;
 
-use crate::support::house::{BINARY, House, Ran, is_plain, says};
+use crate::support::house::{BINARY, House, Ran, failure, is_plain, says};
 use crate::support::pty::Pty;
 
 /// Every command with its options.
@@ -105,13 +105,15 @@ fn bad_usage_is_told_on_stderr_with_code_2() {
 #[test]
 fn bad_usage_with_json_is_one_document_on_stdout() {
     let house = House::new();
-    for arguments in
-        [&["status", "--json", "--no-such-flag"][..], &["--json", "status", "--netuid", "x"], &["show", "--json"]]
-    {
+    for arguments in [
+        &["status", "--json", "--no-such-flag"][..],
+        &["--json", "status", "--netuid", "x"],
+        &["status", "x", "--json"],
+    ] {
         let document = house.run(arguments).exits(2).json();
-        assert_eq!(document["schema"], "grail-console/error/1");
-        assert_eq!(document["exit_code"], 2);
-        assert!(!document["error"].as_str().unwrap().is_empty());
+        assert_eq!(document["schema"], "grail-console/status/2");
+        assert_eq!(document["exit"], 2);
+        assert!(!failure(&document).is_empty());
     }
 }
 
@@ -131,9 +133,10 @@ fn every_error_with_json_is_one_document_on_stdout() {
         (&["--json"], 2),
     ] {
         let document = house.run(arguments).exits(code).json();
-        assert_eq!(document["schema"], "grail-console/error/1", "{arguments:?}");
-        assert_eq!(document["exit_code"], code, "{arguments:?}");
-        assert!(document["error"].as_str().unwrap().len() > 20, "{arguments:?}");
+        let command = arguments.iter().find(|word| !word.starts_with('-')).unwrap_or(&"console");
+        assert_eq!(document["schema"], format!("grail-console/{command}/2"), "{arguments:?}");
+        assert_eq!(document["exit"], code, "{arguments:?}");
+        assert!(failure(&document).len() > 20, "{arguments:?}");
     }
 }
 

@@ -19,7 +19,7 @@ pub fn document(ran: &Ran) -> Value {
     let keys: BTreeSet<_> = document.as_object().unwrap().keys().map(String::as_str).collect();
     let missing: Vec<_> = CONTRACT.iter().filter(|key| !keys.contains(*key)).collect();
     assert!(missing.is_empty(), "{missing:?} missing in {document:#}");
-    assert_eq!(document["schema"], "grail-console/rotate/1");
+    assert_eq!(document["schema"], "grail-console/rotate/2");
     document
 }
 

@@ -98,9 +98,9 @@ fn as_json_everything_is_in_one_document() {
     let house = House::new();
     let mut served = Served::start(&house, &["--json", "--uids", "64", "--block-time", "100ms"]);
     let document = served.document();
-    assert_eq!(document["schema"], "grail-console/sandbox/1");
-    assert_eq!(document["network"], "SANDBOX");
-    assert_eq!(document["genesis"], format!("0x{}", hex::encode(SANDBOX_GENESIS)));
+    assert_eq!(document["schema"], "grail-console/sandbox/2");
+    assert_eq!(document["network"]["name"], "SANDBOX");
+    assert_eq!(document["network"]["genesis"], format!("0x{}", hex::encode(SANDBOX_GENESIS)));
     assert_eq!(document["netuid"], 81);
     assert_eq!(document["scenario"], "healthy");
     assert_eq!(document["tokens"], format!("{}/-/tokens", document["s3"].as_str().unwrap()));
@@ -186,7 +186,7 @@ fn an_unknown_scenario_names_the_known_ones() {
     let ran = house.run(["sandbox", "--serve", "--scenario", "sunny"]).exits(2);
     says(ran.error(), &["no scenario is called \"sunny\"", "healthy", "first-run", "outage"]);
     let document = house.run(["sandbox", "--serve", "--json", "--scenario", "sunny"]).exits(2).json();
-    assert_eq!(document["schema"], "grail-console/error/1");
+    assert_eq!(document["schema"], "grail-console/sandbox/2");
 }
 
 #[test]

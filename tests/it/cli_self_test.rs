@@ -76,7 +76,7 @@ fn good_keys_are_said_to_do_what_they_should_and_nothing_more() {
 fn the_document_has_every_step_with_its_outcome() {
     let shell = Shell::new("drift");
     let document = shell.run(&["self-test", "--json"]).exits(0).json();
-    assert_eq!(document["schema"], "grail-console/self-test/1");
+    assert_eq!(document["schema"], "grail-console/self-test/2");
     assert_eq!(document["hotkey"], hotkey(OPERATOR_UID).to_string());
     assert_eq!((&document["healthy"], &document["netuid"]), (&Value::from(true), &Value::from(81)));
     assert_eq!(document["left_behind"], Value::Null);

@@ -3,7 +3,7 @@
 use grail_console::sandbox::{CommitmentSpec, Credentials, Field, OPERATOR_UID, hotkey};
 use serde_json::Value;
 
-use crate::support::house::{House, Ran, is_plain, says};
+use crate::support::house::{House, Ran, failure, is_plain, says};
 use crate::support::node::{Node, line};
 
 fn show(house: &House, node: &Node, who: &str) -> Ran {
@@ -31,7 +31,7 @@ fn a_uid_is_shown_in_words_with_its_secret_masked() {
 fn a_document_has_the_row_as_status_has_it_and_more() {
     let (house, node) = (House::new(), Node::start("healthy"));
     let document = show_json(&house, &node, "7").exits(0).json();
-    assert_eq!(document["schema"], "grail-console/show/1");
+    assert_eq!(document["schema"], "grail-console/show/2");
     assert_eq!(document["netuid"], 81);
     assert_eq!(document["network"]["name"], "SANDBOX");
     assert_eq!(document["block"]["finalized"], true);
@@ -111,9 +111,9 @@ fn a_uid_that_is_not_there_is_named_with_the_range() {
     let ran = show(&house, &node, "64").exits(2);
     says(ran.error(), &["64 is not on subnet 81", "uids 0 to 63"]);
     let document = show_json(&house, &node, "64").exits(2).json();
-    assert_eq!(document["schema"], "grail-console/error/1");
-    assert_eq!(document["exit_code"], 2);
-    says(document["error"].as_str().unwrap(), &["64 is not on subnet 81"]);
+    assert_eq!(document["schema"], "grail-console/show/2");
+    assert_eq!(document["exit"], 2);
+    says(&failure(&document), &["64 is not on subnet 81"]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn the_document_says_which_chain_and_which_finalized_block_it_is_about() {
     let (house, node) = (House::new(), Node::start("healthy"));
     let finalized = node.sandbox().finalized();
     let document = json(&house, &node);
-    assert_eq!(document["schema"], "grail-console/status/1");
+    assert_eq!(document["schema"], "grail-console/status/2");
     assert_eq!(document["netuid"], 81);
     let network = json!({
         "name": "SANDBOX",

@@ -41,7 +41,7 @@ fn a_result_has_every_field_of_the_contract_and_no_secret() {
     let shell = Shell::new();
     let ran = shell.run(&["verify", "5", "11", "--json"]).exits(0);
     let document = ran.json();
-    assert_eq!((&document["schema"], &document["netuid"]), (&json!("grail-console/verify/1"), &json!(81)));
+    assert_eq!((&document["schema"], &document["netuid"]), (&json!("grail-console/verify/2"), &json!(81)));
     let signed = result(&document, 5);
     for field in ["uid", "hotkey", "level", "reason", "block", "extrinsic_hash", "endpoints", "proof", "signature"] {
         assert!(signed.get(field).is_some(), "{field}");

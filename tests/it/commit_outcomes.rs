@@ -10,7 +10,7 @@ use grail_console::sandbox::{
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::support::house::House;
+use crate::support::house::{House, failure};
 use crate::support::node::{Node, line};
 
 /// The chain holds an older read key than the `.env`, and nothing happens by itself.
@@ -116,7 +116,7 @@ fn a_commit_that_a_fork_moved_is_confirmed_where_it_ended_up() {
     node.sandbox().faults().fork_after_commit(1);
     let document = ends(&node, "committed", None, 0);
     let first = document["first_seen_in"].as_u64().expect("it was first seen in another block");
-    assert!(first <= document["block"].as_u64().unwrap(), "{document:#}");
+    assert!(first <= document["included_in"].as_u64().unwrap(), "{document:#}");
     assert!(document["explanation"].as_str().unwrap().contains("fork"), "{document:#}");
     assert_eq!(on_chain(&node), mine());
 }
@@ -146,7 +146,7 @@ fn a_status_that_runs_ahead_of_finality_is_not_believed_and_the_truth_waited_for
     let node = node();
     node.sandbox().faults().lie(Some(Lie::FinalizedAtOnce));
     let document = ends(&node, "committed", None, 0);
-    let block = u32::try_from(document["block"].as_u64().unwrap()).unwrap();
+    let block = u32::try_from(document["included_in"].as_u64().unwrap()).unwrap();
     assert!(node.sandbox().finalized().number() >= block);
 }
 
@@ -179,7 +179,7 @@ fn a_nonce_that_cannot_be_is_not_used() {
     let ran = House::new().run(line(&["commit", "--yes", "--json"], &node.committing_flags()));
     let document = ran.json();
     assert_eq!(ran.code, Some(4), "{document:#}");
-    assert!(document["error"].as_str().unwrap().contains("the next nonce, 1000, does not fit"), "{document:#}");
+    assert!(failure(&document).contains("the next nonce, 1000, does not fit"), "{document:#}");
 }
 
 #[test]

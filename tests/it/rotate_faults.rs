@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use grail_console::config::Flags;
+use grail_console::domain::diagnostic::{Class, Diagnostic};
 use grail_console::domain::environment::Environment;
 use grail_console::domain::rotation::messages::EnvAnswer;
 use grail_console::domain::rotation::{Phase, Step};
 use grail_console::domain::vault_index::Backend;
 use grail_console::ops::commit::unlock;
 use grail_console::ops::context::Context;
-use grail_console::ops::rotation::{
-    Begin, Executor, ExecutorSetup, Kind, NeedsInput, NewKeys, Problem, Retirement, Timeouts,
-};
+use grail_console::ops::rotation::{Begin, Executor, ExecutorSetup, NeedsInput, NewKeys, Retirement, Timeouts};
 use grail_console::sandbox::{BlockTime, Credentials, MIN_BLOCK_TIME, OPERATOR_UID};
 use grail_console::vault::{KeyPair, Vault};
 use keyring_core::Error;
@@ -60,7 +59,7 @@ impl Scene {
     }
 
     /// As a console does that starts now: goes on as far as nothing has to be waited for, and says yes to everything.
-    async fn drive(&self) -> Result<(), Problem> {
+    async fn drive(&self) -> Result<(), Diagnostic> {
         let now_ms = || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
         let setup = ExecutorSetup {
             context: Arc::new(self.context()),
@@ -121,8 +120,8 @@ fn with_a_fault(at: usize) -> bool {
             break;
         }
         if let Err(problem) = scene.operator.node.wait(Box::pin(scene.drive())) {
-            assert!(matches!(problem.kind, Kind::Vault | Kind::Pending), "call {at}: {problem}");
-            if problem.kind == Kind::Vault {
+            assert!(matches!(problem.class, Class::Vault | Class::Pending), "call {at}: {problem}");
+            if problem.class == Class::Vault {
                 assert!(!failed, "call {at} fails once: {problem}");
                 failed = true;
             }

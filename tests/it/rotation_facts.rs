@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use grail_console::domain::diagnostic::Diagnostic;
 use grail_console::domain::rotation::{
-    Blocker, EnvStands, EnvUpdate, Event, Facts, KeyAnswer, LEAST_GRACE, Phase, Report, Rotation, Side, Step,
+    EnvStands, EnvUpdate, Event, Facts, KeyAnswer, LEAST_GRACE, Phase, Report, Rotation, Side, Step,
 };
 use grail_console::domain::vault_index::Backend;
 
@@ -92,8 +93,8 @@ fn conditions_that_do_not_hold_together_are_all_named_and_nobody_is_told_to_revo
     assert_eq!(MISSING[..OTHERS].iter().filter(|(code, _)| code.starts_with("old_key")).count(), 0);
 }
 
-fn asks_to_revoke(blockers: &[Blocker]) -> bool {
-    blockers.iter().any(|blocker| blocker.todo.contains("revoke") || blocker.what.contains("revoke"))
+fn asks_to_revoke(blockers: &[Diagnostic]) -> bool {
+    blockers.iter().any(|blocker| blocker.help.contains("revoke") || blocker.summary.contains("revoke"))
 }
 
 #[test]
@@ -140,9 +141,9 @@ fn nothing_is_retired_before_the_grace() {
     }
     let back = after(at(Phase::Grace), &[Event::TurnedBack]);
     let blockers = back.retirable(&facts).unwrap_err();
-    assert!(blockers[0].todo.contains("rolled back"), "{blockers:?}");
+    assert!(blockers[0].help.contains("rolled back"), "{blockers:?}");
     let over = after(at(Phase::Draft), &[Event::TurnedBack, Event::Forgetting, Event::Abandoned]);
-    assert_eq!(over.retirable(&facts).unwrap_err()[0].todo, "It is over.");
+    assert_eq!(over.retirable(&facts).unwrap_err()[0].help, "It is over.");
 }
 
 #[test]
@@ -262,7 +263,7 @@ fn nothing_that_is_said_or_written_of_a_rotation_holds_a_secret() {
                 serde_json::to_string(&report).unwrap(),
                 report.rotation.title(),
                 report.next(),
-                report.blockers.iter().map(|blocker| format!("{:?}", blocker.finding())).collect::<Vec<_>>().join(" "),
+                report.blockers.iter().map(|blocker| format!("{:?}", blocker)).collect::<Vec<_>>().join(" "),
             );
             assert!(!CANARIES.iter().any(|canary| said.contains(canary)), "{said}");
             assert!(!report.next().words.is_empty());

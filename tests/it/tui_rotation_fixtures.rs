@@ -5,8 +5,7 @@ use grail_console::domain::commit::{Plan, Progress};
 use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::rotation::messages::{Question, RotateNews, RotateOrder};
 use grail_console::domain::rotation::{
-    Blocker, Change, DEFAULT_GRACE, Entry, EnvUpdate, Event, History, OnChain, Replacement, Report, Rotation, Seen,
-    Side,
+    Change, DEFAULT_GRACE, Entry, EnvUpdate, Event, History, OnChain, Replacement, Report, Rotation, Seen, Side,
 };
 use grail_console::domain::secret::{Fingerprint, SecretKey};
 use grail_console::domain::vault_index::{Backend, KeyRef};
@@ -125,14 +124,14 @@ pub fn journal(events: &[Event]) -> Vec<Entry> {
 }
 
 /// The open rotation of a journal, or the last one that is over.
-pub fn folded(entries: &[Entry], blockers: Vec<Blocker>) -> (Option<Box<Report>>, Vec<Rotation>) {
+pub fn folded(entries: &[Entry], blockers: Vec<Diagnostic>) -> (Option<Box<Report>>, Vec<Rotation>) {
     let History { closed, open } = History::fold(entries).unwrap();
     let rotation = open.or_else(|| closed.last().cloned());
     let report = |rotation| Box::new(Report { rotation, blockers, finalized: Some(HEAD) });
     (rotation.map(report), closed)
 }
 
-pub fn stands_of(events: &[Event], blockers: Vec<Blocker>, driven_elsewhere: bool) -> RotateNews {
+pub fn stands_of(events: &[Event], blockers: Vec<Diagnostic>, driven_elsewhere: bool) -> RotateNews {
     let journal = journal(events);
     let (report, closed) = folded(&journal, blockers);
     RotateNews::Stands { report, closed, journal, driven_elsewhere }
@@ -236,8 +235,8 @@ pub fn misshapen() -> Diagnostic {
     )
 }
 
-pub fn blocker(code: &'static str, what: &str, todo: &str) -> Blocker {
-    Blocker::new(code, what, todo)
+pub fn blocker(code: &'static str, what: &str, todo: &str) -> Diagnostic {
+    Diagnostic::blocker(code, what, todo)
 }
 
 /// A past of rotations that are over: retired, rolled back, given up.

@@ -8,7 +8,7 @@ use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::probe::{ProbeNews, Reply, Request, Trouble};
 use grail_console::domain::rotation::messages::{Question, RotateNews};
-use grail_console::domain::rotation::{Blocker, Event, OnChain, Seen, Side};
+use grail_console::domain::rotation::{Event, OnChain, Seen, Side};
 use grail_console::domain::secret::Fingerprint;
 use grail_console::domain::snapshot::SubnetChange;
 use grail_console::domain::untrusted::{Untrusted, is_visible};
@@ -234,7 +234,7 @@ fn wild_rotations(bytes: &[u8]) -> Vec<State> {
     };
     let events: Vec<Event> = rotations::way().into_iter().map(wild_event).collect();
     let mut open = ready();
-    told(&mut open, stands_of(&events[..11], vec![Blocker::new("wild", wild.clone(), wild.clone())], false));
+    told(&mut open, stands_of(&events[..11], vec![Diagnostic::blocker("wild", wild.clone(), wild.clone())], false));
     let mut paused = open.clone();
     told(&mut paused, RotateNews::Paused(problem()));
     let mut log = paused.clone();

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grail_console::cli::Exit;
-use grail_console::cli::vault::exit_of;
 use grail_console::config::Flags;
 use grail_console::domain::environment::Environment;
 use grail_console::domain::secret::SecretKey;
@@ -104,7 +103,7 @@ async fn a_passphrase_is_wanted_only_for_the_file_and_twice_for_a_new_one() {
     opened.put(generation(1)).await.unwrap();
     assert_eq!(passphrase_wanted(&of(file())).await.unwrap(), Some(Wanted::Known));
     let wrong = open(&of(file()), Some(SecretKey::new("correct house"))).await.unwrap_err();
-    assert_eq!((wrong.code(), exit_of(&wrong)), ("vault_wrong_key", Exit::VaultUnavailable));
+    assert_eq!((wrong.code(), Exit::of(wrong.finding().class)), ("vault_wrong_key", Exit::VaultUnavailable));
     let again = open(&of(file()), passphrase()).await.unwrap();
     assert_eq!(again.generation(1).await.unwrap(), generation(1));
 }
@@ -127,7 +126,7 @@ async fn a_generation_in_another_store_is_named_with_the_way_to_it() {
     for problem in problems {
         assert!(matches!(problem, VaultProblem::Vault(VaultError::Elsewhere { number: 1, .. })), "{problem:?}");
         says(&problem.to_string(), &["generation 1 is in memory", "the encrypted file is open", "practice"]);
-        assert_eq!(exit_of(&problem), Exit::Usage);
+        assert_eq!(Exit::of(problem.finding().class), Exit::Usage);
     }
     assert_eq!(file.next_number().await.unwrap(), 2, "numbers are one row over all stores");
     file.put(generation(2)).await.unwrap();
@@ -153,7 +152,7 @@ async fn a_store_of_another_system_is_missing_and_says_so() {
     let foreign = if cfg!(target_os = "linux") { Backend::Keychain } else { Backend::SecretService };
     let context = context(home.path(), Flags { vault: Some(foreign), ..Flags::default() });
     let problem = open(&context, None).await.unwrap_err();
-    assert_eq!((problem.code(), exit_of(&problem)), ("vault_missing", Exit::VaultUnavailable));
+    assert_eq!((problem.code(), Exit::of(problem.finding().class)), ("vault_missing", Exit::VaultUnavailable));
     says(&problem.to_string(), &["this system has no such store", "--vault"]);
 }
 
@@ -164,7 +163,7 @@ async fn whose_keys_needs_a_hotkey_and_no_key_file() {
     let environment: Environment = [("HOME", home.path().to_str().unwrap())].into_iter().collect();
     let nobody = Context::load(&Flags::default(), &environment).unwrap();
     let problem = owner_of(&nobody).await.unwrap_err();
-    assert_eq!((problem.code(), exit_of(&problem)), ("no_hotkey", Exit::Usage));
+    assert_eq!((problem.code(), Exit::of(problem.finding().class)), ("no_hotkey", Exit::Usage));
     says(&problem.to_string(), &["no hotkey is configured", "--hotkey"]);
     let finding = problem.finding();
     says(&finding.summary, &["No hotkey is configured"]);
@@ -184,7 +183,7 @@ async fn a_chain_that_nobody_pinned_is_asked_once_and_noted() {
     let away = Flags { endpoint: Some("ws://127.0.0.1:9".to_owned()), ..Flags::default() };
     let problem = owner_of(&context(home.path(), away)).await.unwrap_err();
     assert!(matches!(problem, VaultProblem::Chain(_)), "{problem:?}");
-    assert_eq!(exit_of(&problem), Exit::ChainUnreachable);
+    assert_eq!(Exit::of(problem.finding().class), Exit::ChainUnreachable);
 }
 
 /// A store that takes its time over every secret.
@@ -249,7 +248,7 @@ async fn an_answer_that_comes_too_late_still_keeps_store_and_index_in_step() {
     context.sandbox_vault = Some(Vault::over(Backend::Memory, Arc::new(Slow(store, Duration::from_millis(400)))));
     let mut opened = open_within(&context, None, Duration::from_millis(50)).await.unwrap();
     let problem = opened.put(generation(1)).await.unwrap_err();
-    assert_eq!((problem.code(), exit_of(&problem)), ("vault_no_answer", Exit::VaultUnavailable));
+    assert_eq!((problem.code(), Exit::of(problem.finding().class)), ("vault_no_answer", Exit::VaultUnavailable));
     assert_eq!(index(&context).await.unwrap().1, Index::default(), "not yet");
     // The next one waits for its turn, and finds both.
     let mut patient = open(&context, None).await.unwrap();
@@ -263,6 +262,6 @@ fn no_place_on_disk_is_no_vault() {
     context.disk.state = None;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let problem = runtime.block_on(index(&context)).unwrap_err();
-    assert_eq!((problem.code(), exit_of(&problem)), ("no_disk", Exit::VaultUnavailable));
+    assert_eq!((problem.code(), Exit::of(problem.finding().class)), ("no_disk", Exit::VaultUnavailable));
     says(&problem.to_string(), &["state directory", "doctor"]);
 }

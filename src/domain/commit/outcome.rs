@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::commit::failure::Failure;
+use crate::domain::commit::key_test::UNTESTED;
 use crate::domain::commit::progress::BlockId;
-use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::guard::Refusal;
 use crate::domain::network::BlockHash;
 use crate::domain::provenance::Confirmed;
@@ -168,6 +169,21 @@ impl Ended {
 
     /// What happened, why, and what to do: one wording for screens, text and JSON.
     pub fn finding(&self) -> Diagnostic {
+        self.told().in_class(self.class())
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Unchanged { .. } | Self::Committed(_) => Class::Remark,
+            Self::Refused(rule) if rule.code() == UNTESTED => Class::Unknown,
+            Self::Refused(_) => Class::Refused,
+            Self::Failed { failure: Failure::NotSent { .. }, .. } => Class::Chain,
+            Self::Failed { .. } | Self::Expired { .. } => Class::Transaction,
+            Self::Pending { .. } => Class::Pending,
+        }
+    }
+
+    fn told(&self) -> Diagnostic {
         match self {
             Self::Unchanged { set_at, confirmed } => {
                 let since = set_at.map_or_else(String::new, |block| format!(" since #{}", grouped(block)));

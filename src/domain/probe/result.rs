@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::domain::diagnostic::{Class, Diagnostic};
+
 use super::blame::Blame;
 use super::evidence::Exchange;
 use super::verdict::Verdict;
@@ -67,6 +69,17 @@ pub enum Risk {
     AwsShaped,
     /// The hotkey is no longer registered: nobody can overwrite the commitment.
     ExMember,
+}
+
+impl Probe {
+    /// A test that did not go well, as what it comes to.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let whom = self.uid.map_or_else(|| self.hotkey.short(), |uid| format!("uid {uid}"));
+        let class = if self.is_definite { Class::Finding } else { Class::Unknown };
+        let what = format!("{whom}: {}", self.verdict.word());
+        Diagnostic::failure(class, self.verdict.name(), what, &self.explanation, &self.fix)
+            .about_row(self.uid, self.hotkey)
+    }
 }
 
 impl Risk {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::freshness::TOO_OLD_FOR_NOW_MS;
 use crate::domain::rotation::change::{Seen, Side};
 use crate::domain::rotation::event::{EnvUpdate, Event};
@@ -85,35 +85,6 @@ impl Facts {
     }
 }
 
-/// One thing that stands against the next step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Blocker {
-    /// Stable name for scripts.
-    pub code: &'static str,
-    /// What is not so.
-    pub what: String,
-    /// What to do.
-    pub todo: String,
-}
-
-impl Blocker {
-    /// A blocker in its two sentences.
-    pub fn new(code: &'static str, what: impl Into<String>, todo: impl Into<String>) -> Self {
-        Self { code, what: what.into(), todo: todo.into() }
-    }
-
-    /// As a finding.
-    pub fn finding(&self) -> Diagnostic {
-        Diagnostic::new(
-            self.code,
-            Severity::Warning,
-            self.what.clone(),
-            "Until then the old keys are kept.",
-            self.todo.clone(),
-        )
-    }
-}
-
 /// Leave to forget the old keys: made by [`Rotation::retirable`] alone.
 #[derive(Debug)]
 pub struct Retirable(());
@@ -130,7 +101,7 @@ impl Rotation {
     /// Whether the old keys may be forgotten; else everything that stands against it. While anything else does, the
     /// operator is not told to revoke. Once it is decided nothing stands against it any more: the store refuses the old
     /// keys, so keeping them would help nobody.
-    pub fn retirable(&self, facts: &Facts) -> Result<Retirable, Vec<Blocker>> {
+    pub fn retirable(&self, facts: &Facts) -> Result<Retirable, Vec<Diagnostic>> {
         if self.step() == Step::ForgetOld {
             return Ok(Retirable(()));
         }
@@ -147,28 +118,32 @@ impl Rotation {
         if blockers.is_empty() { Ok(Retirable(())) } else { Err(blockers) }
     }
 
-    fn not_there_yet(&self) -> Blocker {
+    fn not_there_yet(&self) -> Diagnostic {
         let todo = match self.phase {
             phase if phase.is_closed() => "It is over.",
             _ if self.back => "It is being rolled back: rotate resume finishes that.",
             _ => "Run rotate resume.",
         };
-        Blocker::new("not_in_grace", format!("The rotation is at \u{201c}{}\u{201d}", self.phase), todo)
+        Diagnostic::blocker("not_in_grace", format!("The rotation is at \u{201c}{}\u{201d}", self.phase), todo)
     }
 
     /// What the chain stands against.
-    pub fn chain_blockers(&self, facts: &Facts) -> Vec<Blocker> {
+    pub fn chain_blockers(&self, facts: &Facts) -> Vec<Diagnostic> {
         let again = "Try again when a node answers; nothing is lost meanwhile.";
         let chain = match &facts.chain {
             Some(Ok(chain)) => chain,
             Some(Err(why)) => {
-                return vec![Blocker::new("chain_unreachable", format!("The chain cannot be asked: {why}"), again)];
+                return vec![Diagnostic::blocker(
+                    "chain_unreachable",
+                    format!("The chain cannot be asked: {why}"),
+                    again,
+                )];
             }
-            None => return vec![Blocker::new("chain_unreachable", "The chain was not asked", again)],
+            None => return vec![Diagnostic::blocker("chain_unreachable", "The chain was not asked", again)],
         };
         if !chain.is_fresh() {
             let age = age_seconds(chain.age_ms / 1_000);
-            return vec![Blocker::new(
+            return vec![Diagnostic::blocker(
                 "stale_head",
                 format!("The node's newest final block is {age} old, so what it says is history"),
                 "Use another node with --endpoint; if all say the same, check this machine's clock.",
@@ -178,7 +153,7 @@ impl Rotation {
         if let Some(read) = self.change.read.as_ref()
             && !chain.seen.is(&self.locator, &read.new)
         {
-            blockers.push(Blocker::new(
+            blockers.push(Diagnostic::blocker(
                 "chain_not_new",
                 format!("The chain holds {}, not the new read key", chain.seen),
                 "Run rotate resume: it publishes the new key again. A GRAIL that started with an old .env puts the old key back.",
@@ -186,13 +161,13 @@ impl Rotation {
         }
         let left = self.grace.map_or(0, |grace| grace.left(chain.finalized));
         if self.was_set_since(chain) {
-            blockers.push(Blocker::new(
+            blockers.push(Diagnostic::blocker(
                 "grace_running",
                 "The new key was put on chain again since the grace began, so something else stood there in between",
                 "Run rotate resume: it counts the grace anew. Keep the old token alive until then.",
             ));
         } else if let Some(grace) = self.grace.filter(|_| left > 0) {
-            blockers.push(Blocker::new(
+            blockers.push(Diagnostic::blocker(
                 "grace_running",
                 format!(
                     "The grace ends at #{}, in {} blocks ({})",
@@ -206,7 +181,7 @@ impl Rotation {
         blockers
     }
 
-    fn env_blocker(&self, facts: &Facts) -> Option<Blocker> {
+    fn env_blocker(&self, facts: &Facts) -> Option<Diagnostic> {
         let elsewhere = self.env == Some(EnvUpdate::Elsewhere);
         let (what, todo) = match facts.env.as_ref() {
             Some(EnvStands::Target | EnvStands::Undefined) => return None,
@@ -224,10 +199,10 @@ impl Rotation {
             }
             None => ("The .env was not looked at".to_owned(), "Try again."),
         };
-        Some(Blocker::new("env_not_updated", what, todo))
+        Some(Diagnostic::blocker("env_not_updated", what, todo))
     }
 
-    fn new_blockers(&self, facts: &Facts) -> Vec<Blocker> {
+    fn new_blockers(&self, facts: &Facts) -> Vec<Diagnostic> {
         let of = |side: Side| facts.new.iter().find(|(of, _)| *of == side).map(|(_, answer)| answer);
         let blocker = |(side, _): (Side, _)| {
             let what = match of(side) {
@@ -242,15 +217,15 @@ impl Rotation {
                 Some(KeyAnswer::Gone) => "Bring it back with keys import from a .env that has it, or roll back.",
                 _ => "Check the new token at the provider; the old one is kept until the new one works.",
             };
-            Some(Blocker::new(code, format!("The new {} key {what}", side.word()), todo))
+            Some(Diagnostic::blocker(code, format!("The new {} key {what}", side.word()), todo))
         };
         self.change.sides().filter_map(blocker).collect()
     }
 
-    fn old_blockers(&self, facts: &Facts) -> Vec<Blocker> {
+    fn old_blockers(&self, facts: &Facts) -> Vec<Diagnostic> {
         let blocker = |(side, old): (Side, &crate::domain::vault_index::KeyRef)| {
             let unproven = |found: &str| {
-                Blocker::new(
+                Diagnostic::blocker(
                     "old_key_unproven",
                     format!("Whether the old {} key {} is refused cannot be told: {found}", side.word(), old.shown),
                     "Try again; the old keys are kept until the store refuses them with 401 or 403.",
@@ -259,7 +234,7 @@ impl Rotation {
             match facts.old_answer(side) {
                 // What the vault holds no more is forgotten already.
                 Some(KeyAnswer::Refused { .. } | KeyAnswer::Gone) => None,
-                Some(KeyAnswer::Works) => Some(Blocker::new(
+                Some(KeyAnswer::Works) => Some(Diagnostic::blocker(
                     "old_key_still_works",
                     format!("The old {} key {} is still accepted by the store", side.word(), old.shown),
                     "Everything else holds: revoke its token at the provider now, then run rotate retire again.",

@@ -27,7 +27,7 @@ mod rollback;
 
 pub use change::{Change, OnChain, Replacement, Seen, Side};
 pub use event::{Entry, EnvUpdate, Event};
-pub use facts::{Blocker, ChainFacts, EnvStands, Facts, KeyAnswer, Retirable};
+pub use facts::{ChainFacts, EnvStands, Facts, KeyAnswer, Retirable};
 pub use history::History;
 pub use machine::{Contradiction, Grace, Rotation, Step, Submission};
 pub use phase::Phase;

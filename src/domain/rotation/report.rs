@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::rotation::change::Side;
-use crate::domain::rotation::facts::Blocker;
 use crate::domain::rotation::machine::{Rotation, Step};
 use crate::domain::rotation::phase::Phase;
 use crate::domain::text::{age_blocks, grouped};
@@ -25,7 +25,7 @@ pub struct Report {
     /// The rotation.
     pub rotation: Rotation,
     /// What stands against its next step.
-    pub blockers: Vec<Blocker>,
+    pub blockers: Vec<Diagnostic>,
     /// The newest finalized block that is known.
     pub finalized: Option<u64>,
 }

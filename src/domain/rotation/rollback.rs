@@ -1,8 +1,9 @@
 //! The way back: when it is open, and what turns it round again.
 
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::rotation::change::Side;
 use crate::domain::rotation::event::Event;
-use crate::domain::rotation::facts::{Blocker, Facts, KeyAnswer};
+use crate::domain::rotation::facts::{Facts, KeyAnswer};
 use crate::domain::rotation::machine::Rotation;
 use crate::domain::rotation::phase::Phase;
 
@@ -18,7 +19,7 @@ impl Rotation {
     /// What stands against using the old keys again: each has to work at the store now. Asked before turning back, and
     /// again before they are published or put into use, since a token may have been revoked meanwhile. Nothing does while
     /// nothing of the new keys is out.
-    pub fn back_blockers(&self, facts: &Facts) -> Vec<Blocker> {
+    pub fn back_blockers(&self, facts: &Facts) -> Vec<Diagnostic> {
         let blocker = |(side, old): (Side, &crate::domain::vault_index::KeyRef)| {
             let (what, todo) = match facts.old_answer(side) {
                 Some(KeyAnswer::Works) => return None,
@@ -33,7 +34,11 @@ impl Rotation {
                 Some(KeyAnswer::Unclear(found)) => (format!("could not be tested: {found}"), "Try again."),
                 None => ("was not tested".to_owned(), "Try again."),
             };
-            Some(Blocker::new("old_key_unusable", format!("The old {} key {} {what}", side.word(), old.shown), todo))
+            Some(Diagnostic::blocker(
+                "old_key_unusable",
+                format!("The old {} key {} {what}", side.word(), old.shown),
+                todo,
+            ))
         };
         if self.is_out() { self.change.old_keys().filter_map(blocker).collect() } else { Vec::new() }
     }

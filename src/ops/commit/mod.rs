@@ -30,7 +30,7 @@ use crate::config::{Needs, WrongSetting};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, HotkeyState, Plan, Subject, Verdict};
 use crate::domain::commitment::Commitment;
-use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::freshness::TOO_OLD_TO_SIGN_MS;
 use crate::domain::guard::{self, Forbidden, ReadScope};
 use crate::domain::network::BlockHash;
@@ -118,9 +118,9 @@ impl Unprepared {
     /// In three sentences.
     pub fn finding(&self) -> Diagnostic {
         match self {
-            Self::Identity(what) => Diagnostic::new(
+            Self::Identity(what) => Diagnostic::failure(
+                Class::Usage,
                 "no_key",
-                Severity::Warning,
                 what.clone(),
                 "A commitment is signed by the hotkey itself.",
                 "Name the wallet and the hotkey with --wallet and --hotkey (an address alone is only watched).",
@@ -135,9 +135,9 @@ impl Unprepared {
 pub fn wallet_finding(error: &WalletError) -> Diagnostic {
     let text = crate::logs::redacted(&sanitize(&error.to_string(), 600));
     let (what, todo) = text.split_once(". ").map_or((text.clone(), None), |(a, b)| (a.to_owned(), Some(b.to_owned())));
-    Diagnostic::new(
+    Diagnostic::failure(
+        Class::Usage,
         "wallet",
-        Severity::Warning,
         capitalised(&what),
         "Without the key nothing can be signed; nothing was sent.",
         todo.map_or_else(|| "Check --wallet, --hotkey and --wallet-path.".to_owned(), |todo| sentence(&todo)),

@@ -10,12 +10,11 @@ use crate::config::dotenv::{
 };
 use crate::config::ownership::{Objection, of_writing};
 use crate::domain::credentials::Variable;
-use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::environment::Environment;
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
-use crate::ops::rotation::{Kind, Problem};
 use crate::vault::Generation;
 
 /// The variables that hold keys.
@@ -75,7 +74,7 @@ pub fn comment_out(
     environment: &Environment,
     generation: &Generation,
     backup: Option<&BackupName>,
-) -> Result<Commented, Problem> {
+) -> Result<Commented, Diagnostic> {
     let before = read_text(path).map_err(|error| unreadable(&error))?;
     let dotenv = Dotenv::parse(&before, environment);
     let values = values(generation);
@@ -104,7 +103,7 @@ pub fn comment_out(
 }
 
 /// Writes a generation's values into a `.env` that only its owner may read; a file that is not there is made.
-pub fn restore(path: &Path, environment: &Environment, generation: &Generation) -> Result<Restored, Problem> {
+pub fn restore(path: &Path, environment: &Environment, generation: &Generation) -> Result<Restored, Diagnostic> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_open_to_others(path)?,
@@ -128,14 +127,14 @@ pub fn restore(path: &Path, environment: &Environment, generation: &Generation) 
 
 /// What stands against writing secrets into a `.env`: where somebody at a terminal may decide, what is asked; where nobody
 /// may, why not.
-pub fn objection(context: &Context, path: &Path) -> Result<Option<Diagnostic>, Problem> {
+pub fn objection(context: &Context, path: &Path) -> Result<Option<Diagnostic>, Diagnostic> {
     let settings = &context.configuration.settings;
     let is_the_env = settings.env_file.as_ref().is_some_and(|named| named.value == path);
     let owner = settings.env_owner.as_ref().filter(|_| is_the_env).map(|named| named.value);
     match of_writing(path, owner) {
         None => Ok(None),
         Some(Objection::Asked(finding)) => Ok(Some(finding)),
-        Some(Objection::Refused(finding)) => Err(Problem { kind: Kind::Refused, finding }),
+        Some(Objection::Refused(finding)) => Err(finding.in_class(Class::Refused)),
     }
 }
 
@@ -168,7 +167,7 @@ pub fn overrides(
     path: &Path,
     environment: &Environment,
     wanted: &[(Variable, SecretKey)],
-) -> Result<Vec<Override>, Problem> {
+) -> Result<Vec<Override>, Diagnostic> {
     let dotenv = Dotenv::read(path, environment).map_err(|error| unreadable(&error))?;
     let wins = |variable: Variable| {
         let (found, line) = dotenv.get(variable.name())?;
@@ -182,13 +181,13 @@ pub fn overrides(
     Ok(Variable::ALL.into_iter().filter_map(wins).collect())
 }
 
-fn refuse_open_to_others(path: &Path) -> Result<(), Problem> {
+fn refuse_open_to_others(path: &Path) -> Result<(), Diagnostic> {
     let mode = std::fs::metadata(path).map_err(|error| not_written(&error))?.mode();
     let others = mode & 0o077;
     if others == 0 {
         return Ok(());
     }
-    Err(Problem::refused(
+    Err(Diagnostic::refused(
         "env_open_to_others",
         format!("{} may be read by other users (mode {:03o})", sanitize(&path.to_string_lossy(), 200), mode & 0o777),
         "The keys would leave the vault for everybody on this machine.",
@@ -196,9 +195,9 @@ fn refuse_open_to_others(path: &Path) -> Result<(), Problem> {
     ))
 }
 
-fn unreadable(error: &dyn std::error::Error) -> Problem {
-    Problem::new(
-        Kind::Usage,
+fn unreadable(error: &dyn std::error::Error) -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "env_unreadable",
         format!("The .env cannot be read: {}", sanitize(&error.to_string(), 300)),
         "What GRAIL would take from it is not known.",
@@ -206,9 +205,9 @@ fn unreadable(error: &dyn std::error::Error) -> Problem {
     )
 }
 
-fn not_written(error: &dyn std::error::Error) -> Problem {
-    Problem::new(
-        Kind::Usage,
+fn not_written(error: &dyn std::error::Error) -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "env_not_rewritten",
         format!("The .env was not written: {}", sanitize(&error.to_string(), 300)),
         "The keys are in the vault, and the .env is as it was, byte for byte.",
@@ -216,8 +215,8 @@ fn not_written(error: &dyn std::error::Error) -> Problem {
     )
 }
 
-fn other_keys(variable: Variable, line: u32) -> Problem {
-    Problem::refused(
+fn other_keys(variable: Variable, line: u32) -> Diagnostic {
+    Diagnostic::refused(
         "env_other_keys",
         format!("Line {line} of the .env holds another {variable} than the vault"),
         "What is not in the vault would be lost.",

@@ -1,11 +1,12 @@
 //! Which keys are where: each generation of the vault, and what `.env`, environment and chain hold beside it.
 
 use crate::domain::credentials::{LocalValues, Place, Source};
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::rotation::Seen;
 use crate::domain::vault_index::{GenerationNumber, Holding, Index, KeyRef};
 use crate::ops::context::Context;
 use crate::ops::keys::generation_of;
-use crate::ops::rotation::{Problem, chain_facts, rotations};
+use crate::ops::rotation::{chain_facts, rotations};
 use crate::ops::vault::{OpenVault, VaultProblem, index_if_any};
 use crate::vault::KeyPair;
 
@@ -72,7 +73,7 @@ impl Listing {
     }
 
     /// Asks the chain which key is published. `now_ms` is the time since 1970.
-    pub async fn ask_chain(&mut self, context: &Context, now_ms: u64) -> Result<(), Problem> {
+    pub async fn ask_chain(&mut self, context: &Context, now_ms: u64) -> Result<(), Diagnostic> {
         let owner = crate::ops::vault::owner(context).await?;
         let seen = chain_facts(context, &owner, now_ms).await?.seen;
         for listed in &mut self.generations {
@@ -85,9 +86,15 @@ impl Listing {
         Ok(())
     }
 
-    /// Whether something that the index knows cannot be read.
-    pub fn is_damaged(&self) -> bool {
-        self.generations.iter().any(|listed| matches!(listed.kept, Some(Err(_))))
+    /// The generations that the store does not give back.
+    pub fn damaged(&self) -> Vec<Diagnostic> {
+        let damaged = self.generations.iter().filter_map(|listed| {
+            let why = listed.kept.as_ref()?.as_ref().err()?;
+            let what = format!("generation {} of the vault cannot be read", listed.holding.number);
+            let help = "See doctor. Where the store has lost it, import its keys again from where they are.";
+            Some(Diagnostic::failure(Class::Vault, "vault_generation", what, why, help))
+        });
+        damaged.collect()
     }
 }
 

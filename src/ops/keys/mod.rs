@@ -9,10 +9,11 @@ pub use env::{
 pub use list::{Listed, Listing, PlaceKeys};
 
 use crate::domain::credentials::{BucketCredentials, CredentialsError, LocalValues, Variable};
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::rotation::{Replacement, Rotation, Seen, Side};
 use crate::domain::vault_index::{GenerationNumber, Holding, KeyRef, Origin};
 use crate::ops::context::Context;
-use crate::ops::rotation::{Kind, Problem, chain_facts, rotations};
+use crate::ops::rotation::{chain_facts, rotations};
 use crate::ops::vault::OpenVault;
 use crate::vault::{Generation, KeyPair};
 
@@ -45,7 +46,7 @@ pub struct Imported {
 
 /// Takes over what `.env` and environment hold: into the store, read back and compared, then in use. The `.env` is not
 /// touched. `now_ms` is the time since 1970.
-pub async fn import(context: &Context, opened: &mut OpenVault, now_ms: u64) -> Result<Imported, Problem> {
+pub async fn import(context: &Context, opened: &mut OpenVault, now_ms: u64) -> Result<Imported, Diagnostic> {
     let values = context.configuration.local.grail();
     let mut generation = generation_of(&values, 0, now_ms);
     check_shapes(context, &values, &generation)?;
@@ -85,7 +86,7 @@ pub async fn remove(
     opened: &mut OpenVault,
     number: GenerationNumber,
     now_ms: u64,
-) -> Result<Holding, Problem> {
+) -> Result<Holding, Diagnostic> {
     let holding = removable(context, opened, number, now_ms).await?;
     opened.forget(number).await?;
     Ok(holding)
@@ -97,7 +98,7 @@ pub async fn removable(
     opened: &OpenVault,
     number: GenerationNumber,
     now_ms: u64,
-) -> Result<Holding, Problem> {
+) -> Result<Holding, Diagnostic> {
     let Some(holding) = opened.index.holding(number).cloned() else { return Err(unknown(number)) };
     let history = rotations(context)?.history(&opened.owner)?.0;
     if let Some(open) = history.open.filter(|open| open.from == number || open.to == number) {
@@ -116,15 +117,15 @@ pub async fn removable(
     Ok(holding)
 }
 
-fn check_shapes(context: &Context, values: &LocalValues, generation: &Generation) -> Result<(), Problem> {
+fn check_shapes(context: &Context, values: &LocalValues, generation: &Generation) -> Result<(), Diagnostic> {
     if generation.read.is_none() && generation.write.is_none() {
         return Err(nothing_there());
     }
     match BucketCredentials::parse(&context.provider, values) {
         // The way out of single-credential mode begins with these keys in a safe place.
         Ok(_) | Err(CredentialsError::Legacy) => Ok(()),
-        Err(error) => Err(Problem::new(
-            Kind::Usage,
+        Err(error) => Err(Diagnostic::failure(
+            Class::Usage,
             "credentials",
             error.to_string(),
             "Keys that are not whole would not be known for what they are later. Nothing was taken over.",
@@ -133,8 +134,8 @@ fn check_shapes(context: &Context, values: &LocalValues, generation: &Generation
     }
 }
 
-fn beside_rotation(open: &Rotation) -> Problem {
-    Problem::refused(
+fn beside_rotation(open: &Rotation) -> Diagnostic {
+    Diagnostic::refused(
         "rotation_open",
         format!("A rotation is open: {}", open.title()),
         "Which keys are the right ones is being decided there.",
@@ -147,7 +148,7 @@ async fn brought_back(
     open: &Rotation,
     opened: &mut OpenVault,
     generation: Generation,
-) -> Result<Option<Generation>, Problem> {
+) -> Result<Option<Generation>, Diagnostic> {
     let [read, write] = refs(&generation);
     let of = |side| if side == Side::Read { &read } else { &write };
     let is_there = |locator: &Option<String>| locator.as_ref() == Some(&open.locator);
@@ -178,7 +179,7 @@ async fn is_published(
     opened: &OpenVault,
     generation: &Generation,
     now_ms: u64,
-) -> Result<bool, Problem> {
+) -> Result<bool, Diagnostic> {
     let [read, _] = refs(generation);
     let locator = generation.bucket.as_ref().or(generation.account.as_ref());
     let Some((locator, read)) = locator.zip(read) else { return Ok(false) };
@@ -197,13 +198,13 @@ pub(super) fn same<'h>(holdings: &'h [Holding], generation: &Generation) -> Opti
 }
 
 /// A token rolled in place keeps its id (THREATS T17).
-fn refuse_rolled(holdings: &[Holding], generation: &Generation) -> Result<(), Problem> {
+fn refuse_rolled(holdings: &[Holding], generation: &Generation) -> Result<(), Diagnostic> {
     let known = || holdings.iter().flat_map(|holding| [&holding.read, &holding.write]).flatten();
     let new = refs(generation);
     let rolled = new.iter().flatten().find(|key| known().any(|old| old.id == key.id && old.secret != key.secret));
     match rolled {
         None => Ok(()),
-        Some(key) => Err(Problem::refused(
+        Some(key) => Err(Diagnostic::refused(
             "same_key_id",
             format!("The key {} is in the vault with another secret", key.shown),
             "A token rolled in place keeps its id, and validators that cached the old secret under it fail until they restart.",
@@ -218,14 +219,14 @@ async fn refuse_unpublished(
     opened: &OpenVault,
     generation: &Generation,
     now_ms: u64,
-) -> Result<(), Problem> {
+) -> Result<(), Diagnostic> {
     let Some(current) = opened.index.in_use() else { return Ok(()) };
     let [read, _] = refs(generation);
     let Some(read) = read.filter(|read| current.read.as_ref() != Some(read)) else { return Ok(()) };
     if is_published(context, opened, generation, now_ms).await? {
         return Ok(());
     }
-    Err(Problem::refused(
+    Err(Diagnostic::refused(
         "not_published",
         format!(
             "The vault has generation {} in use, and this is another read key ({read}), which is not on chain",
@@ -236,9 +237,9 @@ async fn refuse_unpublished(
     ))
 }
 
-fn nothing_there() -> Problem {
-    Problem::new(
-        Kind::Usage,
+fn nothing_there() -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "no_credentials",
         "There are no keys to take over",
         "Neither the .env nor the environment holds a whole pair.",
@@ -246,8 +247,8 @@ fn nothing_there() -> Problem {
     )
 }
 
-fn not_in_use(holding: &Holding) -> Problem {
-    Problem::refused(
+fn not_in_use(holding: &Holding) -> Diagnostic {
+    Diagnostic::refused(
         "other_generation",
         format!("These are the keys of generation {}, which is not in use", holding.number),
         "The vault has newer ones, and the .env was left behind.",
@@ -255,9 +256,9 @@ fn not_in_use(holding: &Holding) -> Problem {
     )
 }
 
-fn unknown(number: GenerationNumber) -> Problem {
-    Problem::new(
-        Kind::Usage,
+fn unknown(number: GenerationNumber) -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "unknown_generation",
         format!("The vault holds no generation {number}"),
         "Nothing was removed.",
@@ -265,8 +266,8 @@ fn unknown(number: GenerationNumber) -> Problem {
     )
 }
 
-fn needed(number: GenerationNumber, why: &str) -> Problem {
-    Problem::refused(
+fn needed(number: GenerationNumber, why: &str) -> Diagnostic {
+    Diagnostic::refused(
         "generation_needed",
         format!("Generation {number} is not removed: {why}"),
         "A key that is gone from here cannot be brought back.",

@@ -1,11 +1,9 @@
 //! Going on as far as nothing needs to be asked.
 
 use super::executor::Executor;
-use super::problem::Problem;
 use super::publish::{Planned, Publishing};
-use crate::domain::rotation::{
-    Blocker, ChainFacts, EnvStands, EnvUpdate, Event, Facts, KeyAnswer, Rotation, Seen, Side, Step,
-};
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::rotation::{ChainFacts, EnvStands, EnvUpdate, Event, Facts, KeyAnswer, Rotation, Seen, Side, Step};
 use crate::domain::vault_index::GenerationNumber;
 
 /// Where it stops.
@@ -27,7 +25,7 @@ pub enum NeedsInput {
     /// The new keys are not in the vault: the console broke off before that.
     KeysNeeded,
     /// What became of the commit is not certain yet.
-    Unsettled(Blocker),
+    Unsettled(Diagnostic),
     /// The grace runs, or is over.
     Grace,
     /// Nothing is left to do.
@@ -36,7 +34,7 @@ pub enum NeedsInput {
 
 impl Executor {
     /// Goes on until something is needed from outside.
-    pub async fn advance(&mut self) -> Result<NeedsInput, Problem> {
+    pub async fn advance(&mut self) -> Result<NeedsInput, Diagnostic> {
         // The plan of a commit finds that out itself.
         if !self.rotation().is_some_and(|rotation| matches!(rotation.step(), Step::Plan | Step::Publish)) {
             self.undisputed().await?;
@@ -131,7 +129,7 @@ impl Executor {
     }
 
     /// Turns back, and goes on from there.
-    pub async fn roll_back(&mut self) -> Result<NeedsInput, Problem> {
+    pub async fn roll_back(&mut self) -> Result<NeedsInput, Diagnostic> {
         let rotation = self.under_way()?;
         if rotation.back {
             return self.advance().await;
@@ -142,7 +140,7 @@ impl Executor {
             } else {
                 "The store refuses the old key already, so going back to it would leave validators without any."
             };
-            return Err(Problem::refused(
+            return Err(Diagnostic::refused(
                 "no_way_back",
                 "The rotation cannot be rolled back any more",
                 why,
@@ -155,7 +153,7 @@ impl Executor {
     }
 
     /// The operator goes on over what the chain holds.
-    pub async fn accept(&mut self) -> Result<NeedsInput, Problem> {
+    pub async fn accept(&mut self) -> Result<NeedsInput, Diagnostic> {
         if let Some(seen) = self.under_way()?.difference {
             self.note(Event::Accepted { seen })?;
         }
@@ -163,7 +161,7 @@ impl Executor {
     }
 
     /// Forgets a generation; one that never came into the vault, or is gone already, is fine.
-    async fn forget(&mut self, number: GenerationNumber) -> Result<(), Problem> {
+    async fn forget(&mut self, number: GenerationNumber) -> Result<(), Diagnostic> {
         if self.opened.index.holding(number).is_none() {
             self.opened.next_number().await?;
         }
@@ -174,7 +172,7 @@ impl Executor {
     }
 
     /// Whether the new generation is in the vault, with the keys that the journal speaks of.
-    pub(super) async fn is_staged(&mut self, rotation: &Rotation) -> Result<bool, Problem> {
+    pub(super) async fn is_staged(&mut self, rotation: &Rotation) -> Result<bool, Diagnostic> {
         if self.opened.index.holding(rotation.to).is_none() {
             // What a crash left in the store without the index knowing is taken into the index by this.
             self.opened.next_number().await?;
@@ -191,7 +189,7 @@ impl Executor {
     }
 
     /// Plans the commit, notes what follows from what the chain holds, and asks the operator where nothing stands against it.
-    async fn plan_and_ask(&mut self) -> Result<Option<NeedsInput>, Problem> {
+    async fn plan_and_ask(&mut self) -> Result<Option<NeedsInput>, Diagnostic> {
         self.working("reading the chain");
         let Planned { chain, publishing } = self.plan().await?;
         if let Some(stale) = stale(&chain) {
@@ -213,7 +211,7 @@ impl Executor {
     }
 
     /// What the chain holds is different from what was expected: as long as it is, the operator decides.
-    async fn ask_about_difference(&mut self, rotation: &Rotation) -> Result<Option<NeedsInput>, Problem> {
+    async fn ask_about_difference(&mut self, rotation: &Rotation) -> Result<Option<NeedsInput>, Diagnostic> {
         let chain = self.chain().await?;
         if let Some(event) = rotation.heard(&chain) {
             self.note(event)?;
@@ -224,7 +222,7 @@ impl Executor {
 
     /// Somebody may have put another key on chain since: a GRAIL that started with an old `.env`, most often. A node that
     /// cannot be asked, whose word is old or which a second source does not confirm, changes nothing.
-    async fn see_reversion(&mut self) -> Result<(), Problem> {
+    async fn see_reversion(&mut self) -> Result<(), Diagnostic> {
         let Some(rotation) = self.rotation().cloned().filter(|rotation| rotation.change.read.is_some()) else {
             return Ok(());
         };
@@ -243,7 +241,7 @@ impl Executor {
 
     /// Before old keys are used again each has to work at the store. One that is refused turns the rotation round; so does
     /// one that the vault lost meanwhile, where the new keys work.
-    async fn way_back(&mut self) -> Result<(), Problem> {
+    async fn way_back(&mut self) -> Result<(), Diagnostic> {
         let rotation = self.under_way()?;
         let mut facts = Facts { old: self.old_answers(&rotation).await, ..Facts::default() };
         if rotation.back && facts.old.iter().any(|(_, answer)| *answer == KeyAnswer::Gone) {
@@ -261,7 +259,7 @@ impl Executor {
         }
     }
 
-    async fn look_at_env(&mut self) -> Result<Option<NeedsInput>, Problem> {
+    async fn look_at_env(&mut self) -> Result<Option<NeedsInput>, Diagnostic> {
         let target = self.target().await?;
         let how = match self.env_stands(&target)? {
             EnvStands::Target => EnvUpdate::Already,
@@ -277,18 +275,18 @@ impl Executor {
         Ok(None)
     }
 
-    async fn begin_grace(&mut self, rotation: &Rotation) -> Result<(), Problem> {
+    async fn begin_grace(&mut self, rotation: &Rotation) -> Result<(), Diagnostic> {
         let chain = self.verified_chain().await?;
         match rotation.heard(&chain) {
             Some(event) => self.note(event),
-            None => Err(stale(&chain).map_or_else(super::executor::nothing_open, Problem::from)),
+            None => Err(stale(&chain).map_or_else(super::executor::nothing_open, Diagnostic::from)),
         }
     }
 }
 
-pub(super) fn stale(chain: &ChainFacts) -> Option<Blocker> {
+pub(super) fn stale(chain: &ChainFacts) -> Option<Diagnostic> {
     (!chain.is_fresh()).then(|| {
-        Blocker::new(
+        Diagnostic::blocker(
             "stale_head",
             "The node's newest final block is too old, so what it says is history",
             "Use another node with --endpoint; if all say the same, check this machine's clock.",
@@ -296,8 +294,8 @@ pub(super) fn stale(chain: &ChainFacts) -> Option<Blocker> {
     })
 }
 
-fn unproven(side: Side, found: &str, todo: &str) -> Problem {
-    Blocker::new(
+fn unproven(side: Side, found: &str, todo: &str) -> Diagnostic {
+    Diagnostic::blocker(
         "old_key_unproven",
         format!("Whether the old {} key is refused cannot be told: {found}", side.word()),
         todo,

@@ -2,8 +2,8 @@
 
 use super::advance::NeedsInput;
 use super::executor::Executor;
-use super::problem::{Kind, Problem};
 use crate::domain::credentials::{Variable, hint};
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::provider::Provider;
 use crate::domain::rotation::{Change, Event, MOST_GRACE, Replacement, Seen, Side, Step};
 use crate::domain::secret::SecretKey;
@@ -34,7 +34,7 @@ pub struct Begin {
 impl Executor {
     /// Begins a rotation and goes on with it. One that broke off before its keys were in the vault is taken up again with
     /// the same keys.
-    pub async fn begin(&mut self, begin: Begin) -> Result<NeedsInput, Problem> {
+    pub async fn begin(&mut self, begin: Begin) -> Result<NeedsInput, Diagnostic> {
         check_shapes(&self.context.provider, &begin.keys)?;
         if let Some(rotation) = self.rotation() {
             if rotation.step() == Step::Stage && is_same(&rotation.change, &begin.keys) {
@@ -43,8 +43,8 @@ impl Executor {
             return Err(open_already(&rotation.title()));
         }
         if begin.grace > MOST_GRACE {
-            return Err(Problem::new(
-                Kind::Usage,
+            return Err(Diagnostic::failure(
+                Class::Usage,
                 "grace_too_long",
                 format!("A grace of {} blocks is longer than a week", begin.grace),
                 "The old token would have to stay alive all the time.",
@@ -78,7 +78,7 @@ impl Executor {
 
     /// The number of the new generation: the next one, or that under which the vault holds these very keys since a rotation
     /// whose journal was lost.
-    async fn number_for(&mut self, from: &Generation, keys: &NewKeys) -> Result<GenerationNumber, Problem> {
+    async fn number_for(&mut self, from: &Generation, keys: &NewKeys) -> Result<GenerationNumber, Diagnostic> {
         let next = self.opened.next_number().await?;
         let new = Generation {
             read: keys.read.clone().or_else(|| from.read.clone()),
@@ -90,7 +90,7 @@ impl Executor {
     }
 
     /// Puts the new keys into the vault. The pair that stays is taken along, so that a generation is whole.
-    async fn stage(&mut self, keys: NewKeys) -> Result<NeedsInput, Problem> {
+    async fn stage(&mut self, keys: NewKeys) -> Result<NeedsInput, Diagnostic> {
         let rotation = self.under_way()?;
         self.working("putting the new keys into the vault");
         let from = self.opened.generation(rotation.from).await?;
@@ -108,14 +108,14 @@ impl Executor {
     }
 
     /// The keys until now: the generation in use, or what `.env` and environment hold, which has no number yet.
-    async fn old_generation(&mut self) -> Result<Generation, Problem> {
+    async fn old_generation(&mut self) -> Result<Generation, Diagnostic> {
         if let Some(number) = self.opened.index.current {
             return Ok(self.opened.generation(number).await?);
         }
         let generation = generation_of(&self.context.configuration.local, 0, self.now());
         if generation.read.is_none() && generation.write.is_none() {
-            return Err(Problem::new(
-                Kind::Usage,
+            return Err(Diagnostic::failure(
+                Class::Usage,
                 "no_credentials",
                 "There are no keys to rotate",
                 "Neither the vault nor .env nor environment holds a whole pair.",
@@ -126,7 +126,7 @@ impl Executor {
     }
 
     /// The old keys in the vault, under a number and in use.
-    async fn keep_old(&mut self, mut from: Generation) -> Result<Generation, Problem> {
+    async fn keep_old(&mut self, mut from: Generation) -> Result<Generation, Diagnostic> {
         if from.number == 0 {
             self.working("taking the keys until now into the vault");
             let number = self.opened.next_number().await?;
@@ -143,7 +143,7 @@ impl Executor {
     }
 
     /// A key id that was used before with another secret was rolled in place (THREATS T17); a key in two places is none.
-    fn refuse_reuse(&self, from: &Generation, keys: &NewKeys) -> Result<(), Problem> {
+    fn refuse_reuse(&self, from: &Generation, keys: &NewKeys) -> Result<(), Diagnostic> {
         let new = [(Side::Read, &keys.read), (Side::Write, &keys.write)];
         let new = new.into_iter().filter_map(|(side, pair)| Some((side, pair.as_ref()?.reference())));
         let mut known: Vec<KeyRef> = [&from.read, &from.write].into_iter().flatten().map(KeyPair::reference).collect();
@@ -169,7 +169,7 @@ impl Executor {
     }
 
     /// The old key must be what the chain holds: with a third one there nobody could tell what a rotation replaces.
-    async fn refuse_drift(&self, locator: &str, change: &Change) -> Result<(), Problem> {
+    async fn refuse_drift(&self, locator: &str, change: &Change) -> Result<(), Diagnostic> {
         self.working("comparing the chain with the keys until now");
         let chain = self.chain().await?;
         if let Some(stale) = super::advance::stale(&chain) {
@@ -189,7 +189,7 @@ impl Executor {
                 "Look at status: commit the present keys first, or bring .env and vault in line with the chain. For a leaked key take --emergency."
             }
         };
-        Err(Problem::refused(
+        Err(Diagnostic::refused(
             "drift",
             format!("The chain holds {}, not the read key in use here", chain.seen),
             "A rotation replaces the key that validators read with; here it is another one.",
@@ -198,7 +198,7 @@ impl Executor {
     }
 }
 
-fn change(from: &Generation, keys: &NewKeys) -> Result<Change, Problem> {
+fn change(from: &Generation, keys: &NewKeys) -> Result<Change, Diagnostic> {
     let replace = |old: Option<&KeyPair>, new: &Option<KeyPair>| {
         new.as_ref().map(|new| Replacement { old: old.map(KeyPair::reference), new: new.reference() })
     };
@@ -206,8 +206,8 @@ fn change(from: &Generation, keys: &NewKeys) -> Result<Change, Problem> {
     let old_read = from.read.as_ref().or(from.write.as_ref());
     let change = Change { read: replace(old_read, &keys.read), write: replace(from.write.as_ref(), &keys.write) };
     if change.main().is_none() {
-        return Err(Problem::new(
-            Kind::Usage,
+        return Err(Diagnostic::failure(
+            Class::Usage,
             "no_new_keys",
             "No new keys were given",
             "A rotation needs the id and the secret of a new token.",
@@ -215,7 +215,7 @@ fn change(from: &Generation, keys: &NewKeys) -> Result<Change, Problem> {
         ));
     }
     if from.read.is_none() && change.read.is_some() && change.write.is_none() {
-        return Err(Problem::refused(
+        return Err(Diagnostic::refused(
             "single_credential_mode",
             "There is a write key only, and GRAIL publishes it: a new read key alone does not make it secret again",
             "Whoever read the chain has the write key.",
@@ -233,15 +233,15 @@ fn is_same(change: &Change, keys: &NewKeys) -> bool {
 }
 
 /// The shapes that the provider wants, named by the variable.
-fn check_shapes(provider: &Provider, keys: &NewKeys) -> Result<(), Problem> {
+fn check_shapes(provider: &Provider, keys: &NewKeys) -> Result<(), Diagnostic> {
     let parts = |pair: &Option<KeyPair>, id, secret| {
         pair.clone().map(|pair| [(id, SecretKey::new(pair.id)), (secret, pair.secret)]).into_iter().flatten()
     };
     let read = parts(&keys.read, Variable::ReadKeyId, Variable::ReadSecret);
     for (variable, value) in read.chain(parts(&keys.write, Variable::WriteKeyId, Variable::WriteSecret)) {
         if let Err(error) = variable.check(provider, value.expose()) {
-            return Err(Problem::new(
-                Kind::Usage,
+            return Err(Diagnostic::failure(
+                Class::Usage,
                 "misshapen",
                 format!("The new {variable} {error}{}", hint(provider, variable, value.expose())),
                 "Nothing was taken over.",
@@ -252,8 +252,8 @@ fn check_shapes(provider: &Provider, keys: &NewKeys) -> Result<(), Problem> {
     Ok(())
 }
 
-fn open_already(title: &str) -> Problem {
-    Problem::refused(
+fn open_already(title: &str) -> Diagnostic {
+    Diagnostic::refused(
         "rotation_open",
         format!("A rotation is under way already: {title}"),
         "One at a time: the old keys of the one are the new keys of the other.",
@@ -261,8 +261,8 @@ fn open_already(title: &str) -> Problem {
     )
 }
 
-fn same_id(side: Side, key: &KeyRef) -> Problem {
-    Problem::refused(
+fn same_id(side: Side, key: &KeyRef) -> Diagnostic {
+    Diagnostic::refused(
         "same_key_id",
         format!("The new {} key has an id that is in use already: {}", side.word(), key.shown),
         "A token rolled in place keeps its id, and validators that cached the old secret under it fail until they restart.",
@@ -270,8 +270,8 @@ fn same_id(side: Side, key: &KeyRef) -> Problem {
     )
 }
 
-fn same_secret(side: Side) -> Problem {
-    Problem::refused(
+fn same_secret(side: Side) -> Diagnostic {
+    Diagnostic::refused(
         "same_secret",
         format!("The new {} key is in use already in another place", side.word()),
         "A read key that is also the write key would publish it.",
@@ -279,9 +279,9 @@ fn same_secret(side: Side) -> Problem {
     )
 }
 
-fn no_bucket() -> Problem {
-    Problem::new(
-        Kind::Usage,
+fn no_bucket() -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "no_bucket",
         "Neither R2_BUCKET_ID nor R2_ACCOUNT_ID is known",
         "A key without its bucket opens nothing.",

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use super::advance::NeedsInput;
 use super::executor::Executor;
-use super::problem::{Kind, Problem};
 use crate::config::dotenv::{Change, Dotenv, read_text, replace_file, rewrite};
 use crate::domain::credentials::{Source, Variable};
-use crate::domain::diagnostic::Diagnostic;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::rotation::messages::EnvAnswer;
 use crate::domain::rotation::{EnvStands, EnvUpdate, Event, Rotation, Side};
 use crate::domain::secret::SecretKey;
@@ -38,7 +37,7 @@ impl Executor {
     }
 
     /// What the `.env` says now of the keys that change, against a generation.
-    pub(super) fn env_stands(&self, target: &Generation) -> Result<EnvStands, Problem> {
+    pub(super) fn env_stands(&self, target: &Generation) -> Result<EnvStands, Diagnostic> {
         let rotation = self.under_way()?;
         let wanted = changed(&rotation, target);
         let Some(path) = self.env_path() else { return Ok(EnvStands::Unnamed) };
@@ -84,7 +83,7 @@ impl Executor {
     }
 
     /// Brings the `.env` up to date as the operator decided, and goes on.
-    pub async fn update_env(&mut self, choice: EnvChoice) -> Result<NeedsInput, Problem> {
+    pub async fn update_env(&mut self, choice: EnvChoice) -> Result<NeedsInput, Diagnostic> {
         let target = self.target().await?;
         let how = match choice {
             EnvAnswer::DoneElsewhere => match self.env_stands(&target)? {
@@ -99,7 +98,7 @@ impl Executor {
                 EnvStands::Unreadable(why) => return Err(unreadable(&why)),
                 EnvStands::Other => {
                     if let Some(finding) = self.env_objection()?.filter(|_| choice == EnvAnswer::Rewrite) {
-                        return Err(Problem { kind: Kind::Refused, finding });
+                        return Err(finding.in_class(Class::Refused));
                     }
                     self.note(Event::EnvIntended)?;
                     self.rewrite_env(&target)?;
@@ -112,11 +111,11 @@ impl Executor {
     }
 
     /// What has to be agreed to at a terminal before secrets are written into the `.env`.
-    pub fn env_objection(&self) -> Result<Option<Diagnostic>, Problem> {
+    pub fn env_objection(&self) -> Result<Option<Diagnostic>, Diagnostic> {
         self.env_path().map_or(Ok(None), |path| objection(&self.context, &path))
     }
 
-    fn rewrite_env(&self, target: &Generation) -> Result<(), Problem> {
+    fn rewrite_env(&self, target: &Generation) -> Result<(), Diagnostic> {
         let rotation = self.under_way()?;
         let path = self.env_path().ok_or_else(|| unreadable("no .env is named"))?;
         self.working("rewriting the .env");
@@ -129,9 +128,9 @@ impl Executor {
     }
 }
 
-pub(super) fn unreadable(why: &str) -> Problem {
-    Problem::new(
-        Kind::Usage,
+pub(super) fn unreadable(why: &str) -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "env_unreadable",
         format!("The .env cannot be read: {}", sanitize(why, 300)),
         "What GRAIL would do at its next start is not known without it.",
@@ -139,9 +138,9 @@ pub(super) fn unreadable(why: &str) -> Problem {
     )
 }
 
-fn not_rewritten(error: &dyn std::error::Error) -> Problem {
-    Problem::new(
-        Kind::Usage,
+fn not_rewritten(error: &dyn std::error::Error) -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "env_not_rewritten",
         format!("The .env was not rewritten: {}", sanitize(&error.to_string(), 300)),
         "It is as it was, byte for byte.",
@@ -149,8 +148,8 @@ fn not_rewritten(error: &dyn std::error::Error) -> Problem {
     )
 }
 
-fn not_done() -> Problem {
-    Problem::refused(
+fn not_done() -> Diagnostic {
+    Diagnostic::refused(
         "env_not_updated",
         "The .env that is named here still holds other keys",
         "GRAIL's next start would commit those, and undo the rotation.",

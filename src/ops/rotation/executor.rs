@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::problem::{Kind, Problem};
 use crate::domain::commit::Progress;
-use crate::domain::diagnostic::Diagnostic;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
 use crate::domain::owner::Owner;
 use crate::domain::rotation::{Entry, Event, History, Rotation};
@@ -71,7 +70,7 @@ pub struct Executor {
 
 impl Executor {
     /// Opens the vault, takes the lock and reads the journal.
-    pub async fn open(setup: ExecutorSetup, tell: Teller) -> Result<Self, Problem> {
+    pub async fn open(setup: ExecutorSetup, tell: Teller) -> Result<Self, Diagnostic> {
         let ExecutorSetup { context, environment, passphrase, now_ms, timeouts } = setup;
         let owner = vault::owner(&context).await?;
         let journal = rotations(&context)?;
@@ -118,7 +117,7 @@ impl Executor {
         &self.entries
     }
 
-    pub(super) fn under_way(&self) -> Result<Rotation, Problem> {
+    pub(super) fn under_way(&self) -> Result<Rotation, Diagnostic> {
         self.rotation().cloned().ok_or_else(nothing_open)
     }
 
@@ -131,7 +130,7 @@ impl Executor {
     }
 
     /// Writes an event. What cannot follow is never written; what could not be written has not happened.
-    pub(super) fn note(&mut self, event: Event) -> Result<(), Problem> {
+    pub(super) fn note(&mut self, event: Event) -> Result<(), Diagnostic> {
         let now = self.now();
         let mut after = self.history.clone();
         after.take(&Entry { at_ms: now, event: event.clone() })?;
@@ -144,13 +143,13 @@ impl Executor {
     }
 
     /// The generation that the direction leads to.
-    pub(super) async fn target(&self) -> Result<Generation, Problem> {
+    pub(super) async fn target(&self) -> Result<Generation, Diagnostic> {
         let number = self.under_way()?.target();
         Ok(self.opened.generation(number).await?)
     }
 
     /// A generation, where the vault holds it.
-    pub(super) async fn find(&self, number: GenerationNumber) -> Result<Option<Generation>, Problem> {
+    pub(super) async fn find(&self, number: GenerationNumber) -> Result<Option<Generation>, Diagnostic> {
         match self.opened.index.holding(number) {
             Some(_) => Ok(Some(self.opened.generation(number).await?)),
             None => Ok(None),
@@ -165,9 +164,9 @@ impl Executor {
     }
 }
 
-pub(super) fn nothing_open() -> Problem {
-    Problem::new(
-        Kind::Usage,
+pub(super) fn nothing_open() -> Diagnostic {
+    Diagnostic::failure(
+        Class::Usage,
         "no_rotation",
         "No rotation is under way",
         "There is nothing to go on with.",
@@ -185,7 +184,7 @@ pub(in crate::ops) fn rotations(context: &Context) -> Result<Rotations, StateErr
     }
 }
 
-async fn take_lock(journal: &Rotations, owner: &Owner) -> Result<ExecutorLock, Problem> {
+async fn take_lock(journal: &Rotations, owner: &Owner) -> Result<ExecutorLock, Diagnostic> {
     let (pause, attempts) = LOCK;
     for _ in 0..attempts {
         if let Some(lock) = journal.lock(owner)? {
@@ -193,8 +192,8 @@ async fn take_lock(journal: &Rotations, owner: &Owner) -> Result<ExecutorLock, P
         }
         tokio::time::sleep(pause).await;
     }
-    Err(Problem::new(
-        Kind::Pending,
+    Err(Diagnostic::failure(
+        Class::Pending,
         "driven_elsewhere",
         "Another console of this machine drives the rotation of this hotkey",
         "Two of them would undo each other's steps.",

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::time::{Instant, sleep};
 
 use super::executor::Executor;
-use super::problem::{Kind, Problem};
 use crate::domain::account::ShapeError;
 use crate::domain::credentials::{BucketCredentials, ReadCredentials};
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, is_denied, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::rotation::{KeyAnswer, Rotation, Side};
@@ -26,8 +26,8 @@ impl Executor {
         let generation = match self.find(number).await {
             Ok(Some(generation)) => generation,
             Ok(None) => return KeyAnswer::Gone,
-            Err(problem) if problem.finding.code == "vault_generation_gone" => return KeyAnswer::Gone,
-            Err(problem) => return KeyAnswer::Unclear(problem.finding.summary),
+            Err(problem) if problem.code == "vault_generation_gone" => return KeyAnswer::Gone,
+            Err(problem) => return KeyAnswer::Unclear(problem.summary),
         };
         match self.owner_of(&generation, side) {
             Ok(owner) => answer_of(&self.ask(&owner).await),
@@ -56,7 +56,7 @@ impl Executor {
     }
 
     /// Tests the new keys: known to the store, doing what they should, and no more. Says what was found.
-    pub(super) async fn probe(&self, rotation: &Rotation) -> Result<Vec<String>, Problem> {
+    pub(super) async fn probe(&self, rotation: &Rotation) -> Result<Vec<String>, Diagnostic> {
         let generation = self.opened.generation(rotation.to).await?;
         for (side, _) in rotation.change.sides() {
             self.wait_until_known(&generation, side).await?;
@@ -69,7 +69,7 @@ impl Executor {
     }
 
     /// R2 needs up to a minute to know a new key (FACTS 6).
-    async fn wait_until_known(&self, generation: &Generation, side: Side) -> Result<(), Problem> {
+    async fn wait_until_known(&self, generation: &Generation, side: Side) -> Result<(), Diagnostic> {
         let owner = self.owner_of(generation, side).map_err(|why| unusable(side, &why))?;
         let give_up = Instant::now() + self.timeouts.new_key;
         loop {
@@ -96,11 +96,11 @@ impl Executor {
         }
     }
 
-    async fn test_with_canary(&self, generation: &Generation) -> Result<Vec<String>, Problem> {
+    async fn test_with_canary(&self, generation: &Generation) -> Result<Vec<String>, Diagnostic> {
         let context = self.with(generation);
         let credentials =
             BucketCredentials::parse(&context.provider, &context.configuration.local).map_err(|error| {
-                Problem::refused(
+                Diagnostic::refused(
                     "credentials",
                     error.to_string(),
                     "Nothing is published with keys like these.",
@@ -122,7 +122,7 @@ impl Executor {
     }
 
     /// Without a write key nothing can be written to be read back, and nothing calibrates the scope test.
-    async fn test_without_canary(&self, generation: &Generation) -> Result<Vec<String>, Problem> {
+    async fn test_without_canary(&self, generation: &Generation) -> Result<Vec<String>, Diagnostic> {
         let owner = self.owner_of(generation, Side::Read).map_err(|why| unusable(Side::Read, &why))?;
         let by = || Instant::now() + self.store.options().total;
         let (buckets, others) = owner.list_buckets(Request::ListBuckets, by()).await;
@@ -139,7 +139,7 @@ impl Executor {
     }
 
     /// Where the store does not tell what a key may do, it is asked by doing it: nobody else has the new key yet.
-    async fn tries_to_write(&self, generation: &Generation) -> Result<&'static str, Problem> {
+    async fn tries_to_write(&self, generation: &Generation) -> Result<&'static str, Diagnostic> {
         let owner = self.owner_of(generation, Side::Read).map_err(|why| unusable(Side::Read, &why))?;
         let each = self.store.options().total;
         let canary = CanaryName::Canary(self.owner().hotkey);
@@ -186,7 +186,7 @@ fn with_key(provider: &Provider, generation: &Generation, pair: &KeyPair) -> Res
 }
 
 /// What the self-test found, or why it stands against publishing.
-fn judged(test: &SelfTest) -> Result<Vec<String>, Problem> {
+fn judged(test: &SelfTest) -> Result<Vec<String>, Diagnostic> {
     if let Some(risk) = test.risks.first() {
         return Err(too_much(risk));
     }
@@ -194,8 +194,8 @@ fn judged(test: &SelfTest) -> Result<Vec<String>, Problem> {
         return Err(failed(step));
     }
     if let Some(step) = test.unanswered() {
-        return Err(Problem::new(
-            Kind::Pending,
+        return Err(Diagnostic::failure(
+            Class::Pending,
             "new_key_unknown",
             format!("What the new keys do is not known: {}: {}", step.words, uncapitalised(&step.explanation)),
             "Nothing was published: the keys on chain and in the .env are as they were.",
@@ -218,11 +218,11 @@ fn in_short(step: &JudgedStep) -> String {
     .to_owned()
 }
 
-fn failed(step: &JudgedStep) -> Problem {
+fn failed(step: &JudgedStep) -> Diagnostic {
     let answer = step
         .http
         .map_or_else(String::new, |http| format!(" ({http} {})", step.code.as_deref().unwrap_or("without a code")));
-    Problem::refused(
+    Diagnostic::refused(
         "new_key_fails",
         format!("{}{answer}", step.explanation.trim_end_matches('.')),
         "Nothing was published: the keys on chain and in the .env are as they were.",
@@ -230,7 +230,7 @@ fn failed(step: &JudgedStep) -> Problem {
     )
 }
 
-fn too_much(risk: &Risk) -> Problem {
+fn too_much(risk: &Risk) -> Diagnostic {
     let (code, what, todo) = match risk {
         Risk::AccountWide => (
             "account_wide",
@@ -243,7 +243,7 @@ fn too_much(risk: &Risk) -> Problem {
             "Roll back, revoke that token, create one with Object Read only, and begin anew with it.",
         ),
     };
-    Problem::refused(
+    Diagnostic::refused(
         code,
         what,
         "What is published is readable by the whole world for ever. Nothing was published.",
@@ -251,8 +251,8 @@ fn too_much(risk: &Risk) -> Problem {
     )
 }
 
-fn unusable(side: Side, why: &str) -> Problem {
-    Problem::refused(
+fn unusable(side: Side, why: &str) -> Diagnostic {
+    Diagnostic::refused(
         "new_key_fails",
         format!("The new {} key does not open the bucket: {why}", side.word()),
         "Nothing was published: the keys on chain and in the .env are as they were.",
@@ -260,9 +260,9 @@ fn unusable(side: Side, why: &str) -> Problem {
     )
 }
 
-fn unknown(side: Side, why: &str, seconds: u64) -> Problem {
-    Problem::new(
-        Kind::Pending,
+fn unknown(side: Side, why: &str, seconds: u64) -> Diagnostic {
+    Diagnostic::failure(
+        Class::Pending,
         "new_key_unknown",
         format!("The store does not know the new {} key after {seconds} s: {why}", side.word()),
         "A new token takes up to a minute. Nothing was published.",

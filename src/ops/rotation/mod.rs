@@ -26,7 +26,6 @@ pub use begin::{Begin, NewKeys};
 pub use env::EnvChoice;
 pub(super) use executor::rotations;
 pub use executor::{Executor, ExecutorSetup, JOURNAL, ProgressEvent};
-pub use problem::{Kind, Problem};
 pub use publish::Publishing;
 pub(super) use publish::chain_facts;
 pub use retire::Retirement;

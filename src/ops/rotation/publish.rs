@@ -7,15 +7,15 @@ use tokio::time::{Instant, sleep};
 
 use super::advance::NeedsInput;
 use super::executor::{Executor, ProgressEvent};
-use super::problem::{Kind, Problem};
 use crate::chain::OwnState;
 use crate::chain::commit::{HotkeyClient, HotkeyClientOptions};
 use crate::domain::commit::key_test::UNTESTED;
 use crate::domain::commit::{self, Ended, HotkeyState, Plan, Progress, Record, Verdict};
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::owner::Owner;
 use crate::domain::provenance::Depth;
 use crate::domain::provenance::Limit;
-use crate::domain::rotation::{Blocker, ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
+use crate::domain::rotation::{ChainFacts, CommitEnd, Event, Rotation, Seen, Submission};
 use crate::domain::secret::Fingerprint;
 use crate::domain::text::BLOCK_SECONDS;
 use crate::ops::commit::{Prepared, disputed, history, prepare_in_rotation, publish, reconcile, unread};
@@ -58,13 +58,13 @@ pub(super) struct Planned {
 
 impl Executor {
     /// What the chain holds, at its newest final block.
-    pub(super) async fn chain(&self) -> Result<ChainFacts, Problem> {
+    pub(super) async fn chain(&self) -> Result<ChainFacts, Diagnostic> {
         chain_facts(&self.context, &self.owner(), self.now()).await
     }
 
     /// What the chain holds, for a step that cannot be taken back: a second source that is configured must say the same. One
     /// that is silent or behind is waited for; after that the step waits.
-    pub(super) async fn verified_chain(&self) -> Result<ChainFacts, Problem> {
+    pub(super) async fn verified_chain(&self) -> Result<ChainFacts, Diagnostic> {
         let started = Instant::now();
         loop {
             let own = own_state(&self.context, &self.owner(), self.now()).await?;
@@ -84,7 +84,7 @@ impl Executor {
 
     /// The event that follows from the verified chain before a step that cannot be taken back: that the key is not there any
     /// more. `None` where the step may be taken, and where the rotation does not rest on the chain at all.
-    pub(super) async fn event_before(&self, rotation: &Rotation) -> Result<Option<Event>, Problem> {
+    pub(super) async fn event_before(&self, rotation: &Rotation) -> Result<Option<Event>, Diagnostic> {
         match rotation.change.read {
             Some(_) => Ok(rotation.heard(&self.verified_chain().await?)),
             None => Ok(None),
@@ -92,13 +92,13 @@ impl Executor {
     }
 
     /// New keys that were ever signed for are forgotten only when the verified chain holds others.
-    pub(super) async fn new_key_is_not_on_chain(&self, rotation: &Rotation) -> Result<(), Problem> {
+    pub(super) async fn new_key_is_not_on_chain(&self, rotation: &Rotation) -> Result<(), Diagnostic> {
         let since =
             self.entries.iter().rposition(|entry| matches!(entry.event, Event::Began { .. })).unwrap_or_default();
         let signed = self.entries.iter().skip(since).any(|entry| matches!(entry.event, Event::Signing { .. }));
         let Some(read) = rotation.change.read.as_ref().filter(|_| signed) else { return Ok(()) };
         if self.verified_chain().await?.seen.is(&rotation.locator, &read.new) {
-            return Err(Problem::refused(
+            return Err(Diagnostic::refused(
                 "new_key_on_chain",
                 "The new read key is on chain: it is not forgotten",
                 "Validators read with it, and without its secret it cannot be published again.",
@@ -110,18 +110,18 @@ impl Executor {
 
     /// Nothing rests on the chain while its sources contradict each other and the operator has not acknowledged it. A chain
     /// that cannot be asked is no contradiction.
-    pub(super) async fn undisputed(&self) -> Result<(), Problem> {
+    pub(super) async fn undisputed(&self) -> Result<(), Diagnostic> {
         let trusts_chain = self.rotation().is_some_and(|rotation| rotation.change.read.is_some());
         if !trusts_chain {
             return Ok(());
         }
         match self.chain().await {
-            Err(problem) if problem.kind == Kind::Refused => Err(problem),
+            Err(problem) if problem.class == Class::Refused => Err(problem),
             _ => Ok(()),
         }
     }
 
-    pub(super) async fn plan(&self) -> Result<Planned, Problem> {
+    pub(super) async fn plan(&self) -> Result<Planned, Diagnostic> {
         let target = self.target().await?;
         let context = self.with(&target);
         let mut prepared = prepare_in_rotation(&context, self.now()).await?;
@@ -137,7 +137,7 @@ impl Executor {
     }
 
     /// Publishes what the operator confirmed, and goes on.
-    pub async fn publish(&mut self, publishing: Publishing, signer: Signer) -> Result<NeedsInput, Problem> {
+    pub async fn publish(&mut self, publishing: Publishing, signer: Signer) -> Result<NeedsInput, Diagnostic> {
         let Publishing { prepared, context } = publishing;
         let before = Seen::of(prepared.plan.standing.commitment.as_ref());
         self.note(Event::Signing { before })?;
@@ -199,7 +199,7 @@ impl Executor {
     }
 
     /// What became of a commit; why nothing can be said where nothing can.
-    pub(super) async fn reconcile(&mut self, rotation: &Rotation) -> Result<Option<Blocker>, Problem> {
+    pub(super) async fn reconcile(&mut self, rotation: &Rotation) -> Result<Option<Diagnostic>, Diagnostic> {
         self.working("asking the chain what became of the commit");
         reconcile(&self.context, self.now()).await;
         let chain = self.verified_chain().await?;
@@ -212,7 +212,7 @@ impl Executor {
                 self.note(event)?;
                 Ok(None)
             }
-            None => Ok(Some(Blocker::new(
+            None => Ok(Some(Diagnostic::blocker(
                 "submission_open",
                 "What became of the commit is not certain yet",
                 "Run rotate resume in a minute: it is in a final block then, or its era is over.",
@@ -222,12 +222,12 @@ impl Executor {
 }
 
 /// A commit that came to nothing. One whose keys could not be tested waits for the store, not for the operator.
-fn failed(ended: Ended) -> Problem {
+fn failed(ended: Ended) -> Diagnostic {
     let untested = ended.reason().is_some_and(|reason| reason == UNTESTED);
-    let mut problem = Problem::from(ended);
+    let mut problem = Diagnostic::from(ended);
     if untested {
-        problem.kind = Kind::Pending;
-        "Run rotate resume when the store answers, or roll back.".clone_into(&mut problem.finding.help);
+        problem.class = Class::Pending;
+        "Run rotate resume when the store answers, or roll back.".clone_into(&mut problem.help);
     }
     problem
 }
@@ -275,12 +275,16 @@ fn meant(rotation: &Rotation) -> Option<Fingerprint> {
 }
 
 /// Reads the chain at its newest final block. It must be the owner's chain.
-pub(in crate::ops) async fn chain_facts(context: &Context, owner: &Owner, now_ms: u64) -> Result<ChainFacts, Problem> {
+pub(in crate::ops) async fn chain_facts(
+    context: &Context,
+    owner: &Owner,
+    now_ms: u64,
+) -> Result<ChainFacts, Diagnostic> {
     Ok(facts_of(&own_state(context, owner, now_ms).await?.state, now_ms))
 }
 
 /// The same, with what speaks for it. A contradiction that the operator has not acknowledged is an error.
-async fn own_state(context: &Context, owner: &Owner, now_ms: u64) -> Result<OwnState, Problem> {
+async fn own_state(context: &Context, owner: &Owner, now_ms: u64) -> Result<OwnState, Diagnostic> {
     let options = HotkeyClientOptions {
         node: context.node.clone(),
         genesis: Some(owner.genesis),
@@ -307,8 +311,8 @@ fn facts_of(standing: &HotkeyState, now_ms: u64) -> ChainFacts {
 }
 
 /// A second source is configured, and has not confirmed what the endpoint says.
-pub(super) fn not_verified(why: &str) -> Blocker {
-    Blocker::new(
+pub(super) fn not_verified(why: &str) -> Diagnostic {
+    Diagnostic::blocker(
         "not_verified",
         format!("The second source has not confirmed what your node says: {why}"),
         "Run rotate resume in a few minutes. If it stays so, name another second source with --witness.",
@@ -316,7 +320,7 @@ pub(super) fn not_verified(why: &str) -> Blocker {
 }
 
 /// A chain that cannot be asked, in words for a blocker.
-pub(super) fn away(problem: &Problem) -> String {
-    debug_assert!(matches!(problem.kind, Kind::Chain | Kind::Usage));
-    problem.finding.summary.clone()
+pub(super) fn away(problem: &Diagnostic) -> String {
+    debug_assert!(matches!(problem.class, Class::Chain | Class::Usage));
+    problem.summary.clone()
 }

@@ -2,9 +2,9 @@
 
 use super::advance::NeedsInput;
 use super::executor::Executor;
-use super::problem::{Kind, Problem};
 use super::publish::away;
-use crate::domain::rotation::{Blocker, ChainFacts, Facts, KeyAnswer, Retirable, Rotation, Side, Step};
+use crate::domain::diagnostic::{Class, Diagnostic};
+use crate::domain::rotation::{ChainFacts, Facts, KeyAnswer, Retirable, Rotation, Side, Step};
 
 /// How a retirement ended.
 #[derive(Debug)]
@@ -12,18 +12,18 @@ pub enum Retirement {
     /// The old keys are forgotten.
     Retired,
     /// These stand against it; nothing was changed.
-    Blocked(Vec<Blocker>),
+    Blocked(Vec<Diagnostic>),
 }
 
 impl Executor {
     /// Looks at everything that retiring depends on.
-    pub async fn facts(&self) -> Result<Facts, Problem> {
+    pub async fn facts(&self) -> Result<Facts, Diagnostic> {
         let chain = self.chain().await.map_err(|problem| away(&problem));
         self.facts_on(chain).await
     }
 
     /// The same on a reading of the chain that was made already, or why there is none.
-    async fn facts_on(&self, chain: Result<ChainFacts, String>) -> Result<Facts, Problem> {
+    async fn facts_on(&self, chain: Result<ChainFacts, String>) -> Result<Facts, Diagnostic> {
         let rotation = self.under_way()?;
         let target = self.find(rotation.target()).await.ok().flatten();
         let env = match &target {
@@ -45,7 +45,7 @@ impl Executor {
     }
 
     /// New keys that work are not forgotten where the vault has lost the old ones.
-    pub(super) async fn new_keys_are_not_the_last(&self, rotation: &Rotation) -> Result<(), Problem> {
+    pub(super) async fn new_keys_are_not_the_last(&self, rotation: &Rotation) -> Result<(), Diagnostic> {
         if self.opened.holds(rotation.from).await? {
             return Ok(());
         }
@@ -53,7 +53,7 @@ impl Executor {
         if !new.iter().any(|(_, answer)| *answer == KeyAnswer::Works) {
             return Ok(());
         }
-        Err(Problem::refused(
+        Err(Diagnostic::refused(
             "old_key_unusable",
             "The old keys are not in the vault any more: the new ones are not forgotten",
             "The new keys work, and may be the only ones that do.",
@@ -71,7 +71,7 @@ impl Executor {
     }
 
     /// Retires the old keys if every condition holds; else names each that does not, and changes nothing.
-    pub async fn retire(&mut self) -> Result<Retirement, Problem> {
+    pub async fn retire(&mut self) -> Result<Retirement, Diagnostic> {
         let rotation = self.under_way()?;
         if rotation.step() == Step::ForgetOld {
             self.advance().await?;
@@ -81,7 +81,7 @@ impl Executor {
         let chain = if rotation.change.read.is_some() { self.verified_chain().await } else { self.chain().await };
         // A chain that cannot be asked is one of the conditions that are looked at.
         let chain = match chain {
-            Err(problem) if problem.kind != Kind::Chain => return Err(problem),
+            Err(problem) if problem.class != Class::Chain => return Err(problem),
             chain => chain.map_err(|problem| away(&problem)),
         };
         let facts = self.facts_on(chain).await?;
@@ -94,14 +94,14 @@ impl Executor {
         }
     }
 
-    async fn forget_old(&mut self, rotation: &Rotation, facts: &Facts, leave: Retirable) -> Result<(), Problem> {
+    async fn forget_old(&mut self, rotation: &Rotation, facts: &Facts, leave: Retirable) -> Result<(), Diagnostic> {
         for refusal in rotation.refusals(facts) {
             self.note(refusal)?;
         }
         self.note(leave.event())?;
         match self.advance().await? {
             NeedsInput::Done => Ok(()),
-            halt => Err(Problem::refused(
+            halt => Err(Diagnostic::refused(
                 "not_retired",
                 format!("The old keys were not forgotten: {halt:?}"),
                 "Something else came first.",

@@ -7,15 +7,15 @@ use tokio::sync::mpsc;
 use super::advance::NeedsInput;
 use super::begin::{Begin, NewKeys};
 use super::executor::{Executor, ExecutorSetup, ProgressEvent};
-use super::problem::{Kind, Problem};
 use super::publish::Publishing;
 use super::retire::Retirement;
 use super::status::look;
 use crate::domain::commit::messages::{Locked, Request};
 use crate::domain::commit::outcome::Rule;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
+use crate::domain::rotation::Entry;
 use crate::domain::rotation::messages::{Question, RotateNews, RotateOrder, Typed, TypedPair};
-use crate::domain::rotation::{Blocker, Entry};
 use crate::domain::secret::SecretKey;
 use crate::ops::commit::{Timeouts, unlock, wallet_finding};
 use crate::ops::context::Context;
@@ -67,13 +67,13 @@ struct Service {
     publishing: Option<(Request, Box<Publishing>)>,
     request: Request,
     /// What stood against the last step.
-    pending: Vec<Blocker>,
+    pending: Vec<Diagnostic>,
 }
 
 /// What an order came to.
 enum Outcome {
     Halted(NeedsInput),
-    Blocked(Vec<Blocker>),
+    Blocked(Vec<Diagnostic>),
 }
 
 impl Service {
@@ -92,7 +92,7 @@ impl Service {
             _ => {}
         }
         if (self.setup.context)().configuration.settings.read_only.value {
-            return self.problem(Problem::from(Rule::read_only())).await;
+            return self.problem(Diagnostic::from(Rule::read_only())).await;
         }
         self.pending.clear();
         match Box::pin(self.carry_out(order, typed)).await {
@@ -110,7 +110,7 @@ impl Service {
     }
 
     /// `Err(None)` where it was told already.
-    async fn carry_out(&mut self, order: RotateOrder, typed: Typed) -> Result<Outcome, Option<Problem>> {
+    async fn carry_out(&mut self, order: RotateOrder, typed: Typed) -> Result<Outcome, Option<Diagnostic>> {
         let signer = match order {
             RotateOrder::Publish(request) => Some(self.signer(request, typed.password.clone()).await?),
             _ => None,
@@ -137,7 +137,7 @@ impl Service {
         came.map_err(Some)
     }
 
-    async fn executor(&mut self) -> Result<(Executor, mpsc::UnboundedReceiver<ProgressEvent>), Problem> {
+    async fn executor(&mut self) -> Result<(Executor, mpsc::UnboundedReceiver<ProgressEvent>), Diagnostic> {
         if let Some(driving) = self.executor.take() {
             return Ok(driving);
         }
@@ -153,7 +153,7 @@ impl Service {
     }
 
     /// The plan of that request with the unlocked key.
-    async fn signer(&mut self, request: Request, password: Option<SecretKey>) -> Result<Confirmed, Option<Problem>> {
+    async fn signer(&mut self, request: Request, password: Option<SecretKey>) -> Result<Confirmed, Option<Diagnostic>> {
         let Some((of, publishing)) = self.publishing.take().filter(|(of, _)| *of == request) else { return Err(None) };
         let Some(own) = publishing.signer().cloned() else { return Err(None) };
         match unlock(&own, password).await {
@@ -165,7 +165,7 @@ impl Service {
                     WalletError::WrongPassword(_) | WalletError::PasswordNeeded(_) | WalletError::PasswordEmpty
                 );
                 if !again {
-                    return Err(Some(Problem { kind: Kind::Usage, finding: problem }));
+                    return Err(Some(problem.in_class(Class::Usage)));
                 }
                 self.publishing = Some((of, publishing));
                 self.tell(RotateNews::WrongPassword(problem)).await;
@@ -216,7 +216,7 @@ impl Service {
                     .await;
             }
             // Without an own hotkey there is nothing to rotate, and nothing wrong.
-            Err(problem) if problem.finding.code == "no_hotkey" => {}
+            Err(problem) if problem.code == "no_hotkey" => {}
             Err(problem) => self.problem(problem).await,
         }
     }
@@ -231,12 +231,10 @@ impl Service {
         self.tell(RotateNews::Stands { report, closed, journal, driven_elsewhere: false }).await;
     }
 
-    async fn problem(&self, problem: Problem) {
+    async fn problem(&self, problem: Diagnostic) {
         tracing::warn!("rotation: {problem}");
-        let finding = problem.finding;
-        let news =
-            if problem.kind == Kind::Refused { RotateNews::Refused(finding) } else { RotateNews::Paused(finding) };
-        self.tell(news).await;
+        let is_refusal = problem.class == Class::Refused;
+        self.tell(if is_refusal { RotateNews::Refused(problem) } else { RotateNews::Paused(problem) }).await;
     }
 }
 
@@ -247,7 +245,7 @@ async fn act(
     order: RotateOrder,
     typed: Typed,
     confirmed: Option<Confirmed>,
-) -> Result<Outcome, Problem> {
+) -> Result<Outcome, Diagnostic> {
     let halt = match order {
         RotateOrder::Begin { grace, emergency, .. } => {
             let pair = |pair: Option<TypedPair>| pair.map(|pair| key_pair(&pair));
@@ -288,8 +286,8 @@ fn last_lines(entries: &[Entry]) -> Vec<Entry> {
 }
 
 /// What stands against going on where the new keys never reached the vault.
-pub(super) fn keys_needed() -> Blocker {
-    Blocker::new(
+pub(super) fn keys_needed() -> Diagnostic {
+    Diagnostic::blocker(
         "keys_needed",
         "The console broke off before the new keys were in the vault",
         "Begin again with the very same keys, or roll back: nothing was published.",

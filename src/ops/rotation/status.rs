@@ -1,10 +1,10 @@
 //! Where things stand, without the lock and without opening the vault.
 
 use super::executor::rotations;
-use super::problem::Problem;
 use super::publish::chain_facts;
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::owner::Owner;
-use crate::domain::rotation::{Blocker, ChainFacts, Entry, History, Report, Rotation, Step};
+use crate::domain::rotation::{ChainFacts, Entry, History, Report, Rotation, Step};
 use crate::ops::context::Context;
 use crate::ops::vault;
 
@@ -18,7 +18,7 @@ pub struct Looked {
     /// Every event.
     pub entries: Vec<Entry>,
     /// The chain; the reason where it could not be asked. `None` when nothing is open.
-    pub chain: Option<Result<ChainFacts, Problem>>,
+    pub chain: Option<Result<ChainFacts, Diagnostic>>,
     /// Whether another process drives.
     pub driven_elsewhere: bool,
 }
@@ -29,7 +29,7 @@ impl Looked {
         let rotation = self.history.open.as_ref().or_else(|| self.history.closed.last())?;
         let chain = self.chain.as_ref().map(|chain| match chain {
             Ok(chain) => Ok(*chain),
-            Err(problem) => Err(problem.finding.summary.clone()),
+            Err(problem) => Err(problem.summary.clone()),
         });
         Some(report(rotation, chain.as_ref()))
     }
@@ -39,7 +39,7 @@ impl Looked {
 pub(super) fn report(rotation: &Rotation, chain: Option<&Result<ChainFacts, String>>) -> Report {
     let open = !rotation.phase.is_closed();
     let blockers = match chain {
-        Some(Err(why)) if open => vec![Blocker::new(
+        Some(Err(why)) if open => vec![Diagnostic::blocker(
             "chain_unreachable",
             format!("The chain cannot be asked: {why}"),
             "The rotation pauses; nothing is lost meanwhile.",
@@ -51,19 +51,19 @@ pub(super) fn report(rotation: &Rotation, chain: Option<&Result<ChainFacts, Stri
     Report { rotation: rotation.clone(), blockers, finalized }
 }
 
-fn seen_blockers(rotation: &Rotation, chain: &ChainFacts) -> Vec<Blocker> {
+fn seen_blockers(rotation: &Rotation, chain: &ChainFacts) -> Vec<Diagnostic> {
     if let Some(stale) = super::advance::stale(chain) {
         return vec![stale];
     }
     let facts = crate::domain::rotation::Facts { chain: Some(Ok(*chain)), ..Default::default() };
     match rotation.step() {
         Step::Retire => rotation.chain_blockers(&facts),
-        Step::Accept => vec![Blocker::new(
+        Step::Accept => vec![Diagnostic::blocker(
             "chain_is_neither",
             format!("The chain holds {}, neither the old nor the new key", chain.seen),
             "Look who put it there; then go on over it, or roll back.",
         )],
-        _ if rotation.is_reverted(&chain.seen) => vec![Blocker::new(
+        _ if rotation.is_reverted(&chain.seen) => vec![Diagnostic::blocker(
             "chain_not_new",
             format!("The chain holds {} again", chain.seen),
             "Run rotate resume: it publishes once more. A GRAIL that started with an old .env puts the old key back.",
@@ -73,7 +73,7 @@ fn seen_blockers(rotation: &Rotation, chain: &ChainFacts) -> Vec<Blocker> {
 }
 
 /// Reads the journal, and asks the chain where a rotation is open.
-pub async fn look(context: &Context, now_ms: u64) -> Result<Looked, Problem> {
+pub async fn look(context: &Context, now_ms: u64) -> Result<Looked, Diagnostic> {
     let owner = vault::owner(context).await?;
     let journal = rotations(context)?;
     let (history, entries) = journal.history(&owner)?;
@@ -88,10 +88,10 @@ pub async fn look(context: &Context, now_ms: u64) -> Result<Looked, Problem> {
 impl super::executor::Executor {
     /// Where the rotation under way stands, or the last one; with what was found to stand against it, or what the chain
     /// tells.
-    pub async fn report(&self, blockers: Option<Vec<Blocker>>) -> Option<Report> {
+    pub async fn report(&self, blockers: Option<Vec<Diagnostic>>) -> Option<Report> {
         let rotation = self.latest()?;
         let chain = match self.rotation() {
-            Some(_) => Some(self.chain().await.map_err(|problem| problem.finding.summary)),
+            Some(_) => Some(self.chain().await.map_err(|problem| problem.summary)),
             None => None,
         };
         let seen = report(rotation, chain.as_ref());

@@ -31,7 +31,7 @@ pub use status::{GenerationLine, VaultLine, look};
 
 use crate::chain::ChainError;
 use crate::config::Origin;
-use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::network::BlockHash;
 use crate::domain::owner::Owner;
 use crate::domain::rotation::History;
@@ -92,6 +92,13 @@ impl VaultProblem {
         }
     }
 
+    const fn class(&self) -> Class {
+        match self {
+            Self::NoHotkey(_) | Self::Vault(VaultError::Unknown { .. } | VaultError::Elsewhere { .. }) => Class::Usage,
+            _ => Class::Vault,
+        }
+    }
+
     /// In three sentences.
     pub fn finding(&self) -> Diagnostic {
         const WITHOUT: &str = "The keys in the vault cannot be used until then; nothing was lost or changed.";
@@ -104,7 +111,7 @@ impl VaultProblem {
                 (what.to_owned(), todo.to_owned())
             }
         };
-        Diagnostic::new(self.code(), Severity::Warning, capitalised(&what), WITHOUT, sentence(&todo))
+        Diagnostic::failure(self.class(), self.code(), capitalised(&what), WITHOUT, sentence(&todo))
     }
 }
 

@@ -170,11 +170,20 @@ impl Ran {
         self
     }
 
-    /// The one document on stdout; there is nothing else, and nothing on stderr.
+    /// The one document on stdout; there is nothing else, and nothing on stderr. It names the exit code, and why it is not 0.
     #[track_caller]
     pub fn json(&self) -> Value {
         assert_eq!(self.stderr, "", "with --json everything is on stdout");
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+        let document: Value =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout));
+        assert_eq!(
+            document["exit"].as_i64(),
+            self.code.map(i64::from),
+            "the document names the exit code: {document:#}"
+        );
+        let findings = document["findings"].as_array().expect("every document has findings");
+        assert!(self.code == Some(0) || !findings.is_empty(), "nothing says why it did not go well: {document:#}");
+        document
     }
 
     /// The message on stderr, beside which nothing was printed.
@@ -203,4 +212,13 @@ pub fn is_plain(text: &str) {
     };
     let line = text.lines().find(|line| line.contains(odd));
     assert_eq!(line.map(|line| line.escape_debug().to_string()), None);
+}
+
+/// Why the command failed, in the sentences of its document's first finding.
+#[track_caller]
+pub fn failure(document: &Value) -> String {
+    assert_ne!(document["exit"], 0, "{document:#}");
+    let first = &document["findings"][0];
+    let sentence = |name: &str| first[name].as_str().unwrap_or_else(|| panic!("no {name}: {document:#}")).to_owned();
+    ["summary", "cause", "help"].map(sentence).join(" ")
 }

@@ -22,7 +22,8 @@ use super::super::style::Styles;
 use super::super::text::ink;
 use super::{ends, heading, phases, trouble};
 use crate::domain::commit::Ended;
-use crate::domain::rotation::{Blocker, Phase, Report, Step};
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::rotation::{Phase, Report, Step};
 use crate::domain::text::{age_seconds, capitalised};
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::rotate::{Urgency, blocks_left, finalized, forbidden, reverted, urgency};
@@ -36,7 +37,7 @@ pub(super) fn standing(state: &State, report: &Report, width: usize, fit: Fit, s
     page.gap();
     phases::lines(&mut page, state, rotation, width, styles);
     if let Some(seen) = reverted(state) {
-        let blocker = Blocker::new(
+        let blocker = Diagnostic::blocker(
             "chain_not_new",
             format!("The chain holds {seen} now, not what this rotation has put there"),
             "Somebody published it again, most often a GRAIL that started with an old .env. See to that first, or it comes back.",
@@ -68,9 +69,9 @@ pub(super) fn standing(state: &State, report: &Report, width: usize, fit: Fit, s
     (title.to_owned(), frame, page.lines, foot(state, report, width, styles))
 }
 
-fn stands_against(page: &mut Page, state: &State, blocker: &Blocker, width: usize, styles: Styles) {
-    remark(&mut page.lines, "▲", &blocker.what, width, styles.drift());
-    todo(&mut page.lines, &said_here(&blocker.todo, &key(state, KeyMode::Dialog, Command::Accept)), width, styles);
+fn stands_against(page: &mut Page, state: &State, blocker: &Diagnostic, width: usize, styles: Styles) {
+    remark(&mut page.lines, "▲", &blocker.summary, width, styles.drift());
+    todo(&mut page.lines, &said_here(&blocker.help, &key(state, KeyMode::Dialog, Command::Accept)), width, styles);
 }
 
 /// What to do is worded for the command line; here a key does the same.
