@@ -8,9 +8,9 @@ use super::dispatch::Call;
 use super::extrinsic::{Account, Extrinsic, Signed, birth, death};
 use super::metadata::Runtime;
 
-/// What newer runtimes answer to a commitment by somebody who is not on the subnet: their own error number for "hotkey not
-/// registered in network".
-pub const NOT_REGISTERED: u8 = 10;
+/// What newer runtimes answer to a commitment by somebody who is not on the subnet: `UidNotFound` of their
+/// `CustomTransactionError`.
+pub const NOT_REGISTERED: u8 = 19;
 
 /// Why an extrinsic is not valid (`InvalidTransaction` of the runtime).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,7 +30,7 @@ async fn is_cut(statuses: &mut RpcSubscription<Json>) {
 #[case(PoolAnswer::AncientBirthBlock, invalid("Transaction has an ancient birth block"))]
 #[case(PoolAnswer::Payment, invalid("Inability to pay some fees (e.g. account balance too low)"))]
 #[case(PoolAnswer::ExhaustsResources, invalid("Transaction would exhaust the block limits"))]
-#[case(PoolAnswer::Custom(10), invalid("Custom error: 10"))]
+#[case(PoolAnswer::Custom(19), invalid("Custom error: 19"))]
 #[case(PoolAnswer::Banned, (1012, "Transaction is temporarily banned".to_owned(), None))]
 #[case(PoolAnswer::AlreadyImported, (1013, "Transaction Already Imported".to_owned(), Some(json!("Any { .. }"))))]
 #[case(
@@ -197,7 +197,7 @@ fn own_key() -> [u8; 128] {
     &["1014: The transaction has too low priority to replace another transaction already in the pool."],
     false
 )]
-#[case("unregistered-pool", &["1010: Custom error: 10"], false)]
+#[case("unregistered-pool", &["1010: Custom error: 19"], false)]
 #[case("unregistered-block", &["ready", "broadcast", "inBlock", "finalized"], false)]
 #[case("budget-spent", &["ready", "broadcast", "inBlock", "finalized"], false)]
 #[case("era-expires", &["ready", "broadcast"], false)]

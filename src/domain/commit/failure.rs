@@ -7,8 +7,21 @@ use crate::domain::commitment::Published;
 use crate::domain::text::{age_blocks, grouped};
 use crate::domain::untrusted::Untrusted;
 
-/// `CustomTransactionError::UidNotFound` of Subtensor, as its transaction extension gives it.
-const NOT_REGISTERED: u8 = 10;
+/// Numbers of Subtensor's `CustomTransactionError`, as its transaction extension gives them (FACTS 2).
+mod custom {
+    /// A swap of the coldkey is announced.
+    pub const SWAP_ANNOUNCED: u8 = 0;
+    /// There is no subnet of that number.
+    pub const NO_SUBNET: u8 = 3;
+    /// Too many calls in too short a time.
+    pub const RATE_LIMIT: u8 = 6;
+    /// The hotkey is not registered on any subnet.
+    pub const NOT_REGISTERED_ANYWHERE: u8 = 10;
+    /// `UidNotFound`: the hotkey is not registered on this subnet.
+    pub const NOT_REGISTERED: u8 = 19;
+    /// A swap of the coldkey is disputed.
+    pub const SWAP_DISPUTED: u8 = 21;
+}
 
 /// What a node's pool answered instead of taking the transaction (FACTS 3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +67,10 @@ impl PoolAnswer {
             Self::Banned => "pool_banned",
             Self::AlreadyImported => "pool_already_imported",
             Self::LowPriority => "pool_priority",
-            Self::Custom(NOT_REGISTERED) => "pool_not_registered",
+            Self::Custom(custom::NOT_REGISTERED | custom::NOT_REGISTERED_ANYWHERE) => "pool_not_registered",
+            Self::Custom(custom::NO_SUBNET) => "pool_no_subnet",
+            Self::Custom(custom::RATE_LIMIT) => "pool_rate_limit",
+            Self::Custom(custom::SWAP_ANNOUNCED | custom::SWAP_DISPUTED) => "pool_coldkey_swap",
             Self::Custom(_) => "pool_custom",
             Self::Full => "pool_full",
             Self::Payment => "pool_payment",
@@ -99,10 +115,25 @@ impl PoolAnswer {
                 "A waiting transaction cannot be replaced by an equal one.",
                 "Wait for the next blocks until it is through, then commit again.",
             ),
-            Self::Custom(NOT_REGISTERED) => (
+            Self::Custom(custom::NOT_REGISTERED | custom::NOT_REGISTERED_ANYWHERE) => (
                 "the hotkey is not registered on this subnet",
                 "Newer runtimes find that out before any block.",
                 "Check --netuid and the hotkey, or let it wait with --when-registered.",
+            ),
+            Self::Custom(custom::NO_SUBNET) => (
+                "there is no subnet of this number",
+                "Newer runtimes find that out before any block.",
+                "Check --netuid and --network.",
+            ),
+            Self::Custom(custom::RATE_LIMIT) => (
+                "this hotkey has sent too much in too short a time",
+                "The runtime limits how often a hotkey may call; nothing was published.",
+                "Wait some minutes, then commit again.",
+            ),
+            Self::Custom(custom::SWAP_ANNOUNCED | custom::SWAP_DISPUTED) => (
+                "a swap of the coldkey is announced or disputed",
+                "Until it is over the runtime takes no calls of this coldkey's hotkeys.",
+                "Look at the swap with btcli. If you did not announce it, your coldkey may be in other hands.",
             ),
             Self::Custom(_) => (
                 "the runtime refuses it",

@@ -75,7 +75,7 @@ mod tests {
         };
         let invalid = |reason: &str| (1010, "Invalid Transaction".to_owned(), Some(format!("{reason:?}")));
         assert_eq!(answer(Invalid::Stale.into()), invalid("Transaction is outdated"));
-        assert_eq!(answer(Invalid::Custom(10).into()), invalid("Custom error: 10"));
+        assert_eq!(answer(Invalid::Custom(19).into()), invalid("Custom error: 19"));
         assert_eq!(
             answer(Rejection::Refused(Refusal::Unknown(Unknown::CannotLookup))),
             (1011, "Unknown Transaction Validity".to_owned(), Some("\"CannotLookup\"".to_owned()))
