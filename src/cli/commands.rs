@@ -7,7 +7,7 @@ use crate::cli::json::{ShowDocument, StatusDocument};
 use crate::cli::levels::Levels;
 use crate::cli::output::Output;
 use crate::cli::password;
-use crate::cli::report::{Outcome, Place, Report};
+use crate::cli::report::{CommandResult, Place, Report};
 use crate::cli::targets::parse_who;
 use crate::cli::text;
 use crate::cli::vault;
@@ -50,7 +50,12 @@ pub(super) fn misuse(text: &str) -> Diagnostic {
 }
 
 /// `status`
-pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub async fn status(
+    arguments: &StatusArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     let filter = Filter::parse(arguments.filter.as_deref().unwrap_or_default()).and_then(Filter::of_rows_only);
     let filter = filter.map_err(|error| misuse(&format!("--filter: {error}")).about_variable("--filter"))?;
     let (context, mut found) = look(flags, environment, output).await?;
@@ -69,7 +74,12 @@ pub async fn status(arguments: &StatusArguments, flags: &Flags, environment: &En
 }
 
 /// `show`
-pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub async fn show(
+    arguments: &ShowArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     let wanted = parse_who(&arguments.who).map_err(|message| misuse(&message))?;
     let (context, mut found) = look(flags, environment, output).await?;
     let Some(hotkey) = wanted.row(&found).map(|row| row.hotkey) else {
@@ -98,7 +108,12 @@ pub async fn show(arguments: &ShowArguments, flags: &Flags, environment: &Enviro
 }
 
 /// `doctor`
-pub async fn doctor(arguments: &DoctorArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub async fn doctor(
+    arguments: &DoctorArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     let mut context = unprompted(Context::examine(flags, environment), flags, environment, output).await;
     let passphrase = vault::unprompted(flags, output, |odd| context.findings.push(odd)).await;
     let (passphrase, unread) = match passphrase {

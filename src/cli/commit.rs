@@ -10,7 +10,7 @@ use crate::cli::commands::{context, earlier, misuse, now_ms, swept};
 use crate::cli::commit_json::CommitDocument;
 use crate::cli::json::{BlockDocument, NetworkDocument, SubnetDocument};
 use crate::cli::output::Output;
-use crate::cli::report::{Outcome, Place, Report, unwritten};
+use crate::cli::report::{CommandResult, Place, Report, unwritten};
 use crate::cli::vault::with_vault;
 use crate::cli::{commit_text as text, no_signals, password, table};
 use crate::config::Flags;
@@ -25,14 +25,14 @@ use crate::tui::runner::interrupted;
 use crate::wallet::{Signer, WalletError};
 
 /// What the command came to.
-struct Came {
+struct Outcome {
     plan: Option<Plan>,
     ended: Option<Ended>,
     /// A plan that is only looked at: that it would be refused is a finding, and nothing was refused.
     is_look: bool,
 }
 
-impl Came {
+impl Outcome {
     /// What decides how it ended; `None` where it went well.
     fn decides(&self) -> Option<Diagnostic> {
         let decides = self.ended.as_ref()?.finding();
@@ -47,13 +47,18 @@ impl Came {
 /// How far it goes without anything being signed.
 enum Ready {
     /// To its end.
-    Over(Box<Came>),
+    Over(Box<Outcome>),
     /// To a plan that was confirmed, and the key.
     ToSign(Box<Prepared>, Signer),
 }
 
 /// `commit`
-pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub async fn commit(
+    arguments: &CommitArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     let interrupted = interrupted().map_err(|_| no_signals())?;
     tokio::pin!(interrupted);
     let context = context(flags, environment)?;
@@ -84,7 +89,7 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
         Ready::ToSign(prepared, signer) => {
             let plan = Some(prepared.plan.clone());
             let ended = Box::pin(followed(&context, *prepared, signer, output, interrupted)).await;
-            Came { plan, ended: Some(ended), is_look: false }
+            Outcome { plan, ended: Some(ended), is_look: false }
         }
     };
     let decides = came.decides();
@@ -104,7 +109,7 @@ pub async fn commit(arguments: &CommitArguments, flags: &Flags, environment: &En
 }
 
 /// The block that holds it, else the one at which its plan was made.
-fn place(context: &Context, came: &Came) -> Place {
+fn place(context: &Context, came: &Outcome) -> Place {
     let Some(plan) = &came.plan else { return Place::unread(&context.network, context.netuid()) };
     let (read, chain) = (plan.standing.at, &plan.standing.chain);
     let read =
@@ -256,7 +261,7 @@ fn told_at_once(output: Output, findings: &mut Vec<Diagnostic>, finding: Diagnos
 }
 
 fn over(plan: Plan, ended: Ended) -> Ready {
-    Ready::Over(Box::new(Came { plan: Some(plan), ended: Some(ended), is_look: false }))
+    Ready::Over(Box::new(Outcome { plan: Some(plan), ended: Some(ended), is_look: false }))
 }
 
 /// Publishes and prints each step. A signal does not lose it: it is on disk, and that is said.
@@ -305,14 +310,14 @@ async fn followed(
 }
 
 /// A plan that is only looked at, or that needs nothing to be sent.
-fn looked(plan: Plan, is_look: bool) -> Came {
-    Came { ended: plan.ended(), plan: Some(plan), is_look }
+fn looked(plan: Plan, is_look: bool) -> Outcome {
+    Outcome { ended: plan.ended(), plan: Some(plan), is_look }
 }
 
 fn unprepared(error: Unprepared) -> Result<Ready, Diagnostic> {
     match error {
         Unprepared::Refused(ended) => {
-            Ok(Ready::Over(Box::new(Came { plan: None, ended: Some(*ended), is_look: false })))
+            Ok(Ready::Over(Box::new(Outcome { plan: None, ended: Some(*ended), is_look: false })))
         }
         other => Err(other.finding()),
     }

@@ -11,7 +11,7 @@ use crate::cli::args::SandboxArguments;
 use crate::cli::commands::{context_to_read, misuse, now_ms, swept};
 use crate::cli::output::Output;
 use crate::cli::password;
-use crate::cli::report::{Outcome, Report};
+use crate::cli::report::{CommandResult, Report};
 use crate::cli::serve;
 use crate::cli::vault::before_the_screen;
 use crate::cli::was_interrupted;
@@ -46,7 +46,7 @@ use crate::vault::Vault;
 use crate::wallet::{OwnHotkey, WalletError};
 
 /// Opens the console on the configured network.
-pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> CommandResult {
     let context = context_to_read(flags, environment)?;
     let odd = |odd: Diagnostic| output.remark(&odd.summary);
     let known = password::identified(context.clone(), (flags, environment), true, output, odd).await;
@@ -71,7 +71,7 @@ pub async fn open_sandbox(
     flags: &Flags,
     environment: &Environment,
     output: Output,
-) -> Outcome {
+) -> CommandResult {
     let sandbox = serve::start(arguments).await?;
     let home = sandbox_folder().map_err(|error| {
         let message = format!("cannot make a temporary folder: {error}; free the disk or set TMPDIR to another one");
@@ -108,7 +108,7 @@ async fn show(
     environment: &Environment,
     tokens_url: Option<String>,
     output: Output,
-) -> Outcome {
+) -> CommandResult {
     let keymap = KeyMap::load(&context.configuration.keys)
         .map_err(|error| misuse(&format!("[keys] in the configuration: {error}")))?;
     let passphrase = before_the_screen(&context, flags, output).await?;

@@ -12,7 +12,7 @@ use std::process::Command;
 use crate::cli::args::ExecArguments;
 use crate::cli::commands::{context_to_read, misuse};
 use crate::cli::output::Output;
-use crate::cli::report::Outcome;
+use crate::cli::report::CommandResult;
 use crate::cli::vault::opened;
 use crate::config::Flags;
 use crate::domain::credentials::Variable;
@@ -31,7 +31,7 @@ pub(super) async fn exec(
     flags: &Flags,
     environment: &Environment,
     output: Output,
-) -> Outcome {
+) -> CommandResult {
     let context = context_to_read(flags, environment)?;
     let generation = in_use(&context, flags, output).await?;
     let wanted = wanted(&generation, arguments.read_only_keys);

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{ImportArguments, KeysCommand, ListArguments, RemoveArguments, RestoreArguments};
+use crate::cli::below_home;
 use crate::cli::commands::{context, context_to_read, misuse, now_ms, swept};
 use crate::cli::keys_json::{ActionDocument, EnvDocument, ListDocument, Listing, list_text};
 use crate::cli::output::Output;
 use crate::cli::prompt::{agreed, agreed_to, can_ask};
-use crate::cli::report::{Outcome, Place, Report};
+use crate::cli::report::{CommandResult, Place, Report};
 use crate::cli::vault::opened;
 use crate::config::Flags;
 use crate::config::dotenv::BackupName;
@@ -20,13 +21,18 @@ use crate::ops::vault::OpenVault;
 use crate::vault::{FileKey, Generation};
 
 /// `keys …`
-pub(super) async fn keys(command: &KeysCommand, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub(super) async fn keys(
+    command: &KeysCommand,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     match command {
         KeysCommand::Import(arguments) => taken_over(arguments, flags, environment, output).await,
         KeysCommand::List(arguments) => listed(*arguments, flags, environment, output).await,
         KeysCommand::RestoreEnv(arguments) => put_back(arguments, flags, environment, output).await,
         KeysCommand::Remove(arguments) => removed(*arguments, flags, environment, output).await,
-        KeysCommand::CreateKeyFile { file } => key_file(file, output),
+        KeysCommand::CreateKeyFile { file } => key_file(&below_home(file.clone(), environment), output),
     }
 }
 
@@ -43,10 +49,15 @@ fn env_file(context: &Context) -> Option<PathBuf> {
     context.configuration.settings.env_file.as_ref().map(|named| named.value.clone())
 }
 
-async fn taken_over(arguments: &ImportArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+async fn taken_over(
+    arguments: &ImportArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     let mut flags = flags.clone();
     if let Some(Some(file)) = &arguments.from_env {
-        flags.env_file = Some(file.clone());
+        flags.env_file = Some(below_home(file.clone(), environment));
     }
     let context = context(&flags, environment)?;
     swept(&context, output);
@@ -119,7 +130,7 @@ async fn emptied(
     Ok(document)
 }
 
-async fn listed(arguments: ListArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+async fn listed(arguments: ListArguments, flags: &Flags, environment: &Environment, output: Output) -> CommandResult {
     let context = context_to_read(flags, environment)?;
     // A lost index is derived again when the store is opened.
     let opened = if arguments.check { Some(open_vault(&context, flags, output).await?) } else { None };
@@ -134,9 +145,15 @@ async fn listed(arguments: ListArguments, flags: &Flags, environment: &Environme
     Ok(report.at(place(&context)).decided_by(listing.damaged()))
 }
 
-async fn put_back(arguments: &RestoreArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+async fn put_back(
+    arguments: &RestoreArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     let context = context(flags, environment)?;
-    let Some(path) = arguments.file.clone().or_else(|| env_file(&context)) else {
+    let named = arguments.file.clone().map(|file| below_home(file, environment));
+    let Some(path) = named.or_else(|| env_file(&context)) else {
         return Err(misuse("which .env? Name it: keys restore-env FILE"));
     };
     swept(&context, output);
@@ -159,7 +176,12 @@ async fn put_back(arguments: &RestoreArguments, flags: &Flags, environment: &Env
     Ok(Report::of(output, action, || document.words_ln())?.at(place(&context)))
 }
 
-async fn removed(arguments: RemoveArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+async fn removed(
+    arguments: RemoveArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     let context = context(flags, environment)?;
     swept(&context, output);
     let mut opened = open_vault(&context, flags, output).await?;
@@ -175,7 +197,7 @@ async fn removed(arguments: RemoveArguments, flags: &Flags, environment: &Enviro
     Ok(Report::of(output, || ActionDocument::of("removed", &holding, None), || text)?.at(place(&context)))
 }
 
-fn key_file(file: &Path, output: Output) -> Outcome {
+fn key_file(file: &Path, output: Output) -> CommandResult {
     FileKey::generate(file).map_err(|error| Diagnostic::of_text(error.code(), Class::Vault, &error.to_string()))?;
     let shown = sanitize(&file.to_string_lossy(), 200);
     let text = format!(

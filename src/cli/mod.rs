@@ -163,7 +163,7 @@ async fn outcome(
     flags: &Flags,
     environment: &Environment,
     output: Output,
-) -> report::Outcome {
+) -> report::CommandResult {
     match command {
         None | Some(Command::Sandbox(_)) if output.is_json() => {
             Err(commands::misuse("the console has no JSON; use status --json, or sandbox --serve --json"))
@@ -196,7 +196,7 @@ async fn outcome(
 
 /// A question that is given up by ctrl-c or another signal has a code of its own. Dropping it gives a terminal back that
 /// was asked for a passphrase.
-async fn interruptible(question: impl Future<Output = report::Outcome>) -> report::Outcome {
+async fn interruptible(question: impl Future<Output = report::CommandResult>) -> report::CommandResult {
     let Ok(interrupted) = interrupted() else { return question.await };
     tokio::select! {
         outcome = question => outcome,
@@ -215,8 +215,7 @@ fn no_signals() -> Diagnostic {
 
 fn flags(connection: &Connection, environment: &Environment) -> Flags {
     let connection = connection.clone();
-    let home = environment.filled("HOME").map(Path::new);
-    let expanded = |path: Option<PathBuf>| path.map(|path| below_home(path, home));
+    let expanded = |path: Option<PathBuf>| path.map(|path| below_home(path, environment));
     Flags {
         network: connection.network,
         endpoint: connection.endpoint,
@@ -239,9 +238,9 @@ fn flags(connection: &Connection, environment: &Environment) -> Flags {
 }
 
 /// Shells leave the `~` in `--flag=~/path` as it is.
-fn below_home(path: PathBuf, home: Option<&Path>) -> PathBuf {
-    match (path.strip_prefix("~"), home) {
-        (Ok(rest), Some(home)) => home.join(rest),
+fn below_home(path: PathBuf, environment: &Environment) -> PathBuf {
+    match (path.strip_prefix("~"), environment.filled("HOME")) {
+        (Ok(rest), Some(home)) => Path::new(home).join(rest),
         _ => path,
     }
 }

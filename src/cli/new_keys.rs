@@ -7,6 +7,7 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use crate::cli::args::StartArguments;
+use crate::cli::below_home;
 use crate::cli::output::Output;
 use crate::cli::password;
 use crate::config::dotenv::{Dotenv, read_text};
@@ -27,9 +28,10 @@ pub(super) async fn new_keys(
     environment: &Environment,
     output: Output,
 ) -> Result<(NewKeys, Vec<Diagnostic>), Diagnostic> {
-    let Some(file) = &start.new_key_file else {
+    let Some(file) = start.new_key_file.clone().map(|file| below_home(file, environment)) else {
         return Ok((typed(start, output).await?, Vec::new()));
     };
+    let file = file.as_path();
     let (text, odd) = if file == Path::new("-") {
         if io::stdin().is_terminal() {
             return Ok((typed(start, output).await?, Vec::new()));
@@ -40,7 +42,6 @@ pub(super) async fn new_keys(
         (text, readable_by_others(file).into_iter().chain(of_others(file)).collect())
     };
     let dotenv = Dotenv::parse(&text, &Environment::default());
-    let _ = environment;
     keys_of(&dotenv).map(|keys| (keys, odd))
 }
 

@@ -11,7 +11,7 @@ use crate::cli::commands::{context, misuse, now_ms, warnings};
 use crate::cli::output::Output;
 use crate::cli::probe_json::{ProbeDocument, SelfTestDocument, VisibleDocument};
 use crate::cli::probe_text as text;
-use crate::cli::report::{Outcome, Place, Report};
+use crate::cli::report::{CommandResult, Place, Report};
 use crate::cli::table;
 use crate::cli::targets::Choice;
 use crate::cli::vault::with_vault;
@@ -55,7 +55,12 @@ impl Bench {
 }
 
 /// `probe`
-pub async fn probe(arguments: &ProbeArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub async fn probe(
+    arguments: &ProbeArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     let choice = Choice::of(&arguments.whom).map_err(|message| misuse(&message))?;
     let bench = Bench::set_up(flags, environment).await?;
     let hotkeys = choice.hotkeys(&bench.found).map_err(|message| misuse(&message))?;
@@ -175,7 +180,7 @@ async fn bench_by(whole: Whole, flags: &Flags, environment: &Environment, output
 }
 
 /// `visible`
-pub async fn visible_command(flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub async fn visible_command(flags: &Flags, environment: &Environment, output: Output) -> CommandResult {
     let whole = Whole::begin();
     let bench = bench_by(whole, flags, environment, output).await?;
     let asked = Box::pin(visible(&bench.tester, &bench.view, whole.by));
@@ -190,7 +195,7 @@ pub async fn visible_command(flags: &Flags, environment: &Environment, output: O
 }
 
 /// `self-test`. A signal ends it early; the canary is removed all the same.
-pub async fn self_test_command(flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub async fn self_test_command(flags: &Flags, environment: &Environment, output: Output) -> CommandResult {
     if flags.read_only {
         return Err(refused_read_only());
     }

@@ -20,7 +20,12 @@ pub(super) async fn agreed(output: Output, what: &str) -> bool {
         let mut line = String::new();
         io::stdin().read_line(&mut line).map(|_| line)
     });
-    matches!(answer.await, Ok(Ok(line)) if line.trim() == "yes")
+    let Ok(Ok(answer)) = answer.await else { return false };
+    let answer = answer.trim();
+    if answer != "yes" && !answer.is_empty() {
+        output.remark("That is not the whole word yes: it was not done.");
+    }
+    answer == "yes"
 }
 
 /// The same for something that no flag agrees to: what it is and why it matters stands before the question.

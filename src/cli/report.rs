@@ -17,7 +17,7 @@ use crate::domain::untrusted::sanitize_lines;
 const LINE: usize = 2_000;
 
 /// What a command came to, or why it came to nothing.
-pub type Outcome = Result<Report, Diagnostic>;
+pub type CommandResult = Result<Report, Diagnostic>;
 
 /// Where the answer was read; what was not read is null.
 #[derive(Debug, Default, Serialize)]
@@ -115,7 +115,7 @@ struct Envelope<'a> {
 }
 
 /// Prints what a command came to: one document for scripts, text for people with what they must not overlook on stderr.
-pub fn print(command: &str, outcome: Outcome, output: Output) -> Exit {
+pub fn print(command: &str, outcome: CommandResult, output: Output) -> Exit {
     let failed = |why: Diagnostic| {
         let why = cleaned(why);
         if !output.is_json() {

@@ -10,7 +10,7 @@ use crate::cli::commit::confirmed;
 use crate::cli::new_keys::new_keys;
 use crate::cli::output::Output;
 use crate::cli::prompt::{agreed, agreed_to, can_ask};
-use crate::cli::report::{Outcome, Place};
+use crate::cli::report::{CommandResult, Place};
 use crate::cli::rotate_json::{Parts, RotateDocument};
 use crate::cli::vault::passphrase_for;
 use crate::cli::{commit_text, no_signals, password, rotate_text as text, table, was_interrupted};
@@ -29,7 +29,12 @@ use crate::tui::runner::interrupted;
 use crate::wallet::Signer;
 
 /// `rotate …`
-pub async fn rotate(command: &RotateCommand, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub async fn rotate(
+    command: &RotateCommand,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     let interrupted = interrupted().map_err(|_| no_signals())?;
     let context = context(flags, environment)?;
     tokio::pin!(interrupted);
@@ -81,7 +86,7 @@ enum Stopped {
 }
 
 impl RotateRun<'_> {
-    async fn run(self) -> Outcome {
+    async fn run(self) -> CommandResult {
         if matches!(self.command, RotateCommand::Status) {
             return self.status().await;
         }
@@ -146,7 +151,7 @@ impl RotateRun<'_> {
             RotateCommand::Rollback(answers) => {
                 let rotation = executor.rotation().ok_or_else(nothing_open)?;
                 if !answers.yes && !agreed(self.output, &format!("Roll back the {}", rotation.title())).await {
-                    return Ok(needs_confirmation("Rolling back was not confirmed"));
+                    return Ok(self.needs_confirmation("Rolling back was not confirmed"));
                 }
                 executor.roll_back().await?
             }
@@ -181,6 +186,19 @@ impl RotateRun<'_> {
         }
     }
 
+    /// The hint names the direction that was asked for: going on instead of back would publish the key one wants back.
+    fn needs_confirmation(&self, what: &str) -> Stopped {
+        let word = match self.command {
+            RotateCommand::Rollback(_) => "rollback",
+            RotateCommand::Retire(_) => "retire",
+            RotateCommand::Start(_) | RotateCommand::Resume(_) | RotateCommand::Status => "resume",
+        };
+        let todo = format!(
+            "Run rotate {word} at a terminal and answer, or rotate {word} --yes. Until then everything stays as it is."
+        );
+        Stopped::Blocked(vec![Diagnostic::blocker("needs_confirmation", what, todo)])
+    }
+
     fn answers(&self) -> &Answers {
         match self.command {
             RotateCommand::Start(start) => &start.answers,
@@ -198,7 +216,7 @@ impl RotateRun<'_> {
             halt = match halt {
                 NeedsInput::Publish(publishing) => {
                     let Some(signer) = self.signer(&publishing).await? else {
-                        return Ok(needs_confirmation("Publishing was not confirmed"));
+                        return Ok(self.needs_confirmation("Publishing was not confirmed"));
                     };
                     Box::pin(executor.publish(*publishing, signer)).await?
                 }
@@ -206,7 +224,7 @@ impl RotateRun<'_> {
                 NeedsInput::Env { path: Some(path), variables } => {
                     let question = format!("Rewrite {} in {path}", variables.join(" and "));
                     if !answers.yes && !agreed(self.output, &question).await {
-                        return Ok(needs_confirmation("Rewriting the .env was not confirmed"));
+                        return Ok(self.needs_confirmation("Rewriting the .env was not confirmed"));
                     }
                     match executor.env_objection()? {
                         None => executor.update_env(EnvAnswer::Rewrite).await?,
@@ -266,7 +284,7 @@ impl RotateRun<'_> {
         crate::ops::commit::unlock(own, password).await.map_err(locked).map(Some)
     }
 
-    async fn status(&self) -> Outcome {
+    async fn status(&self) -> CommandResult {
         let looked = match look(&self.context, now_ms()).await {
             Ok(looked) => looked,
             Err(problem) => return self.problem(None, problem).await,
@@ -288,7 +306,7 @@ impl RotateRun<'_> {
         self.report(&parts, self.findings(None), decides)
     }
 
-    async fn stopped(&self, executor: &Executor, stopped: Stopped) -> Outcome {
+    async fn stopped(&self, executor: &Executor, stopped: Stopped) -> CommandResult {
         let blockers = match stopped {
             Stopped::Well => None,
             Stopped::Blocked(blockers) => Some(blockers),
@@ -311,7 +329,7 @@ impl RotateRun<'_> {
         self.context.findings.iter().filter(stands).chain(derived).cloned().collect()
     }
 
-    async fn problem(&self, executor: Option<&Executor>, problem: Diagnostic) -> Outcome {
+    async fn problem(&self, executor: Option<&Executor>, problem: Diagnostic) -> CommandResult {
         let report = match executor {
             Some(executor) => executor.report(Some(vec![problem.clone()])).await,
             None => None,
@@ -335,7 +353,7 @@ impl RotateRun<'_> {
         parts: &Parts<'_>,
         findings: Vec<Diagnostic>,
         decides: impl IntoIterator<Item = Diagnostic>,
-    ) -> Outcome {
+    ) -> CommandResult {
         if let Some(problem) = parts.problem.filter(|_| !self.output.is_json()) {
             self.output.remark(text::problem(problem).trim_end());
         }
@@ -388,11 +406,6 @@ fn nothing_open() -> Diagnostic {
         "There is nothing to go on with.",
         "Begin one with rotate start, or look at what was with rotate status.",
     )
-}
-
-fn needs_confirmation(what: &str) -> Stopped {
-    let todo = "Run rotate resume at a terminal and answer, or add --yes. Until then everything stays as it is.";
-    Stopped::Blocked(vec![Diagnostic::blocker("needs_confirmation", what, todo)])
 }
 
 fn env_unknown() -> Diagnostic {

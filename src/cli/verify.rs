@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::args::VerifyArguments;
 use crate::cli::commands::{context_to_read, misuse, now_ms, warnings};
 use crate::cli::output::Output;
-use crate::cli::report::{Outcome, Place, Report};
+use crate::cli::report::{CommandResult, Place, Report};
 use crate::cli::table::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, table};
 use crate::cli::targets::Choice;
 use crate::cli::text::heading;
@@ -23,7 +23,12 @@ use crate::ops::survey::{Survey, survey};
 use crate::ops::verify::{Depth, verify as examined};
 
 /// `verify`
-pub async fn verify(arguments: &VerifyArguments, flags: &Flags, environment: &Environment, output: Output) -> Outcome {
+pub async fn verify(
+    arguments: &VerifyArguments,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> CommandResult {
     let choice = Choice::of(&arguments.whom).map_err(|message| misuse(&message))?;
     let context = context_to_read(flags, environment)?;
     let found = survey(&context, now_ms()).await?;

@@ -91,7 +91,7 @@ impl Origin {
             Self::File { .. } => (shown(&files.config), None),
             _ => (None, None),
         };
-        About { variable, file, line, ..About::default() }
+        About { file, line, variable, ..About::default() }
     }
 }
 

@@ -249,6 +249,8 @@ fn a_key_file_is_made_once_for_its_owner_alone() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let made = fs::read(&file).unwrap();
     says(keys(&house, &["keys", "create-key-file", name]).exits(6).error(), &["is there already"]);
+    keys(&house, &["keys", "create-key-file", "~/second.key"]).exits(0);
+    assert!(house.operator.house.path("home/second.key").exists());
     assert_eq!(fs::read(&file).unwrap(), made);
 }
 

@@ -108,6 +108,19 @@ fn without_a_yes_nothing_is_published_and_the_rotation_waits_or_is_given_up() {
 }
 
 #[test]
+fn a_rollback_that_nobody_confirms_points_back_and_not_forward() {
+    let house = Rotating::new();
+    came(house.begin(NEW, "300"), 0);
+    let asked = came(house.run(&["rotate", "rollback", "--json"]), 7);
+    assert_eq!(asked["blocked_by"], json!(["needs_confirmation"]));
+    let help = asked["findings"][0]["help"].as_str().unwrap();
+    assert!(help.contains("rotate rollback --yes") && !help.contains("resume"), "{help}");
+    let told = house.run(&["rotate", "rollback"]).exits(7).stdout;
+    assert!(told.contains("rotate rollback --yes"), "{told}");
+    assert!(house.publishes(NEW), "nothing was done");
+}
+
+#[test]
 fn what_was_published_is_rolled_back_to_the_old_key_on_chain_in_vault_and_env() {
     let house = Rotating::new();
     came(house.begin(NEW, "300"), 0);

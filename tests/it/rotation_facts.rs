@@ -263,7 +263,7 @@ fn nothing_that_is_said_or_written_of_a_rotation_holds_a_secret() {
                 serde_json::to_string(&report).unwrap(),
                 report.rotation.title(),
                 report.next(),
-                report.blockers.iter().map(|blocker| format!("{:?}", blocker)).collect::<Vec<_>>().join(" "),
+                report.blockers.iter().map(|blocker| format!("{blocker:?}")).collect::<Vec<_>>().join(" "),
             );
             assert!(!CANARIES.iter().any(|canary| said.contains(canary)), "{said}");
             assert!(!report.next().words.is_empty());

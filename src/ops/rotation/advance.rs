@@ -193,7 +193,7 @@ impl Executor {
         self.working("reading the chain");
         let Planned { chain, publishing } = self.plan().await?;
         if let Some(stale) = stale(&chain) {
-            return Err(stale.into());
+            return Err(stale);
         }
         loop {
             let rotation = self.under_way()?;
@@ -254,7 +254,7 @@ impl Executor {
         match blockers.into_iter().next() {
             // It is on the way forward again.
             Some(_) if rotation.back && !self.under_way()?.back => Ok(()),
-            Some(blocker) => Err(blocker.into()),
+            Some(blocker) => Err(blocker),
             None => Ok(()),
         }
     }
@@ -300,5 +300,4 @@ fn unproven(side: Side, found: &str, todo: &str) -> Diagnostic {
         format!("Whether the old {} key is refused cannot be told: {found}", side.word()),
         todo,
     )
-    .into()
 }

@@ -173,7 +173,7 @@ impl Executor {
         self.working("comparing the chain with the keys until now");
         let chain = self.chain().await?;
         if let Some(stale) = super::advance::stale(&chain) {
-            return Err(stale.into());
+            return Err(stale);
         }
         let Some(read) = &change.read else { return Ok(()) };
         let expected = read.old.as_ref().is_some_and(|old| chain.seen.is(locator, old));

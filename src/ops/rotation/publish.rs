@@ -75,7 +75,7 @@ impl Executor {
                 Err(why) => why,
             };
             if started.elapsed() + SECOND_SOURCE_PAUSE > SECOND_SOURCE {
-                return Err(not_verified(&why).into());
+                return Err(not_verified(&why));
             }
             self.working("waiting for the second source to confirm what your node says");
             sleep(SECOND_SOURCE_PAUSE).await;

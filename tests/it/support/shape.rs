@@ -214,6 +214,8 @@ fn word(path: &str, leaf: &Value) -> String {
         Value::Bool(_) => "boolean".to_owned(),
         Value::Number(number) if number.is_f64() => "float".to_owned(),
         Value::Number(_) => "integer".to_owned(),
+        // A host and the port of this very run.
+        Value::String(text) if text.contains(':') => "string".to_owned(),
         Value::String(text) if is_in(&WORDS) => format!("{text:?}"),
         Value::String(_) => "string".to_owned(),
         Value::Array(_) => "empty list".to_owned(),
