@@ -56,7 +56,7 @@ pub async fn status(
     environment: &Environment,
     output: Output,
 ) -> CommandResult {
-    let filter = Filter::parse(arguments.filter.as_deref().unwrap_or_default()).and_then(Filter::of_rows_only);
+    let filter = Filter::of_rows(arguments.filter.as_deref().unwrap_or_default());
     let filter = filter.map_err(|error| misuse(&format!("--filter: {error}")).about_variable("--filter"))?;
     let (context, mut found) = look(flags, environment, output).await?;
     let keep = |row: &Row| filter.accepts(row, Tested::default());

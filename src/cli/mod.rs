@@ -5,6 +5,7 @@ mod commands;
 mod commit;
 mod commit_json;
 mod commit_text;
+mod completions;
 mod console;
 mod exec;
 pub mod exit;
@@ -65,13 +66,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     install_panic_hook();
     let environment = Environment::from_os(std::env::vars_os());
     let given: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(shell) = environment.filled(completions::SHELL_ASKS) {
+        let told = completions::answer(shell, &given, &environment);
+        return match told.and_then(|text| Output::new(false, &environment).text(&text)) {
+            Ok(()) => Exit::Healthy,
+            Err(_) => Exit::Usage,
+        };
+    }
     let arguments = match Arguments::try_parse_from(&given) {
         Ok(arguments) => arguments,
         Err(error) => return misused(&error, &given, &environment),
     };
     let output = Output::new(arguments.connection.json, &environment);
     let printed = match arguments.command {
-        Some(Command::Completions { shell }) => output.text(&completions(shell)),
+        Some(Command::Completions { shell }) => completions::script(shell).and_then(|script| output.text(&script)),
         Some(Command::Man) => manual().and_then(|page| output.text(&page)),
         command => return in_runtime(command, &arguments.connection, &environment, output),
     };
@@ -243,12 +251,6 @@ fn below_home(path: PathBuf, environment: &Environment) -> PathBuf {
         (Ok(rest), Some(home)) => Path::new(home).join(rest),
         _ => path,
     }
-}
-
-fn completions(shell: clap_complete::Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "grail-console", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
 }
 
 fn manual() -> std::io::Result<String> {

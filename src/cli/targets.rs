@@ -20,7 +20,7 @@ pub(super) enum Choice {
 impl Choice {
     /// By what was given. Errors: what is missing, or too much.
     pub(super) fn of(whom: &Whom) -> Result<Self, String> {
-        let filter = Filter::parse(whom.filter.as_deref().unwrap_or_default()).and_then(Filter::of_rows_only);
+        let filter = Filter::of_rows(whom.filter.as_deref().unwrap_or_default());
         let filter = filter.map_err(|error| format!("--filter: {error}"))?;
         match (&whom.who[..], whom.all || whom.filter.is_some()) {
             ([], true) => Ok(Self::Filtered(filter)),

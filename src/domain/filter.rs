@@ -53,8 +53,13 @@ enum TestTerm {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FilterError {
     /// The key is unknown.
-    #[error("there is no filter {0}: — try state: role: own: reason: test: proof: mark:")]
-    Key(String),
+    #[error("there is no filter {key}: — try {known}")]
+    Key {
+        /// What was typed.
+        key: String,
+        /// What there is, where the filter is used.
+        known: &'static str,
+    },
     /// The value is unknown for its key.
     #[error("{key}:{value} is unknown — try {known}")]
     Value {
@@ -81,6 +86,10 @@ const REASONS: &str = "no_field no_bytes hash timelock wrong_length not_utf8 bla
 const TESTS: &str = "ok failed denied untested risky late bad_size no_object no_bucket wrong_region scope_denied auth_bad_secret \
                      auth_unknown_key clock_skew throttled provider_error not_s3 slow tls tcp dns malformed no_commitment";
 
+/// The keys that a row alone can answer, and those of the console, where rows are tested and marked too.
+const KEYS_OF_ROWS: &str = "state: role: own: reason:";
+const KEYS: &str = "state: role: own: reason: test: proof: mark:";
+
 /// Levels of provenance.
 const PROOFS: &str = "reported agreed proven signed";
 
@@ -90,7 +99,33 @@ const TYPED_SHOWN: usize = 20;
 impl Filter {
     /// Parses a line such as `5F3 state:unreadable role:miner`. Case does not matter.
     pub fn parse(line: &str) -> Result<Self, FilterError> {
-        line.split_whitespace().map(parse_term).collect::<Result<_, _>>().map(|terms| Self { terms })
+        Self::parse_with(line, KEYS)
+    }
+
+    /// The same where nothing is ever tested or marked. Errors: a term that asks for that, too.
+    pub fn of_rows(line: &str) -> Result<Self, FilterError> {
+        let only_in_console = |word: &str| {
+            let (key, _) = word.split_once(':')?;
+            ["test", "proof", "mark"].into_iter().find(|console| key.eq_ignore_ascii_case(console))
+        };
+        match line.split_whitespace().find_map(only_in_console) {
+            Some(key) => Err(FilterError::OnlyInConsole(key)),
+            None => Self::parse_with(line, KEYS_OF_ROWS),
+        }
+    }
+
+    fn parse_with(line: &str, keys: &'static str) -> Result<Self, FilterError> {
+        let terms = line.split_whitespace().map(|word| parse_term(word, keys)).collect::<Result<_, _>>();
+        terms.map(|terms| Self { terms })
+    }
+
+    /// Every `key:value` that [`Filter::of_rows`] takes.
+    pub fn terms_of_rows() -> impl Iterator<Item = String> {
+        let reasons = Reason::ALL.into_iter().map(Reason::name);
+        let with = |key: &'static str| move |value: &str| format!("{key}:{value}");
+        let states = STATES.split(' ').map(with("state"));
+        let roles = ROLES.split(' ').map(with("role"));
+        states.chain(roles).chain(YES_NO.split(' ').map(with("own"))).chain(reasons.map(with("reason")))
     }
 
     /// Whether every row passes.
@@ -110,19 +145,11 @@ impl Filter {
 
     /// Whether it asks for anything that is not in a row.
     pub fn asks_for_tests(&self) -> bool {
-        self.terms.iter().any(|term| term.only_in_console().is_some())
-    }
-
-    /// The same where nothing is ever tested or marked. Errors: a term that asks for that.
-    pub fn of_rows_only(self) -> Result<Self, FilterError> {
-        match self.terms.iter().find_map(Term::only_in_console) {
-            Some(key) => Err(FilterError::OnlyInConsole(key)),
-            None => Ok(self),
-        }
+        self.terms.iter().any(Term::is_of_tests)
     }
 }
 
-fn parse_term(word: &str) -> Result<Term, FilterError> {
+fn parse_term(word: &str, keys: &'static str) -> Result<Term, FilterError> {
     let lower = word.to_lowercase();
     let Some((key, value)) = lower.split_once(':') else { return Ok(plain_word(lower)) };
     match key {
@@ -136,7 +163,7 @@ fn parse_term(word: &str) -> Result<Term, FilterError> {
             Ok(Term::Reason(value.to_owned()))
         }
         "reason" => Err(unknown("reason", value, REASONS)),
-        _ => Err(FilterError::Key(sanitize(key, TYPED_SHOWN))),
+        _ => Err(FilterError::Key { key: sanitize(key, TYPED_SHOWN), known: keys }),
     }
 }
 
@@ -214,14 +241,9 @@ impl Term {
         }
     }
 
-    /// Its key, when a row alone cannot answer it.
-    const fn only_in_console(&self) -> Option<&'static str> {
-        match self {
-            Self::Test(_) => Some("test"),
-            Self::Proof(_) => Some("proof"),
-            Self::Mark(_) => Some("mark"),
-            _ => None,
-        }
+    /// Whether a row alone cannot answer it.
+    const fn is_of_tests(&self) -> bool {
+        matches!(self, Self::Test(_) | Self::Proof(_) | Self::Mark(_))
     }
 }
 

@@ -46,6 +46,13 @@ pub fn list(wallets: &Path, known: impl Fn(&FileHash) -> Option<Hotkey>) -> Resu
     Ok(names.into_iter().map(|(wallet, hotkey)| examine(wallets, wallet, hotkey, &known)).collect())
 }
 
+/// The wallets and the names of their hotkeys, without a look into any file.
+pub fn names(wallets: &Path) -> Vec<(Name, Vec<Name>)> {
+    let hotkeys = |wallet: &Name| without_companions(entries(&wallet.hotkeys_in(wallets)).unwrap_or_default());
+    let named = entries(wallets).unwrap_or_default().into_iter();
+    named.map(|wallet| (wallet.clone(), hotkeys(&wallet))).collect()
+}
+
 fn examine(wallets: &Path, wallet: Name, hotkey: Name, known: &impl Fn(&FileHash) -> Option<Hotkey>) -> Listed {
     let found = match Found::of(wallets, wallet.as_str(), hotkey.as_str()) {
         Ok(Found::Locked(locked)) => match known(&locked.hash) {

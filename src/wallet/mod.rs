@@ -22,7 +22,7 @@ pub use error::WalletError;
 pub use file_form::FileForm;
 pub use file_hash::FileHash;
 pub use hotkey_file::MAX_BYTES;
-pub use listing::{HotkeySecrets, Listed, hotkey_secrets, list};
+pub use listing::{HotkeySecrets, Listed, hotkey_secrets, list, names};
 pub use lock::{Legacy, Lock, lock_of};
 pub use names::Name;
 pub use own::{Found, LockedHotkey, OwnHotkey, identify};

@@ -2,7 +2,7 @@
 
 use grail_console::domain::commitment::Payload;
 use grail_console::domain::credentials::LocalView;
-use grail_console::domain::filter::Filter;
+use grail_console::domain::filter::{Filter, FilterError};
 use grail_console::domain::probe::Verdict;
 use grail_console::domain::provider::Provider;
 use grail_console::domain::read_test_summary::Tested;
@@ -142,13 +142,27 @@ fn every_verdict_and_every_word_that_an_error_offers_can_be_filtered_by() {
 
 #[test]
 fn where_nothing_is_tested_terms_about_tests_are_refused() {
-    let refused = |line: &str| Filter::parse(line).and_then(Filter::of_rows_only).unwrap_err().to_string();
+    let refused = |line: &str| Filter::of_rows(line).unwrap_err().to_string();
     assert_eq!(
         refused("role:miner test:failed"),
         "test: works only in the console, where rows are tested and marked; here filter by state: role: own: reason:"
     );
     assert!(refused("mark:yes").starts_with("mark: works only in the console"));
-    assert!(Filter::parse("role:miner own:no").and_then(Filter::of_rows_only).is_ok());
+    assert!(refused("TEST:x").starts_with("test: works only in the console"));
+    assert!(Filter::of_rows("role:miner own:no").is_ok());
+}
+
+#[test]
+fn an_unknown_term_is_answered_with_those_that_are_taken_where_it_was_written() {
+    let offered = |refused: Result<Filter, _>| match refused {
+        Err(error @ FilterError::Key { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let of_rows = offered(Filter::of_rows("foo:bar"));
+    assert_eq!(of_rows, "there is no filter foo: — try state: role: own: reason:");
+    assert_eq!(offered(Filter::parse("foo:bar")), format!("{of_rows} test: proof: mark:"));
+    assert!(Filter::terms_of_rows().all(|term| Filter::of_rows(&term).is_ok()));
+    assert!(Filter::terms_of_rows().any(|term| term == "state:drift"));
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod cli_verify;
 mod commit_killed;
 mod commit_outcomes;
 mod commit_tested;
+mod completions;
 mod config_dotenv;
 mod config_replace;
 mod config_rewrite;
