@@ -213,7 +213,7 @@ impl Fault {
     fn why(&self) -> &'static str {
         match self {
             Self::NameUnresolved { .. } | Self::Unreachable { .. } => {
-                "Without a node nothing new is shown; what was read before stays, and its age grows."
+                "Without a node nothing new is known of the chain; the console keeps what it read before, with its age."
             }
             Self::Tls { .. } | Self::NoRootCertificates => {
                 "A node whose identity cannot be checked could show anything, so it is not used."

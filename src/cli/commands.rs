@@ -16,7 +16,7 @@ use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::environment::Environment;
 use crate::domain::filter::Filter;
 use crate::domain::read_test_summary::Tested;
-use crate::domain::roster::{Row, State};
+use crate::domain::roster::Row;
 use crate::domain::untrusted::sanitize;
 use crate::ops::commit::{Reconciled, reconcile};
 use crate::ops::context::Context;
@@ -95,7 +95,7 @@ pub async fn show(
     // An ex-member whose commitment is proven to be none has no row any more.
     let gone = Row::of_nobody(hotkey);
     let row = found.roster.by_hotkey(&hotkey).unwrap_or(&gone);
-    let own = row.own.then(|| of_bad_row(row, &found)).flatten();
+    let own = if row.own { state_of_own_row(hotkey, &found) } else { None };
     let mut findings = warnings(&context, &found, earlier(&context).await);
     findings.extend(contradictions.iter().cloned());
     let report = Report::of(
@@ -197,16 +197,5 @@ fn of_own_row(context: &Context, found: &Survey) -> Option<Diagnostic> {
         let known = context.findings.iter().find(|finding| finding.code == "own_hotkey").cloned();
         return known.map(|finding| finding.in_class(Class::Usage));
     }
-    let hotkey = context.hotkey?;
-    match found.roster.own() {
-        Some(row) if !row.is_ex_member() => of_bad_row(row, found),
-        _ => state_of_own_row(hotkey, found),
-    }
-}
-
-/// An unreadable commitment, drift, or a write key that is published or about to be.
-fn of_bad_row(row: &Row, found: &Survey) -> Option<Diagnostic> {
-    let grave = row.drift.as_ref().is_some_and(|drift| drift.consequence.severity == Severity::Danger);
-    let is_bad = row.state() == State::Unreadable || row.drifts() || grave;
-    if is_bad { state_of_own_row(row.hotkey, found) } else { None }
+    state_of_own_row(context.hotkey?, found)
 }

@@ -19,7 +19,7 @@ use crate::domain::commit::{Ended, KeyTest, Plan, Progress, Unsettled, Verdict};
 use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::environment::Environment;
 use crate::domain::secret::SecretKey;
-use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, wait_until_registered};
+use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, wait_until_registered, wallet_finding};
 use crate::ops::context::Context;
 use crate::tui::runner::interrupted;
 use crate::wallet::{Signer, WalletError};
@@ -70,7 +70,7 @@ pub async fn commit(
         known = password::identified(context, (flags, environment), true, output, odd) => known,
         () = &mut interrupted => return Err(nothing_was_sent()),
     };
-    let (context, password) = known.map_err(|error| locked(&error))?;
+    let (context, password) = known.map_err(|error| wallet_finding(&error))?;
     let odd = |finding: Diagnostic| told_at_once(output, &mut findings, finding);
     let context = tokio::select! {
         biased;
@@ -126,10 +126,6 @@ fn place(context: &Context, came: &Outcome) -> Place {
 fn nothing_was_sent() -> Diagnostic {
     let message = "interrupted before anything was signed; nothing was sent";
     Diagnostic::failure(Class::Pending, "interrupted", message, "", "")
-}
-
-fn locked(error: &WalletError) -> Diagnostic {
-    Diagnostic::of_text("wallet", Class::Usage, &crate::logs::redacted(&error.to_string()))
 }
 
 /// A question needs somebody to answer it.
@@ -223,7 +219,7 @@ impl Asking<'_> {
             .identity
             .as_ref()
             .ok_or_else(|| misuse("no hotkey is known; name it with --wallet and --hotkey"))?;
-        let locked = |error: WalletError| locked(&error);
+        let locked = |error: WalletError| wallet_finding(&error);
         let odd = |odd: Diagnostic| self.tell(findings, odd);
         let password = match self.password {
             Some(known) => Some(known.clone()),

@@ -20,7 +20,7 @@ use crate::config::file::ConfigFile;
 use crate::domain::ascii;
 use crate::domain::commit::Record;
 use crate::domain::commitment::Published;
-use crate::domain::diagnostic::{Class, Diagnostic};
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
 use crate::domain::given::Given;
 use crate::domain::network::SANDBOX;
@@ -54,9 +54,7 @@ pub async fn open(flags: &Flags, environment: &Environment, output: Output) -> C
         Ok((context, _)) => context,
         // Enter alone leaves it locked: the console watches, and says why.
         Err(WalletError::PasswordEmpty) => context,
-        Err(error) => {
-            return Err(Diagnostic::of_text("wallet", Class::Usage, &crate::logs::redacted(&error.to_string())));
-        }
+        Err(error) => return Err(commit::wallet_finding(&error)),
     };
     if !context.configuration.settings.read_only.value {
         swept(&context, output);

@@ -12,7 +12,6 @@ use crate::cli::output::Output;
 use crate::cli::probe_json::{ProbeDocument, SelfTestDocument, VisibleDocument};
 use crate::cli::probe_text as text;
 use crate::cli::report::{CommandResult, Place, Report};
-use crate::cli::table;
 use crate::cli::targets::Choice;
 use crate::cli::vault::with_vault;
 use crate::cli::{no_signals, was_interrupted};
@@ -23,7 +22,7 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Probe, ProbeNews, WHOLE_SECONDS};
 use crate::ops::context::Context;
 use crate::ops::probe::{SubnetView, Tester, View, listing, store, sweep};
-use crate::ops::self_test::{Subject, Unready, self_test};
+use crate::ops::self_test::{Subject, refused_read_only, self_test};
 use crate::ops::survey::{Survey, survey_keeping};
 use crate::ops::visible::visible;
 use crate::tui::runner::interrupted;
@@ -210,13 +209,14 @@ pub async fn self_test_command(flags: &Flags, environment: &Environment, output:
         return Err(refused_read_only());
     }
     let typing = Instant::now();
-    let odd = |odd: Diagnostic| output.remark(table::finding(&odd).trim_end());
+    let mut findings = bench.findings();
+    let odd = |odd: Diagnostic| findings.push(odd);
     let context = tokio::select! {
         context = with_vault(bench.context.clone(), flags, output, odd) => context?,
         () = &mut interrupted => return Err(was_interrupted()),
     };
     let whole = whole.without(typing.elapsed());
-    let subject = Subject::of(&context, &bench.view, Arc::new(now_ms)).map_err(|error| unready(&error))?;
+    let subject = Subject::of(&context, &bench.view, Arc::new(now_ms)).map_err(|error| error.diagnostic())?;
     let subject = tokio::select! {
         subject = Box::pin(subject.verified(&context.node, &bench.view)) => subject,
         () = &mut interrupted => return Err(was_interrupted()),
@@ -227,21 +227,11 @@ pub async fn self_test_command(flags: &Flags, environment: &Environment, output:
         ended_early = true;
     };
     let asked = Box::pin(self_test(subject, &bench.tester.store, whole.by, stop));
-    let test = whole.watch(output, asked).await.map_err(|error| unready(&error))?;
+    let test = whole.watch(output, asked).await.map_err(|error| error.diagnostic())?;
     let (snapshot, seconds) = (&bench.found.snapshot, whole.seconds());
     let report =
         Report::of(output, || SelfTestDocument::of(snapshot, &test, seconds), || text::self_test(&test, seconds))?;
     let early = ended_early.then(was_interrupted);
-    let report = report.at(Place::of(snapshot)).with(bench.findings());
+    let report = report.at(Place::of(snapshot)).with(findings);
     Ok(report.decided_by(early.into_iter().chain(test.diagnostics())))
-}
-
-fn unready(error: &Unready) -> Diagnostic {
-    Diagnostic::of_text("not_ready", Class::Usage, &error.to_string())
-}
-
-fn refused_read_only() -> Diagnostic {
-    let message = "--read-only refuses everything that writes outside this machine, and a self-test writes a canary into \
-                   your bucket; run it without --read-only";
-    Diagnostic::of_text("read_only", Class::Refused, message)
 }

@@ -191,7 +191,7 @@ mod tests {
         let report = Report { body, ..Report::default() }.with(findings.clone()).decided_by([findings[0].clone()]);
         let text = document("status", &report, report.exit()).unwrap();
         let told: Value = serde_json::from_str(&text).unwrap();
-        let odd = json!({ "code": "odd", "severity": "warning", "about": null, "summary": "Odd", "cause": "", "help": "Look" });
+        let odd = json!({ "code": "odd", "severity": "warning", "about": null, "summary": "odd", "cause": "", "help": "look" });
         let whole = json!({
             "schema": "grail-console/status/2", "network": null, "subnet": null, "block": null, "exit": 1,
             "findings": [odd], "netuid": 81,

@@ -21,12 +21,13 @@ use crate::domain::environment::Environment;
 use crate::domain::rotation::messages::EnvAnswer;
 use crate::domain::rotation::{LEAST_GRACE, Report, Seen};
 use crate::domain::secret::{Fingerprint, SecretKey};
+use crate::ops::commit::wallet_finding;
 use crate::ops::context::Context;
 use crate::ops::rotation::{
     Begin, Executor, ExecutorSetup, NeedsInput, ProgressEvent, Publishing, Retirement, Timeouts, look,
 };
 use crate::tui::runner::interrupted;
-use crate::wallet::Signer;
+use crate::wallet::{Signer, WalletError};
 
 /// `rotate …`
 pub async fn rotate(
@@ -45,8 +46,7 @@ pub async fn rotate(
         known = password::identified(context, (flags, environment), may_ask, output, odd) => known,
         () = &mut interrupted => return Err(was_interrupted()),
     };
-    let (context, password) = known
-        .map_err(|error| Diagnostic::of_text("wallet", Class::Usage, &crate::logs::redacted(&error.to_string())))?;
+    let (context, password) = known.map_err(|error| wallet_finding(&error))?;
     let run = RotateRun { command, context: Arc::new(context), flags, environment, password, output };
     tokio::select! {
         biased;
@@ -190,8 +190,7 @@ impl RotateRun<'_> {
     fn needs_confirmation(&self, what: &str) -> Stopped {
         let word = match self.command {
             RotateCommand::Rollback(_) => "rollback",
-            RotateCommand::Retire(_) => "retire",
-            RotateCommand::Start(_) | RotateCommand::Resume(_) | RotateCommand::Status => "resume",
+            _ => "resume",
         };
         let todo = format!(
             "Run rotate {word} at a terminal and answer, or rotate {word} --yes. Until then everything stays as it is."
@@ -275,7 +274,7 @@ impl RotateRun<'_> {
             return Ok(None);
         }
         let Some(own) = publishing.signer() else { return Ok(None) };
-        let locked = |error: crate::wallet::WalletError| crate::ops::commit::wallet_finding(&error);
+        let locked = |error: WalletError| wallet_finding(&error);
         let odd = |odd: Diagnostic| self.odd(&odd);
         let password = match password {
             Some(known) => Some(known.clone()),

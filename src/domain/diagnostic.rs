@@ -4,10 +4,9 @@
 use std::fmt;
 use std::path::Path;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::domain::hotkey::Hotkey;
-use crate::domain::text::capitalised;
 use crate::domain::untrusted::sanitize;
 
 /// How much it hurts.
@@ -82,13 +81,10 @@ pub struct Diagnostic {
     /// What it is about; `None` where it is about the whole.
     pub about: Option<Box<About>>,
     /// What was found.
-    #[serde(serialize_with = "as_a_sentence")]
     pub summary: String,
     /// Why it matters.
-    #[serde(serialize_with = "as_a_sentence")]
     pub cause: String,
     /// What to do.
-    #[serde(serialize_with = "as_a_sentence")]
     pub help: String,
 }
 
@@ -198,11 +194,6 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// In a document each is a sentence of its own.
-fn as_a_sentence<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&capitalised(text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,8 +209,6 @@ mod tests {
         assert_eq!(disk.to_string(), "cannot write to stdout: full; check where it leads");
         assert_eq!(of("the passphrase is empty. Give one").to_string(), "the passphrase is empty. Give one");
         assert_eq!(of("no word of help").help, "");
-        let document = serde_json::to_value(&disk).unwrap();
-        assert_eq!(document["help"], "Check where it leads");
     }
 
     #[test]

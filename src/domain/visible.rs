@@ -103,6 +103,9 @@ pub struct Visibility {
     pub seen_from: String,
 }
 
+const NOT_SEEN: &str = "A validator would not see you now";
+const NOT_KNOWN: &str = "Whether a validator would see you now could not be found out";
+
 impl Visibility {
     /// Yes, no, or not known.
     pub fn is_visible(&self) -> Option<bool> {
@@ -116,18 +119,23 @@ impl Visibility {
     /// Draws the conclusion from the checks.
     #[must_use]
     pub fn conclude(mut self) -> Self {
-        let failed = self.checks.iter().find(|check| check.standing == Standing::No);
-        let is_open = |check: &&Check| check.standing == Standing::Unknown;
-        let open = self.checks.iter().find(|check| check.is_needed() && is_open(check));
-        let open = open.or_else(|| self.checks.iter().filter(|_| self.out_of_time).find(is_open));
         let holds = self.checks.iter().any(|check| check.standing == Standing::Yes);
-        self.visible = failed.is_none() && open.is_none() && holds;
-        self.sentence = match failed {
-            Some(check) => format!("A validator would not see you now: {}", check.evidence),
+        self.visible = self.in_the_way().is_none() && holds;
+        self.sentence = match self.in_the_way() {
+            Some(check) if check.standing == Standing::No => format!("{NOT_SEEN}: {}", check.evidence),
             None if self.visible => seen(&self.checks, self.windows.first()),
-            None => unknown(open),
+            open => unknown(open),
         };
         self
+    }
+
+    /// The condition that decides where it is not seen, or not known: the first that does not hold, else the first that must be
+    /// known and is not.
+    fn in_the_way(&self) -> Option<&Check> {
+        let is_open = |check: &&Check| check.standing == Standing::Unknown;
+        let failed = self.checks.iter().find(|check| check.standing == Standing::No);
+        let open = || self.checks.iter().find(|check| check.is_needed() && is_open(check));
+        failed.or_else(open).or_else(|| self.checks.iter().filter(|_| self.out_of_time).find(is_open))
     }
 
     /// The conclusion in one word: unknown is neither yes nor no.
@@ -141,15 +149,13 @@ impl Visibility {
 
     /// Why it is not seen, or not known; `None` where it is seen.
     pub fn diagnostic(&self) -> Option<Diagnostic> {
-        let (code, class, standing) = match self.standing() {
+        let (class, code, what) = match self.standing() {
             Standing::Yes | Standing::Warning => return None,
-            Standing::No => ("not_visible", Class::Finding, Standing::No),
-            Standing::Unknown => ("visible_unknown", Class::Unknown, Standing::Unknown),
+            Standing::No => (Class::Finding, "not_visible", NOT_SEEN),
+            Standing::Unknown => (Class::Unknown, "visible_unknown", NOT_KNOWN),
         };
-        let in_the_way = self.checks.iter().filter(|check| check.standing == standing);
-        let check = in_the_way.clone().find(|check| check.is_needed()).or_else(|| in_the_way.clone().next());
-        let (cause, help) = check.map_or(("", ""), |check| (check.words, check.fix.as_str()));
-        Some(Diagnostic::failure(class, code, &self.sentence, cause, help).about_row(self.uid, self.hotkey))
+        let (why, help) = self.in_the_way().map_or(("", ""), |check| (&check.evidence, &check.fix));
+        Some(Diagnostic::failure(class, code, what, why, help).about_row(self.uid, self.hotkey))
     }
 
     /// The check of that name.
@@ -160,7 +166,7 @@ impl Visibility {
 
 fn unknown(open: Option<&Check>) -> String {
     let why = open.map(|check| format!(" {}", crate::domain::text::capitalised(&check.evidence))).unwrap_or_default();
-    format!("Whether a validator would see you now could not be found out.{why}")
+    format!("{NOT_KNOWN}.{why}")
 }
 
 fn seen(checks: &[Check], newest: Option<&WindowSeen>) -> String {

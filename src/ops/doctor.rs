@@ -247,7 +247,6 @@ fn one_word(why: &str) -> Diagnostic {
     )
 }
 
-/// The own row's state as a finding, when it is not healthy.
 /// What is wrong with the own row: it is not there, its commitment is not readable, or it is not the one that is meant.
 pub fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Diagnostic> {
     let Some(row) = found.roster.own().filter(|row| !row.is_ex_member()) else {
@@ -276,10 +275,16 @@ pub fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Diagnostic> {
 }
 
 fn next_step(row: &Row) -> &'static str {
-    if row.state() == State::Readable {
-        "See what would change with commit --dry-run, then commit; or restart GRAIL with the right .env."
-    } else {
-        "Publish the read pair with commit (look with --dry-run first), or restart GRAIL with correct credentials."
+    let is_grave = row.drift.as_ref().is_some_and(|drift| drift.consequence.severity == Severity::Danger);
+    match row.state() {
+        // What is to be done stands there already, and a commit is not it.
+        State::Readable if is_grave => "Do that before GRAIL starts again; doctor shows each value with its place.",
+        State::Readable => {
+            "See what would change with commit --dry-run, then commit; or restart GRAIL with the right .env."
+        }
+        _ => {
+            "Publish the read pair with commit (look with --dry-run first), or restart GRAIL with correct credentials."
+        }
     }
 }
 

@@ -125,7 +125,7 @@ fn a_wrong_password_opens_nothing_and_sends_nothing() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let ran = locked.run(&["commit", "--yes", "--password-file", &path(&file)]).exits(2);
     says(&ran.stderr, &["The password file has mode 0644", "chmod 600"]);
-    says(&ran.stderr, &["the password does not open", "locked", "Type it again"]);
+    says(&ran.stderr, &["The password does not open", "locked", "Type it again"]);
     assert!(!ran.stderr.contains("practice-password"), "{}", ran.stderr);
     locked.operator.did_nothing();
 }
@@ -146,8 +146,8 @@ fn a_password_that_is_none_is_refused_before_anything_is_opened() {
     let house = &locked.operator.house;
     let not_text = house.write("not-text", b"\xff\xfe");
     let cases = [
-        (house.write("empty", ""), "the password is empty"),
-        (house.write("a-line-break", "\n"), "the password is empty"),
+        (house.write("empty", ""), "The password is empty"),
+        (house.write("a-line-break", "\n"), "The password is empty"),
         (house.path("nowhere"), "No such file"),
         (house.write("long", "x".repeat(5_000)), "more than 4096 bytes"),
         (not_text, "is not UTF-8"),
@@ -192,7 +192,7 @@ fn what_is_typed_at_a_terminal_is_never_echoed(#[case] words: &[&str]) {
     console.keys(&format!("{PASSWORD}\x15\r"));
     let left = console.left();
     left.restored_with(2);
-    says(&left.screen, &["the password is empty"]);
+    says(&left.screen, &["The password is empty"]);
     let shown = String::from_utf8_lossy(&left.bytes).into_owned();
     assert!(!shown.contains("practice-pass") && !shown.contains("password-1"), "{shown}");
     locked.operator.did_nothing();

@@ -254,7 +254,7 @@ fn without_yes_and_without_a_terminal_nobody_is_asked_and_nothing_is_sent() {
     let operator = Operator::by_hand();
     says(operator.run(&["commit"]).exits(2).error(), &["nobody can be asked", "--dry-run", "--yes"]);
     let document = operator.run(&["commit", "--json"]).exits(2).json();
-    says(&failure(&document), &["Nobody can be asked", "--yes"]);
+    says(&failure(&document), &["nobody can be asked", "--yes"]);
     operator.run(&["commit", "--dry-run", "--yes"]).exits(2);
     operator.did_nothing();
     assert_eq!(operator.node.sandbox().meter().total(), 0);

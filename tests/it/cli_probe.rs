@@ -224,8 +224,8 @@ fn every_uid_of_r2_faults_has_the_verdict_that_its_row_announces() {
 fn what_makes_no_sense_is_usage() {
     let shell = Shell::new("healthy");
     for (words, message) in [
-        (&["probe"][..], "ame uids or hotkeys, or --all"),
-        (&["probe", "20", "--all"], "ame uids or hotkeys, or --all and --filter: not both"),
+        (&["probe"][..], "name uids or hotkeys, or --all"),
+        (&["probe", "20", "--all"], "name uids or hotkeys, or --all and --filter: not both"),
         (&["probe", "999"], "uid 999 is not on subnet 81"),
         (&["probe", "70000"], "70000 is no uid"),
         (&["probe", "nobody"], "nobody"),

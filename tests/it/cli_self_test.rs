@@ -107,7 +107,7 @@ fn a_key_that_was_revoked_is_a_finding_with_what_to_do() {
 fn read_only_writes_no_canary() {
     let shell = Shell::new("healthy");
     let ran = shell.run(&["self-test", "--read-only"]).exits(3);
-    says(ran.error(), &["--read-only refuses", "run it without --read-only"]);
+    says(ran.error(), &["The console is read-only", "Start it without --read-only"]);
     shell.house.configure("[profile.main]\nread_only = true\n");
     shell.run(&["self-test", "--profile", "main"]).exits(3);
     assert!(shell.way.seen().is_empty());
@@ -145,7 +145,7 @@ fn without_a_hotkey_there_is_nobody_to_test() {
     let house = House::new();
     let env = house.write("x.env", std::fs::read_to_string(env).unwrap().replace("BT_WALLET", "X"));
     let flags = [shell.node.flags(), vec!["--env-file".to_owned(), path(&env)]].concat();
-    says(house.run(line(&["self-test"], &flags)).exits(2).error(), &["no own hotkey is known", "--hotkey"]);
+    says(house.run(line(&["self-test"], &flags)).exits(2).error(), &["No own hotkey is known", "--hotkey"]);
 }
 
 #[test]

@@ -163,6 +163,9 @@ fn without_a_local_read_pair_the_coming_publication_of_the_write_key_is_a_findin
     assert_eq!(drift["fields"], fields);
     let text = as_operator(&house, &node, &["status"]).exits(1).stdout;
     says(&text, &["next GRAIL start PUBLISHES YOUR WRITE KEY"]);
+    let decides = &document["findings"][0];
+    assert_eq!((&decides["code"], &decides["about"]["uid"]), (&json!("own_commitment"), &json!(42)));
+    assert!(!decides["help"].as_str().unwrap().contains("commit"), "a commit would be refused: {decides:#}");
 }
 
 #[test]

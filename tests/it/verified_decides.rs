@@ -280,6 +280,9 @@ fn from_a_row_that_a_node_forged_neither_visible_nor_doctor_concludes_anything(#
     assert_eq!((&visible["visible"], &visible["level"]), (&json!(null), &json!("reported")), "{visible:#}");
     let said = visible["sentence"].as_str().unwrap();
     assert!(said.starts_with("Whether a validator would see you now could not be found out."), "{said}");
+    let cause = &visible["findings"][0]["cause"];
+    let is_evidence = visible["checks"].as_array().unwrap().iter().any(|check| check["evidence"] == *cause);
+    assert!(is_evidence, "what is in the way is told, not what it is called: {cause}");
     assert_eq!(visible["probe"], json!(null), "a key that may be forged opens nothing");
     let doctor = operator.house.run(line(&["doctor", "--json"], &flags)).exits(1).json();
     let codes: Vec<&str> =

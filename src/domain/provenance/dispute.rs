@@ -172,13 +172,17 @@ impl Dispute {
                 format!("Ask a third node with --endpoint. Writing waits until you have read this ({}).", self.id())
             }
         };
-        Diagnostic::new(
+        let disputed = Diagnostic::new(
             "disputed",
             severity,
             format!("Sources disagree{whom}: {}", self.case.words()),
             format!("{}. {other}.{proven}", side(&self.endpoint)),
             todo,
-        )
+        );
+        match self.hotkey {
+            Some(hotkey) => disputed.about_row(None, hotkey),
+            None => disputed,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{ProbeNews, ProbeOrder};
 use crate::ops::context::Context;
-use crate::ops::self_test::{Subject, Unready, self_test};
+use crate::ops::self_test::{Subject, refused_read_only, self_test};
 use crate::ops::visible::visible;
 
 /// News under way to the screen.
@@ -179,7 +179,7 @@ impl Service {
         let context = (self.setup.context)();
         let subject = match read_only(&context) {
             Some(finding) => Err(finding),
-            None => Subject::of(&context, &view, Arc::clone(&self.setup.now_ms)).map_err(|error| unready(&error)),
+            None => Subject::of(&context, &view, Arc::clone(&self.setup.now_ms)).map_err(|error| error.diagnostic()),
         };
         let news = self.news.clone();
         self.singles.spawn(async move {
@@ -190,7 +190,7 @@ impl Service {
                     let subject = Box::pin(subject.verified(&tester.node, &view)).await;
                     let test = Box::pin(self_test(subject, &tester.store, by, std::future::pending())).await;
                     test.map_or_else(
-                        |error| ProbeNews::SelfTestFailed(unready(&error)),
+                        |error| ProbeNews::SelfTestFailed(error.diagnostic()),
                         |test| ProbeNews::SelfTested(Box::new(test)),
                     )
                 }
@@ -228,25 +228,7 @@ impl Service {
 
 /// Whether the console may not write anything outside this machine, and why it does not.
 fn read_only(context: &Context) -> Option<Diagnostic> {
-    context.configuration.settings.read_only.value.then(|| {
-        Diagnostic::new(
-            "read_only",
-            Severity::Warning,
-            "The console is read-only",
-            "A self-test writes a canary into your bucket and removes it.",
-            "Start it without --read-only to test your own keys.",
-        )
-    })
-}
-
-fn unready(error: &Unready) -> Diagnostic {
-    Diagnostic::new(
-        "self_test",
-        Severity::Warning,
-        "The own keys cannot be tested",
-        crate::domain::text::sentence(&error.to_string()),
-        "Complete R2_ACCOUNT_ID, R2_BUCKET_ID and both pairs in GRAIL's .env (see You).",
-    )
+    context.configuration.settings.read_only.value.then(refused_read_only)
 }
 
 fn no_subnet() -> Diagnostic {

@@ -15,13 +15,13 @@ use crate::chain::Node;
 use crate::chain::provenance::Examination;
 use crate::domain::commitment::Parts;
 use crate::domain::credentials::{BucketCredentials, CredentialsError};
-use crate::domain::diagnostic::Diagnostic;
+use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{Canary, JudgedStep, Outcome, SelfTest};
 use crate::domain::self_test_objects::CanaryName;
-use crate::domain::text::uncapitalised;
+use crate::domain::text::{sentence, uncapitalised};
 use crate::domain::vault_index::GenerationNumber;
 use crate::ops::context::Context;
 use crate::ops::probe::View;
@@ -77,10 +77,10 @@ impl Subject {
 #[derive(Debug, thiserror::Error)]
 pub enum Unready {
     /// Nobody is named.
-    #[error("no own hotkey is known: name it with --wallet and --hotkey, or --hotkey SS58")]
+    #[error("no own hotkey is known")]
     NoHotkey,
     /// The keys in use are in the vault, which was not opened.
-    #[error("the keys in use are generation {0} of the vault, which was not opened: doctor says what it needs")]
+    #[error("the keys in use are generation {0} of the vault, which was not opened")]
     VaultLocked(GenerationNumber),
     /// The credentials are not whole.
     #[error(transparent)]
@@ -91,6 +91,37 @@ pub enum Unready {
     /// There is no write pair to write with.
     #[error("R2_WRITE_ACCESS_KEY_ID and R2_WRITE_SECRET_ACCESS_KEY are not set: a self-test writes a canary with them")]
     NoWriteKey,
+}
+
+impl Unready {
+    /// What is in the way, and what to do about that.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let help = match self {
+            Self::NoHotkey => "Name it with --wallet and --hotkey, or give its address with --hotkey.",
+            Self::VaultLocked(_) => "Unlock the vault and start again; doctor says what it needs.",
+            Self::Credentials(_) | Self::Misfit(_) => {
+                "Complete R2_ACCOUNT_ID, R2_BUCKET_ID and both pairs in GRAIL's .env."
+            }
+            Self::NoWriteKey => "Set R2_WRITE_ACCESS_KEY_ID and R2_WRITE_SECRET_ACCESS_KEY in GRAIL's .env.",
+        };
+        Diagnostic::failure(
+            Class::Usage,
+            "self_test",
+            "The own keys cannot be tested",
+            sentence(&self.to_string()),
+            help,
+        )
+    }
+}
+
+/// Why a read-only console makes no self-test.
+pub fn refused_read_only() -> Diagnostic {
+    Diagnostic::refused(
+        "read_only",
+        "The console is read-only",
+        "A self-test writes a canary into your bucket and removes it.",
+        "Start it without --read-only to test your own keys.",
+    )
 }
 
 struct Keys {
