@@ -14,7 +14,6 @@ use crate::cli::report::{CommandResult, Place, Report, unwritten};
 use crate::cli::vault::with_vault;
 use crate::cli::{commit_text as text, no_signals, password, table};
 use crate::config::Flags;
-use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, KeyTest, Plan, Progress, Unsettled, Verdict};
 use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::environment::Environment;
@@ -167,9 +166,9 @@ impl Asking<'_> {
         };
         let wait = arguments.when_registered && prepared.plan.verdict == Verdict::NotRegistered;
         let looks = !wait && (arguments.dry_run || prepared.plan.verdict != Verdict::Ready);
-        let read_only = context.configuration.settings.read_only.value;
+        let forbidden = context.writing_forbidden();
         let would_publish = wait || prepared.plan.verdict == Verdict::Ready;
-        let prepared = if would_publish && (arguments.dry_run || !read_only) {
+        let prepared = if would_publish && (arguments.dry_run || forbidden.is_none()) {
             let tell = |words: String| self.remark(&format!("… {words}"));
             match prepared.tested(context, &tell).await {
                 Ok(prepared) => prepared,
@@ -179,17 +178,21 @@ impl Asking<'_> {
             prepared
         };
         let untested = prepared.plan.key_test.as_ref().and_then(KeyTest::refusal).filter(|_| !arguments.untested);
-        if !output.is_json() && (looks || !read_only) {
+        if !output.is_json() && (looks || forbidden.is_none()) {
             output.text(&text::plan(&prepared.plan, !looks)).map_err(|error| unwritten(&error))?;
         }
         if let Some(rule) = untested.as_ref().filter(|_| looks || !self.can_ask()) {
             return Ok(over(prepared.plan, Ended::Refused(rule.clone())));
         }
         if looks {
+            // The real one would be refused.
+            if let Some(rule) = forbidden.filter(|_| would_publish && context.netuid_is_default()) {
+                self.tell(findings, rule.into());
+            }
             return Ok(Ready::Over(Box::new(looked(prepared.plan, arguments.dry_run))));
         }
-        if read_only {
-            return Ok(over(prepared.plan, Ended::Refused(Rule::read_only())));
+        if let Some(rule) = forbidden {
+            return Ok(over(prepared.plan, Ended::Refused(rule)));
         }
         if untested.is_some() && !wants_untested(output).await {
             return Err(unconfirmed());

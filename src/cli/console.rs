@@ -236,6 +236,7 @@ fn options(context: &Context, environment: &Environment) -> Options {
     Options {
         // Without a key to sign with nothing can be published either.
         read_only: settings.read_only.value || context.identity.as_ref().is_none_or(OwnHotkey::is_watch_only),
+        netuid_is_default: context.netuid_is_default(),
         no_color: environment.filled("NO_COLOR").is_some(),
         theme,
         background,

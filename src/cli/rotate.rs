@@ -15,7 +15,6 @@ use crate::cli::rotate_json::{Parts, RotateDocument};
 use crate::cli::vault::passphrase_for;
 use crate::cli::{commit_text, no_signals, password, rotate_text as text, table, was_interrupted};
 use crate::config::Flags;
-use crate::domain::commit::outcome::Rule;
 use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
 use crate::domain::rotation::messages::EnvAnswer;
@@ -90,8 +89,8 @@ impl RotateRun<'_> {
         if matches!(self.command, RotateCommand::Status) {
             return self.status().await;
         }
-        if self.context.configuration.settings.read_only.value {
-            return self.problem(None, Rule::read_only().into()).await;
+        if let Some(rule) = self.context.writing_forbidden() {
+            return self.problem(None, rule.into()).await;
         }
         swept(&self.context, self.output);
         let (tell, mut told) = mpsc::unbounded_channel();

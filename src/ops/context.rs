@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use crate::chain::{Node, NodeOptions};
 use crate::config::{Configuration, Flags, Needs, Origin, Setting, Settings, WrongSetting};
+use crate::domain::commit::outcome::Rule;
 use crate::domain::credentials::{LocalView, VaultValues};
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::environment::Environment;
@@ -194,6 +195,19 @@ impl Context {
         let may_publish_write_key =
             older.is_some_and(|older| older.would_publish_write_key()) && !local.would_publish_write_key();
         LocalView { replaced: self.replaced.clone(), may_publish_write_key, ..local }
+    }
+
+    /// Whether nobody said which subnet is meant, so that it is the default one, which is only read.
+    pub fn netuid_is_default(&self) -> bool {
+        self.configuration.settings.netuid.source == Origin::Default
+    }
+
+    /// What in the settings forbids to publish or to rotate keys.
+    pub fn writing_forbidden(&self) -> Option<Rule> {
+        if self.configuration.settings.read_only.value {
+            return Some(Rule::read_only());
+        }
+        self.netuid_is_default().then(|| Rule::netuid_not_set(self.netuid()))
     }
 
     /// Who "you" are on the subnet, when a hotkey is known.

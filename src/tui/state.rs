@@ -116,6 +116,8 @@ pub enum Multiplexer {
 pub struct Options {
     /// Nothing will be signed or written.
     pub read_only: bool,
+    /// Nobody said which subnet is meant: the default one is only read.
+    pub netuid_is_default: bool,
     /// No colour at all (`NO_COLOR`).
     pub no_color: bool,
     /// The terminal's ground.

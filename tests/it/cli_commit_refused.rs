@@ -348,3 +348,36 @@ fn a_custom_store_takes_other_shapes_and_pads_them() {
     let expected = format!("{:32}{:32}{:64}", "my-bucket", aws.read_key_id, aws.read_secret.expose());
     assert_eq!(&stored[14..], expected.as_bytes());
 }
+
+#[test]
+fn on_a_subnet_that_nobody_named_nothing_is_written_and_a_plan_says_so() {
+    let operator = Operator::by_hand();
+    operator
+        .has(env_of(&own()).lines().filter(|line| !line.starts_with("NETUID=")).collect::<Vec<_>>().join("\n") + "\n");
+    let runs = |words: &[&str]| {
+        let mut command = operator.house.console(line(words, &operator.flags()));
+        command.env_remove("NETUID");
+        Ran::of(command)
+    };
+    let refused = runs(&["commit", "--yes", "--json"]).exits(3);
+    let found = refused_by(&operator, &refused, "netuid_not_set");
+    says(found["what"].as_str().unwrap(), &["no netuid is set", "81"]);
+    says(found["fix"].as_str().unwrap(), &["--netuid", "NETUID", "profile"]);
+    let waits = runs(&["commit", "--yes", "--when-registered", "--json"]).exits(3);
+    assert_eq!(refused_by(&operator, &waits, "netuid_not_set")["netuid"], 81);
+
+    let looked = runs(&["commit", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!(looked["outcome"], "planned");
+    let codes: Vec<&str> =
+        looked["findings"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();
+    assert!(codes.contains(&"netuid_not_set"), "{codes:?}");
+
+    for words in [&["rotate", "start", "--json"][..], &["rotate", "resume", "--json"], &["rotate", "rollback", "--json"]]
+    {
+        let ran = runs(words).exits(3).json();
+        assert_eq!(ran["findings"][0]["code"], "netuid_not_set", "{words:?}: {ran}");
+    }
+    // Reading needs no name, and says which one it took.
+    says(&runs(&["doctor", "--offline"]).stdout, &["netuid", "81", "default"]);
+    operator.did_nothing();
+}

@@ -447,6 +447,17 @@ fn a_read_only_console_shows_the_plan_and_says_why_it_is_not_published() {
 }
 
 #[test]
+fn on_a_subnet_that_nobody_named_the_plan_is_shown_and_not_published() {
+    let mut state = ready();
+    state.options.netuid_is_default = true;
+    planned(&mut state, practice_plan(), Locked::Open);
+    let shown = screen(&state, 80, 24);
+    assert!(shown.contains("no netuid is set") && shown.contains("--netuid"), "{shown}");
+    assert!(!shown.contains("Publish to"), "{shown}");
+    assert!(!publishes(&press(&mut state, "tab enter")));
+}
+
+#[test]
 fn the_key_that_mends_a_drift_is_told_where_it_may_be_pressed() {
     let mut state = live(own(&values(42, true)), healthy());
     for read_only in [false, true] {

@@ -108,6 +108,17 @@ impl Rule {
         }
     }
 
+    /// Why nothing is written while nobody said which subnet is meant.
+    pub fn netuid_not_set(default: u16) -> Self {
+        Self::Other {
+            code: "netuid_not_set",
+            what: format!("Not sent: no netuid is set, and {default} is only the console's default"),
+            why: "GRAIL runs on more than one subnet. On the wrong one nobody looks for your key, and it stays public there.",
+            todo: "Name your subnet with --netuid, with NETUID in GRAIL's .env, or with netuid in the profile."
+                .to_owned(),
+        }
+    }
+
     /// Stable name for scripts.
     pub const fn code(&self) -> &'static str {
         match self {

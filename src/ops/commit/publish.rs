@@ -75,8 +75,8 @@ async fn begin(
     progress: &mpsc::Sender<Progress>,
     now_ms: &(impl Fn() -> u64 + Sync),
 ) -> Result<Begun, Ended> {
-    if context.configuration.settings.read_only.value {
-        return Err(Ended::Refused(Rule::read_only()));
+    if let Some(rule) = context.writing_forbidden() {
+        return Err(Ended::Refused(rule));
     }
     let (journal, owner) = journal_of(context, &confirmed.plan).map_err(|error| Ended::Refused(no_journal(&error)))?;
     let tested = match confirmed.plan.verdict {

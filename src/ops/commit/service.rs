@@ -10,7 +10,6 @@ use tokio::time::sleep;
 use super::publish::{publish, unlock, wait_until_registered};
 use super::{Prepared, Unprepared, identity, prepare, reconcile, wallet_finding};
 use crate::domain::commit::messages::{Locked, News, Order, Request};
-use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, KeyTest, Plan, Progress};
 use crate::domain::secret::SecretKey;
 use crate::ops::context::Context;
@@ -138,8 +137,8 @@ impl Service {
 
     /// The plan of that request, if it is the one at hand and may be acted upon.
     async fn taken(&mut self, request: Request) -> Option<Prepared> {
-        if (self.setup.context)().configuration.settings.read_only.value {
-            self.tell(News::Ended { request, ended: Box::new(Ended::Refused(Rule::read_only())) }).await;
+        if let Some(rule) = (self.setup.context)().writing_forbidden() {
+            self.tell(News::Ended { request, ended: Box::new(Ended::Refused(rule)) }).await;
             return None;
         }
         match self.plan.take() {

@@ -11,7 +11,6 @@ use super::publish::Publishing;
 use super::retire::Retirement;
 use super::status::look;
 use crate::domain::commit::messages::{Locked, Request};
-use crate::domain::commit::outcome::Rule;
 use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
 use crate::domain::rotation::Entry;
@@ -91,8 +90,8 @@ impl Service {
             }
             _ => {}
         }
-        if (self.setup.context)().configuration.settings.read_only.value {
-            return self.problem(Diagnostic::from(Rule::read_only())).await;
+        if let Some(rule) = (self.setup.context)().writing_forbidden() {
+            return self.problem(Diagnostic::from(rule)).await;
         }
         self.pending.clear();
         match Box::pin(self.carry_out(order, typed)).await {

@@ -221,6 +221,8 @@ pub struct Question<'a> {
 pub fn forbidden(state: &State) -> Option<Rule> {
     if state.options.read_only {
         Some(Rule::read_only())
+    } else if state.options.netuid_is_default {
+        Some(Rule::netuid_not_set(state.options.netuid))
     } else {
         paused(state, Command::Commit).or_else(|| proofs::locked(state))
     }

@@ -287,6 +287,8 @@ pub fn question(state: &State) -> Option<&Plan> {
 pub fn forbidden(state: &State) -> Option<Rule> {
     if state.options.read_only {
         Some(Rule::read_only())
+    } else if state.options.netuid_is_default {
+        Some(Rule::netuid_not_set(state.options.netuid))
     } else {
         commit::paused(state, Command::Rotate).or_else(|| proofs::locked(state))
     }

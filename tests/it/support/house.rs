@@ -78,6 +78,8 @@ impl House {
             ("XDG_STATE_HOME", at("home/.local/state")),
             ("XDG_CACHE_HOME", at("home/.cache")),
             ("TMPDIR", at("tmp")),
+            // Nothing is written to a subnet that nobody named.
+            ("NETUID", "81".to_owned()),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value));
         own.into_iter().chain(self.variables.iter().cloned()).collect()
