@@ -372,7 +372,8 @@ fn on_a_subnet_that_nobody_named_nothing_is_written_and_a_plan_says_so() {
         looked["findings"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();
     assert!(codes.contains(&"netuid_not_set"), "{codes:?}");
 
-    for words in [&["rotate", "start", "--json"][..], &["rotate", "resume", "--json"], &["rotate", "rollback", "--json"]]
+    for words in
+        [&["rotate", "start", "--json"][..], &["rotate", "resume", "--json"], &["rotate", "rollback", "--json"]]
     {
         let ran = runs(words).exits(3).json();
         assert_eq!(ran["findings"][0]["code"], "netuid_not_set", "{words:?}: {ran}");

@@ -170,7 +170,15 @@ async fn prepare_for(context: &Context, now_ms: u64, must_be_in_use: bool) -> Re
         let owner = Owner { genesis: client.genesis(), netuid: options.netuid, hotkey: options.hotkey };
         publish_check::check(context, &owner).map_err(refused)?;
     }
-    let prepared = prepared(context, own, client, options, (&forbidden, UNTIL_TESTED), None, now_ms).await?;
+    let guarded = (&forbidden, UNTIL_TESTED);
+    let prepared = match prepared(context, own, client, options.clone(), guarded, None, now_ms).await {
+        // Nothing is signed yet: a node that hung up is asked once more.
+        Err(Unprepared::Chain(ChainError { fault: Fault::Closed { .. }, .. })) => {
+            let client = HotkeyClient::open(&options).await.map_err(unopened)?;
+            prepared(context, own, client, options, guarded, None, now_ms).await?
+        }
+        other => other?,
+    };
     if must_be_in_use {
         publish_check::vault_against_both(context, &prepared.plan).map_err(refused)?;
     }
