@@ -64,7 +64,8 @@ pub async fn status(
     let shown: Vec<&Row> = found.roster.rows.iter().chain(&found.roster.ex_members).filter(|row| keep(row)).collect();
     let mut findings = warnings(&context, &found, earlier(&context).await);
     findings.extend(contradictions.iter().cloned());
-    let deciding: Vec<_> = of_own_row(&context, &found).into_iter().chain(contradictions).collect();
+    let of_own = of_own_row(&context, &found);
+    let deciding: Vec<_> = found.other_chain().into_iter().chain(of_own).chain(contradictions).collect();
     let report = Report::of(
         output,
         || StatusDocument::of(&found.snapshot, &found.roster, keep, &levels),
@@ -103,7 +104,7 @@ pub async fn show(
         || ShowDocument::of(&found.snapshot, row, levels.level(row)),
         || text::show(&found.snapshot, row) + "\n" + &levels.line(&[row]),
     )?;
-    let deciding: Vec<_> = own.into_iter().chain(contradictions).collect();
+    let deciding: Vec<_> = found.other_chain().into_iter().chain(own).chain(contradictions).collect();
     Ok(report.at(Place::of(&found.snapshot)).with(findings).decided_by(deciding))
 }
 

@@ -182,6 +182,9 @@ async fn bench_by(whole: Whole, flags: &Flags, environment: &Environment, output
 pub async fn visible_command(flags: &Flags, environment: &Environment, output: Output) -> CommandResult {
     let whole = Whole::begin();
     let bench = bench_by(whole, flags, environment, output).await?;
+    if let Some(other) = bench.found.other_chain() {
+        return Err(other.in_class(Class::Unknown));
+    }
     let asked = Box::pin(visible(&bench.tester, &bench.view, whole.by));
     let visibility = whole.watch(output, asked).await.map_err(|unknown| unknown.in_class(Class::Usage))?;
     let (snapshot, seconds) = (&bench.found.snapshot, whole.seconds());

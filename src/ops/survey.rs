@@ -9,6 +9,7 @@ use crate::domain::roster::{Own, Roster};
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::text::age_seconds;
 use crate::ops::context::Context;
+use crate::ops::disk::OTHER_CHAIN;
 
 /// A subnet at one block, joined.
 #[derive(Debug)]
@@ -22,6 +23,11 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// That another chain answered than before at this endpoint, where one did.
+    pub fn other_chain(&self) -> Option<Diagnostic> {
+        self.findings.iter().find(|finding| finding.code == OTHER_CHAIN).cloned()
+    }
+
     /// What was verified stands where the node told otherwise, and nothing is compared with an own row that is not known.
     pub fn believe(&mut self, verified: &Examined, own: Option<&Own>) {
         for (hotkey, row) in verified.rows.iter().filter(|(_, row)| row.level > Level::Reported) {

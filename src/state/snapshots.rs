@@ -81,24 +81,79 @@ impl Snapshots {
     }
 }
 
+/// How long another chain must answer at an endpoint until it is taken for the one that is meant there, in ms.
+const MEANT_AFTER_MS: u64 = 3_600_000;
+
+/// Another chain answers at an endpoint than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherChain {
+    /// The genesis that was found there before.
+    pub before: BlockHash,
+    /// Since when another one answers, in ms since 1970.
+    pub since_ms: u64,
+}
+
+/// What is noted of an endpoint: the chain that is meant there, and one that answers instead.
+struct Note {
+    genesis: BlockHash,
+    instead: Option<(BlockHash, u64)>,
+}
+
+impl Note {
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_ascii_whitespace();
+        let genesis = words.next()?.parse().ok()?;
+        let instead = words.next().zip(words.next());
+        Some(Self {
+            genesis,
+            instead: instead.and_then(|(other, since)| Some((other.parse().ok()?, since.parse().ok()?))),
+        })
+    }
+}
+
 /// Which chain answered at an endpoint that is no network by name, so that its last snapshot is found before it answers
 /// again.
 impl Snapshots {
-    /// Notes the genesis found at an endpoint.
+    /// Notes the genesis that is meant at an endpoint.
     pub fn note_genesis(&self, endpoint: &str, genesis: BlockHash) -> Result<(), StateError> {
-        if self.genesis_at(endpoint)? == Some(genesis) {
-            return Ok(());
+        match self.note_at(endpoint)? {
+            Some(Note { genesis: known, instead: None }) if known == genesis => Ok(()),
+            _ => self.dir.write(&endpoint_file(endpoint), genesis.to_string().as_bytes()),
         }
-        self.dir.write(&endpoint_file(endpoint), genesis.to_string().as_bytes())
     }
 
-    /// The genesis found there last. A file that makes no sense counts as none and is replaced by the next note.
+    /// Notes which genesis answered at an endpoint. One that answers in place of another for less than an hour is told, and
+    /// the other one stays the one that is meant.
+    pub fn answered(&self, endpoint: &str, genesis: BlockHash, now_ms: u64) -> Result<Option<OtherChain>, StateError> {
+        let Some(note) = self.note_at(endpoint)?.filter(|note| note.genesis != genesis) else {
+            return self.note_genesis(endpoint, genesis).map(|()| None);
+        };
+        let since_ms = match note.instead {
+            Some((other, since_ms)) if other == genesis => since_ms,
+            _ => {
+                let note = format!("{} {genesis} {now_ms}", note.genesis);
+                self.dir.write(&endpoint_file(endpoint), note.as_bytes())?;
+                now_ms
+            }
+        };
+        if now_ms.saturating_sub(since_ms) > MEANT_AFTER_MS {
+            return self.note_genesis(endpoint, genesis).map(|()| None);
+        }
+        Ok(Some(OtherChain { before: note.genesis, since_ms }))
+    }
+
+    /// The genesis that is meant there.
     pub fn genesis_at(&self, endpoint: &str) -> Result<Option<BlockHash>, StateError> {
-        let bytes = match self.dir.read(&endpoint_file(endpoint), 128) {
+        Ok(self.note_at(endpoint)?.map(|note| note.genesis))
+    }
+
+    /// A file that makes no sense counts as none and is replaced by the next note.
+    fn note_at(&self, endpoint: &str) -> Result<Option<Note>, StateError> {
+        let bytes = match self.dir.read(&endpoint_file(endpoint), 256) {
             Err(StateError::TooLarge { .. }) => None,
             read => read?,
         };
-        Ok(bytes.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.trim().parse().ok()))
+        Ok(bytes.and_then(|bytes| Note::parse(std::str::from_utf8(&bytes).ok()?)))
     }
 }
 

@@ -369,3 +369,25 @@ fn ambient_credentials_of_other_tools_have_no_effect() {
     says(&house.run(line(&["status"], &node.flags())).exits(0).stdout, &["12 uids"]);
     assert!(!house.run(line(&["doctor"], &node.flags())).stdout.contains("evil"));
 }
+
+#[test]
+fn another_chain_at_the_same_endpoint_is_told_until_the_first_one_is_back() {
+    let (house, node) = (House::new(), Node::with_uids("healthy", 64));
+    let runs = |words: &[&str]| house.run(line(words, &node.committing_flags()));
+    runs(&["status"]).exits(0);
+    node.sandbox().faults().set_wrong_genesis(true);
+    for _ in 0..2 {
+        let ran = runs(&["status"]).exits(1);
+        says(&(ran.stdout + &ran.stderr), &["Another chain than before answers at", "on yours nothing is known"]);
+    }
+    let document = runs(&["status", "--json"]).exits(1).json();
+    assert_eq!(document["findings"][0]["code"], "other_chain");
+    let doctor = runs(&["doctor", "--json"]).exits(1).json();
+    assert_eq!(finding(&doctor, "other_chain")["severity"], "danger");
+    // A validator of the other chain is not the question.
+    let visible = runs(&["visible", "--json"]).exits(8).json();
+    assert_eq!(visible["findings"][0]["code"], "other_chain");
+
+    node.sandbox().faults().set_wrong_genesis(false);
+    runs(&["status"]).exits(0);
+}
