@@ -60,7 +60,10 @@ pub async fn status(
     let filter = filter.map_err(|error| misuse(&format!("--filter: {error}")).about_variable("--filter"))?;
     let (context, mut found) = look(flags, environment, output).await?;
     let keep = |row: &Row| filter.accepts(row, Tested::default());
-    let (levels, contradictions) = Levels::of(&context, arguments.verify, &mut found, keep, now_ms()).await;
+    // What is wrong with the own row is acted on, so that it is more than one node's word where it can be.
+    let wants_own = of_own_row(&context, &found).is_some();
+    let is_verified = |row: &Row| if arguments.verify { keep(row) } else { row.own && wants_own };
+    let (levels, contradictions) = Levels::of(&context, &mut found, is_verified, now_ms()).await;
     let shown: Vec<&Row> = found.roster.rows.iter().chain(&found.roster.ex_members).filter(|row| keep(row)).collect();
     let mut findings = warnings(&context, &found, earlier(&context).await);
     findings.extend(contradictions.iter().cloned());
@@ -91,8 +94,9 @@ pub async fn show(
             found.roster.summary.uids.saturating_sub(1)
         )));
     };
-    let is_asked = |row: &Row| row.hotkey == hotkey;
-    let (levels, contradictions) = Levels::of(&context, arguments.verify, &mut found, is_asked, now_ms()).await;
+    let wants_own = context.hotkey == Some(hotkey) && of_own_row(&context, &found).is_some();
+    let is_verified = |row: &Row| row.hotkey == hotkey && (arguments.verify || wants_own);
+    let (levels, contradictions) = Levels::of(&context, &mut found, is_verified, now_ms()).await;
     // An ex-member whose commitment is proven to be none has no row any more.
     let gone = Row::of_nobody(hotkey);
     let row = found.roster.by_hotkey(&hotkey).unwrap_or(&gone);

@@ -16,20 +16,19 @@ use crate::ops::verify::verify;
 pub struct Levels(Option<Examined>);
 
 impl Levels {
-    /// Takes rows to the proof where that is asked for: what is verified stands in the survey from then on. What is in the
+    /// Takes those rows to the proof: what is verified stands in the survey from then on. What is in the
     /// way, and where sources contradict each other, comes back as findings.
     pub async fn of(
         context: &Context,
-        asked: bool,
         found: &mut Survey,
         keep: impl Fn(&Row) -> bool,
         now_ms: u64,
     ) -> (Self, Vec<Diagnostic>) {
-        if !asked {
-            return (Self::default(), Vec::new());
-        }
         let rows = found.roster.rows.iter().chain(&found.roster.ex_members).filter(|row| keep(row));
         let rows: BTreeMap<_, _> = rows.map(|row| (row.hotkey, Depth::Proof)).collect();
+        if rows.is_empty() {
+            return (Self::default(), Vec::new());
+        }
         match verify(context, &rows, now_ms).await {
             Ok(verified) => {
                 let findings = verified.disputes.iter().map(Dispute::finding).collect();
@@ -55,7 +54,8 @@ impl Levels {
         let counts = Level::ALL.into_iter().rev().map(|level| (count(level), level.word()));
         let told: Vec<String> =
             counts.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-        format!("{}\n", told.join(", "))
+        let only_told = if count(Level::Reported) > 0 { " (this node's word)" } else { "" };
+        format!("{}{only_told}\n", told.join(", "))
     }
 }
 

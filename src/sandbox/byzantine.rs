@@ -255,7 +255,8 @@ impl Present {
             "state_queryStorageAt" => {
                 let mut told = self.values(truth, node, first.and_then(Json::as_array).map_or(0, Vec::len));
                 // A block that does not exist is named as it was asked for.
-                if let (Some(set), Some(at)) = (told.pointer_mut("/0/block"), asked.get(1)) {
+                if let (Some(set), Some(at)) = (told.pointer_mut("/0/block"), asked.get(1).filter(|at| at.is_string()))
+                {
                     *set = at.clone();
                 }
                 told

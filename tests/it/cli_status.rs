@@ -5,12 +5,14 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 use grail_console::sandbox::{
-    BlockTime, CommitmentSpec, Credentials, Field, HashKind, OPERATOR_UID, SANDBOX_GENESIS, SandboxOptions, hotkey,
+    BlockTime, Byzantine, CommitmentSpec, Credentials, Field, HashKind, OPERATOR_UID, SANDBOX_GENESIS, SandboxOptions,
+    hotkey,
 };
 use serde_json::{Value, json};
 
 use crate::support::house::{House, Ran, is_plain, says};
 use crate::support::node::{Node, line, of};
+use crate::support::operator::Operator;
 use crate::support::pty::Pty;
 
 fn as_operator(house: &House, node: &Node, words: &[&str]) -> Ran {
@@ -426,4 +428,24 @@ pub fn env_of(credentials: &Credentials) -> String {
 
 pub fn path(path: &std::path::Path) -> String {
     path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_is_wrong_with_the_own_row_is_compared_before_anything_is_advised() {
+    let operator = Operator::by_hand();
+    operator.node.commit([(42, CommitmentSpec::raw(Credentials::of(42, 0).read_commitment()))]);
+    operator.run(&["status"]).exits(0);
+    operator.node.sandbox().faults().deceive(Some(Byzantine::ForgedValue(42)));
+    // With and without a second source: the node's own proof tells.
+    let witness = vec!["--witness".to_owned(), operator.node.sandbox().witness_url().to_owned()];
+    for flags in [operator.flags(), [operator.flags(), witness].concat()] {
+        for words in [&["status"][..], &["show", "42"]] {
+            let ran = operator.house.run(line(words, &flags)).exits(1);
+            let said = ran.stdout + &ran.stderr;
+            says(&said, &["disagree", "The first is proven wrong", "Use another node with --endpoint"]);
+            for misleading in ["other secret", "rolled in place", "Create a new token", "See what would change"] {
+                assert!(!said.contains(misleading), "{words:?}: {misleading} in\n{said}");
+            }
+        }
+    }
 }
