@@ -21,6 +21,8 @@ use crate::domain::untrusted::Untrusted;
 const LONGEST_REGISTRATION: usize = 8 << 10;
 /// Longest of the other values, in bytes: the permits of 65,536 uids take 64 KB.
 const LONGEST_VALUE: usize = 1 << 20;
+/// Longest name of a subnet, in bytes, as the chain takes it.
+const LONGEST_NAME: usize = 256;
 /// Fields of a registration that are kept; the chain's bound is 3.
 const MOST_FIELDS: usize = 64;
 
@@ -97,6 +99,36 @@ pub(super) fn vector<T: DecodeAsType>(schema: &Schema, ty: u32, bytes: &[u8]) ->
 pub(super) fn hotkey(schema: &Schema, ty: u32, bytes: &[u8]) -> Option<Hotkey> {
     let items: Vec<u8> = decode_with_visitor(&mut &*bytes, ty, &schema.types, Items::new(32)).ok()?;
     Some(Hotkey::from_bytes(items.try_into().ok()?))
+}
+
+/// The name in a `SubnetIdentity`; `None` where there is none, or one longer than the chain takes.
+pub(super) fn subnet_name(schema: &Schema, ty: u32, bytes: &[u8]) -> Option<Untrusted> {
+    let longest = bytes.len() <= LONGEST_VALUE;
+    let name = longest.then(|| decode_with_visitor(&mut &*bytes, ty, &schema.types, SubnetName).ok())??;
+    (!name.is_empty()).then(|| Untrusted::from_bytes(name))
+}
+
+/// The bytes of the field `subnet_name`.
+struct SubnetName;
+
+impl Visitor for SubnetName {
+    type Value<'scale, 'resolver> = Vec<u8>;
+    type Error = Error;
+    type TypeResolver = PortableRegistry;
+
+    fn visit_composite(
+        self,
+        value: &mut Composite<'_, '_, PortableRegistry>,
+        _: TypeIdFor<Self>,
+    ) -> Result<Vec<u8>, Error> {
+        for field in value.by_ref() {
+            let field = field?;
+            if field.name() == Some("subnet_name") {
+                return field.decode_with_visitor(Items::new(LONGEST_NAME));
+            }
+        }
+        Err(says("an identity without a name"))
+    }
 }
 
 fn says(why: &'static str) -> Error {

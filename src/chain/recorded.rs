@@ -168,6 +168,16 @@ fn metadata_that_leads_to_other_keys_is_refused_whatever_lies_under_them() {
 }
 
 #[test]
+fn whose_subnet_it_is_stays_untold_where_it_is_keyed_in_another_way_and_all_else_is_read() {
+    let known = schema();
+    assert!(known.identity.is_some() && known.owner.is_some() && known.network_registered_at.is_some());
+    let other = with_entry("SubtensorModule", "SubnetIdentitiesV3", |_, hashers| hashers[0] = StorageHasher::Identity);
+    let read = Schema::of_metadata(&other).unwrap();
+    assert!(read.identity.is_none() && read.owner.is_some());
+    assert!(read.unknown.is_empty(), "nobody needs it");
+}
+
+#[test]
 fn the_known_vector_of_a_stored_value_decodes() {
     let mut value = hex::decode("000000000000000087d612000481").unwrap();
     value.extend([b'a'; 128]);

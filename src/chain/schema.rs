@@ -91,6 +91,8 @@ const fn hash_length(hasher: &StorageHasher) -> usize {
 pub(super) enum Part {
     /// A netuid or uid: `u16`, little endian, not hashed.
     Number,
+    /// The same, behind its Blake2-128.
+    NumberByBlake2,
     /// A hotkey: 32 bytes, behind their Twox-64.
     Account,
     /// The same, behind their Blake2-128.
@@ -102,14 +104,14 @@ impl Part {
         match self {
             Self::Number => StorageHasher::Identity,
             Self::Account => StorageHasher::Twox64Concat,
-            Self::AccountByBlake2 => StorageHasher::Blake2_128Concat,
+            Self::NumberByBlake2 | Self::AccountByBlake2 => StorageHasher::Blake2_128Concat,
         }
     }
 
     /// In bytes.
     const fn size(self) -> u64 {
         match self {
-            Self::Number => 2,
+            Self::Number | Self::NumberByBlake2 => 2,
             Self::Account | Self::AccountByBlake2 => 32,
         }
     }
@@ -130,6 +132,12 @@ pub struct Schema {
     pub validator_permit: Option<Entry>,
     /// `SubtensorModule.NetworksAdded`, by netuid, where the runtime has it.
     pub networks_added: Option<Entry>,
+    /// `SubtensorModule.SubnetIdentitiesV3`, by netuid: what its owner calls a subnet; where the runtime has it.
+    pub identity: Option<Entry>,
+    /// `SubtensorModule.SubnetOwner`, by netuid: a coldkey; where the runtime has it.
+    pub owner: Option<Entry>,
+    /// `SubtensorModule.NetworkRegisteredAt`, by netuid, where the runtime has it.
+    pub network_registered_at: Option<Entry>,
     /// `SubtensorModule.Emission`, by netuid: what each uid earned in the last epoch; where the runtime has it.
     pub emission: Option<Entry>,
     /// `Timestamp.Now`.
@@ -180,8 +188,15 @@ impl Schema {
 
     fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
         let needed = [&mut self.commitment_of, &mut self.keys, &mut self.subnetwork_n, &mut self.now, &mut self.number];
-        let others =
-            [&mut self.block_at_registration, &mut self.validator_permit, &mut self.networks_added, &mut self.emission];
+        let others = [
+            &mut self.block_at_registration,
+            &mut self.validator_permit,
+            &mut self.networks_added,
+            &mut self.identity,
+            &mut self.owner,
+            &mut self.network_registered_at,
+            &mut self.emission,
+        ];
         needed.into_iter().chain(others.into_iter().flatten())
     }
 
@@ -275,7 +290,7 @@ impl Lookup {
 
     /// The entries that are read to watch a subnet.
     pub(super) fn schema(self) -> Result<Schema, Fault> {
-        use Part::{Account, Number};
+        use Part::{Account, Number, NumberByBlake2};
         let mut unknown = Vec::new();
         let commitments: [Part; 2] = [Number, Account];
         let commitment_of = match self.entry(COMMITMENTS, COMMITMENT_OF, &commitments) {
@@ -292,6 +307,8 @@ impl Lookup {
             }
             found => found,
         };
+        // Whose subnet it is nothing depends on: where that is kept in another way it is not told.
+        let told = |entry, part| self.entry(SUBTENSOR, entry, &[part]).ok();
         let schema = Schema {
             commitment_of,
             keys: self.entry(SUBTENSOR, "Keys", &[Number, Number])?,
@@ -299,6 +316,9 @@ impl Lookup {
             block_at_registration: optional(SUBTENSOR, "BlockAtRegistration", &[Number, Number])?,
             validator_permit: optional(SUBTENSOR, "ValidatorPermit", &[Number])?,
             networks_added: optional(SUBTENSOR, "NetworksAdded", &[Number])?,
+            identity: told("SubnetIdentitiesV3", NumberByBlake2),
+            owner: told("SubnetOwner", Number),
+            network_registered_at: told("NetworkRegisteredAt", Number),
             emission: optional(SUBTENSOR, "Emission", &[Number])?,
             now: self.entry("Timestamp", "Now", &[])?,
             number: self.entry("System", "Number", &[])?,

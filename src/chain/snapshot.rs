@@ -128,7 +128,8 @@ async fn read_on(
         } else {
             commitments
         };
-        let snapshot = SubnetSnapshot { chain, netuid: subject.netuid, at, members, commitments };
+        let subnet = table.subnet.clone();
+        let snapshot = SubnetSnapshot { chain, netuid: subject.netuid, subnet, at, members, commitments };
         return Ok(Reading { snapshot, table });
     }
     Err(session.malformed("state_getRuntimeVersion", "the spec version of one block keeps changing"))
@@ -157,6 +158,7 @@ async fn values(
     budget: &ReadBudget,
 ) -> Result<(Table, BTreeMap<Hotkey, Commitment>), ChainError> {
     let own = [Watch::Number, Watch::Now, Watch::Writer, Watch::Exists, Watch::Size, Watch::Permits];
+    let whose = [Watch::Identity, Watch::Owner, Watch::NetworkRegistered];
     let registered: Vec<Watch> = found
         .iter()
         .filter_map(|watch| match watch {
@@ -164,7 +166,7 @@ async fn values(
             _ => None,
         })
         .collect();
-    let watches = table.expect(own.into_iter().chain(found).chain(registered));
+    let watches = table.expect(own.into_iter().chain(whose).chain(found).chain(registered));
     let keys = table.keys.clone();
     let limits = session.limits();
     let starts = (0..watches.len()).step_by(limits.chunk);

@@ -13,7 +13,7 @@ use super::published_keys::PublishedKeys;
 use super::schema::{Entry, Schema};
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::snapshot::{Member, SubnetChange};
+use crate::domain::snapshot::{Member, SubnetChange, SubnetInfo};
 
 /// Values followed at most: holder, registration and two hotkeys for each of 65,536 uids, and a commitment of four
 /// ex-members for each.
@@ -41,6 +41,12 @@ pub(super) enum Watch {
     Size,
     /// `ValidatorPermit`: a vector over uids.
     Permits,
+    /// `SubnetIdentitiesV3`: what the subnet's owner calls it.
+    Identity,
+    /// `SubnetOwner`: whose it is.
+    Owner,
+    /// `NetworkRegisteredAt`: since when it exists.
+    NetworkRegistered,
     /// `Keys`: who holds a uid.
     Holder(u16),
     /// `BlockAtRegistration` of a uid.
@@ -74,6 +80,9 @@ impl Keys {
             (Watch::Exists, schema.networks_added.as_ref().map(of)),
             (Watch::Size, Some(of(&schema.subnetwork_n))),
             (Watch::Permits, schema.validator_permit.as_ref().map(of)),
+            (Watch::Identity, schema.identity.as_ref().map(of)),
+            (Watch::Owner, schema.owner.as_ref().map(of)),
+            (Watch::NetworkRegistered, schema.network_registered_at.as_ref().map(of)),
         ];
         Self {
             single: single.into_iter().filter_map(|(watch, key)| Some((watch, key?))).collect(),
@@ -122,7 +131,7 @@ pub(super) struct Delta {
     pub(super) commitments: Vec<(Hotkey, Option<Commitment>)>,
     /// Uids that changed.
     pub(super) members: Vec<Member>,
-    /// A uid disappeared: a change cannot say so, only a new snapshot can.
+    /// A uid disappeared, or the subnet is another's: a change cannot say so, only a new snapshot can.
     pub(super) shrunk: bool,
     /// Values of the subnet that were different.
     pub(super) touched: Vec<Watch>,
@@ -154,6 +163,8 @@ pub(super) struct Table {
     permits: Vec<bool>,
     size: u16,
     exists: bool,
+    /// Whose subnet it is.
+    pub(super) subnet: SubnetInfo,
     /// `System.Number`, when it was among the values.
     pub(super) number: Option<u64>,
     /// `Timestamp.Now` in ms, 0 when unknown.
@@ -176,6 +187,7 @@ impl Table {
             permits: Vec::new(),
             size: 0,
             exists: false,
+            subnet: SubnetInfo::default(),
             number: None,
             now_ms: 0,
             writer: None,
@@ -277,6 +289,20 @@ impl Table {
                     entry.and_then(|(e, v)| decode::vector(&schema, e.value, v)).unwrap_or_default(),
                     uids,
                 );
+            }
+            Watch::Identity => {
+                let entry = schema.identity.as_ref().zip(value);
+                self.subnet.name = entry.and_then(|(e, v)| decode::subnet_name(&schema, e.value, v));
+                delta.shrunk = true;
+            }
+            Watch::Owner => {
+                let entry = schema.owner.as_ref().zip(value);
+                self.subnet.owner = entry.and_then(|(e, v)| decode::hotkey(&schema, e.value, v));
+                delta.shrunk = true;
+            }
+            Watch::NetworkRegistered => {
+                self.subnet.registered_at = optional(&schema, schema.network_registered_at.as_ref(), value);
+                delta.shrunk = true;
             }
             Watch::Holder(uid) => {
                 let hotkey = value.and_then(|v| decode::hotkey(&schema, schema.keys.value, v));

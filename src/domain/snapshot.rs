@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::commitment::Commitment;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, is_sandbox};
+use crate::domain::untrusted::Untrusted;
 
 /// A block by number, hash and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,17 @@ pub struct Member {
     pub validator_permit: bool,
 }
 
+/// Whose subnet it is, as the chain tells it; what it does not tell is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetInfo {
+    /// The name that its owner gave it.
+    pub name: Option<Untrusted>,
+    /// The coldkey that owns it.
+    pub owner: Option<Hotkey>,
+    /// Block at which it was registered.
+    pub registered_at: Option<u64>,
+}
+
 /// Everything the console knows of a subnet at one block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubnetSnapshot {
@@ -59,6 +71,9 @@ pub struct SubnetSnapshot {
     pub chain: ChainIdentity,
     /// The subnet.
     pub netuid: u16,
+    /// Whose it is; snapshots that were kept by earlier versions do not say.
+    #[serde(default)]
+    pub subnet: SubnetInfo,
     /// The finalized block it was read at; every value below is of this block.
     pub at: BlockRef,
     /// Registered uids, by uid.

@@ -67,6 +67,11 @@ pub fn former_hotkey(index: u16) -> Hotkey {
     Hotkey::from_bytes(key_pair(&format!("//former{index}")).public.to_bytes())
 }
 
+/// Coldkey of a subnet's owner: `//owner{netuid}`.
+pub fn owner_coldkey(netuid: u16) -> Hotkey {
+    Hotkey::from_bytes(key_pair(&format!("//owner{netuid}")).public.to_bytes())
+}
+
 /// R2-shaped credentials of one uid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {

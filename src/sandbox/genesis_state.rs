@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use parity_scale_codec::Encode;
 
-use super::accounts::{NETUID, OPERATOR_UID, VALIDATORS, former_hotkey, hotkey, key_pair_of, ordinary_commitment};
+use super::accounts::{
+    NETUID, OPERATOR_UID, VALIDATORS, former_hotkey, hotkey, key_pair_of, ordinary_commitment, owner_coldkey,
+};
 use super::chain::{FINALITY_LAG, GenesisState, HISTORY, KEPT_STATES};
 use super::commitment::CommitmentSpec;
 use super::dispatch::set_commitment;
@@ -19,6 +21,8 @@ const OTHER_NETUIDS: [u16; 2] = [0, 1];
 const TEMPO: u16 = 360;
 /// Bytes a hotkey may commit per epoch (the chain's default).
 const MAX_SPACE: u32 = 3100;
+/// Block at which subnet 0 was registered; each other one a block later.
+const REGISTERED_AT: u32 = 5_000_000;
 /// Where a runtime's code is, as on every Substrate chain.
 pub const CODE: &[u8] = b":code";
 /// Names of the subnets' tokens.
@@ -101,9 +105,27 @@ impl Builder<'_> {
         self.put("SubtensorModule", "LastUpdate", &[&id], updated.encode())?;
         self.put("SubtensorModule", "Incentive", &[&id], incentive.encode())?;
         self.put("SubtensorModule", "Emission", &[&id], emission.encode())?;
+        self.whose(netuid)?;
         if self.runtime.entry("SubtensorModule", "SubnetEpochIndex").is_ok() {
             let epoch = epoch(self.scenario.head);
             self.put("SubtensorModule", "SubnetEpochIndex", &[&id], epoch.encode())?;
+        }
+        Ok(())
+    }
+
+    /// Name, owner and age of a subnet, where the runtime has them.
+    fn whose(&mut self, netuid: u16) -> Result<(), MetadataError> {
+        let (id, subnet) = (netuid.encode(), &self.scenario.subnet);
+        let optional = [
+            ("SubnetOwner", Some(owner_coldkey(netuid).as_bytes().to_vec())),
+            ("SubnetOwnerHotkey", Some(hotkey(0).as_bytes().to_vec())),
+            ("NetworkRegisteredAt", Some(u64::from(REGISTERED_AT + u32::from(netuid)).encode())),
+            ("SubnetIdentitiesV3", (netuid == NETUID && !subnet.name.is_empty()).then(|| identity(&subnet.name))),
+        ];
+        for (entry, value) in optional {
+            if let (Some(value), true) = (value, self.runtime.entry("SubtensorModule", entry).is_ok()) {
+                self.put("SubtensorModule", entry, &[&id], value)?;
+            }
         }
         Ok(())
     }
@@ -223,6 +245,12 @@ impl Builder<'_> {
     const fn ago(&self, blocks: u32) -> u32 {
         self.scenario.head.saturating_sub(blocks)
     }
+}
+
+/// A `SubnetIdentityV3`: the name, and seven texts which say that this is practice.
+fn identity(name: &str) -> Vec<u8> {
+    let texts = ["https://github.com/one-covenant/grail", "", "", "", "practice", "", ""];
+    [name].iter().chain(&texts).flat_map(|text| text.encode()).collect()
 }
 
 /// Share of a miner in the subnet's incentive; validators have none.

@@ -76,7 +76,7 @@ use timeline::Timeline;
 
 use crate::domain::hotkey::Hotkey;
 
-pub use accounts::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey};
+pub use accounts::{Credentials, NETUID, OPERATOR_UID, TRAINER_UID, VALIDATORS, hotkey, owner_coldkey};
 pub use block::{Block, Hash, SANDBOX_GENESIS};
 pub use byzantine::Byzantine;
 pub use chain::{FINALITY_LAG, HISTORY, KEPT_STATES};

@@ -18,7 +18,11 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A sandbox whose blocks are made by hand.
 pub async fn sandbox(scenario: &str, uids: u32) -> Sandbox {
-    let scenario = Scenario::named(scenario).unwrap();
+    of(Scenario::named(scenario).unwrap(), uids).await
+}
+
+/// The same of a scenario of one's own.
+pub async fn of(scenario: Scenario, uids: u32) -> Sandbox {
     let options = SandboxOptions { uids, block_time: BlockTime::Manual, ..SandboxOptions::new(scenario) };
     Sandbox::start(options).await.unwrap()
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use grail_console::chain::{Fault, MetadataStore};
 use grail_console::domain::commitment::Reason;
 use grail_console::domain::network::{BlockHash, Network};
-use grail_console::domain::snapshot::SubnetSnapshot;
-use grail_console::sandbox::{CommitmentSpec, Field, HashKind, SANDBOX_GENESIS, Throttle, VALIDATORS, hotkey};
+use grail_console::domain::snapshot::{SubnetInfo, SubnetSnapshot};
+use grail_console::sandbox::{
+    CommitmentSpec, Field, HashKind, SANDBOX_GENESIS, Scenario, Throttle, VALIDATORS, hotkey, owner_coldkey,
+};
 
 use parity_scale_codec::Encode;
 
-use crate::chain_events::{blocks, memory, network, sandbox};
+use crate::chain_events::{blocks, memory, network, of, sandbox};
 use crate::chain_lies::hasty;
 use crate::support::chain::survey;
 
@@ -29,6 +31,37 @@ async fn a_warm_reading_of_256_uids_takes_three_round_trips_and_at_most_eight_re
     let meter = sandbox.meter();
     assert!(meter.total() <= 8, "{:?}", meter.requests);
     assert_eq!(meter.round_trips, 3, "{:?}", meter.requests);
+}
+
+#[tokio::test]
+async fn whose_subnet_it_is_comes_with_the_table_and_costs_no_round_trip() {
+    let sandbox = sandbox("healthy", 256).await;
+    let (store, _) = memory();
+    survey(&network(&[&sandbox]), 81, store.clone(), &hasty()).await.unwrap();
+    sandbox.faults().set_latency(LATENCY);
+    sandbox.reset_meter();
+    let read = survey(&network(&[&sandbox]), 81, store, &hasty()).await.unwrap();
+    let expected =
+        SubnetInfo { name: Some("GRAIL".into()), owner: Some(owner_coldkey(81)), registered_at: Some(5_000_081) };
+    assert_eq!(read.subnet, expected);
+    let meter = sandbox.meter();
+    assert_eq!((meter.round_trips, meter.requests.get("state_queryStorageAt")), (3, Some(&1)), "{:?}", meter.requests);
+}
+
+#[tokio::test]
+async fn a_subnet_of_another_project_says_so_and_one_without_an_identity_says_nothing() {
+    let named =
+        |name: &str| Scenario::parse("named", &format!("description = \"\"\n[subnet]\nname = {name:?}")).unwrap();
+    for (name, told) in [("Somebody else's", Some("Somebody else's".into())), ("", None)] {
+        let sandbox = of(named(name), 8).await;
+        let read = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+        assert_eq!(read.subnet.name, told, "{name}");
+        assert_eq!(read.subnet.owner, Some(owner_coldkey(81)));
+    }
+    // Longer than the chain takes: no name, and the table all the same.
+    let sandbox = of(named(&"x".repeat(257)), 8).await;
+    let read = survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    assert_eq!((read.subnet.name, read.members.len()), (None, 8));
 }
 
 #[tokio::test]

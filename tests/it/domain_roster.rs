@@ -9,7 +9,7 @@ use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::provider::Provider;
 use grail_console::domain::roster::{Column, Own, Role, Roster, Row, State, Summary};
-use grail_console::domain::snapshot::{BlockRef, ChainIdentity, Member, SubnetChange, SubnetSnapshot};
+use grail_console::domain::snapshot::{BlockRef, ChainIdentity, Member, SubnetChange, SubnetInfo, SubnetSnapshot};
 use proptest::prelude::*;
 
 use crate::domain_credentials::{ACCOUNT, READ_ID, READ_SECRET, healthy_but};
@@ -47,6 +47,7 @@ pub fn snapshot(members: Vec<Member>, commitments: impl IntoIterator<Item = (u8,
             spec_version: 365,
         },
         netuid: 81,
+        subnet: SubnetInfo::default(),
         at: BlockRef { number: 5000, hash: BlockHash([8; 32]), timestamp_ms: 1_700_000_000_000 },
         members,
         commitments: commitments.into_iter().map(|(key, commitment)| (hotkey(key), commitment)).collect(),

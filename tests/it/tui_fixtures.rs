@@ -11,7 +11,7 @@ use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::provider::Provider;
 use grail_console::domain::secret::SecretKey;
-use grail_console::domain::snapshot::{BlockRef, ChainIdentity, Member, SubnetSnapshot};
+use grail_console::domain::snapshot::{BlockRef, ChainIdentity, Member, SubnetInfo, SubnetSnapshot};
 use grail_console::tui::keymap::{Chord, KeyMap};
 use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::own::OwnInfo;
@@ -102,6 +102,7 @@ pub fn all_good(uids: u16, ex_members: u64) -> SubnetSnapshot {
     SubnetSnapshot {
         chain: chain(),
         netuid: 81,
+        subnet: SubnetInfo::default(),
         at: BlockRef { number: HEAD, hash: BlockHash([0xab; 32]), timestamp_ms: NOW_MS - 30_000 },
         members: (0..uids).map(member).collect(),
         commitments,

@@ -12,9 +12,11 @@ use crate::sandbox::tcp_gate::Stall;
 use crate::sandbox::validity::Unregistered;
 
 /// The ordinary part of the population.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::sandbox) struct Subnet {
+    /// What its owner calls it; nothing for a subnet without an identity.
+    pub(in crate::sandbox) name: String,
     /// Uids that never committed.
     pub(in crate::sandbox) without_commitment: Vec<u16>,
     /// How many blocks ago some uids registered, where it matters.
@@ -24,6 +26,18 @@ pub(in crate::sandbox) struct Subnet {
     pub(in crate::sandbox) recent_blocks: u32,
     /// Where the commitments of somebody who is not on the subnet end.
     pub(in crate::sandbox) unregistered: Unregistered,
+}
+
+impl Default for Subnet {
+    fn default() -> Self {
+        Self {
+            name: "GRAIL".to_owned(),
+            without_commitment: Vec::new(),
+            registered: Vec::new(),
+            recent_blocks: 0,
+            unregistered: Unregistered::default(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
