@@ -186,8 +186,8 @@ async fn unprompted(context: Context, flags: &Flags, environment: &Environment, 
 
 /// What a script or a tired reader must not overlook, beside the table itself.
 pub(super) fn warnings(context: &Context, found: &Survey, earlier: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let all = context.findings.iter().chain(&found.findings);
-    earlier.into_iter().chain(all.filter(|finding| finding.severity >= Severity::Warning).cloned()).collect()
+    let warned = context.findings.iter().filter(|finding| finding.severity >= Severity::Warning);
+    earlier.into_iter().chain(warned.chain(&found.findings).cloned()).collect()
 }
 
 /// What became of commits whose end this machine did not see. Without any the chain is not asked.

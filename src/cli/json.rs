@@ -10,7 +10,7 @@ use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
 use crate::domain::provenance::Level;
 use crate::domain::roster::{Role, Roster, Row, State, Summary};
-use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
+use crate::domain::snapshot::{ChainIdentity, SubnetInfo, SubnetSnapshot};
 use crate::domain::untrusted::Untrusted;
 
 /// Where the answer came from.
@@ -28,6 +28,7 @@ pub struct SubnetDocument {
     pub(super) netuid: u16,
     pub(super) name: Option<String>,
     pub(super) owner: Option<Hotkey>,
+    pub(super) registered_at: Option<u64>,
 }
 
 /// The block at which everything was read.
@@ -53,13 +54,15 @@ impl NetworkDocument {
 
 impl SubnetDocument {
     /// Of a snapshot.
-    pub const fn of(snapshot: &SubnetSnapshot) -> Self {
-        Self::numbered(snapshot.netuid)
+    pub fn of(snapshot: &SubnetSnapshot) -> Self {
+        let SubnetInfo { name, owner, registered_at } = &snapshot.subnet;
+        let name = name.as_ref().map(Untrusted::shown);
+        Self { netuid: snapshot.netuid, name, owner: *owner, registered_at: *registered_at }
     }
 
     /// Of a subnet of which nothing but its number is known.
     pub const fn numbered(netuid: u16) -> Self {
-        Self { netuid, name: None, owner: None }
+        Self { netuid, name: None, owner: None, registered_at: None }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::domain::diagnostic::Severity;
 use crate::domain::drift::{Drift, DriftState};
 use crate::domain::inventory::ValueLine;
 use crate::domain::roster::{Roster, Row};
-use crate::domain::snapshot::SubnetSnapshot;
+use crate::domain::snapshot::{SubnetInfo, SubnetSnapshot};
 use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::ops::context::Context;
 use crate::ops::doctor::{ChainLine, Diagnosis, WalletLine};
@@ -41,8 +41,9 @@ pub fn status(context: &Context, found: &Survey, now_ms: u64, shown: &[&Row], le
 /// Where the answer came from, in one line.
 pub fn heading(snapshot: &SubnetSnapshot, now_ms: u64) -> String {
     let age = age_seconds(now_ms.saturating_sub(snapshot.at.timestamp_ms) / 1_000);
+    let name = snapshot.subnet.name.as_ref().map_or_else(String::new, |name| format!(" {name:?}"));
     format!(
-        "{} · subnet {} · #{} finalized {age} ago · {} · spec {}\n",
+        "{} · subnet {}{name} · #{} finalized {age} ago · {} · spec {}\n",
         paint(STRONG, &snapshot.chain.network),
         snapshot.netuid,
         grouped(snapshot.at.number),
@@ -215,6 +216,7 @@ pub fn doctor(diagnosis: &Diagnosis) -> String {
     out += &table(&paths.collect::<Vec<_>>());
     out += &section("Chain");
     out += &chain(&diagnosis.chain);
+    out += &diagnosis.read.as_ref().map_or_else(String::new, |found| whose(&found.snapshot));
     out += &section("Findings");
     if diagnosis.findings.is_empty() {
         out += &paint(GOOD, "✓ nothing to complain about\n");
@@ -284,6 +286,15 @@ fn wallets(wallets: &[WalletLine]) -> String {
         vec![cell(format!("{}/{}", wallet.wallet.shown(), wallet.hotkey.shown()), DIM), address, uid, lock, own]
     };
     section("Wallets") + &table(&wallets.iter().map(line).collect::<Vec<_>>())
+}
+
+/// Whose subnet it is, as far as the chain tells.
+fn whose(snapshot: &SubnetSnapshot) -> String {
+    let SubnetInfo { name, owner, registered_at } = &snapshot.subnet;
+    let name = name.as_ref().map_or_else(|| "without a name".to_owned(), |name| format!("{name:?}"));
+    let owner = owner.map_or_else(String::new, |owner| format!(" · owner {owner}"));
+    let since = registered_at.map_or_else(String::new, |at| format!(" · registered at #{}", grouped(at)));
+    format!("{} subnet {} {name}{owner}{since}\n", paint(DIM, "·"), snapshot.netuid)
 }
 
 fn chain(chain: &ChainLine) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::commitment::Commitment;
+use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, is_sandbox};
 use crate::domain::untrusted::Untrusted;
@@ -62,6 +63,24 @@ pub struct SubnetInfo {
     pub owner: Option<Hotkey>,
     /// Block at which it was registered.
     pub registered_at: Option<u64>,
+}
+
+impl SubnetInfo {
+    /// That another project's name stands on the subnet, where one does. Forks of GRAIL have names of their own, so that it is
+    /// no fault.
+    pub fn other_name(&self, netuid: u16) -> Option<Diagnostic> {
+        let name = self.name.as_ref()?;
+        let is_grails = name.shown().to_lowercase().contains("grail");
+        (!is_grails).then(|| {
+            Diagnostic::new(
+                "other_subnet",
+                Severity::Note,
+                format!("Subnet {netuid} is called {name:?}, which is not GRAIL's name"),
+                "What is read here may belong to another project; keys that GRAIL's miners left behind may still stand there.",
+                "If that is not your subnet, name yours with --netuid.",
+            )
+        })
+    }
 }
 
 /// Everything the console knows of a subnet at one block.

@@ -61,7 +61,8 @@ pub async fn survey_keeping(
     name_the_sandbox(&mut snapshot.chain);
     let unkept = context.disk.remember(&snapshot, now_ms);
     let newer = newer_runtime(&context.node.unknown_entries());
-    let findings = unkept.into_iter().chain(odd_head(&snapshot, now_ms)).chain(newer).collect();
+    let name = snapshot.subnet.other_name(netuid);
+    let findings = unkept.into_iter().chain(odd_head(&snapshot, now_ms)).chain(newer).chain(name).collect();
     let roster = Roster::join(&snapshot, context.own().as_ref());
     Ok(Survey { snapshot, roster, findings })
 }

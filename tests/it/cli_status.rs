@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use grail_console::sandbox::{
     BlockTime, Byzantine, CommitmentSpec, Credentials, Field, HashKind, OPERATOR_UID, SANDBOX_GENESIS, SandboxOptions,
-    hotkey,
+    Scenario, hotkey, owner_coldkey,
 };
 use serde_json::{Value, json};
 
@@ -448,4 +448,34 @@ fn what_is_wrong_with_the_own_row_is_compared_before_anything_is_advised() {
             }
         }
     }
+}
+
+#[test]
+fn it_says_whose_subnet_it_is_and_calmly_when_that_is_not_grail_s() {
+    let named = |name: &str| {
+        let scenario =
+            Scenario::parse("named", &format!("description = \"a name\"\n[subnet]\nname = \"{name}\"\n")).unwrap();
+        Node::with(SandboxOptions { uids: 16, block_time: BlockTime::Manual, ..SandboxOptions::new(scenario) })
+    };
+    let (house, node) = (House::new(), named("GRAIL"));
+    let document = json(&house, &node);
+    let owner = owner_coldkey(81).to_string();
+    assert_eq!((&document["subnet"]["name"], &document["subnet"]["owner"]), (&json!("GRAIL"), &json!(owner)));
+    assert_eq!(document["findings"], json!([]));
+    says(&house.run(line(&["status"], &node.flags())).exits(0).stdout, &["subnet 81 ‹GRAIL› ·"]);
+    let doctor = house.run(line(&["doctor"], &node.flags())).stdout;
+    says(&doctor, &["subnet 81 ‹GRAIL› · owner", &owner, "registered at #5,000,081"]);
+
+    let (house, node) = (House::new(), named("Another \\u001b[31mproject"));
+    let ran = house.run(line(&["status"], &node.flags())).exits(0);
+    let said = ran.stdout + &ran.stderr;
+    says(&said, &["Subnet 81 is called ‹Another", "which is not GRAIL's name", "name yours with --netuid"]);
+    assert!(!said.contains('\u{1b}'));
+    let document = json(&house, &node);
+    assert_eq!((&document["exit"], &document["findings"][0]["code"]), (&json!(0), &json!("other_subnet")));
+
+    // A subnet without an identity has no name, and nothing is said of it.
+    let (house, node) = (House::new(), named(""));
+    let document = json(&house, &node);
+    assert_eq!((&document["subnet"]["name"], &document["findings"]), (&Value::Null, &json!([])));
 }

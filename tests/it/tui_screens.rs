@@ -412,3 +412,13 @@ fn the_footer_offers_only_what_does_something_now() {
     press(&mut state, "/");
     assert!(last(&state).starts_with(" enter apply   esc no filter"), "{}", last(&state));
 }
+
+#[test]
+fn the_header_says_what_the_chain_calls_the_subnet_where_there_is_room() {
+    let mut snapshot = healthy();
+    snapshot.subnet.name = Some("a name that goes on and on\u{1b}[31m".into());
+    let state = live(own(&values(42, false)), snapshot);
+    let first = |width| screen(&state, width, 24).lines().next().unwrap().to_owned();
+    assert!(first(200).contains("81 (a name that goe…)"), "{}", first(200));
+    assert!(!first(80).contains("a name") && first(80).contains("81"), "{}", first(80));
+}

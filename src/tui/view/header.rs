@@ -66,15 +66,25 @@ fn name(styles: Styles) -> Segment {
 
 fn network(state: &State, styles: Styles) -> Segment {
     let netuid = state.options.netuid.to_string();
-    let form = |rank, word: &str| {
+    let called = state.table.snapshot().and_then(|snapshot| snapshot.subnet.name.as_ref());
+    let called = called.map_or_else(String::new, |name| format!(" ({})", cut(&name.shown(), 16)));
+    let form = |rank, word: &str, called: &str| {
         let name = if state.is_sandbox() {
             ink(" SANDBOX ", styles.sandbox())
         } else {
             ink(cut(&state.options.network, 24), styles.strong())
         };
-        (rank, Line::from(vec![name, ink(word, styles.dim()), ink(netuid.clone(), styles.strong())]))
+        (
+            rank,
+            Line::from(vec![
+                name,
+                ink(word, styles.dim()),
+                ink(netuid.clone(), styles.strong()),
+                ink(called.to_owned(), styles.dim()),
+            ]),
+        )
     };
-    Segment(vec![form(6, " · subnet "), form(LAST, " · ")])
+    Segment(vec![form(0, " · subnet ", &called), form(6, " · subnet ", ""), form(LAST, " · ", "")])
 }
 
 fn block(state: &State, styles: Styles) -> Segment {
