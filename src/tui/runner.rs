@@ -17,7 +17,7 @@ use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use crate::domain::ascii;
 use crate::domain::commit::{News, Order};
@@ -165,7 +165,8 @@ pub async fn run(setup: Setup) -> Result<Exit, RunError> {
         Err(TerminalError::Io(error)) if is_gone(&error) => return Ok(Exit::Interrupted),
         taken => taken?,
     };
-    if setup.options.background == Background::Asked {
+    let asked = (setup.options.background == Background::Asked).then(Instant::now);
+    if asked.is_some() {
         // One that takes no question shows so at the first picture.
         let _ = held.ask_background();
     }
@@ -175,7 +176,13 @@ pub async fn run(setup: Setup) -> Result<Exit, RunError> {
     let inputs = stream::select(listen::keys(keyboard), signals);
     match drive(setup, &mut terminal, inputs, interrupted, aside).await {
         Err(RunError::Draw(error)) if is_gone(&error) => Ok(Exit::Interrupted),
-        left => left,
+        left => {
+            // An answer that is still on its way must not reach the shell as if somebody had typed it: the keys are read on.
+            if let Some(asked) = asked {
+                sleep(BACKGROUND.saturating_sub(asked.elapsed())).await;
+            }
+            left
+        }
     }
 }
 

@@ -183,3 +183,23 @@ fn nothing_is_said_to_be_copied_where_the_clipboard_is_out_of_reach(#[case] line
     let left = terminal.left();
     assert!(left.seen.iter().all(|screen| !screen.contains("copied")));
 }
+
+#[test]
+fn an_answer_of_the_terminal_that_comes_late_is_not_typed_into_the_shell() {
+    let house = House::new();
+    let mut terminal = terminal(&house, ALONE, BASH);
+    at_the_prompt(&terminal, PROMPT);
+    terminal.keys("$CONSOLE sandbox --uids 64\r");
+    let asks = b"\x1b]11;?\x07";
+    terminal.written("the question", |bytes, _| bytes.windows(asks.len()).any(|window| window == asks));
+    terminal.keys("q");
+    std::thread::sleep(Duration::from_millis(300));
+    terminal.keys("\x1b]11;rgb:ffff/ffff/ffff\x07");
+    let screen = at_the_prompt(&terminal, "sandbox");
+    assert!(!screen.contains("q quit") && !screen.contains("rgb:"), "{screen}");
+    terminal.keys("echo a''lone-$?\r");
+    let screen = at_the_prompt(&terminal, "alone-0");
+    assert!(!screen.contains("rgb:"), "{screen}");
+    terminal.keys("exit\r");
+    terminal.left().restored_with(0);
+}
