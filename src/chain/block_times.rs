@@ -1,4 +1,4 @@
-//! When blocks were made, and who earns: what is read beside the table.
+//! When blocks were made: what is read beside the table.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct BlockTime {
     pub exact: bool,
 }
 
-/// A connection, to ask for times and earnings.
+/// A connection, to ask for times.
 pub struct BlockTimes {
     connection: Connection,
     schema: Arc<Schema>,
@@ -125,14 +125,6 @@ impl BlockTimes {
         let now = &self.schema.now;
         let value = self.connection.session.value(now.key(&[]), hash).await?;
         Ok(value.and_then(|value| decode::scalar(&self.schema, now.value, &value)).filter(|ms| *ms > 0))
-    }
-
-    /// What each uid of a subnet earned in the last epoch, in rao of its token, at the best block; `None` where the
-    /// runtime does not say.
-    pub async fn emission(&self, netuid: u16) -> Result<Option<Vec<u64>>, ChainError> {
-        let Some(entry) = &self.schema.emission else { return Ok(None) };
-        let value = self.connection.session.best_value(entry.key(&[&netuid.to_le_bytes()])).await?;
-        Ok(value.and_then(|value| decode::vector(&self.schema, entry.value, &value)))
     }
 }
 

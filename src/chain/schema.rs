@@ -140,6 +140,10 @@ pub struct Schema {
     pub network_registered_at: Option<Entry>,
     /// `SubtensorModule.Emission`, by netuid: what each uid earned in the last epoch; where the runtime has it.
     pub emission: Option<Entry>,
+    /// `SubtensorModule.StakeWeight`, by netuid: each uid's normalised total stake; where the runtime has it.
+    pub stake_weight: Option<Entry>,
+    /// `SubtensorModule.HotkeySuccessor`, by netuid and hotkey: which one took its place; newer runtimes only.
+    pub hotkey_successor: Option<Entry>,
     /// `Timestamp.Now`.
     pub now: Entry,
     /// `System.Number`: rides along in each subscription, to tell which block a change is of.
@@ -196,6 +200,8 @@ impl Schema {
             &mut self.owner,
             &mut self.network_registered_at,
             &mut self.emission,
+            &mut self.stake_weight,
+            &mut self.hotkey_successor,
         ];
         needed.into_iter().chain(others.into_iter().flatten())
     }
@@ -320,6 +326,8 @@ impl Lookup {
             owner: told("SubnetOwner", Number),
             network_registered_at: told("NetworkRegisteredAt", Number),
             emission: optional(SUBTENSOR, "Emission", &[Number])?,
+            stake_weight: optional(SUBTENSOR, "StakeWeight", &[Number])?,
+            hotkey_successor: optional(SUBTENSOR, "HotkeySuccessor", &[Number, Part::AccountByBlake2])?,
             now: self.entry("Timestamp", "Now", &[])?,
             number: self.entry("System", "Number", &[])?,
             digest: self.digest,

@@ -267,13 +267,6 @@ impl Session {
         Ok(value.map(|value| value.0))
     }
 
-    /// The value of one key at the best block; `None` where there is none.
-    pub(super) async fn best_value(&self, key: Vec<u8>) -> Result<Option<Vec<u8>>, ChainError> {
-        let sets = self.query_best(&[key]).await?;
-        let value = sets.into_iter().flat_map(|set| set.changes).find_map(|(_, value)| value);
-        Ok(value.map(|value| value.0))
-    }
-
     /// A runtime call.
     pub(super) async fn runtime_call(
         &self,

@@ -47,6 +47,8 @@ pub(super) enum Watch {
     Owner,
     /// `NetworkRegisteredAt`: since when it exists.
     NetworkRegistered,
+    /// `StakeWeight`: a vector over uids, new with each epoch. It is read with a whole subnet, and not followed.
+    Stakes,
     /// `Keys`: who holds a uid.
     Holder(u16),
     /// `BlockAtRegistration` of a uid.
@@ -83,6 +85,7 @@ impl Keys {
             (Watch::Identity, schema.identity.as_ref().map(of)),
             (Watch::Owner, schema.owner.as_ref().map(of)),
             (Watch::NetworkRegistered, schema.network_registered_at.as_ref().map(of)),
+            (Watch::Stakes, schema.stake_weight.as_ref().map(of)),
         ];
         Self {
             single: single.into_iter().filter_map(|(watch, key)| Some((watch, key?))).collect(),
@@ -161,6 +164,8 @@ pub(super) struct Table {
     pub(super) keys: Keys,
     seats: BTreeMap<u16, Seat>,
     permits: Vec<bool>,
+    /// As told; empty where the runtime does not say.
+    stakes: Vec<u16>,
     size: u16,
     exists: bool,
     /// Whose subnet it is.
@@ -185,6 +190,7 @@ impl Table {
             keys: Keys::new(schema, netuid),
             seats: BTreeMap::new(),
             permits: Vec::new(),
+            stakes: Vec::new(),
             size: 0,
             exists: false,
             subnet: SubnetInfo::default(),
@@ -214,7 +220,7 @@ impl Table {
             .seen
             .keys()
             .copied()
-            .filter(|watch| !matches!(watch, Watch::Now | Watch::Number | Watch::Writer))
+            .filter(|watch| !matches!(watch, Watch::Now | Watch::Number | Watch::Writer | Watch::Stakes))
             .collect();
         all.sort_unstable();
         all
@@ -304,6 +310,10 @@ impl Table {
                 self.subnet.registered_at = optional(&schema, schema.network_registered_at.as_ref(), value);
                 delta.shrunk = true;
             }
+            Watch::Stakes => {
+                let entry = schema.stake_weight.as_ref().zip(value);
+                self.stakes = entry.and_then(|(e, v)| decode::vector(&schema, e.value, v)).unwrap_or_default();
+            }
             Watch::Holder(uid) => {
                 let hotkey = value.and_then(|v| decode::hotkey(&schema, schema.keys.value, v));
                 let seat = self.seats.entry(uid).or_default();
@@ -340,6 +350,7 @@ impl Table {
             hotkey: seat.hotkey?,
             registered_at: seat.registered_at,
             validator_permit: self.permits.get(usize::from(uid)).copied().unwrap_or(false),
+            stake: self.stakes.get(usize::from(uid)).copied(),
         })
     }
 }

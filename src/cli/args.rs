@@ -253,7 +253,18 @@ pub enum RotateCommand {
     /// Put the old keys back, at any time before they are retired
     Rollback(Answers),
     /// Forget the old keys, once every condition holds and the store refuses them
-    Retire(Answers),
+    Retire(RetireArguments),
+}
+
+/// `rotate retire`
+#[derive(Debug, Clone, Args)]
+pub struct RetireArguments {
+    /// Every miner, validator and the trainer was restarted since the new key is on chain: what uid 0's key waits for
+    #[arg(long)]
+    pub all_restarted: bool,
+    /// What to answer
+    #[command(flatten)]
+    pub answers: Answers,
 }
 
 /// `rotate start`

@@ -88,7 +88,8 @@ pub async fn show(
     let (context, mut found) = look(flags, environment, output).await?;
     let Some(hotkey) = wanted.row(&found).map(|row| row.hotkey) else {
         return Err(misuse(&format!(
-            "{} is not on subnet {} (uids 0 to {}), neither as a member nor as an ex-member with a commitment",
+            "{} is not on subnet {} (uids 0 to {}), neither as a member nor as an ex-member with a commitment; the chain forgets \
+             the commitment of whoever loses its uid, which revokes no key: archives keep it",
             sanitize(&arguments.who, 60),
             found.snapshot.netuid,
             found.roster.summary.uids.saturating_sub(1)

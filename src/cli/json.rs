@@ -140,6 +140,8 @@ pub struct RowDocument {
     role: Option<Role>,
     own: bool,
     registered_at: Option<u64>,
+    /// The hotkey that took an ex-member's place.
+    successor: Option<Hotkey>,
     commitment: CommitmentDocument,
     drift: Option<DriftDocument>,
     /// How much is known of where it comes from.
@@ -155,6 +157,7 @@ impl RowDocument {
             role: (!row.is_ex_member()).then_some(row.role),
             own: row.own,
             registered_at: row.registered_at,
+            successor: row.successor.as_deref().copied(),
             commitment: CommitmentDocument::of(row, head),
             drift: row.drift.as_deref().map(DriftDocument::from),
             level,

@@ -24,6 +24,7 @@ use crate::ops::context::Context;
 use crate::ops::probe::{SubnetView, Tester, View, listing, store, sweep};
 use crate::ops::self_test::{Subject, refused_read_only, self_test};
 use crate::ops::survey::{Survey, survey_keeping};
+use crate::ops::verify::confirm;
 use crate::ops::visible::visible;
 use crate::tui::runner::interrupted;
 
@@ -63,7 +64,8 @@ pub async fn probe(
     let choice = Choice::of(&arguments.whom).map_err(|message| misuse(&message))?;
     let bench = Bench::set_up(flags, environment).await?;
     let hotkeys = choice.hotkeys(&bench.found).map_err(|message| misuse(&message))?;
-    let (results, stopped) = Box::pin(tested(&bench, hotkeys, output)).await;
+    let (mut results, stopped) = Box::pin(tested(&bench, hotkeys, output)).await;
+    let contradictions = Box::pin(confirm(&bench.context, &mut results, now_ms())).await;
     let mut listings = Vec::new();
     if arguments.list {
         for result in &results {
@@ -71,6 +73,7 @@ pub async fn probe(
         }
     }
     let mut findings = bench.findings();
+    findings.extend(contradictions);
     findings.extend(stopped.clone());
     let deciding = match stopped {
         Some(stopped) => vec![stopped.in_class(Class::Unknown)],

@@ -39,6 +39,8 @@ pub struct ResultDocument<'d> {
     risks: &'d [Risk],
     explanation: &'d str,
     fix: &'d str,
+    /// Whether the key is on chain by more than one node's word.
+    confirmed: Option<bool>,
     tested_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     listing: Option<&'d [Untrusted]>,
@@ -66,6 +68,7 @@ impl<'d> ResultDocument<'d> {
             risks: &probe.risks,
             explanation: &probe.explanation,
             fix: &probe.fix,
+            confirmed: probe.confirmed,
             tested_at: stamp(probe.at_ms),
             listing: listing.and_then(|listing| listing.as_deref().ok()),
             listing_refused: listing.and_then(|listing| listing.as_ref().err()).map(String::as_str),

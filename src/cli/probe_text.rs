@@ -94,6 +94,9 @@ fn in_full(probe: &Probe) -> String {
         paint(DIM, &format!("({}, {} ms)", probe.verdict.name(), probe.elapsed_ms)),
     );
     let _ = writeln!(out, "  {}", probe.explanation);
+    if let Some(reservation) = probe.reservation() {
+        let _ = writeln!(out, "  {}", paint(DIM, reservation));
+    }
     if !probe.fix.is_empty() {
         let _ = writeln!(out, "  → {}", probe.fix);
     }

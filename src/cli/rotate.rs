@@ -154,9 +154,9 @@ impl RotateRun<'_> {
                 }
                 executor.roll_back().await?
             }
-            RotateCommand::Retire(_) => {
+            RotateCommand::Retire(retire) => {
                 executor.rotation().ok_or_else(nothing_open)?;
-                return Ok(match executor.retire().await? {
+                return Ok(match executor.retire(retire.all_restarted).await? {
                     Retirement::Retired => Stopped::Well,
                     Retirement::Blocked(blockers) => Stopped::Blocked(blockers),
                 });
@@ -200,9 +200,8 @@ impl RotateRun<'_> {
     fn answers(&self) -> &Answers {
         match self.command {
             RotateCommand::Start(start) => &start.answers,
-            RotateCommand::Resume(answers) | RotateCommand::Rollback(answers) | RotateCommand::Retire(answers) => {
-                answers
-            }
+            RotateCommand::Resume(answers) | RotateCommand::Rollback(answers) => answers,
+            RotateCommand::Retire(retire) => &retire.answers,
             RotateCommand::Status => &Answers::NONE,
         }
     }

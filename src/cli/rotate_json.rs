@@ -28,6 +28,10 @@ pub(super) struct RotateDocument {
     new_fingerprint: Option<Fingerprint>,
     change: Option<Change>,
     emergency: bool,
+    /// Whether the old read key is uid 0's, which every process of the subnet keeps from its start.
+    pinned: bool,
+    /// Whether the operator has said that all of them were restarted.
+    all_restarted: bool,
     began_ms: Option<u64>,
     since_ms: Option<u64>,
     finalized_block: Option<u64>,
@@ -101,6 +105,8 @@ impl RotateDocument {
             new_fingerprint: keys.map(|(_, keys)| keys.new.secret),
             change: rotation.map(|rotation| rotation.change.clone()),
             emergency: rotation.is_some_and(|rotation| rotation.emergency),
+            pinned: rotation.is_some_and(|rotation| rotation.is_pinned),
+            all_restarted: rotation.is_some_and(|rotation| rotation.all_restarted),
             began_ms: rotation.map(|rotation| rotation.began_ms),
             since_ms: rotation.map(|rotation| rotation.since_ms),
             finalized_block: rotation.and_then(|rotation| rotation.finalized),

@@ -98,6 +98,9 @@ pub fn show(snapshot: &SubnetSnapshot, row: &Row) -> String {
         pair("role", plain(if row.is_ex_member() { "ex-member" } else { row.role.word() })),
         pair("commitment", commitment_cell(row)),
     ];
+    if let Some(successor) = &row.successor {
+        lines.push(pair("successor", plain(successor.to_string())));
+    }
     if let Some(registered) = row.registered_at {
         lines.push(pair("registered", plain(at_block(registered, snapshot.at.number))));
     }

@@ -17,7 +17,9 @@ use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
-use crate::domain::provenance::{Cost, Dispute, Examined, Level, Limit, ProofSize, Provenance, Signature, value_words};
+use crate::domain::provenance::{
+    Cost, Dispute, Evidence, Examined, Level, Limit, ProofSize, Provenance, Signature, value_words,
+};
 use crate::domain::text::{capitalised, grouped};
 use crate::ops::survey::{Survey, survey};
 use crate::ops::verify::{Depth, verify as examined};
@@ -60,6 +62,7 @@ struct ResultDocument<'d> {
     uid: Option<u16>,
     hotkey: Hotkey,
     level: Level,
+    evidence: Evidence,
     reason: Option<&'static str>,
     explanation: Option<String>,
     committed: bool,
@@ -104,6 +107,7 @@ impl<'d> ResultDocument<'d> {
             uid: found.roster.by_hotkey(&hotkey).and_then(|row| row.uid),
             hotkey,
             level: row.level,
+            evidence: row.held(),
             reason: row.limit.as_ref().map(Limit::code),
             explanation: row.limit.as_ref().map(Limit::words),
             committed: row.commitment.is_some(),
@@ -188,7 +192,7 @@ fn line(found: &Survey, hotkey: &Hotkey, row: &Provenance) -> Vec<Cell> {
 fn in_full(found: &Survey, hotkey: &Hotkey, row: &Provenance) -> String {
     let level = paint(row_style(row), &format!("{} {}", row.glyph(), row.words()));
     let mut out = format!("uid {}  {hotkey}\n  {level}: {}\n", uid(found, hotkey), row.level.meaning());
-    let mut lines = vec![("value", value_words(row.commitment.as_ref()).shown())];
+    let mut lines = vec![("value", value_words(row.commitment.as_ref()).shown()), ("evidence", row.held().words())];
     lines.extend(row.evidence(true));
     for (name, text) in lines {
         out += &["  ", &paint(DIM, &format!("{name:<12}")), " ", &text, "\n"].concat();

@@ -22,6 +22,33 @@ pub fn foreign_owner(what: &str, path: &str, owner: u32, own: u32) -> Option<Dia
     })
 }
 
+/// Code of [`env_gone`].
+pub const ENV_GONE: &str = "env_file_gone";
+/// Code of [`env_unusable`].
+pub const ENV_UNUSABLE: &str = "env_file_unusable";
+
+/// The `.env` was there when the console read it.
+pub fn env_gone(path: &str) -> Diagnostic {
+    Diagnostic::new(
+        ENV_GONE,
+        Severity::Warning,
+        format!("The .env {path} was removed"),
+        "What is shown of it was read before; at its next start GRAIL finds nothing of it.",
+        "Put it back, or start the console anew with the one that GRAIL loads (--env-file).",
+    )
+}
+
+/// It changed, and what it holds now is not known.
+pub fn env_unusable(path: &str, why: &str) -> Diagnostic {
+    Diagnostic::new(
+        ENV_UNUSABLE,
+        Severity::Warning,
+        format!("The .env {path} changed and cannot be used"),
+        format!("What is shown of it was read before: {why}."),
+        "Mend it: the console reads it again by itself.",
+    )
+}
+
 /// A file with more than one name.
 pub fn hard_linked(what: &str, path: &str, links: u64) -> Option<Diagnostic> {
     (links > 1).then(|| {

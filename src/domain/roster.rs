@@ -11,6 +11,9 @@ use crate::domain::drift::{self, Drift, DriftState};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::snapshot::{Member, SubnetSnapshot};
 
+/// The uid of the trainer.
+pub const TRAINER_UID: u16 = 0;
+
 /// What a uid does on the subnet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,7 +30,7 @@ impl Role {
     /// By uid and permit.
     pub fn of(member: &Member) -> Self {
         match member {
-            Member { uid: 0, .. } => Self::Trainer,
+            Member { uid: TRAINER_UID, .. } => Self::Trainer,
             Member { validator_permit: true, .. } => Self::Validator,
             Member { .. } => Self::Miner,
         }
@@ -83,6 +86,8 @@ pub struct Row {
     pub commitment: Option<Commitment>,
     /// Block of its registration, where known.
     pub registered_at: Option<u64>,
+    /// The hotkey that took an ex-member's place, where the chain tells of one; boxed for the same reason as the next.
+    pub successor: Option<Box<Hotkey>>,
     /// Set for the own row only; boxed, since all the other rows would carry its empty space.
     pub drift: Option<Box<Drift>>,
 }
@@ -98,6 +103,7 @@ impl Row {
             own: false,
             commitment: None,
             registered_at: None,
+            successor: None,
             drift: None,
         }
     }
@@ -194,7 +200,10 @@ impl Roster {
             .commitments
             .iter()
             .filter(|(hotkey, _)| !members.contains(hotkey))
-            .map(|(hotkey, commitment)| orphan_row(*hotkey, commitment, own))
+            .map(|(hotkey, commitment)| Row {
+                successor: snapshot.successors.get(hotkey).copied().map(Box::new),
+                ..orphan_row(*hotkey, commitment, own)
+            })
             .collect();
         let summary = Summary::of(&rows, ex_members.len());
         Self { rows, ex_members, summary }
@@ -226,6 +235,7 @@ fn member_row(snapshot: &SubnetSnapshot, member: &Member, own: Option<&Own>) -> 
         role: Role::of(member),
         own: own.is_some(),
         registered_at: member.registered_at,
+        successor: None,
         drift: own.map(|own| Box::new(drift::compare(commitment.as_ref(), &own.local))),
         commitment,
     }

@@ -1,5 +1,6 @@
 //! A subnet at one block: members and commitments, judged, without secrets, ready to be kept on disk.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,16 @@ pub struct Member {
     pub registered_at: Option<u64>,
     /// Whether it holds a validator permit.
     pub validator_permit: bool,
+    /// Its share of the stake, as the chain compares them, when the whole subnet was read; `None` where the runtime does not say.
+    #[serde(default)]
+    pub stake: Option<u16>,
+}
+
+/// The permit holder whose trust list counts: the one with most stake, of several the one of the lowest uid. `None` where the
+/// chain does not tell stakes.
+pub fn most_staked(members: &[Member]) -> Option<&Member> {
+    let permitted = members.iter().filter(|member| member.validator_permit && member.stake.is_some());
+    permitted.max_by_key(|member| (member.stake, Reverse(member.uid)))
 }
 
 /// Whose subnet it is, as the chain tells it; what it does not tell is `None`.
@@ -99,6 +110,9 @@ pub struct SubnetSnapshot {
     pub members: Vec<Member>,
     /// Every commitment of the subnet by hotkey, those of ex-members included.
     pub commitments: BTreeMap<Hotkey, Commitment>,
+    /// Hotkeys that took an ex-member's place, by the ex-member's.
+    #[serde(default)]
+    pub successors: BTreeMap<Hotkey, Hotkey>,
 }
 
 /// What changed on the subnet at a later block.

@@ -86,8 +86,9 @@ impl UnexpectedChange {
             ),
             Cause::Removed => (
                 Severity::Warning,
-                "The chain forgot it, as newer runtimes do when a hotkey loses its uid.",
-                "Register the hotkey again, then commit.",
+                "The chain forgot it, as newer runtimes do when a hotkey loses its uid. Its key is not revoked by that: archives \
+                 keep it, and whoever has read it still reads the bucket.",
+                "Register the hotkey again, then commit; or revoke the token.",
             ),
         };
         Diagnostic::new("own_commitment_changed", severity, what, why, todo)

@@ -99,8 +99,31 @@ pub enum DocumentedName {
     Window(Hotkey, Window),
     /// What a validator concluded about a window.
     TrustList(Window),
-    /// The trainer's mark that a checkpoint can be used; the second window is the one in which it became ready.
+    /// The trainer's mark that a checkpoint can be used; the second window is the one in which its upload was finished. It is
+    /// found by listing, not by its name: nobody knows how long an upload takes.
     Ready(Window, Window),
+}
+
+/// What the names below a trainer's checkpoints begin with.
+pub const CHECKPOINT_PREFIX: &str = "grail/checkpoints/";
+
+/// The mark that whoever needs a checkpoint for a window takes out of a listing: of those that became ready before it, the one
+/// that became so last (of several the newest checkpoint).
+pub fn newest_ready<'n>(names: impl IntoIterator<Item = &'n str>, target: Window) -> Option<(Window, Window)> {
+    let marks = names.into_iter().filter_map(ready_mark).filter(|(_, ready)| *ready < target);
+    marks.max_by_key(|(checkpoint, ready)| (*ready, *checkpoint))
+}
+
+/// The checkpoint that a name marks as ready, and the window in which its upload was finished.
+fn ready_mark(name: &str) -> Option<(Window, Window)> {
+    let (checkpoint, ready) =
+        name.strip_prefix(CHECKPOINT_PREFIX)?.strip_prefix("checkpoint-")?.split_once("/READY-")?;
+    let window = |digits: &str| {
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let block = digits.parse().ok().filter(|_| is_number)?;
+        Some(Window::of(block)).filter(|window| window.start() == block)
+    };
+    window(checkpoint).zip(window(ready)).filter(|(checkpoint, ready)| ready >= checkpoint)
 }
 
 impl fmt::Display for DocumentedName {
@@ -109,7 +132,7 @@ impl fmt::Display for DocumentedName {
             Self::WindowCompressed(hotkey, window) => write!(f, "grail/windows/{hotkey}-window-{window}.parquet.gz"),
             Self::Window(hotkey, window) => write!(f, "grail/windows/{hotkey}-window-{window}.parquet"),
             Self::TrustList(window) => write!(f, "grail/trust/trust_list_{window}.json"),
-            Self::Ready(checkpoint, ready) => write!(f, "grail/checkpoints/checkpoint-{checkpoint}/READY-{ready}"),
+            Self::Ready(checkpoint, ready) => write!(f, "{CHECKPOINT_PREFIX}checkpoint-{checkpoint}/READY-{ready}"),
         }
     }
 }

@@ -12,8 +12,10 @@ use crate::config::Flags;
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::environment::Environment;
 use crate::domain::feed::FeedEvent;
+use crate::domain::findings::{env_gone, env_unusable};
 use crate::domain::network::Network;
 use crate::domain::text::grouped;
+use crate::domain::untrusted::sanitize;
 use crate::ops::context::Context;
 use crate::ops::probe::SubnetView;
 use crate::ops::survey::name_the_sandbox;
@@ -116,7 +118,7 @@ fn noted(event: FeedEvent) -> FeedEvent {
         ),
         FeedEvent::Changed(change) => {
             for (hotkey, commitment) in &change.commitments {
-                let what = if commitment.is_some() { "set" } else { "removed" };
+                let what = if commitment.is_some() { "set" } else { "removed by the chain, which revokes no key" };
                 tracing::info!("#{}: commitment of {hotkey} {what}", grouped(change.block));
             }
             for member in &change.members {
@@ -136,15 +138,15 @@ fn noted(event: FeedEvent) -> FeedEvent {
     event
 }
 
-/// Everything configured, read again each time the `.env` in use changes. A version that cannot be used is logged, and
-/// what was read before stands. Without a `.env` the receiver ends at once.
+/// Everything configured, read again each time the `.env` in use changes. Where it is gone, or cannot be used, what was read
+/// before stands, with a finding that says so. Without a `.env` the receiver ends at once.
 pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment) -> mpsc::Receiver<Context> {
     let (news, received) = mpsc::channel(1);
     let Some(file) = context.configuration.settings.env_file.as_ref().map(|named| named.value.clone()) else {
         return received;
     };
     let subject = (context.network.endpoints.clone(), context.netuid());
-    let acknowledged = context.acknowledged.clone();
+    let mut read = context.clone();
     tokio::spawn(async move {
         let mut last = stamp(&file);
         loop {
@@ -158,23 +160,29 @@ pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment)
             }
             last = now;
             let (flags, environment) = (flags.clone(), environment.clone());
-            match spawn_blocking(move || Context::load(&flags, &environment)).await {
+            let shown = sanitize(&file.display().to_string(), 200);
+            let trouble = match spawn_blocking(move || Context::load(&flags, &environment)).await {
                 Ok(Ok(context)) => {
-                    let context = Context { acknowledged: acknowledged.clone(), ..context };
+                    read = Context { acknowledged: read.acknowledged.clone(), ..context };
                     tracing::info!("the .env changed and was read again");
-                    if (&context.network.endpoints, context.netuid()) != (&subject.0, subject.1) {
+                    if (&read.network.endpoints, read.netuid()) != (&subject.0, subject.1) {
                         tracing::warn!(
                             "the .env names another network or subnet now: start the console anew to see it"
                         );
                     }
-                    if news.send(context).await.is_err() {
-                        return;
-                    }
+                    None
                 }
-                Ok(Err(error)) => {
-                    tracing::warn!("the .env changed and cannot be used, what was read before stands: {error}");
-                }
-                Err(error) => tracing::warn!("the .env changed and was not read: {error}"),
+                Ok(Err(_)) if now.is_none() => Some(env_gone(&shown)),
+                Ok(Err(error)) => Some(env_unusable(&shown, error.to_string().trim_end_matches('.'))),
+                Err(error) => Some(env_unusable(&shown, &error.to_string())),
+            };
+            if let Some(finding) = &trouble {
+                tracing::warn!("{}. {}", finding.summary, finding.cause);
+            }
+            let mut context = read.clone();
+            context.findings.splice(0..0, trouble);
+            if news.send(context).await.is_err() {
+                return;
             }
         }
     });

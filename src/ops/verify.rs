@@ -14,6 +14,7 @@ use crate::domain::commitment::{Commitment, Published};
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{Endpoint, Network, NetworkError};
+use crate::domain::probe::{Blame, Probe, Verdict};
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
 use crate::domain::provenance::{Acknowledgement, Case, Claim, Confirmed, Dispute, Examined, Level, Limit, Provenance};
 use crate::ops::context::Context;
@@ -217,6 +218,31 @@ pub async fn own_row(examination: &Examination, hotkey: Hotkey, shown: Option<&C
         }
         Err(why) => OwnRow::OneWord(why),
     }
+}
+
+/// Holds the keys with which read tests failed against the second source and the state's proof, in one examination: what a node has
+/// forged is laid on nobody else. Tells where sources contradict each other.
+pub async fn confirm(context: &Context, tested: &mut [Probe], now_ms: u64) -> Vec<Diagnostic> {
+    let is_blamed = |probe: &&mut Probe| probe.blame == Some(Blame::Holder) && probe.verdict != Verdict::NoCommitment;
+    let rows: BTreeMap<Hotkey, Depth> =
+        tested.iter_mut().filter(is_blamed).map(|probe| (probe.hotkey, Depth::Proof)).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let examination = Examination { node: context.node.clone(), netuid: context.netuid(), now_ms };
+    let Ok(Ok(found)) = timeout(MOST, Box::pin(examine(&examination, &rows))).await else { return Vec::new() };
+    for probe in tested.iter_mut().filter(is_blamed) {
+        match found.rows.get(&probe.hotkey) {
+            Some(row) if row.is_disputed() => {
+                let of_it = found.disputes.iter().find(|dispute| dispute.hotkey == Some(probe.hotkey));
+                let dispute = of_it.or_else(|| found.disputes.iter().find(|dispute| dispute.locks()));
+                probe.contradicted(&dispute.map_or_else(differs, Dispute::finding));
+            }
+            Some(row) => probe.confirmed = (row.level > Level::Reported).then_some(true),
+            None => {}
+        }
+    }
+    found.disputes.iter().map(Dispute::finding).collect()
 }
 
 fn differs() -> Diagnostic {

@@ -11,7 +11,7 @@ use super::chain::{FINALITY_LAG, GenesisState, HISTORY, KEPT_STATES};
 use super::commitment::CommitmentSpec;
 use super::dispatch::set_commitment;
 use super::extrinsic::sign;
-use super::metadata::{Entry, MetadataError, Runtime};
+use super::metadata::{Entry, MetadataError, Runtime, SUCCESSORS, storage_prefix};
 use super::scenario::{Scenario, ScenarioError};
 use crate::domain::hotkey::Hotkey;
 
@@ -106,6 +106,11 @@ impl Builder<'_> {
         self.put("SubtensorModule", "Incentive", &[&id], incentive.encode())?;
         self.put("SubtensorModule", "Emission", &[&id], emission.encode())?;
         self.whose(netuid)?;
+        if self.runtime.entry("SubtensorModule", "StakeWeight").is_ok() {
+            let top = self.scenario.subnet.top_stake;
+            let stakes: Vec<u16> = (0..uids).map(|uid| stake(uid, u32::from(top))).collect();
+            self.put("SubtensorModule", "StakeWeight", &[&id], stakes.encode())?;
+        }
         if self.runtime.entry("SubtensorModule", "SubnetEpochIndex").is_ok() {
             let epoch = epoch(self.scenario.head);
             self.put("SubtensorModule", "SubnetEpochIndex", &[&id], epoch.encode())?;
@@ -155,7 +160,15 @@ impl Builder<'_> {
         }
         for former in &self.scenario.former_members {
             let spec = CommitmentSpec::raw(ordinary_commitment(u16::MAX - former.index));
-            self.commit(&entries, &former_hotkey(former.index), self.ago(former.blocks_ago), &spec)?;
+            let left = former_hotkey(former.index);
+            self.commit(&entries, &left, self.ago(former.blocks_ago), &spec)?;
+            if let Some(uid) = former.successor {
+                // Keyed as `Uids` is; runtimes without the entry never look there.
+                let place = entries.uids.key(&[&NETUID.encode(), left.as_bytes()]);
+                let prefix = storage_prefix("SubtensorModule", SUCCESSORS);
+                let key = [&prefix[..], place.get(prefix.len()..).unwrap_or_default()].concat();
+                self.write(0, key, hotkey(uid).as_bytes().to_vec());
+            }
         }
         Ok(())
     }
@@ -256,6 +269,13 @@ fn identity(name: &str) -> Vec<u8> {
 /// Share of a miner in the subnet's incentive; validators have none.
 fn share(uid: u32, whole: u32) -> u16 {
     if uid < u32::from(VALIDATORS) { 0 } else { u16::try_from(whole / (uid + 17)).unwrap_or(u16::MAX) }
+}
+
+/// Normalised stake of a uid: the most for one of them, who need be no validator, less for the validators, and little for others.
+fn stake(uid: u32, top: u32) -> u16 {
+    let validators = u32::from(VALIDATORS);
+    let share = if uid < validators { 30_000 - uid * 1_000 } else { 10 };
+    if uid == top { u16::MAX } else { u16::try_from(share).unwrap_or_default() }
 }
 
 /// Epoch of subnet 81 at a block, as runtimes without an epoch index count it (FACTS 3).

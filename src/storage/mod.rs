@@ -23,7 +23,7 @@ mod transport;
 pub use bucket::Answer;
 pub use client::{Store, StoreOptions};
 pub use owner::Owner;
-pub use reader::{Part, Reader};
+pub use reader::{ListPage, Part, Reader};
 pub use target::{Misfit, Target};
 
 pub use crate::net::Resolver;

@@ -7,7 +7,7 @@ use aws_sdk_s3::types::Permission;
 use tokio::time::Instant;
 
 use super::bucket::{About, Answer, Bucket, noted};
-use super::reader::get;
+use super::reader::{ListPage, get, list_checkpoints};
 use crate::domain::commit::key_test::Grants;
 use crate::domain::probe::Request;
 use crate::domain::self_test_objects::CanaryName;
@@ -60,6 +60,11 @@ impl Owner {
             abort.customize().mutate_request(noted(record)).send()
         };
         self.bucket.ask(request, About::Itself, by, send).await.0
+    }
+
+    /// What there is below `grail/checkpoints/`, as everybody lists it in uid 0's bucket: its first page.
+    pub async fn list_checkpoints(&self, by: Instant) -> ListPage {
+        list_checkpoints(&self.bucket, None, by).await
     }
 
     /// Listing of the buckets that the key may see, with how many others than the own one are among them. Further pages

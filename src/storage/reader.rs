@@ -1,4 +1,5 @@
-//! Other people's buckets: HEAD and GET of documented names, and a listing beneath `grail/` when the operator asks.
+//! Other people's buckets: HEAD and GET of documented names, a listing beneath `grail/` when the operator asks, and that of the
+//! checkpoints in uid 0's bucket.
 
 use std::fmt;
 
@@ -8,7 +9,7 @@ use tokio::time::Instant;
 use super::bucket::{About, Answer, Bucket, noted};
 use crate::domain::probe::{Found, Reply, Request};
 use crate::domain::untrusted::Untrusted;
-use crate::domain::window::DocumentedName;
+use crate::domain::window::{CHECKPOINT_PREFIX, DocumentedName};
 
 /// The only thing there is for other people's buckets: no other verb and no other name can be expressed (THREATS T10).
 #[derive(Clone)]
@@ -83,16 +84,53 @@ impl Reader {
 
     /// Names that begin with `grail/` and then `below`, at most `most` (1 to 1000) of them.
     pub async fn list_grail(&self, below: &str, most: u16, by: Instant) -> (Answer, Vec<Untrusted>) {
-        let send = |record| {
-            let list = self.bucket.client().list_objects_v2().bucket(self.bucket.name());
-            let list = list.prefix(format!("grail/{below}")).max_keys(i32::from(most.clamp(1, 1_000)));
-            list.customize().mutate_request(noted(record)).send()
-        };
-        let (answer, list) = self.bucket.ask(Request::List, About::Itself, by, send).await;
-        let names = list.and_then(|list| list.contents).unwrap_or_default();
-        let names = names.into_iter().filter_map(|object| object.key).map(Untrusted::from_text);
-        (answer, names.take(usize::from(most)).collect())
+        let page = list(&self.bucket, Request::List, format!("grail/{below}"), most, None, by).await;
+        (page.answer, page.names)
     }
+
+    /// A page of what there is below `grail/checkpoints/`: what everybody who wants a checkpoint lists in uid 0's bucket.
+    pub async fn list_checkpoints(&self, after: Option<String>, by: Instant) -> ListPage {
+        list_checkpoints(&self.bucket, after, by).await
+    }
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+pub struct ListPage {
+    /// The request and its answer.
+    pub answer: Answer,
+    /// The names on it.
+    pub names: Vec<Untrusted>,
+    /// What to ask the next page with, where there is one.
+    pub next: Option<String>,
+}
+
+/// Names on a page of checkpoints: with their tags they stay well below what is read of an answer.
+const CHECKPOINTS: u16 = 100;
+
+pub(super) async fn list_checkpoints(bucket: &Bucket, after: Option<String>, by: Instant) -> ListPage {
+    list(bucket, Request::ListCheckpoints, CHECKPOINT_PREFIX.to_owned(), CHECKPOINTS, after, by).await
+}
+
+async fn list(
+    bucket: &Bucket,
+    request: Request,
+    prefix: String,
+    most: u16,
+    after: Option<String>,
+    by: Instant,
+) -> ListPage {
+    let send = |record| {
+        let list = bucket.client().list_objects_v2().bucket(bucket.name()).prefix(prefix);
+        let list = list.max_keys(i32::from(most.clamp(1, 1_000))).set_continuation_token(after);
+        list.customize().mutate_request(noted(record)).send()
+    };
+    let (answer, list) = bucket.ask(request, About::Itself, by, send).await;
+    let Some(list) = list else { return ListPage { answer, names: Vec::new(), next: None } };
+    let names = list.contents.unwrap_or_default().into_iter().filter_map(|object| object.key);
+    let names = names.map(Untrusted::from_text).take(usize::from(most)).collect();
+    let next = list.next_continuation_token.filter(|token| list.is_truncated == Some(true) && !token.is_empty());
+    ListPage { answer, names, next }
 }
 
 /// GET of an object, of which at most `most` bytes are read.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::credentials::{LocalValues, LocalView, Mode};
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::findings;
+use crate::domain::findings::{self, ENV_GONE, ENV_UNUSABLE};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
 use crate::domain::provider::Provider;
@@ -63,6 +63,11 @@ impl OwnInfo {
     /// The part that marks and compares the own row.
     pub fn own(&self) -> Option<Own> {
         self.hotkey.map(|hotkey| Own { hotkey, local: self.local.clone() })
+    }
+
+    /// That the `.env` is gone, or cannot be read any more, since what is shown of it was read.
+    pub fn env_trouble(&self) -> Option<&Diagnostic> {
+        self.findings.iter().find(|finding| finding.code == ENV_GONE || finding.code == ENV_UNUSABLE)
     }
 
     /// Whether neither a hotkey nor credentials are configured.

@@ -16,8 +16,9 @@ use crate::domain::provenance::{
 };
 use crate::domain::roster::Row;
 use crate::domain::snapshot::SubnetChange;
+use crate::domain::text::BLOCK_SECONDS;
 use crate::domain::untrusted::Untrusted;
-use crate::domain::window::Window;
+use crate::domain::window::{WINDOW_BLOCKS, Window};
 use crate::tui::commit::watch;
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
@@ -52,6 +53,37 @@ pub struct Proofs {
     own_told: u64,
     /// The window in which the own row was looked at last.
     own_window: Option<Window>,
+    /// When a node last told of the own row, or was asked for it; in ms since 1970.
+    own_seen_ms: Option<u64>,
+}
+
+/// For how long what was seen of the own row counts as the present: a window, and the time that the look in each of them takes.
+const OWN_FRESH_MS: u64 = (WINDOW_BLOCKS * BLOCK_SECONDS + 60) * 1_000;
+
+/// Why the own row is not called good though chain and local agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnDoubt<'s> {
+    /// What it is compared with is there no more, or cannot be read.
+    EnvFile(&'s Diagnostic),
+    /// It is in this block, which is not final.
+    NotFinal(u64),
+    /// It was looked at so many ms ago.
+    Old(u64),
+    /// No node was asked for it yet: it is what was kept.
+    Kept,
+}
+
+/// What speaks against calling the own row good, where anything does.
+pub fn own_doubt(state: &State) -> Option<OwnDoubt<'_>> {
+    if let Some(finding) = state.own.env_trouble() {
+        return Some(OwnDoubt::EnvFile(finding));
+    }
+    let set = state.own_row()?.commitment.as_ref().and_then(|commitment| commitment.block);
+    if let Some(block) = set.filter(|block| state.heads.finalized.is_some_and(|finalized| *block > finalized)) {
+        return Some(OwnDoubt::NotFinal(block));
+    }
+    let Some(seen) = state.proofs.own_seen_ms else { return Some(OwnDoubt::Kept) };
+    Some(state.since(seen)).filter(|age| *age > OWN_FRESH_MS).map(OwnDoubt::Old)
 }
 
 impl Proofs {
@@ -125,6 +157,7 @@ pub fn look_at_all(state: &mut State) -> Vec<Effect> {
 
 /// The feed told the whole subnet as of a block.
 pub fn told(state: &mut State, block: u64) {
+    state.proofs.own_seen_ms = Some(state.now_ms);
     state.proofs.own_told = block;
 }
 
@@ -152,6 +185,7 @@ pub fn changed(state: &mut State, change: &SubnetChange) {
         state.proofs.waiting.insert(*hotkey, change.block);
         if state.own.hotkey == Some(*hotkey) {
             state.proofs.own_told = change.block;
+            state.proofs.own_seen_ms = Some(state.now_ms);
         }
     }
 }
@@ -219,6 +253,7 @@ pub fn on_event(state: &mut State, news: VerifyNews) -> Vec<Effect> {
         VerifyNews::Examined { found, everybody } => {
             proofs.failed = None;
             let own = state.own.hotkey.and_then(|own| found.rows.get(&own).cloned());
+            proofs.own_seen_ms = own.as_ref().map(|_| state.now_ms).or(proofs.own_seen_ms);
             let forged = found
                 .rows
                 .iter()

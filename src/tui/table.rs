@@ -202,8 +202,8 @@ fn patch(roster: &mut Roster, after: &SubnetSnapshot, touched: &BTreeSet<Hotkey>
     let members = after.members.iter().filter(|member| touched.contains(&member.hotkey)).cloned().collect();
     let commitments: BTreeMap<_, _> =
         touched.iter().filter_map(|hotkey| Some((*hotkey, after.commitments.get(hotkey)?.clone()))).collect();
-    let (chain, subnet) = (after.chain.clone(), after.subnet.clone());
-    let part = SubnetSnapshot { chain, netuid: after.netuid, subnet, at: after.at, members, commitments };
+    let (chain, subnet, successors) = (after.chain.clone(), after.subnet.clone(), after.successors.clone());
+    let part = SubnetSnapshot { chain, netuid: after.netuid, subnet, at: after.at, members, commitments, successors };
     let fresh = Roster::join(&part, own);
     for row in fresh.rows {
         match roster.rows.binary_search_by_key(&row.uid, |r| r.uid) {

@@ -92,6 +92,7 @@ fn probe(member: &Member) -> Probe {
         risks: Vec::new(),
         explanation: "Why it is so.".to_owned(),
         fix: "What to do.".to_owned(),
+        confirmed: None,
         at_ms: 0,
     }
 }

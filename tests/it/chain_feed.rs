@@ -104,7 +104,7 @@ async fn a_uid_that_changes_hands_is_told_and_its_new_holder_is_followed() {
     blocks(&sandbox, 1).await;
     let change = heard.change().await;
     let registered_at = Some(u64::from(sandbox.best().number()));
-    let expected = Member { uid: 30, hotkey: newcomer, registered_at, validator_permit: false };
+    let expected = Member { uid: 30, hotkey: newcomer, registered_at, validator_permit: false, stake: Some(10) };
     assert_eq!(change.members, [expected]);
     sandbox.commit_as(newcomer, CommitmentSpec::raw(vec![b'n'; 128]));
     blocks(&sandbox, 1).await;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use grail_console::chain::{Fault, MetadataStore};
 use grail_console::domain::commitment::Reason;
 use grail_console::domain::network::{BlockHash, Network};
-use grail_console::domain::snapshot::{SubnetInfo, SubnetSnapshot};
+use grail_console::domain::snapshot::{SubnetInfo, SubnetSnapshot, most_staked};
 use grail_console::sandbox::{
-    CommitmentSpec, Field, HashKind, SANDBOX_GENESIS, Scenario, Throttle, VALIDATORS, hotkey, owner_coldkey,
+    BlockTime, CommitmentSpec, Field, HashKind, SANDBOX_GENESIS, Sandbox, SandboxOptions, Scenario, Throttle,
+    VALIDATORS, hotkey, owner_coldkey,
 };
-
 use parity_scale_codec::Encode;
 
 use crate::chain_events::{blocks, memory, network, of, sandbox};
@@ -88,6 +88,9 @@ async fn the_reading_is_of_one_finalized_block_and_has_every_uid_and_commitment(
         assert_eq!(member.validator_permit, member.uid < VALIDATORS);
         assert!(member.registered_at.is_some());
     }
+    let stakes: Vec<Option<u16>> = snapshot.members.iter().map(|member| member.stake).collect();
+    assert_eq!(stakes[4..7], [Some(26_000), Some(u16::MAX), Some(24_000)], "in the same reading");
+    assert_eq!(most_staked(&snapshot.members).map(|member| member.uid), Some(5));
     let stored = sandbox.commitments().unwrap();
     assert!(stored.iter().all(|(hotkey, _)| snapshot.commitments.contains_key(hotkey)));
     assert_eq!(snapshot.commitments.len(), stored.len());
@@ -125,6 +128,27 @@ async fn the_block_that_sets_new_code_is_read_with_the_old_one() {
     let variants: Vec<Option<&str>> = read.iter().map(|(_, variant)| variant.as_deref()).collect();
     assert_eq!(variants[1..], [Some("BigRaw"); 5], "{read:?}");
     assert_eq!(read[5].0, read[0].0 + 1);
+}
+
+/// Runtimes before the upgrade have no entry for it.
+#[tokio::test]
+async fn the_hotkey_that_took_an_ex_members_place_is_read_where_the_runtime_tells_it() {
+    let text = "description = \"a test\"\n[[former_member]]\nindex = 0\nsuccessor = 3\n[[former_member]]\nindex = 1\n";
+    let options = SandboxOptions::new(Scenario::parse("successors", text).unwrap());
+    let options = SandboxOptions { uids: 8, block_time: BlockTime::Manual, ..options };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let read = async || survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
+    let before = read().await;
+    assert_eq!((before.commitments.len(), before.successors.len()), (10, 0));
+    sandbox.faults().upgrade_runtime();
+    for _ in 0..6 {
+        sandbox.produce_block().await.unwrap();
+    }
+    let after = read().await;
+    let seated: Vec<_> = after.members.iter().map(|member| member.hotkey).collect();
+    let successors: Vec<_> = after.successors.iter().collect();
+    assert_eq!(successors.len(), 1, "of the other one nothing is told");
+    assert!(!seated.contains(successors[0].0) && *successors[0].1 == hotkey(3), "{successors:?}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use grail_console::sandbox::{Credentials, OPERATOR_UID};
+use grail_console::sandbox::{BucketFault, Credentials, OPERATOR_UID, hotkey};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -89,6 +89,50 @@ fn a_read_key_is_replaced_with_an_overlap_and_the_old_one_forgotten_when_the_sto
     );
     let after = came(house.run(&["rotate", "status", "--json"]), 0);
     assert_eq!((&after["phase"], after["history"].as_array().unwrap().len()), (&json!("retired"), 1));
+}
+
+/// Gives uid 0 to the operator.
+fn takes_uid_0(house: &Rotating) {
+    let sandbox = house.operator.node.sandbox();
+    sandbox.register(OPERATOR_UID, hotkey(900));
+    sandbox.register(0, hotkey(OPERATOR_UID));
+    house.pass(4);
+}
+
+#[test]
+fn uid_0s_old_key_outlives_its_grace_until_all_are_said_to_be_restarted() {
+    let house = Rotating::new();
+    takes_uid_0(&house);
+    let begun = came(house.begin(NEW, "1"), 0);
+    assert_eq!((&begun["phase"], &begun["pinned"]), (&json!("grace"), &json!(true)), "{begun:#}");
+    assert_eq!(house.events()[..2], ["began", "pinned"], "before anything is done");
+    let found = house.journal().into_iter().find(|line| line["event"] == "probed").unwrap();
+    assert!(found["found"].as_array().unwrap().contains(&json!("it lists grail/checkpoints/")), "{found}");
+    house.until_final(begun["grace"]["ends_at_block"].as_u64().unwrap());
+
+    let waits = came(house.run(&["rotate", "retire", "--json"]), 7);
+    assert_eq!(waits["blocked_by"], json!(["pinned_key"]));
+    assert_eq!(came(house.run(&["rotate", "status", "--json"]), 0)["blocked_by"], json!(["pinned_key"]));
+    let said = house.run(&["rotate", "status"]).exits(0).stdout;
+    says(&said, &["The old read key is uid 0's", "rotate retire --all-restarted"]);
+
+    let word = came(house.run(&["rotate", "retire", "--all-restarted", "--json"]), 7);
+    assert_eq!((&word["blocked_by"], &word["all_restarted"]), (&json!(["old_key_still_works"]), &json!(true)));
+    house.revoke(OLD);
+    assert_eq!(came(house.run(&["rotate", "retire", "--json"]), 0)["phase"], "retired");
+    let sent = house.events();
+    assert_eq!(sent[sent.len() - 4..], ["all_restarted", "refused", "retiring", "retired"]);
+}
+
+#[test]
+fn a_new_key_of_uid_0_that_may_not_list_is_not_published() {
+    let house = Rotating::new();
+    takes_uid_0(&house);
+    house.operator.node.sandbox().s3().set_fault(OPERATOR_UID, Some(BucketFault::ListRefused));
+    let refused = came(house.begin(NEW, "1"), 3);
+    assert_eq!((&refused["reason"], &refused["phase"]), (&json!("new_key_fails"), &json!("staged")));
+    assert!(refused["what"].as_str().unwrap().contains("by listing grail/checkpoints/"), "{refused:#}");
+    assert!(house.publishes(OLD));
 }
 
 #[test]

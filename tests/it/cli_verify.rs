@@ -1,6 +1,6 @@
 //! `verify` as a process, and what rests on it: a commit and a rotation wait while sources contradict each other.
 
-use grail_console::sandbox::{Byzantine, CommitmentSpec, Credentials, OPERATOR_UID};
+use grail_console::sandbox::{BucketFault, Byzantine, CommitmentSpec, Credentials, OPERATOR_UID};
 use serde_json::{Value, json};
 
 use crate::canary::Canaries;
@@ -37,13 +37,64 @@ fn result(document: &Value, uid: u16) -> Value {
 }
 
 #[test]
+fn a_signature_is_looked_at_also_where_nobody_else_can_be_asked() {
+    let shell = Shell::new();
+    let alone = result(&shell.alone(&["verify", "5", "--json"]).exits(0).json(), 5);
+    assert_eq!((&alone["level"], &alone["reason"]), (&json!("reported"), &json!("no_witness")));
+    assert_eq!(alone["evidence"], json!({ "agreed": "unknown", "proven": "yes", "signed": "yes" }));
+    assert!(alone["signature"].is_object());
+    let text = shell.alone(&["verify", "5"]).exits(0).stdout;
+    says(&text, &["agreed unknown · proven yes · signed yes"]);
+}
+
+/// The read test of a uid, as a document, and its one result.
+fn probed(ran: &Ran) -> (Value, Value) {
+    let document = ran.json();
+    (document.clone(), document["results"][0].clone())
+}
+
+#[test]
+fn a_key_that_the_node_forged_is_laid_on_nobody_else() {
+    let shell = Shell::new();
+    let store = shell.node.sandbox().s3_url().to_owned();
+    let words = ["probe", "20", "--json", "--s3-endpoint", &store];
+    shell.node.sandbox().faults().deceive(Some(Byzantine::ForgedValue(20)));
+    for ran in [shell.run(&words), shell.alone(&words)] {
+        let (document, result) = probed(&ran.exits(8));
+        assert_eq!((&result["blame"], &result["confirmed"]), (&json!("unknown"), &json!(false)), "{result:#}");
+        assert!(result["explanation"].as_str().unwrap().starts_with("Not known: "), "{result:#}");
+        assert!(!result["fix"].as_str().unwrap().contains("holder of uid 20"), "{result:#}");
+        assert!(!document["findings"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn whom_one_nodes_word_alone_blames_is_told_so() {
+    let shell = Shell::new();
+    let store = shell.node.sandbox().s3_url().to_owned();
+    shell.node.sandbox().s3().set_fault(20, Some(BucketFault::KeyUnknown));
+    let words = ["probe", "20", "--s3-endpoint", &store];
+    let as_json = [&words[..], &["--json"]].concat();
+    let reservation = "As this node says it: nobody else confirmed that this is the key on chain.";
+    let (_, alone) = probed(&shell.alone(&as_json).exits(1));
+    assert_eq!((&alone["blame"], &alone["confirmed"]), (&json!("holder"), &Value::Null));
+    says(&shell.alone(&words).exits(1).stdout, &[reservation]);
+    let (_, both) = probed(&shell.run(&as_json).exits(1));
+    assert_eq!((&both["blame"], &both["confirmed"]), (&json!("holder"), &json!(true)));
+    assert!(!shell.run(&words).exits(1).stdout.contains(reservation));
+}
+
+#[test]
 fn a_result_has_every_field_of_the_contract_and_no_secret() {
     let shell = Shell::new();
     let ran = shell.run(&["verify", "5", "11", "--json"]).exits(0);
     let document = ran.json();
     assert_eq!((&document["schema"], &document["netuid"]), (&json!("grail-console/verify/2"), &json!(81)));
     let signed = result(&document, 5);
-    for field in ["uid", "hotkey", "level", "reason", "block", "extrinsic_hash", "endpoints", "proof", "signature"] {
+    assert_eq!(signed["evidence"], json!({ "agreed": "yes", "proven": "yes", "signed": "yes" }));
+    for field in
+        ["uid", "hotkey", "level", "evidence", "reason", "block", "extrinsic_hash", "endpoints", "proof", "signature"]
+    {
         assert!(signed.get(field).is_some(), "{field}");
     }
     assert_eq!((&signed["level"], &signed["reason"]), (&json!("signed"), &Value::Null));
@@ -53,6 +104,7 @@ fn a_result_has_every_field_of_the_contract_and_no_secret() {
         (&none["level"], &none["reason"], &none["committed"]),
         (&json!("proven"), &json!("no_commitment"), &json!(false))
     );
+    assert_eq!(none["evidence"], json!({ "agreed": "yes", "proven": "yes", "signed": "unknown" }));
     let mut canaries = Canaries::default();
     canaries.add("the published secret", Credentials::of(5, 0).read_secret.expose());
     let text = shell.run(&["verify", "5"]).exits(0);

@@ -73,12 +73,17 @@ fn of_object(size: Option<u64>, last_modified_ms: Option<u64>) -> Verdict {
 fn a_test_asks_what_a_validator_asks_and_then_at_most_for_one_byte() {
     let (no, throttled, elsewhere) = (refused(404, None, None), refused(429, None, None), refused(307, None, None));
     let down = Reply::Failed(Trouble::Tcp { why: "connection refused".to_owned() });
+    let (cut, slow) = (Reply::Failed(closed()), Reply::Failed(Trouble::Slow { after_ms: 6_000 }));
     let (gz, plain, byte) = (Request::HeadCompressed, Request::HeadPlain, Request::GetByte);
     let there = found(200, 0);
     for (so_far, expected) in [
         (vec![], Some(gz)),
         (vec![(gz, &there)], None),
         (vec![(gz, &down)], None),
+        (vec![(gz, &slow)], None),
+        (vec![(gz, &cut)], Some(plain)),
+        (vec![(gz, &cut), (plain, &cut)], None),
+        (vec![(gz, &cut), (plain, &no)], Some(byte)),
         (vec![(gz, &no)], Some(plain)),
         (vec![(gz, &throttled)], Some(plain)),
         (vec![(gz, &no), (plain, &there)], None),
@@ -92,6 +97,45 @@ fn a_test_asks_what_a_validator_asks_and_then_at_most_for_one_byte() {
         let exchanges: Vec<_> = so_far.into_iter().map(|(request, reply)| exchange(request, reply.clone())).collect();
         assert_eq!(next(&exchanges), expected, "{exchanges:?}");
     }
+}
+
+fn closed() -> Trouble {
+    Trouble::Closed { why: "reset by peer".to_owned() }
+}
+
+/// GRAIL swallows the error of the first name and takes what it finds under the second.
+#[test]
+fn a_plain_object_is_taken_also_where_nobody_could_tell_of_a_compressed_one() {
+    for wrong in [Reply::Failed(closed()), refused(500, None, None), refused(429, None, None)] {
+        let plain = exchange(Request::HeadPlain, found(5_000, 0));
+        let judgement = judged(&r2(), &[exchange(Request::HeadCompressed, wrong.clone()), plain]);
+        assert_eq!((judgement.verdict, judgement.is_definite), (Verdict::Ok, true), "{wrong:?}");
+    }
+}
+
+/// That the plain object is not there does not make it a miner that uploaded nothing.
+#[test]
+fn without_an_answer_for_the_compressed_object_nothing_is_said_to_be_missing() {
+    for (wrong, verdict) in [
+        (Reply::Failed(closed()), Verdict::ProviderError),
+        (Reply::Failed(Trouble::NotS3 { why: "odd".into() }), Verdict::NotS3),
+        (refused(500, None, None), Verdict::ProviderError),
+        (refused(429, None, None), Verdict::Throttled),
+    ] {
+        let exchanges = [
+            exchange(Request::HeadCompressed, wrong.clone()),
+            exchange(Request::HeadPlain, refused(404, None, None)),
+            exchange(Request::GetByte, refused(404, Some("NoSuchKey"), None)),
+        ];
+        let judgement = judged(&r2(), &exchanges);
+        assert_eq!((judgement.verdict, judgement.is_definite), (verdict, false), "{wrong:?}");
+    }
+    let bucket = [
+        exchange(Request::HeadCompressed, Reply::Failed(closed())),
+        exchange(Request::HeadPlain, refused(404, None, None)),
+        exchange(Request::GetByte, refused(404, Some("NoSuchBucket"), None)),
+    ];
+    assert_eq!(judged(&r2(), &bucket).verdict, Verdict::NoBucket, "where there is none, nothing is in it");
 }
 
 /// What it is; status, code and message; the verdict.

@@ -19,7 +19,7 @@ pub fn hotkey(n: u8) -> Hotkey {
 }
 
 pub fn member(uid: u16, key: u8) -> Member {
-    Member { uid, hotkey: hotkey(key), registered_at: Some(1000), validator_permit: false }
+    Member { uid, hotkey: hotkey(key), registered_at: Some(1000), validator_permit: false, stake: None }
 }
 
 pub fn readable(block: u64) -> Commitment {
@@ -51,7 +51,17 @@ pub fn snapshot(members: Vec<Member>, commitments: impl IntoIterator<Item = (u8,
         at: BlockRef { number: 5000, hash: BlockHash([8; 32]), timestamp_ms: 1_700_000_000_000 },
         members,
         commitments: commitments.into_iter().map(|(key, commitment)| (hotkey(key), commitment)).collect(),
+        successors: BTreeMap::new(),
     }
+}
+
+#[test]
+fn an_ex_member_knows_the_hotkey_that_took_its_place_and_a_member_has_none() {
+    let mut snapshot = snapshot(vec![member(1, 11), member(2, 12)], [(11, unreadable(900)), (20, unreadable(901))]);
+    snapshot.successors = BTreeMap::from([(hotkey(20), hotkey(12)), (hotkey(11), hotkey(13))]);
+    let roster = Roster::join(&snapshot, None);
+    assert_eq!(roster.ex_members[0].successor.as_deref(), Some(&hotkey(12)));
+    assert!(roster.rows.iter().all(|row| row.successor.is_none()));
 }
 
 fn own(key: u8) -> Own {
@@ -213,6 +223,7 @@ fn some_roster() -> impl Strategy<Value = Roster> {
         let members = members
             .map(|(uid, (key, (_, _, permit)))| Member {
                 validator_permit: *permit,
+                stake: None,
                 ..member(u16::try_from(uid).unwrap(), *key)
             })
             .collect();

@@ -1,8 +1,9 @@
 //! Windows: which block belongs to which, which one is complete, when its uploads end, and the names of its objects.
 
 use grail_console::domain::hotkey::Hotkey;
-use grail_console::domain::window::{Deadline, DocumentedName, Window};
+use grail_console::domain::window::{Deadline, DocumentedName, Window, newest_ready};
 use proptest::prelude::*;
+use rstest::rstest;
 
 #[test]
 fn windows_and_objects_have_the_names_that_grail_gives_them() {
@@ -48,4 +49,24 @@ proptest! {
     fn a_deadline_lies_four_seconds_before_the_closing_block(ms in 4_000..u64::MAX, exact: bool) {
         prop_assert_eq!(Deadline::from_closing(ms, exact), Deadline { at_ms: ms - 4_000, exact });
     }
+}
+
+/// Names come from somebody else's bucket.
+#[rstest]
+#[case::none(&[], None)]
+#[case::one(&["grail/checkpoints/checkpoint-30/READY-90"], Some((30, 90)))]
+#[case::other_files(&["grail/checkpoints/checkpoint-30/model.safetensors", "grail/checkpoints/checkpoint-30/"], None)]
+#[case::ready_last(&["grail/checkpoints/checkpoint-60/READY-60", "grail/checkpoints/checkpoint-30/READY-90"], Some((30, 90)))]
+#[case::of_the_target(&["grail/checkpoints/checkpoint-30/READY-120", "grail/checkpoints/checkpoint-0/READY-30"], Some((0, 30)))]
+#[case::of_two_in_one_window(&["grail/checkpoints/checkpoint-60/READY-90", "grail/checkpoints/checkpoint-30/READY-90"], Some((60, 90)))]
+#[case::ready_before_it_was(&["grail/checkpoints/checkpoint-90/READY-60"], None)]
+#[case::no_window(&["grail/checkpoints/checkpoint-31/READY-61", "grail/checkpoints/checkpoint-30/READY-+90"], None)]
+#[case::no_number(&["grail/checkpoints/checkpoint-30/READY-", "grail/checkpoints/checkpoint-30/READY-99999999999999999999"], None)]
+#[case::below_it(&["grail/checkpoints/checkpoint-30/READY-90/x", "x/grail/checkpoints/checkpoint-30/READY-90"], None)]
+fn of_marks_the_one_counts_that_became_ready_last_before_the_target(
+    #[case] names: &[&str],
+    #[case] found: Option<(u64, u64)>,
+) {
+    let newest = newest_ready(names.iter().copied(), Window::of(120));
+    assert_eq!(newest.map(|(checkpoint, ready)| (checkpoint.start(), ready.start())), found);
 }

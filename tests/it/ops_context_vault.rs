@@ -11,6 +11,7 @@ use grail_console::domain::secret::SecretKey;
 use grail_console::domain::vault_index::{Backend, Index, Origin};
 use grail_console::logs::redacted;
 use grail_console::ops::context::Context;
+use grail_console::ops::feed::watch_env_file;
 use grail_console::state::StateDir;
 use grail_console::vault::{Generation, KeyPair};
 
@@ -96,4 +97,34 @@ fn with_a_generation_its_keys_count_and_its_secrets_are_told_to_the_log() {
     assert!(!redacted(&format!("said {canary}!")).contains(canary));
     assert!(!format!("{after:?}").contains(canary));
     assert_eq!(after.local().locator.as_deref(), Some(ACCOUNT));
+}
+
+/// The finding at the head of a context, by its code.
+fn first_code(context: &Context) -> Option<&'static str> {
+    context.findings.first().map(|finding| finding.code)
+}
+
+#[tokio::test]
+async fn an_env_that_goes_away_while_it_is_watched_is_told_and_what_was_read_of_it_stands() {
+    let home = tempfile::tempdir().unwrap();
+    let env = home.path().join(".env");
+    let content = format!("R2_ACCOUNT_ID={ACCOUNT}\nR2_READ_ACCESS_KEY_ID={READ_ID}\n");
+    fs::write(&env, &content).unwrap();
+    let environment = || [("HOME", home.path().to_str().unwrap())].into_iter().collect::<Environment>();
+    let flags = Flags {
+        network: Some("finney".to_owned()),
+        hotkey: Some(ALICE.to_owned()),
+        env_file: Some(env.clone()),
+        ..Flags::default()
+    };
+    let context = Context::load(&flags, &environment()).unwrap();
+    let mut told = watch_env_file(&context, flags, environment());
+    fs::remove_file(&env).unwrap();
+    let gone = told.recv().await.unwrap();
+    assert_eq!(first_code(&gone), Some("env_file_gone"), "{:?}", gone.findings);
+    assert_eq!(gone.configuration.local, context.configuration.local, "what was read before stands");
+    fs::write(&env, content + "R2_BUCKET_ID=x\n").unwrap();
+    let back = told.recv().await.unwrap();
+    assert!(!back.findings.iter().any(|finding| finding.code.starts_with("env_file_")), "{:?}", back.findings);
+    assert_ne!(back.configuration.local, context.configuration.local);
 }

@@ -25,6 +25,7 @@ async fn subject(bench: &Bench) -> Subject {
         provider: seat.context.provider.clone(),
         hotkey: hotkey(OPERATOR_UID),
         credentials,
+        is_trainer: false,
         published: seat.view.parts(&hotkey(OPERATOR_UID)).ok(),
         doubted: None,
         now_ms: Arc::new(|| 7),
@@ -87,6 +88,27 @@ async fn keys_that_do_what_they_should_are_healthy() {
     ends(&test, "put_canary_read_key", Outcome::Passed, "The read key cannot write.");
     ends(&test, "list_buckets", Outcome::Passed, "The read key is limited to objects: it cannot list buckets.");
     assert_eq!((test.bucket, test.at_ms), (Credentials::of(OPERATOR_UID, 0).account, 7));
+}
+
+#[tokio::test]
+async fn uid_0s_read_key_must_list_checkpoints_as_consumers_do() {
+    let bench = Bench::new("healthy").await;
+    let as_trainer = async || {
+        let subject = Subject { is_trainer: true, ..subject(&bench).await };
+        self_test(subject, &bench.store(), by(&bench), pending()).await.unwrap()
+    };
+    let test = as_trainer().await;
+    assert!(test.healthy, "{test:#?}");
+    let lists = "The read key lists grail/checkpoints/, as everybody does who needs one.";
+    ends(&test, "list_checkpoints", Outcome::Passed, lists);
+    bench.sandbox.s3().set_fault(OPERATOR_UID, Some(BucketFault::ListRefused));
+    let test = as_trainer().await;
+    assert!(!test.healthy && test.risks.is_empty() && !test.is_unknown());
+    let why = "The key may not list the bucket: everybody finds uid 0's checkpoints by listing grail/checkpoints/, and \
+               finds none.";
+    ends(&test, "list_checkpoints", Outcome::Failed, why);
+    let miner = tested(&bench).await;
+    assert!(miner.healthy, "a miner's windows are asked for by name: {miner:#?}");
 }
 
 #[tokio::test]

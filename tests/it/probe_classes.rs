@@ -185,10 +185,13 @@ async fn lost_connections_and_failures_are_asked_again_as_validators_do() {
 
 #[tokio::test]
 async fn the_third_try_is_the_last_one() {
-    let (probe, asked) = after(3, Script::new("", Then::Close)).await;
-    assert_eq!((probe.verdict, asked, probe.is_definite), (Verdict::ProviderError, 3, false), "{probe:#?}");
-    let (probe, asked) = after(3, Script::answer("503 Slow Down", "", "")).await;
-    assert_eq!((probe.verdict, asked), (Verdict::Ok, 4), "the other name is asked for next: {probe:#?}");
+    let nobody_s = (Script::answer("503 Slow Down", "", ""), Verdict::NotS3);
+    for (wrong, verdict) in [(Script::new("", Then::Close), Verdict::ProviderError), nobody_s] {
+        let (probe, asked) = after(3, wrong.clone()).await;
+        assert_eq!((probe.verdict, asked), (Verdict::Ok, 4), "the other name is asked for next: {probe:#?}");
+        let (probe, asked) = after(9, wrong).await;
+        assert_eq!((probe.verdict, probe.is_definite), (verdict, false), "{asked}: {probe:#?}");
+    }
 }
 
 #[tokio::test]

@@ -39,6 +39,12 @@ async fn listener(says: Option<&'static [u8]>) -> (SocketAddr, Arc<AtomicUsize>)
     (address, count)
 }
 
+/// Where somebody was reached, a validator goes on to the plain name whatever came of the compressed one.
+fn both_names(probe: &Probe, code: &str) {
+    let steps: Vec<_> = probe.steps.iter().map(|step| (step.step, step.http, step.code.as_deref())).collect();
+    assert_eq!(steps, [("head_gz", None, Some(code)), ("head", None, Some(code))], "{probe:#?}");
+}
+
 /// A port on which nobody listens.
 async fn closed_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap().port()
@@ -197,7 +203,8 @@ async fn what_answers_like_no_store_is_a_fault_of_whatever_it_is(
 ) {
     let (address, _) = listener(Some(says)).await;
     let probe = bench(format!("http://{address}")).await.probe(STRANGER).await;
-    assert_eq!((probe.verdict, step(&probe)), (verdict, ("head_gz", None, Some(code))));
+    both_names(&probe, code);
+    assert_eq!(probe.verdict, verdict);
     assert_eq!((probe.blame, probe.is_definite), (Some(Blame::Network), false));
     assert!(probe.explanation.starts_with(words) && probe.explanation.ends_with('.'), "{}", probe.explanation);
     assert!(!probe.fix.contains("holder"), "{}", probe.fix);
@@ -210,7 +217,8 @@ async fn a_head_without_an_end_is_cut_off() {
     static BOTH: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
     let (address, _) = listener(Some(BOTH.get_or_init(|| [ANSWER, ENDLESS].concat()))).await;
     let probe = bench(format!("http://{address}")).await.probe(STRANGER).await;
-    assert_eq!((probe.verdict, step(&probe)), (Verdict::ProviderError, ("head_gz", None, Some("too_large"))));
+    both_names(&probe, "too_large");
+    assert_eq!(probe.verdict, Verdict::ProviderError);
     let words = "The store sent more than the 48 KiB that an answer may have; the rest was not read.";
     assert_eq!(probe.explanation, words);
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use grail_console::domain::probe::{Probe, Risk, Verdict};
+use grail_console::domain::probe::{Blame, Probe, Risk, Verdict};
 use grail_console::sandbox::{
     BlockTime, BucketFault, CommitmentSpec, Credentials, Dialect, OPERATOR_UID, Sandbox, SandboxOptions, Scenario,
     TRAINER_UID,
@@ -101,36 +101,53 @@ async fn a_key_that_others_published_too_is_a_risk_that_names_them() {
     assert_eq!(second.verdict, Verdict::NoObject, "the other one's windows bear another hotkey");
 }
 
-/// Validators and the trainer hand in no windows on the real subnet.
+/// Validators hand in no windows on the real subnet.
 #[tokio::test]
-async fn who_hands_in_no_windows_is_read_by_what_it_publishes_instead() {
+async fn a_validator_is_read_by_the_trust_list_that_it_publishes_instead() {
     let bench = Bench::new("healthy").await;
-    let (window, seat) = (bench.newest(), bench.seat().await);
-    for (uid, name, words, steps) in [
-        (
-            3,
-            format!("grail/trust/trust_list_{}.json", window - 30),
-            "A validator hands in no windows; its newest trust list is there and can be read.",
-            5,
-        ),
-        (
-            TRAINER_UID,
-            format!("grail/checkpoints/checkpoint-{0}/READY-{window}", window - 30),
-            "A trainer hands in no windows; its newest READY mark is there and can be read.",
-            7,
-        ),
-    ] {
-        bench.sandbox.s3().set_fault(uid, Some(BucketFault::NoObjects));
-        let probe = seat.probe(uid).await;
-        assert_eq!(probe.verdict, Verdict::NoObject, "uid {uid}: nothing of it is there");
-        assert_eq!(probe.object, Some(window_name(uid, window)), "uid {uid}: that is what is missing");
-        bench.sandbox.s3().place(uid, &name, 5, 1_000);
-        let probe = seat.probe(uid).await;
-        assert_eq!((probe.verdict, probe.explanation.as_str()), (Verdict::Ok, words));
-        assert_eq!((probe.object, probe.size, probe.steps.len()), (Some(name), Some(5), steps), "uid {uid}");
-        bench.sandbox.s3().set_fault(uid, Some(BucketFault::OtherBucket));
-        assert_eq!(seat.probe(uid).await.verdict, Verdict::ScopeDenied, "uid {uid}: a refused key stays one");
-    }
+    let (window, seat, uid) = (bench.newest(), bench.seat().await, 3);
+    bench.sandbox.s3().set_fault(uid, Some(BucketFault::NoObjects));
+    let probe = seat.probe(uid).await;
+    assert_eq!(probe.verdict, Verdict::NoObject, "nothing of it is there");
+    assert_eq!(probe.object, Some(window_name(uid, window)), "that is what is missing");
+    let name = format!("grail/trust/trust_list_{}.json", window - 4 * 30);
+    bench.sandbox.s3().place(uid, &name, 5, 1_000);
+    let probe = seat.probe(uid).await;
+    let words = "A validator hands in no windows; its newest trust list is there and can be read.";
+    assert_eq!((probe.verdict, probe.explanation.as_str()), (Verdict::Ok, words));
+    assert_eq!((probe.object, probe.size, probe.steps.len()), (Some(name), Some(5), 8));
+    bench.sandbox.s3().set_fault(uid, Some(BucketFault::OtherBucket));
+    assert_eq!(seat.probe(uid).await.verdict, Verdict::ScopeDenied, "a refused key stays one");
+}
+
+/// Nor does the trainer, whose checkpoints everybody finds by listing them.
+#[tokio::test]
+async fn the_trainer_is_read_by_listing_its_checkpoints_as_everybody_does() {
+    let bench = Bench::new("healthy").await;
+    let (window, seat, s3) = (bench.newest(), bench.seat().await, bench.sandbox.s3());
+    s3.set_fault(TRAINER_UID, Some(BucketFault::NoObjects));
+    let probe = seat.probe(TRAINER_UID).await;
+    assert_eq!((probe.verdict, probe.object), (Verdict::NoObject, Some(window_name(TRAINER_UID, window))));
+    assert_eq!(probe.explanation, "The bucket can be listed, and holds no READY mark: nobody finds a checkpoint.");
+    let name = format!("grail/checkpoints/checkpoint-{}/READY-{}", window - 600, window - 60);
+    s3.place(TRAINER_UID, &name, 0, 1_000);
+    let probe = seat.probe(TRAINER_UID).await;
+    let words = "A trainer hands in no windows; its newest READY mark is listed, where everybody finds it.";
+    assert_eq!((probe.verdict, probe.explanation.as_str(), probe.object), (Verdict::Ok, words, Some(name)));
+    assert_eq!(probe.steps.last().unwrap().step, "list_checkpoints");
+}
+
+/// Though its windows, which nobody reads, are there and on time.
+#[tokio::test]
+async fn a_trainers_key_that_reads_and_may_not_list_is_no_key_for_consumers() {
+    let bench = Bench::new("healthy").await;
+    bench.sandbox.s3().set_fault(TRAINER_UID, Some(BucketFault::ListRefused));
+    let probe = bench.probe(TRAINER_UID).await;
+    assert_eq!((probe.verdict, probe.blame), (Verdict::ScopeDenied, Some(Blame::Holder)), "{probe:#?}");
+    let words = "The key may not list the bucket: everybody finds uid 0's checkpoints by listing grail/checkpoints/, and \
+                 finds none.";
+    assert_eq!(probe.explanation, words);
+    assert_eq!(probe.fix, "Only the holder of uid 0 can publish anew.");
 }
 
 #[tokio::test]

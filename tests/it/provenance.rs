@@ -7,7 +7,7 @@ use grail_console::chain::provenance::{Examination, examine};
 use grail_console::chain::{CallLimits, FeedOptions, Node, NodeOptions, survey};
 use grail_console::domain::network::Network;
 use grail_console::domain::provenance::Depth;
-use grail_console::domain::provenance::{Case, Examined, Level, Limit, Side};
+use grail_console::domain::provenance::{Case, Evidence, Examined, Level, Limit, Side};
 use grail_console::sandbox::{
     BlockTime, Byzantine, CommitmentSpec, Credentials, NETUID, OPERATOR_UID, Sandbox, SandboxOptions, Scenario, hotkey,
 };
@@ -53,6 +53,12 @@ fn level(found: &Examined, uid: u16) -> Level {
 
 fn code(found: &Examined, uid: u16) -> Option<&'static str> {
     found.rows[&hotkey(uid)].limit.as_ref().map(Limit::code)
+}
+
+/// Whether it is agreed, proven, signed.
+fn held(found: &Examined, uid: u16) -> [Option<bool>; 3] {
+    let Evidence { agreed, proven, signed } = found.rows[&hotkey(uid)].held();
+    [agreed, proven, signed]
 }
 
 fn cases(found: &Examined) -> Vec<(Case, Option<Side>)> {
@@ -169,13 +175,15 @@ async fn without_a_second_operator_nothing_is_called_more_than_reported() {
     examination.witnesses = Vec::new();
     let alone = found(&examination, &UIDS).await;
     assert_eq!((level(&alone, 5), code(&alone, 5)), (Level::Reported, Some("no_witness")));
-    assert!(alone.rows[&hotkey(5)].proof.is_some(), "what its own state proves is shown all the same");
+    assert_eq!(held(&alone, 5), [None, Some(true), Some(true)], "proof and signature are looked at all the same");
+    assert!(alone.rows[&hotkey(5)].signature.is_some());
     // The same endpoint under its other name is no other operator.
     examination.witnesses = vec![sandbox.url().parse().unwrap()];
     assert_eq!(code(&found(&examination, &[5]).await, 5), Some("no_witness"));
     examination.witnesses = vec!["ws://127.0.0.1:1".parse().unwrap()];
     let away = found(&examination, &[5]).await;
     assert_eq!((level(&away, 5), code(&away, 5), away.disputes.len()), (Level::Reported, Some("witness_away"), 0));
+    assert_eq!(held(&away, 5), [None, Some(true), Some(true)]);
 }
 
 #[tokio::test]
@@ -187,6 +195,7 @@ async fn a_lone_endpoint_is_still_held_against_its_own_state() {
     let found = found(&examination, &[5, 17]).await;
     assert_eq!(cases(&found), [(Case::ForgedValue, Some(Side::Endpoint))]);
     assert_eq!((code(&found, 5), code(&found, 17)), (Some("disputed"), Some("no_witness")));
+    assert_eq!(held(&found, 5), [Some(false), Some(false), None], "of a forged value no signature is looked for");
 }
 
 #[tokio::test]
@@ -200,9 +209,11 @@ async fn what_no_endpoint_serves_limits_a_row_and_fails_nothing() {
     both(Byzantine::NoProofs);
     let unproven = found(&examination, &[5]).await;
     assert_eq!((level(&unproven, 5), code(&unproven, 5)), (Level::Agreed, Some("no_proofs")));
+    assert_eq!(held(&unproven, 5), [Some(true), None, Some(true)], "whoever serves no proof may serve the extrinsic");
     both(Byzantine::NoBodies);
     let unsigned = found(&examination, &[5]).await;
     assert_eq!((level(&unsigned, 5), code(&unsigned, 5)), (Level::Proven, Some("no_body")));
+    assert_eq!(held(&unsigned, 5), [Some(true), Some(true), None]);
     examination.archives = vec!["ws://127.0.0.1:1".parse().unwrap()];
     let away = found(&examination, &[5]).await;
     assert_eq!((level(&away, 5), code(&away, 5), away.disputes.len()), (Level::Proven, Some("archive_away"), 0));

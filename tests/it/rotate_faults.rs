@@ -85,7 +85,7 @@ impl Scene {
             };
         }
         if executor.rotation().is_some_and(|rotation| rotation.step() == Step::Retire)
-            && let Retirement::Blocked(blockers) = executor.retire().await?
+            && let Retirement::Blocked(blockers) = executor.retire(false).await?
         {
             let told = |code| blockers.iter().any(|blocker| blocker.code == code);
             if told("old_key_still_works") && blockers.len() == 1 {

@@ -52,6 +52,52 @@ fn an_old_key_may_be_forgotten_when_everything_holds() {
     assert!(at(Phase::Grace).retirable(&undefined).is_ok(), "GRAIL gets its keys from the vault");
 }
 
+/// With uid 0 on chain, and an old key that is still read with.
+fn of_uid_0() -> Facts {
+    let mut facts = all_holds();
+    facts.chain.as_mut().unwrap().as_mut().unwrap().uid = Some(0);
+    facts.old = vec![(Side::Read, KeyAnswer::Works)];
+    facts
+}
+
+/// Every process of the subnet keeps it from its start (FACTS 5): as long as one was not restarted, nobody is told to revoke.
+#[test]
+fn uid_0s_old_key_is_retired_by_no_grace_but_by_the_word_that_all_were_restarted() {
+    let mut facts = of_uid_0();
+    facts.chain.as_mut().unwrap().as_mut().unwrap().finalized = 10_000_000;
+    assert_eq!(codes(&at(Phase::Grace), &facts), ["pinned_key"], "though the journal does not say so yet");
+    let pinned = after(at(Phase::Grace), &[Event::Pinned]);
+    assert_eq!(codes(&pinned, &facts), ["pinned_key"]);
+    let elsewhere = Facts { chain: Some(Ok(chain(2_000, new_on_chain()))), ..facts.clone() };
+    assert_eq!(codes(&pinned, &elsewhere), ["pinned_key"], "whoever took it keeps it, whatever became of the uid");
+    assert_eq!(codes(&after(pinned, &[Event::AllRestarted]), &facts), ["old_key_still_works"]);
+}
+
+#[test]
+fn an_old_key_of_uid_0_that_the_store_refuses_is_read_with_by_nobody() {
+    let mut facts = of_uid_0();
+    facts.old = vec![(Side::Read, no())];
+    assert!(after(at(Phase::Grace), &[Event::Pinned]).retirable(&facts).is_ok());
+}
+
+#[test]
+fn a_write_key_of_uid_0_is_pinned_by_nobody() {
+    let rotation = write_at(Phase::Grace);
+    let chain = Facts { old: Vec::new(), ..of_uid_0() }.chain.unwrap().unwrap();
+    assert_ne!(rotation.heard(&chain), Some(Event::Pinned));
+}
+
+#[test]
+fn what_comes_next_of_uid_0s_key_says_whom_to_restart() {
+    let pinned = after(at(Phase::Grace), &[Event::Pinned]);
+    let running = pinned.next(Some(1_010)).words;
+    assert!(running.ends_with(" from now, and until every miner and validator was restarted."), "{running}");
+    let over = pinned.next(Some(2_000));
+    assert!(over.asks && over.words.contains("rotate retire --all-restarted"), "{}", over.words);
+    let word = after(pinned, &[Event::AllRestarted]);
+    assert!(!word.next(Some(2_000)).words.contains("restarted"));
+}
+
 #[test]
 fn each_condition_that_alone_does_not_hold_is_named_alone() {
     for (code, spoil) in MISSING {

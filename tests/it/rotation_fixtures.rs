@@ -148,7 +148,7 @@ pub fn write_at(phase: Phase) -> Rotation {
 
 /// A node with a fresh head.
 pub fn chain(finalized: u64, seen: Seen) -> ChainFacts {
-    ChainFacts { finalized, age_ms: 30_000, seen, set_at: Some(1_000) }
+    ChainFacts { finalized, age_ms: 30_000, uid: Some(42), seen, set_at: Some(1_000) }
 }
 
 pub fn no() -> KeyAnswer {

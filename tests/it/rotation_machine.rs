@@ -1,7 +1,7 @@
 //! The rotation machine, one transition at a time.
 
 use grail_console::domain::rotation::{
-    Change, CommitEnd, EnvUpdate, Event, Grace, History, Phase, Replacement, Rotation, Seen, Side, Step,
+    ChainFacts, Change, CommitEnd, EnvUpdate, Event, Grace, History, Phase, Replacement, Rotation, Seen, Side, Step,
 };
 
 use crate::rotation_fixtures::{
@@ -421,4 +421,36 @@ fn since_is_the_time_of_the_phase_and_not_of_every_event() {
     rotation.apply(&Event::EnvUpdated { how: EnvUpdate::Rewritten }, since + 6_000).unwrap();
     assert_eq!(rotation.since_ms, since + 6_000);
     assert_eq!(rotation.began_ms, 1_000);
+}
+
+/// The chain is heard before anything else follows from it, once.
+#[test]
+fn that_a_key_is_uid_0s_is_written_down_at_the_first_look_at_the_chain() {
+    for phase in [Phase::Draft, Phase::Probed, Phase::Planned, Phase::Finalized, Phase::Grace] {
+        let chain = ChainFacts { uid: Some(0), ..chain(2_000, old_on_chain()) };
+        let rotation = at(phase);
+        assert_eq!(rotation.heard(&chain), Some(Event::Pinned), "{phase}");
+        let pinned = after(rotation, &[Event::Pinned]);
+        assert_ne!(pinned.heard(&chain), Some(Event::Pinned), "{phase}");
+        assert!(pinned.clone().apply(&Event::Pinned, 1).is_err(), "{phase}: once");
+    }
+}
+
+#[test]
+fn the_word_that_all_were_restarted_counts_in_the_grace_of_a_pinned_key_alone() {
+    assert!(at(Phase::Grace).apply(&Event::AllRestarted, 1).is_err(), "nobody pinned it");
+    for phase in [Phase::Staged, Phase::Planned, Phase::Finalized, Phase::EnvUpdated] {
+        let mut pinned = after(at(phase), &[Event::Pinned]);
+        assert!(pinned.apply(&Event::AllRestarted, 1).is_err(), "{phase}: the new key may not be on chain yet");
+    }
+}
+
+#[test]
+fn the_word_is_forgotten_when_something_else_was_on_chain_since() {
+    let restarted = after(at(Phase::Grace), &[Event::Pinned, Event::AllRestarted]);
+    assert!(restarted.all_restarted);
+    let reverted = after(restarted.clone(), &[Event::Reverted { block: 1_500, seen: old_on_chain() }]);
+    assert!(!reverted.all_restarted && reverted.is_pinned, "who was started meanwhile took the old key");
+    let again = after(restarted, &[Event::GraceBegan { from: 1_600, ends_at: 1_600 + GRACE }]);
+    assert!(!again.all_restarted);
 }

@@ -298,7 +298,7 @@ impl World {
     pub fn told(&self) -> Option<ChainFacts> {
         let Node::Lies { published, acknowledged: true } = self.node else { return None };
         let finalized = self.now().saturating_sub(BEHIND);
-        Some(ChainFacts { finalized, age_ms: 0, seen: self.holds(published), set_at: Some(finalized) })
+        Some(ChainFacts { finalized, age_ms: 0, uid: Some(42), seen: self.holds(published), set_at: Some(finalized) })
     }
 
     /// What the node says at its newest finalized block, as far as the second source says the same.
@@ -309,7 +309,13 @@ impl World {
             let block = world.block(finalized);
             world.looked = finalized;
             let age_ms = (world.now() - finalized) * 12_000;
-            Some(ChainFacts { finalized, age_ms, seen: world.holds(block.value), set_at: Some(block.set_at) })
+            Some(ChainFacts {
+                finalized,
+                age_ms,
+                uid: Some(42),
+                seen: world.holds(block.value),
+                set_at: Some(block.set_at),
+            })
         });
         if asked == Err(Stop::Failed) { Ok(None) } else { asked }
     }
@@ -515,6 +521,8 @@ impl World {
 pub const fn kind(event: &Event) -> &'static str {
     match event {
         Event::Began { .. } => "began",
+        Event::Pinned => "pinned",
+        Event::AllRestarted => "all_restarted",
         Event::Staged => "staged",
         Event::Probed { .. } => "probed",
         Event::Planned { .. } => "planned",

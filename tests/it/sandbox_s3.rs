@@ -1,5 +1,6 @@
 //! The sandbox's S3 server over its socket: signatures, scopes, the objects that are there by themselves, and writing.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -235,8 +236,15 @@ async fn validators_tell_whom_they_count_and_the_trainer_what_is_ready() {
     sandbox.s3().set_fault(20, None);
     assert_eq!(list().await, all);
     let trainer = names(&reader(&sandbox, TRAINER_UID, 0), TRAINER_UID).await;
-    let ready = trainer.iter().filter(|name| name.contains("READY-")).count();
-    assert_eq!((ready, trainer.len()), (10, 30));
+    let marks: Vec<(u32, u32)> = trainer
+        .iter()
+        .filter_map(|name| name.strip_prefix("grail/checkpoints/checkpoint-")?.split_once("/READY-"))
+        .map(|(checkpoint, ready)| (checkpoint.parse().unwrap(), ready.parse().unwrap()))
+        .collect();
+    assert!(marks.len() >= 8, "{trainer:?}");
+    let took: BTreeSet<u32> = marks.iter().map(|(checkpoint, ready)| (ready - checkpoint) / 30).collect();
+    assert_eq!(took, BTreeSet::from([2, 3, 4, 5]), "windows that uploads take");
+    assert!(marks.iter().all(|(_, ready)| *ready <= window), "none before it is finished");
 }
 
 #[tokio::test]

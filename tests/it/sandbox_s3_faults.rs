@@ -152,7 +152,8 @@ async fn the_trainer_can_be_without_ready_checkpoints() {
     sandbox.s3().set_fault(TRAINER_UID, Some(BucketFault::ReadyMissing));
     let read = reader(&sandbox, TRAINER_UID, 0);
     let listed = read.list_objects_v2().bucket(bucket(TRAINER_UID)).prefix("grail/checkpoints").send().await.unwrap();
-    assert!(listed.contents().is_empty());
+    assert!(listed.contents().iter().all(|object| !object.key().unwrap().contains("READY")));
+    assert!(!listed.contents().is_empty(), "the checkpoints themselves are there");
 }
 
 #[tokio::test]

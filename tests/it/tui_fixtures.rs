@@ -96,6 +96,7 @@ pub fn all_good(uids: u16, ex_members: u64) -> SubnetSnapshot {
         hotkey: hotkey(u64::from(uid)),
         registered_at: Some(HEAD - 400_000 - u64::from(uid)),
         validator_permit: (1..=15).contains(&uid),
+        stake: None,
     };
     let mut commitments: BTreeMap<_, _> = (0..u64::from(uids)).map(|n| (hotkey(n), good(n, set_at(n)))).collect();
     commitments.extend((0..ex_members).map(|n| (hotkey(90_000 + n), good(90_000 + n, HEAD - 500_000 - n * 7_000))));
@@ -106,6 +107,7 @@ pub fn all_good(uids: u16, ex_members: u64) -> SubnetSnapshot {
         at: BlockRef { number: HEAD, hash: BlockHash([0xab; 32]), timestamp_ms: NOW_MS - 30_000 },
         members: (0..uids).map(member).collect(),
         commitments,
+        successors: BTreeMap::new(),
     }
 }
 

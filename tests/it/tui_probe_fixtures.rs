@@ -54,6 +54,7 @@ pub fn judged(uid: u64, answers: Vec<(Request, Reply)>, elapsed_ms: u64) -> Prob
         risks: Vec::new(),
         explanation: judgement.explanation,
         fix: judgement.fix,
+        confirmed: None,
         at_ms: NOW_MS + 3_000,
     }
 }

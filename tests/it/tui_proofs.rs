@@ -5,19 +5,23 @@ use std::collections::BTreeMap;
 use grail_console::domain::commit::progress::BlockId;
 use grail_console::domain::commitment::Commitment;
 use grail_console::domain::feed::FeedEvent;
+use grail_console::domain::findings::{env_gone, env_unusable};
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::network::BlockHash;
+use grail_console::domain::probe::{ProbeNews, Verdict};
 use grail_console::domain::provenance::messages::{VerifyNews, VerifyOrder};
 use grail_console::domain::provenance::{
     Case, Claim, Dispute, Examined, Level, Limit, ProofSize, Provenance, Scheme, Side, Signature,
 };
 use grail_console::domain::snapshot::SubnetChange;
+use grail_console::domain::text::grouped;
 use grail_console::domain::untrusted::Untrusted;
 use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::state::State;
 use grail_console::tui::update::update;
 
 use crate::tui_fixtures::*;
+use crate::tui_probe_fixtures::probe;
 
 fn console() -> State {
     let mut state = live(own(&values(42, false)), healthy());
@@ -54,6 +58,7 @@ fn row(state: &State, uid: u64, level: Level) -> (Hotkey, Provenance) {
         proof: Some(ProofSize { nodes: 9, bytes: 1_898, keys: 2 }),
         proof_from: Some("wss://one.example".to_owned()),
         signature: (level == Level::Signed).then_some(signature),
+        unsigned: None,
     };
     (hotkey, provenance)
 }
@@ -497,4 +502,102 @@ fn of_somebody_elses_row_the_detail_shows_what_is_proven_and_judges_nothing_that
         assert!(detail.contains("uid 17") && detail.contains(words), "{detail}");
         assert_eq!(detail.contains("✓ GRAIL accepts"), proof, "{detail}");
     }
+}
+
+/// What stands beside "you:" in the summary, and where the You view and the own detail say how the row stands.
+#[track_caller]
+fn own_row_is(state: &mut State, expected: &str) {
+    let said = line_of(state, " you:", 120);
+    assert!(said.contains(expected), "{expected}: {said}");
+    let words = expected.split_once("you: ").unwrap().1;
+    for view in ["u", "enter"] {
+        press(state, view);
+        let shown = screen(state, 120, 80);
+        assert!(shown.contains(words), "{view}: {shown}");
+        assert_eq!(shown.contains("✓ chain and local agree"), expected.starts_with('✓'), "{view}: {shown}");
+        press(state, "esc");
+    }
+}
+
+#[test]
+fn an_own_commitment_in_a_block_that_is_not_final_is_not_called_good() {
+    let mut state = console();
+    update(&mut state, Msg::Resize { width: 120, height: 80 });
+    own_row_is(&mut state, "✓ you: chain and local agree");
+    let commitments = vec![(hotkey(42), Some(good(42, HEAD + 2)))];
+    let change = SubnetChange { block: HEAD + 2, commitments, members: Vec::new() };
+    feed(&mut state, FeedEvent::Changed(Box::new(change)));
+    let not_final = format!("◌ you: in block #{}, not final yet", grouped(HEAD + 2));
+    own_row_is(&mut state, &not_final);
+    feed(&mut state, FeedEvent::FinalizedHead { number: HEAD + 1, hash: BlockHash([1; 32]) });
+    own_row_is(&mut state, &not_final);
+    feed(&mut state, FeedEvent::FinalizedHead { number: HEAD + 2, hash: BlockHash([2; 32]) });
+    own_row_is(&mut state, "✓ you: chain and local agree");
+}
+
+/// A node may go on telling of blocks and withhold what happens to one row.
+#[test]
+fn an_own_row_that_nobody_looked_at_for_a_window_is_a_question() {
+    let mut state = console();
+    update(&mut state, Msg::Resize { width: 120, height: 80 });
+    for (seconds, expected) in [(350, "✓ you: chain and local agree"), (70, "? you: chain and local agree, 7 min ago")]
+    {
+        pass(&mut state, seconds);
+        let number = HEAD + 30;
+        feed(&mut state, FeedEvent::FinalizedHead { number, hash: BlockHash([9; 32]) });
+        own_row_is(&mut state, expected);
+    }
+    update(&mut state, Msg::Verify(VerifyNews::Failed("nobody answers".to_owned())));
+    own_row_is(&mut state, "? you: chain and local agree, 7 min ago");
+    let shown = state.own_row().unwrap().commitment.clone();
+    own_is(&mut state, HEAD + 30, shown, Limit::NotAsked);
+    own_row_is(&mut state, "✓ you: chain and local agree");
+}
+
+#[test]
+fn without_the_env_that_it_was_compared_with_the_own_row_is_not_called_good() {
+    for (finding, words) in [
+        (env_gone("/home/me/grail/.env"), "▲ you: the .env that this was compared with is gone"),
+        (env_unusable("/home/me/grail/.env", "line 3"), "▲ you: the .env changed and cannot be used"),
+    ] {
+        let mut state = console();
+        update(&mut state, Msg::Resize { width: 120, height: 80 });
+        let mut gone = own(&values(42, false));
+        gone.findings.insert(0, finding.clone());
+        update(&mut state, Msg::Own(Box::new(gone)));
+        own_row_is(&mut state, words);
+        press(&mut state, "u");
+        let shown = screen(&state, 120, 80);
+        assert!(shown.contains(&finding.summary) && !shown.contains("✓ Dual credentials"), "{shown}");
+        press(&mut state, "esc");
+        update(&mut state, Msg::Own(Box::new(own(&values(42, false)))));
+        own_row_is(&mut state, "✓ you: chain and local agree");
+    }
+}
+
+#[test]
+fn a_read_test_that_blames_a_holder_says_whether_more_than_one_node_named_the_key() {
+    let alone = "As this node says it: nobody else confirmed that this is the key on chain.";
+    let detail = |state: &mut State| {
+        press(state, &format!("/ text:{} enter enter", hotkey(5)));
+        let shown = screen(state, 120, 80);
+        press(state, "esc esc");
+        shown
+    };
+    let mut state = console();
+    update(&mut state, Msg::Resize { width: 120, height: 80 });
+    let failed = probe(5, Verdict::AuthUnknownKey);
+    let fix = failed.fix.clone();
+    update(&mut state, Msg::Probe(ProbeNews::Tested(Box::new(failed))));
+    let shown = detail(&mut state);
+    assert!(shown.contains(alone) && shown.contains(&fix[..40]), "{shown}");
+    examined(&mut state, &[(5, Level::Proven)], vec![]);
+    let shown = detail(&mut state);
+    assert!(!shown.contains(alone) && shown.contains(&fix[..40]), "{shown}");
+    let (hotkey, found) = row(&state, 5, Level::Reported);
+    let found = Provenance { limit: Some(Limit::Disputed { case: Case::OtherFork }), ..found };
+    let found = Box::new(Examined { rows: BTreeMap::from([(hotkey, found)]), ..Examined::default() });
+    update(&mut state, Msg::Verify(VerifyNews::Examined { found, everybody: false }));
+    let shown = detail(&mut state);
+    assert!(shown.contains("Sources contradict each other about this row") && !shown.contains(&fix[..40]), "{shown}");
 }

@@ -10,6 +10,7 @@ use grail_console::domain::snapshot::SubnetChange;
 use grail_console::tui::keymap::KeyMode;
 use grail_console::tui::logbook::{Level, LogLine, Logbook};
 use grail_console::tui::msg::{Effect, Msg};
+use grail_console::tui::own::OwnInfo;
 use grail_console::tui::rotate::{Field, Page, What, page, urgency};
 use grail_console::tui::state::{Mode, State};
 use grail_console::tui::update::update;
@@ -150,6 +151,55 @@ fn nothing_is_retired_before_the_grace_is_over() {
     let mut state = shown(&in_grace());
     feed(&mut state, FeedEvent::FinalizedHead { number: SET_AT + 300, hash: BlockHash([1; 32]) });
     assert_eq!(pressed(&mut state, "enter"), [RotateOrder::Retire]);
+}
+
+/// The grace of uid 0's read key is over.
+fn uid_0s_grace_is_over() -> State {
+    let mut events = in_grace();
+    events.insert(1, Event::Pinned);
+    let mut state = shown(&events);
+    feed(&mut state, FeedEvent::FinalizedHead { number: SET_AT + 300, hash: BlockHash([1; 32]) });
+    state
+}
+
+#[test]
+fn uid_0s_key_is_retired_on_the_word_that_all_were_restarted_with_no_chosen() {
+    let mut state = uid_0s_grace_is_over();
+    assert_eq!(pressed(&mut state, "enter"), []);
+    assert_eq!((page(&state), state.keys()), (Page::Restarted, KeyMode::Confirm));
+    let shown = screen(&state, 80, 24);
+    assert!(shown.contains("Was every process of the subnet restarted?"), "{shown}");
+    assert!(shown.contains("The old read key is uid 0's"), "{shown}");
+    assert_eq!(pressed(&mut state, "enter"), [], "enter alone is a no");
+    assert_eq!(page(&state), Page::Stepper);
+    assert_eq!(pressed(&mut state, "enter tab esc"), []);
+    assert_eq!(pressed(&mut state, "enter tab enter"), [RotateOrder::RetireAllRestarted]);
+}
+
+#[test]
+fn whoever_reads_only_gives_no_word_on_restarts() {
+    let mut state = uid_0s_grace_is_over();
+    press(&mut state, "enter");
+    state.options.read_only = true;
+    assert_eq!(pressed(&mut state, "tab enter"), []);
+}
+
+#[test]
+fn the_wizard_tells_uid_0_that_its_key_is_no_ordinary_one() {
+    let wizard = |uid: u64| {
+        let mut state = live(OwnInfo { hotkey: Some(hotkey(uid)), ..own(&values(uid, true)) }, healthy());
+        state.options.read_only = false;
+        stands(&mut state, &[]);
+        press(&mut state, "R");
+        assert_eq!(page(&state), Page::Wizard);
+        state
+    };
+    let says_so = |state: &State| screen(state, 120, 32).contains("You are uid 0: every miner and validator keeps");
+    let mut state = wizard(0);
+    assert!(says_so(&state), "{}", screen(&state, 120, 32));
+    press(&mut state, "down");
+    assert!(!says_so(&state), "a write key is pinned by nobody");
+    assert!(!says_so(&wizard(42)));
 }
 
 #[test]

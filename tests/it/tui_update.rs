@@ -73,7 +73,8 @@ fn a_selected_hotkey_that_leaves_the_subnet_leaves_the_cursor_where_it_was() {
     let mut state = console();
     press(&mut state, "j j j j");
     let at = state.list.cursor();
-    let newcomer = Member { uid: 3, hotkey: hotkey(70_003), registered_at: Some(HEAD), validator_permit: false };
+    let newcomer =
+        Member { uid: 3, hotkey: hotkey(70_003), registered_at: Some(HEAD), validator_permit: false, stake: None };
     feed(&mut state, FeedEvent::Changed(Box::new(SubnetChange { members: vec![newcomer], ..change(HEAD + 1) })));
     assert_eq!(state.list.cursor(), at);
     assert_eq!(state.selected().unwrap().hotkey, hotkey(70_003));
@@ -125,8 +126,10 @@ fn a_changed_commitment_is_on_the_screen_at_once_and_only_its_row_changes() {
 fn a_change_gives_the_same_rows_as_reading_the_whole_subnet_again() {
     let mut state = console();
     let mut whole = healthy();
-    let newcomer = Member { uid: 9, hotkey: hotkey(70_009), registered_at: Some(HEAD), validator_permit: true };
-    let later = Member { uid: 256, hotkey: hotkey(90_001), registered_at: Some(HEAD), validator_permit: false };
+    let newcomer =
+        Member { uid: 9, hotkey: hotkey(70_009), registered_at: Some(HEAD), validator_permit: true, stake: None };
+    let later =
+        Member { uid: 256, hotkey: hotkey(90_001), registered_at: Some(HEAD), validator_permit: false, stake: None };
     let event = SubnetChange {
         block: HEAD + 1,
         commitments: vec![

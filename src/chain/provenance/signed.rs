@@ -21,7 +21,7 @@ use crate::domain::commitment::{Payload, Stored};
 use crate::domain::freshness::ERA_BLOCKS;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::BlockHash;
-use crate::domain::provenance::{Case, Dispute, Examined, Level, Limit, Signature};
+use crate::domain::provenance::{Case, Dispute, Examined, Level, Limit, Provenance, Signature};
 use crate::domain::text::grouped;
 
 /// Bytes of a registration before what was published: deposit and block.
@@ -68,7 +68,8 @@ pub(super) struct Subject<'s> {
     pub(super) read: &'s Read,
 }
 
-/// Checks the signatures of rows that are proven, each as far as it goes.
+/// Checks the signatures of rows that nobody contradicts, each as far as it goes: whether a hotkey signed these bytes is evidence
+/// of its own, also where no proof is served or nobody else can be asked.
 pub(super) async fn check(
     subject: Subject<'_>,
     hotkeys: Vec<Hotkey>,
@@ -118,22 +119,24 @@ pub(super) async fn check(
 fn wanted(hotkeys: Vec<Hotkey>, stored: &BTreeMap<Hotkey, Vec<u8>>, found: &mut Examined) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for hotkey in hotkeys {
-        let Some(row) = found.rows.get_mut(&hotkey).filter(|row| row.level == Level::Proven && !row.is_disputed())
-        else {
-            continue;
-        };
+        let is_open = |row: &&Provenance| !row.is_disputed() && row.limit != Some(Limit::NewerRuntime);
+        let Some(row) = found.rows.get(&hotkey).filter(is_open) else { continue };
         let Some(commitment) = &row.commitment else { continue };
         match (commitment.block, stored.get(&hotkey)) {
             (Some(block), Some(value)) => wanted.push(Wanted { hotkey, block, value: value.clone() }),
-            _ => row.limit = Some(Limit::Undated),
+            _ => limited(found, &hotkey, Limit::Undated),
         }
     }
     wanted
 }
 
+/// A row of which nothing but the signature was missing got no further for this; any other one keeps its own reason.
 fn limited(found: &mut Examined, hotkey: &Hotkey, limit: Limit) {
     if let Some(row) = found.rows.get_mut(hotkey) {
-        row.limit = Some(limit);
+        if row.level >= Level::Proven || matches!(limit, Limit::Disputed { .. }) {
+            row.limit = Some(limit.clone());
+        }
+        row.unsigned = Some(limit);
     }
 }
 
@@ -229,8 +232,10 @@ fn conclude(
         Err(limit) => limited(found, &wanted.hotkey, limit),
         Ok(Some(scheme)) => {
             let Some(row) = found.rows.get_mut(&wanted.hotkey) else { return };
-            row.level = Level::Signed;
-            row.limit = None;
+            // What one node shows may be a fork of its own, and a signature of long ago.
+            if row.level == Level::Proven {
+                (row.level, row.limit) = (Level::Signed, None);
+            }
             row.signature = Some(Signature {
                 block: body.id,
                 index: u32::try_from(*index).unwrap_or(u32::MAX),

@@ -11,6 +11,7 @@ use crate::domain::freshness::{ERA_BLOCKS, TOO_OLD_TO_SIGN_MS};
 use crate::domain::guard::Cleared;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::provenance::{Confirmed, Level};
+use crate::domain::roster::TRAINER_UID;
 use crate::domain::snapshot::{BlockRef, ChainIdentity};
 use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::domain::untrusted::Untrusted;
@@ -316,6 +317,11 @@ fn checks(subject: &Subject, standing: &HotkeyState, cleared: &Cleared, now_ms: 
         Some(uid) => Check::passed("registered", format!("registered as uid {uid}")),
         None => Check::odd("registered", format!("not registered on subnet {}", subject.netuid)),
     });
+    if standing.uid == Some(TRAINER_UID) && standing.commitment.is_some() {
+        let what = "uid 0: every miner and validator keeps the key that it took at its start; the old one must live until all \
+                    were restarted";
+        checks.push(Check::odd("pinned_key", what));
+    }
     let behind = now_ms.saturating_sub(standing.at.timestamp_ms);
     if behind > TOO_OLD_TO_SIGN_MS {
         checks.push(Check::odd("head", format!("the node's finalized head is {} old", age_seconds(behind / 1_000))));

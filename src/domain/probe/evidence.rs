@@ -23,8 +23,8 @@ pub enum Request {
     GetTrustList,
     /// HEAD of a validator's trust list.
     HeadTrustList,
-    /// HEAD of the trainer's mark.
-    HeadReady,
+    /// Listing of the checkpoints in uid 0's bucket.
+    ListCheckpoints,
     /// Listing of names under `grail/`, only when the operator asks.
     List,
     /// PUT of the own canary.
@@ -58,7 +58,7 @@ impl Request {
             Self::GetEnd => "get_end",
             Self::GetTrustList => "get_trust_list",
             Self::HeadTrustList => "head_trust_list",
-            Self::HeadReady => "head_ready",
+            Self::ListCheckpoints => "list_checkpoints",
             Self::List => "list",
             Self::PutCanary => "put_canary",
             Self::GetCanaryPublished => "get_canary_published_key",
@@ -82,7 +82,7 @@ impl Request {
             Self::GetEnd => "GET last bytes",
             Self::GetTrustList => "GET trust list",
             Self::HeadTrustList => "HEAD trust list",
-            Self::HeadReady => "HEAD READY",
+            Self::ListCheckpoints => "LIST grail/checkpoints/",
             Self::List => "LIST grail/",
             Self::PutCanary => "PUT canary",
             Self::GetCanaryPublished => "GET canary, published key",

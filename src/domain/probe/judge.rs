@@ -78,8 +78,33 @@ fn of_object(found: Found, deadline: Option<Deadline>) -> Verdict {
 }
 
 /// The answer that the verdict rests on: the one with a code in its body, else that of the HEAD. Where the HEAD shows no
-/// mark of a store, the GET after it shows who answered.
+/// mark of a store, the GET after it shows who answered. That there is no plain object says nothing where nobody could tell
+/// whether there is a compressed one.
 pub(super) fn decisive(exchanges: &[Exchange]) -> Option<&Exchange> {
+    let told = of_both(exchanges);
+    let open =
+        exchanges.iter().find(|exchange| exchange.request == Request::HeadCompressed && is_open(&exchange.reply));
+    open.filter(|_| told.is_some_and(|told| is_missing(&told.reply))).or(told)
+}
+
+/// Whether an answer leaves open what it was asked for.
+const fn is_open(reply: &Reply) -> bool {
+    match reply {
+        Reply::Failed(_) => true,
+        Reply::Refused { http, .. } | Reply::Unmarked(Page { http, .. }) => matches!(http, 429 | 500..),
+        Reply::Found(_) => false,
+    }
+}
+
+fn is_missing(reply: &Reply) -> bool {
+    match reply {
+        Reply::Unmarked(Page { http, .. }) => *http == 404,
+        Reply::Refused { .. } => verdict_of(reply) == Verdict::NoObject,
+        Reply::Found(_) | Reply::Failed(_) => false,
+    }
+}
+
+fn of_both(exchanges: &[Exchange]) -> Option<&Exchange> {
     let is_head = |exchange: &&Exchange| matches!(exchange.request, Request::HeadCompressed | Request::HeadPlain);
     let coded = exchanges.iter().rev().find(|exchange| exchange.reply.raw_code().is_some());
     let head = exchanges.iter().rev().find(is_head);

@@ -21,5 +21,5 @@ pub use evidence::{Exchange, Found, Page, Reply, Request, Trouble};
 pub use judge::{Case, Judgement, is_denied, judge, verdict_of};
 pub use messages::{Listing, ProbeNews, ProbeOrder};
 pub use plan::{WHOLE_SECONDS, may_pass, next, sends_to_region};
-pub use result::{Probe, Risk, Step};
+pub use result::{ONE_NODE_SAYS, Probe, Risk, Step};
 pub use verdict::{Layer, Verdict, VerdictClass};

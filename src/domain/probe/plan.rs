@@ -8,14 +8,18 @@ pub const WHOLE_SECONDS: u64 = 60;
 /// The next request of a read test after these exchanges, or `None` when nothing more can be learnt.
 ///
 /// A validator's HEAD loop swallows every error of the compressed object's HEAD and goes on to the plain one; only where
-/// no connection comes about would a second try tell nothing. A refused HEAD has no body, so one byte is asked for to
+/// nobody was reached, or the time is over, would a second try tell nothing. A refused HEAD has no body, so one byte is asked for to
 /// read the code, unless the status says it all.
 pub fn next(exchanges: &[Exchange]) -> Option<Request> {
     let Some(last) = exchanges.last() else { return Some(Request::HeadCompressed) };
     let (http, is_marked) = match &last.reply {
         Reply::Refused { http, .. } => (*http, true),
         Reply::Unmarked(page) => (page.http, false),
-        Reply::Found(_) | Reply::Failed(_) => return None,
+        Reply::Failed(trouble) => {
+            let goes_on = !trouble.reached_nobody() && !matches!(trouble, Trouble::Slow { .. });
+            return (goes_on && last.request == Request::HeadCompressed).then_some(Request::HeadPlain);
+        }
+        Reply::Found(_) => return None,
     };
     match last.request {
         Request::HeadCompressed => Some(Request::HeadPlain),

@@ -8,6 +8,7 @@ use super::blame::Blame;
 use super::evidence::Exchange;
 use super::verdict::Verdict;
 use crate::domain::hotkey::Hotkey;
+use crate::domain::text::uncapitalised;
 use crate::domain::window::{Deadline, Window};
 
 /// One request of the test, as it is told.
@@ -121,7 +122,27 @@ impl Risk {
     }
 }
 
+/// What is said beside a verdict on a holder whose key nobody else confirmed.
+pub const ONE_NODE_SAYS: &str = "As this node says it: nobody else confirmed that this is the key on chain.";
+
 impl Probe {
+    /// What is to be said beside the explanation: that the holder is blamed on one node's word.
+    pub fn reservation(&self) -> Option<&'static str> {
+        (self.blame == Some(Blame::Holder) && self.confirmed.is_none()).then_some(ONE_NODE_SAYS)
+    }
+
+    /// Sources contradict each other about the key: whatever came of the test is nothing that its holder did.
+    pub fn contradicted(&mut self, finding: &Diagnostic) {
+        self.confirmed = Some(false);
+        (self.blame, self.is_definite) = (Some(Blame::Unknown), false);
+        self.explanation = format!(
+            "Not known: {}. With the key that this node names the test says: {}",
+            uncapitalised(finding.summary.trim_end_matches('.')),
+            uncapitalised(&self.explanation)
+        );
+        self.fix.clone_from(&finding.help);
+    }
+
     /// Whether the test failed on this machine or on the way, and says nothing about the uid.
     pub fn is_local_fault(&self) -> bool {
         let is_local = matches!(self.blame, Some(Blame::ThisMachine | Blame::Network)) || self.verdict == Verdict::Dns;
@@ -164,6 +185,9 @@ pub struct Probe {
     pub explanation: String,
     /// What to do.
     pub fix: String,
+    /// Whether the key that it was made with is on chain, as a second source and the state's proof say; `None` where one node's
+    /// word is all there is.
+    pub confirmed: Option<bool>,
     /// When the test ended, in ms since 1970.
     pub at_ms: u64,
 }

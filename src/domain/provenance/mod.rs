@@ -15,7 +15,7 @@ pub mod messages;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use dispute::{ACKNOWLEDGED_MS, Acknowledgement, Case, Claim, Dispute, Side};
 pub use limit::Limit;
@@ -160,6 +160,47 @@ pub struct Provenance {
     pub proof_from: Option<String>,
     /// The signature, where it was checked.
     pub signature: Option<Signature>,
+    /// Why there is none, where it was looked for.
+    #[serde(default)]
+    pub unsigned: Option<Limit>,
+}
+
+/// What speaks for a value, each by itself and each yes, no or not known: a second operator says the same of the same block; the
+/// state root of that block admits nothing else; the hotkey once signed exactly these bytes. What may be believed is the
+/// [`Level`]: a fork of one node's own has sound proofs, and old extrinsics with good signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// By a second operator.
+    #[serde(serialize_with = "yes_no_unknown")]
+    pub agreed: Option<bool>,
+    /// By the state root.
+    #[serde(serialize_with = "yes_no_unknown")]
+    pub proven: Option<bool>,
+    /// By the hotkey.
+    #[serde(serialize_with = "yes_no_unknown")]
+    pub signed: Option<bool>,
+}
+
+impl Evidence {
+    /// `agreed unknown · proven yes · signed yes`.
+    pub fn words(self) -> String {
+        let Self { agreed, proven, signed } = self;
+        let all = [("agreed", agreed), ("proven", proven), ("signed", signed)];
+        all.map(|(name, held)| format!("{name} {}", word_of(held))).join(" · ")
+    }
+}
+
+const fn word_of(held: Option<bool>) -> &'static str {
+    match held {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn yes_no_unknown<S: Serializer>(held: &Option<bool>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(word_of(*held))
 }
 
 impl Provenance {
@@ -174,6 +215,33 @@ impl Provenance {
             proof: None,
             proof_from: None,
             signature: None,
+            unsigned: None,
+        }
+    }
+
+    /// What speaks for what stands there.
+    pub const fn held(&self) -> Evidence {
+        let case = match &self.limit {
+            Some(Limit::Disputed { case }) => Some(*case),
+            _ => None,
+        };
+        Evidence {
+            agreed: match (case, self.level) {
+                (Some(_), _) => Some(false),
+                (None, Level::Reported) => None,
+                (None, _) => Some(true),
+            },
+            proven: match (case, &self.proof) {
+                (Some(Case::BadProof), _) => None,
+                (_, Some(_)) => Some(true),
+                (Some(Case::ForgedValue), None) => Some(false),
+                (_, None) => None,
+            },
+            signed: match (&self.signature, &self.unsigned) {
+                (Some(_), _) => Some(true),
+                (None, Some(Limit::NotInBlock { .. } | Limit::Disputed { case: Case::ForgedExtrinsic })) => Some(false),
+                _ => None,
+            },
         }
     }
 

@@ -54,6 +54,10 @@ pub enum Event {
         /// Revoke first, without grace.
         emergency: bool,
     },
+    /// The old read key is uid 0's: every process of the subnet keeps the one that it took at its start.
+    Pinned,
+    /// The operator says that all of them were restarted since the new key is on chain.
+    AllRestarted,
     /// They are in the vault and read back equal.
     Staged,
     /// They do what they should at the store.
@@ -179,6 +183,12 @@ impl Event {
                 let how = if *emergency { ", revoking first" } else { "" };
                 format!("began, generation {from} → {to}{how}: {}", keys.join(", "))
             }
+            Self::Pinned => {
+                "the read key is uid 0's: every process of the subnet keeps the one that it took at its start, so no \
+                             grace retires the old one"
+                    .to_owned()
+            }
+            Self::AllRestarted => "every process of the subnet was restarted, you said".to_owned(),
             Self::Staged => "new keys are in the vault and read back".to_owned(),
             Self::Probed { found } => format!("new keys tested: {}", found.join(", ")),
             Self::Planned { seen } => format!("planned; the chain holds {seen}"),

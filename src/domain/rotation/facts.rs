@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::freshness::TOO_OLD_FOR_NOW_MS;
+use crate::domain::roster::TRAINER_UID;
 use crate::domain::rotation::change::{Seen, Side};
 use crate::domain::rotation::event::{EnvUpdate, Event};
 use crate::domain::rotation::machine::{Rotation, Step};
@@ -17,6 +18,8 @@ pub struct ChainFacts {
     pub finalized: u64,
     /// Age of that block by this machine's clock, in ms.
     pub age_ms: u64,
+    /// The hotkey's uid.
+    pub uid: Option<u16>,
     /// What is there for the hotkey.
     pub seen: Seen,
     /// Number of the block that set it, where anything is there.
@@ -97,7 +100,21 @@ impl Retirable {
     }
 }
 
+/// What is to be done before uid 0's old key may go.
+pub const RESTART_ALL: &str = "Keep the old token alive until every miner and validator was restarted, then say rotate retire \
+                               --all-restarted: revoked before that, it stops the subnet.";
+
 impl Rotation {
+    /// Whether a chain shows that the read key which is replaced is uid 0's.
+    pub(super) fn pins(&self, chain: &ChainFacts) -> bool {
+        chain.uid == Some(TRAINER_UID) && self.change.read.as_ref().is_some_and(|read| read.old.is_some())
+    }
+
+    /// Whether the operator's word that all were restarted is what the rotation waits for, or may have any time now.
+    pub fn may_hear_of_restarts(&self) -> bool {
+        self.is_pinned && !self.all_restarted && self.step() == Step::Retire
+    }
+
     /// Whether the old keys may be forgotten; else everything that stands against it. While anything else does, the
     /// operator is not told to revoke. Once it is decided nothing stands against it any more: the store refuses the old
     /// keys, so keeping them would help nobody.
@@ -178,7 +195,23 @@ impl Rotation {
                 "Keep the old token alive until then: validators that looked at the chain before still read with it.",
             ));
         }
+        blockers.extend(self.pinned_blocker(facts, chain));
         blockers
+    }
+
+    /// Uid 0's key is taken by every process of the subnet at its start and never again: no grace retires it (DESIGN 11). Once
+    /// the store refuses it nobody reads with it any more.
+    fn pinned_blocker(&self, facts: &Facts, chain: &ChainFacts) -> Option<Diagnostic> {
+        let is_refused = matches!(facts.old_answer(Side::Read), Some(KeyAnswer::Refused { .. }));
+        let pinned = self.is_pinned || self.pins(chain);
+        (pinned && !self.all_restarted && !is_refused).then(|| {
+            Diagnostic::blocker(
+                "pinned_key",
+                "The old read key is uid 0's: every process of the subnet took it at its start, and keeps it however long the \
+                 grace is",
+                RESTART_ALL,
+            )
+        })
     }
 
     fn env_blocker(&self, facts: &Facts) -> Option<Diagnostic> {

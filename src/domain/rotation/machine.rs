@@ -76,6 +76,10 @@ pub struct Rotation {
     pub env_begun: bool,
     /// The grace.
     pub grace: Option<Grace>,
+    /// Whether the old read key is uid 0's, which every process of the subnet took at its start.
+    pub is_pinned: bool,
+    /// Whether the operator has said that all of them were restarted since the new key is on chain.
+    pub all_restarted: bool,
     /// Sides whose old key is of no use any more: the store refuses it, or the vault holds it no more.
     pub refused: Vec<Side>,
     /// Those of them that the vault lost: the store was not asked.
@@ -163,6 +167,8 @@ impl Rotation {
             env: None,
             env_begun: false,
             grace: None,
+            is_pinned: false,
+            all_restarted: false,
             refused: Vec::new(),
             lost: Vec::new(),
             difference: None,
@@ -192,6 +198,14 @@ impl Rotation {
         (!self.phase.is_closed()).then_some(())?;
         match event {
             Event::Began { .. } => return None,
+            Event::Pinned => {
+                (!self.is_pinned && !self.retiring && self.change.read.is_some()).then_some(())?;
+                self.is_pinned = true;
+            }
+            Event::AllRestarted => {
+                self.may_hear_of_restarts().then_some(())?;
+                self.all_restarted = true;
+            }
             Event::Staged => self.forward(Phase::Draft, Phase::Staged)?,
             Event::Probed { .. } => {
                 (!self.emergency || self.unrefused().is_none()).then_some(())?;
@@ -302,6 +316,8 @@ impl Rotation {
         self.is_reverted(&seen).then_some(())?;
         self.phase = Phase::Planned;
         self.grace = None;
+        // What was started meanwhile took the key that is there now.
+        self.all_restarted = false;
         self.finalized = None;
         self.difference = (!self.expects(&seen)).then_some(seen);
         Some(())
@@ -326,6 +342,7 @@ impl Rotation {
         (later && counting && grace.ends_at >= self.grace_end(grace.from)).then_some(())?;
         self.phase = Phase::Grace;
         self.grace = Some(grace);
+        self.all_restarted = false;
         Some(())
     }
 

@@ -56,6 +56,8 @@ pub enum RotateOrder {
     Accept,
     /// Retire the old keys if everything holds.
     Retire,
+    /// The same, with the operator's word that every process of the subnet was restarted.
+    RetireAllRestarted,
     /// The old keys back.
     RollBack,
     /// The screen was left: let go of the lock.

@@ -13,6 +13,9 @@ impl Rotation {
         if !chain.is_fresh() {
             return None;
         }
+        if self.pins(chain) && !self.is_pinned && !self.retiring && !self.phase.is_closed() {
+            return Some(Event::Pinned);
+        }
         if self.is_reverted(&chain.seen) {
             return Some(Event::Reverted { block: chain.finalized, seen: chain.seen });
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::rotation::change::Side;
+use crate::domain::rotation::facts::RESTART_ALL;
 use crate::domain::rotation::machine::{Rotation, Step};
 use crate::domain::rotation::phase::Phase;
 use crate::domain::text::{age_blocks, grouped};
@@ -76,6 +77,11 @@ impl Rotation {
     fn next_words(&self, step: Step, finalized: Option<u64>) -> String {
         match step {
             Step::Stage => "Put the new keys into the vault.".to_owned(),
+            Step::Revoke(Side::Read) if self.is_pinned => format!(
+                "Revoke the old read token {} at the provider now. It is uid 0's: whoever is not restarted after the new key is \
+                 on chain finds no checkpoint; the console goes on when the store refuses it.",
+                self.old_shown(Side::Read)
+            ),
             Step::Revoke(side) => format!(
                 "Revoke the old {} token {} at the provider now; the console goes on when the store refuses it.",
                 side.word(),
@@ -97,11 +103,13 @@ impl Rotation {
             Step::BeginGrace => "Count the grace.".to_owned(),
             Step::Retire => match (self.grace, self.grace_left(finalized)) {
                 (Some(grace), Some(left)) if left > 0 => format!(
-                    "Keep the old token alive until #{}, {} blocks ({}) from now.",
+                    "Keep the old token alive until #{}, {} blocks ({}) from now{}.",
                     grouped(grace.ends_at),
                     grouped(left),
-                    age_blocks(left)
+                    age_blocks(left),
+                    if self.may_hear_of_restarts() { ", and until every miner and validator was restarted" } else { "" }
                 ),
+                (Some(_), Some(_)) if self.may_hear_of_restarts() => RESTART_ALL.to_owned(),
                 (Some(_), Some(_)) => {
                     "Retire: the console checks everything, then you revoke the old token.".to_owned()
                 }
@@ -111,6 +119,11 @@ impl Rotation {
             Step::ForgetNew => "Forget the new keys; nothing of them was published.".to_owned(),
             Step::FinishBack => "Note that the old keys are back.".to_owned(),
             Step::Done => match self.phase {
+                Phase::RolledBack if self.is_pinned => {
+                    "Nothing. Keep the new token alive until every miner and validator that was started meanwhile is started \
+                     again: it took uid 0's new key then, and keeps it."
+                        .to_owned()
+                }
                 Phase::RolledBack => {
                     "Nothing. Keep the new token alive for another hour: validators may have read it, and a GRAIL that \
                      started meanwhile may still publish it."

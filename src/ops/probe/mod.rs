@@ -6,8 +6,8 @@ mod subnet_view;
 mod sweep;
 mod tester;
 
-pub use listing::listing;
+pub use listing::{listed_mark, listing};
 pub use service::{TesterSetup, serve};
 pub use subnet_view::{NoKey, SubnetView, View};
 pub use sweep::{Stopped, at_once, sweep};
-pub use tester::{Extent, Tester, Walk, ready_names, store};
+pub use tester::{CANNOT_LIST, Extent, MAY_LIST, TRUST_WINDOWS, Tester, Walk, store};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, sleep};
 
+use super::listing::{Marked, listed_mark};
 use super::subnet_view::{NoKey, View};
 use crate::chain::{BlockTime, BlockTimes, ChainError, Node};
 use crate::domain::commitment::Commitment;
@@ -14,8 +15,8 @@ use crate::domain::credentials::LocalView;
 use crate::domain::drift::exposes_write_key;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{
-    self, Blame, Case, Exchange, Judgement, Page, Probe, Reply, Request, Risk, Step, Trouble, Verdict, judge, may_pass,
-    sends_to_region,
+    self, Blame, Case, Exchange, Judgement, Layer, Page, Probe, Reply, Request, Risk, Step, Trouble, Verdict, judge,
+    may_pass, sends_to_region, verdict_of,
 };
 use crate::domain::provider::Provider;
 use crate::domain::roster::Role;
@@ -26,6 +27,13 @@ use crate::storage::{Answer, Part, Reader, Store, StoreOptions, Target};
 
 /// After the chain could not be asked for block times, or has forgotten them: how long it is not asked again.
 const CHAIN_RESTS: Duration = Duration::from_secs(30);
+
+/// Windows back for which a trust list is looked for: the trainer takes none that is older.
+pub const TRUST_WINDOWS: usize = 5;
+/// What is wrong with a trainer's key that can read objects alone.
+pub const CANNOT_LIST: &str = "The key may not list the bucket: everybody finds uid 0's checkpoints by listing grail/checkpoints/, and finds none.";
+/// What to do about it.
+pub const MAY_LIST: &str = "Let the published key list this bucket, or publish one that may.";
 
 /// Everything that tests need besides the subnet.
 pub struct Tester {
@@ -40,6 +48,8 @@ pub struct Tester {
     pub node: Node,
     now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
     times: Mutex<Times>,
+    /// What consumers found in the trainer's bucket last.
+    pub(super) marked: Mutex<Option<Marked>>,
     /// One test at a time for each account.
     accounts: Mutex<HashMap<String, Arc<Mutex<()>>>>,
 }
@@ -68,6 +78,7 @@ impl Tester {
             node: context.node.clone(),
             now_ms,
             times: Mutex::default(),
+            marked: Mutex::default(),
             accounts: Mutex::default(),
         }
     }
@@ -150,6 +161,7 @@ impl Tester {
             risks: Vec::new(),
             explanation: judgement.explanation,
             fix: judgement.fix,
+            confirmed: None,
             at_ms: 0,
         }
     }
@@ -161,10 +173,15 @@ impl Tester {
         let case = self.case(member.map(|member| member.uid), hotkey, window, deadline, &walk);
         let mut judgement = judge(&case);
         let role = member.map_or(Role::Miner, Role::of);
-        if judgement.verdict == Verdict::NoObject
-            && let Some(other) = self.stands_in(&reader, role, window, &mut walk).await
-        {
-            judgement = other;
+        match role {
+            Role::Validator if judgement.verdict == Verdict::NoObject => {
+                let other = self.stands_in(&reader, window, &mut walk).await;
+                judgement = other.unwrap_or(judgement);
+            }
+            Role::Trainer if matches!(judgement.verdict.layer(), Layer::None | Layer::Object) => {
+                judgement = self.as_consumers(view, hotkey, &reader, &mut walk, judgement).await;
+            }
+            _ => {}
         }
         Probe {
             verdict: judgement.verdict,
@@ -273,40 +290,57 @@ impl Tester {
         answer
     }
 
-    /// Validators and the trainer hand in no windows of their own: their own documented object tells whether they can be
-    /// read.
-    async fn stands_in(&self, reader: &Reader, role: Role, window: Window, walk: &mut Walk) -> Option<Judgement> {
-        let (what, names): (_, Vec<DocumentedName>) = match role {
-            Role::Miner => return None,
-            Role::Validator => ("trust list", window.back(3).map(DocumentedName::TrustList).collect()),
-            Role::Trainer => ("READY mark", ready_names(window, 4).collect()),
-        };
+    /// Validators hand in no windows of their own: their own documented object tells whether they can be read.
+    async fn stands_in(&self, reader: &Reader, window: Window, walk: &mut Walk) -> Option<Judgement> {
         let by = Instant::now() + self.store.options().total;
         let missing = walk.object;
-        for name in names {
-            let request = if role == Role::Trainer { Request::HeadReady } else { Request::HeadTrustList };
-            let answer = reader.head(request, &name, by).await;
+        for name in window.back(TRUST_WINDOWS).map(DocumentedName::TrustList) {
+            let answer = reader.head(Request::HeadTrustList, &name, by).await;
             let found = match answer.exchange.reply {
                 Reply::Found(found) => Some(found),
                 _ => None,
             };
             walk.take(name, answer);
             if found.is_some() {
-                let explanation =
-                    format!("A {} hands in no windows; its newest {what} is there and can be read.", role.word());
-                return Some(Judgement {
-                    verdict: Verdict::Ok,
-                    blame: None,
-                    is_definite: true,
-                    found,
-                    explanation,
-                    fix: String::new(),
-                });
+                let explanation = "A validator hands in no windows; its newest trust list is there and can be read.";
+                return Some(Judgement { found, ..good(explanation) });
             }
         }
         // What is missing is the window, whatever was looked for in its place.
         walk.object = missing;
         None
+    }
+
+    /// The trainer hands in no windows either, and everybody finds its checkpoints by listing them: a key that cannot list is none
+    /// to them, whatever else it reads.
+    async fn as_consumers(
+        &self,
+        view: &View,
+        hotkey: Hotkey,
+        reader: &Reader,
+        walk: &mut Walk,
+        judgement: Judgement,
+    ) -> Judgement {
+        let (exchange, mark) = listed_mark(self, view, &hotkey, reader).await;
+        let verdict = exchange.as_ref().map(|exchange| verdict_of(&exchange.reply));
+        let found = exchange.as_ref().is_none_or(|exchange| matches!(exchange.reply, Reply::Found(_)));
+        walk.exchanges.extend(exchange);
+        let no_window = judgement.verdict == Verdict::NoObject;
+        match (verdict, mark) {
+            (Some(Verdict::ScopeDenied), _) => {
+                let (own, why) = (self.own == Some(hotkey), CANNOT_LIST.to_owned());
+                judged(Verdict::ScopeDenied, why, MAY_LIST, own, view, &hotkey)
+            }
+            (_, Some((checkpoint, ready))) if no_window => {
+                walk.object = Some(DocumentedName::Ready(checkpoint, ready));
+                good("A trainer hands in no windows; its newest READY mark is listed, where everybody finds it.")
+            }
+            (_, None) if no_window && found => Judgement {
+                explanation: "The bucket can be listed, and holds no READY mark: nobody finds a checkpoint.".to_owned(),
+                ..judgement
+            },
+            _ => judgement,
+        }
     }
 
     /// The last moments for uploads. Windows whose closing block the chain cannot tell are counted at 12 s a block.
@@ -347,7 +381,7 @@ impl Tester {
         self.block_times().await?.times(blocks, (at.number, at.timestamp_ms), view.finalized).await
     }
 
-    /// The chain, to be asked for times and earnings.
+    /// The chain, to be asked for times.
     pub async fn block_times(&self) -> Result<BlockTimes, ChainError> {
         BlockTimes::open(&self.node).await
     }
@@ -370,14 +404,6 @@ impl Tester {
         }
         risks
     }
-}
-
-/// Names of READY marks that GRAIL documents, newest first: a checkpoint becomes ready in its window or the next.
-pub fn ready_names(newest: Window, windows: usize) -> impl Iterator<Item = DocumentedName> {
-    newest.back(windows).flat_map(|checkpoint| {
-        let next = Window::of(checkpoint.closing_block());
-        [DocumentedName::Ready(checkpoint, checkpoint), DocumentedName::Ready(checkpoint, next)]
-    })
 }
 
 /// How far a walk goes.
@@ -443,6 +469,11 @@ fn judged(verdict: Verdict, explanation: String, fix: &str, own: bool, view: &Vi
     let who = view.member(hotkey).map_or_else(|| "this ex-member".to_owned(), |member| format!("uid {}", member.uid));
     let fix = if own { fix.to_owned() } else { format!("Only the holder of {who} can publish anew.") };
     Judgement { verdict, blame: Some(Blame::Holder), is_definite: true, found: None, explanation, fix }
+}
+
+fn good(explanation: &str) -> Judgement {
+    let explanation = explanation.to_owned();
+    Judgement { verdict: Verdict::Ok, blame: None, is_definite: true, found: None, explanation, fix: String::new() }
 }
 
 fn shape_fix(provider: &Provider) -> String {

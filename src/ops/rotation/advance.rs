@@ -228,7 +228,7 @@ impl Executor {
         };
         let told = |chain: &ChainFacts| {
             let event = rotation.heard(chain).filter(|_| rotation.step() != Step::BeginGrace);
-            event.filter(|event| matches!(event, Event::Reverted { .. } | Event::GraceBegan { .. }))
+            event.filter(|event| matches!(event, Event::Reverted { .. } | Event::GraceBegan { .. } | Event::Pinned))
         };
         if self.chain().await.is_ok_and(|chain| told(&chain).is_some())
             && let Ok(chain) = self.verified_chain().await

@@ -1,15 +1,22 @@
 //! Beginning: which keys are replaced by which, and everything that forbids it.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::advance::NeedsInput;
 use super::executor::Executor;
 use crate::domain::credentials::{Variable, hint};
 use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::provider::Provider;
-use crate::domain::rotation::{Change, Event, MOST_GRACE, Replacement, Seen, Side, Step};
+use crate::domain::rotation::{ChainFacts, Change, Event, MOST_GRACE, Replacement, Seen, Side, Step};
 use crate::domain::secret::SecretKey;
 use crate::domain::vault_index::{GenerationNumber, KeyRef, Origin};
 use crate::ops::keys::{generation_of, same};
 use crate::vault::{Generation, KeyPair};
+
+/// An emergency does not wait for the chain; it is asked for so long whether the key is uid 0's.
+const EMERGENCY_LOOK: Duration = Duration::from_secs(5);
 
 /// New keys, as they were pasted or read.
 #[derive(Debug, Clone, Default)]
@@ -55,9 +62,11 @@ impl Executor {
         let change = change(&from, &begin.keys)?;
         self.refuse_reuse(&from, &begin.keys)?;
         let locator = from.bucket.clone().or_else(|| from.account.clone()).ok_or_else(no_bucket)?;
-        if change.read.is_some() && !begin.emergency {
-            self.refuse_drift(&locator, &change).await?;
-        }
+        let chain = match (change.read.is_some(), begin.emergency) {
+            (true, false) => Some(self.refuse_drift(&locator, &change).await?),
+            (true, true) => timeout(EMERGENCY_LOOK, self.chain()).await.ok().and_then(Result::ok),
+            (false, _) => None,
+        };
         // The old keys first: they must be there to go back to.
         let from = self.keep_old(from).await?;
         let first = Event::Began {
@@ -70,6 +79,9 @@ impl Executor {
             emergency: begin.emergency,
         };
         self.note(first)?;
+        if let Some(pinned @ Event::Pinned) = chain.and_then(|chain| self.rotation()?.heard(&chain)) {
+            self.note(pinned)?;
+        }
         if self.is_staged(&self.under_way()?).await? {
             return self.advance().await;
         }
@@ -169,17 +181,17 @@ impl Executor {
     }
 
     /// The old key must be what the chain holds: with a third one there nobody could tell what a rotation replaces.
-    async fn refuse_drift(&self, locator: &str, change: &Change) -> Result<(), Diagnostic> {
+    async fn refuse_drift(&self, locator: &str, change: &Change) -> Result<ChainFacts, Diagnostic> {
         self.working("comparing the chain with the keys until now");
         let chain = self.chain().await?;
         if let Some(stale) = super::advance::stale(&chain) {
             return Err(stale);
         }
-        let Some(read) = &change.read else { return Ok(()) };
+        let Some(read) = &change.read else { return Ok(chain) };
         let expected = read.old.as_ref().is_some_and(|old| chain.seen.is(locator, old));
         // A commit of the new key by hand, before the rotation was begun, is no harm.
         if expected || chain.seen.is(locator, &read.new) {
-            return Ok(());
+            return Ok(chain);
         }
         let todo = match chain.seen {
             Seen::Nothing => {

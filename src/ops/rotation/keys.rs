@@ -16,6 +16,7 @@ use crate::domain::self_test_objects::CanaryName;
 use crate::domain::text::uncapitalised;
 use crate::domain::vault_index::GenerationNumber;
 use crate::ops::commit::try_to_write;
+use crate::ops::probe::{CANNOT_LIST, MAY_LIST};
 use crate::ops::self_test::{Subject, self_test};
 use crate::storage::{Owner, Target};
 use crate::vault::{Generation, KeyPair};
@@ -63,8 +64,8 @@ impl Executor {
         }
         self.working("testing what the new keys can do");
         match generation.write {
-            Some(_) => self.test_with_canary(&generation).await,
-            None => self.test_without_canary(&generation).await,
+            Some(_) => self.test_with_canary(&generation, rotation.is_pinned).await,
+            None => self.test_without_canary(&generation, rotation.is_pinned).await,
         }
     }
 
@@ -96,7 +97,7 @@ impl Executor {
         }
     }
 
-    async fn test_with_canary(&self, generation: &Generation) -> Result<Vec<String>, Diagnostic> {
+    async fn test_with_canary(&self, generation: &Generation, is_trainer: bool) -> Result<Vec<String>, Diagnostic> {
         let context = self.with(generation);
         let credentials =
             BucketCredentials::parse(&context.provider, &context.configuration.local).map_err(|error| {
@@ -111,6 +112,7 @@ impl Executor {
             provider: context.provider.clone(),
             hotkey: self.owner().hotkey,
             credentials,
+            is_trainer,
             published: None,
             doubted: None,
             now_ms: Arc::clone(&self.now_ms),
@@ -122,7 +124,7 @@ impl Executor {
     }
 
     /// Without a write key nothing can be written to be read back, and nothing calibrates the scope test.
-    async fn test_without_canary(&self, generation: &Generation) -> Result<Vec<String>, Diagnostic> {
+    async fn test_without_canary(&self, generation: &Generation, is_trainer: bool) -> Result<Vec<String>, Diagnostic> {
         let owner = self.owner_of(generation, Side::Read).map_err(|why| unusable(Side::Read, &why))?;
         let by = || Instant::now() + self.store.options().total;
         let (buckets, others) = owner.list_buckets(Request::ListBuckets, by()).await;
@@ -133,9 +135,21 @@ impl Executor {
         if owner.grants(by()).await.1.is_more_than_reading() {
             return Err(too_much(&Risk::WriteCapable));
         }
+        if is_trainer {
+            let listed = owner.list_checkpoints(by()).await.answer.exchange.reply;
+            match verdict_of(&listed) {
+                _ if matches!(listed, Reply::Found(_)) => {}
+                Verdict::ScopeDenied => return Err(cannot_list()),
+                verdict => {
+                    let why = format!("whether it lists grail/checkpoints/ cannot be told ({})", verdict.word());
+                    return Err(unusable(Side::Read, &why));
+                }
+            }
+        }
         let scope = self.tries_to_write(generation).await?;
         let buckets = if lists { "lists no other bucket" } else { "cannot list buckets" };
-        Ok(["reads", scope, buckets].map(ToOwned::to_owned).to_vec())
+        let checkpoints = is_trainer.then_some("lists grail/checkpoints/");
+        Ok(["reads", scope, buckets].into_iter().chain(checkpoints).map(ToOwned::to_owned).collect())
     }
 
     /// Where the store does not tell what a key may do, it is asked by doing it: nobody else has the new key yet.
@@ -213,9 +227,19 @@ fn in_short(step: &JudgedStep) -> String {
         "delete_canary" => "the canary is gone",
         "abort_upload" | "put_canary_read_key" => "the read key cannot write",
         "list_buckets" => "nor list other buckets",
+        "list_checkpoints" => "it lists grail/checkpoints/",
         _ => step.explanation.trim_end_matches('.'),
     }
     .to_owned()
+}
+
+fn cannot_list() -> Diagnostic {
+    Diagnostic::refused(
+        "new_key_fails",
+        CANNOT_LIST.trim_end_matches('.'),
+        "Nothing was published: the keys on chain and in the .env are as they were.",
+        MAY_LIST,
+    )
 }
 
 fn failed(step: &JudgedStep) -> Diagnostic {

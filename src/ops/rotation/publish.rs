@@ -305,6 +305,7 @@ fn facts_of(standing: &HotkeyState, now_ms: u64) -> ChainFacts {
     ChainFacts {
         finalized: standing.at.number,
         age_ms: now_ms.saturating_sub(standing.at.timestamp_ms),
+        uid: standing.uid,
         seen: Seen::of(standing.commitment.as_ref()),
         set_at: standing.commitment.as_ref().and_then(|commitment| commitment.block),
     }

@@ -4,7 +4,7 @@ use super::advance::NeedsInput;
 use super::executor::Executor;
 use super::publish::away;
 use crate::domain::diagnostic::{Class, Diagnostic};
-use crate::domain::rotation::{ChainFacts, Facts, KeyAnswer, Retirable, Rotation, Side, Step};
+use crate::domain::rotation::{ChainFacts, Event, Facts, KeyAnswer, Retirable, Rotation, Side, Step};
 
 /// How a retirement ended.
 #[derive(Debug)]
@@ -70,8 +70,9 @@ impl Executor {
         old
     }
 
-    /// Retires the old keys if every condition holds; else names each that does not, and changes nothing.
-    pub async fn retire(&mut self) -> Result<Retirement, Diagnostic> {
+    /// Retires the old keys if every condition holds; else names each that does not, and changes nothing. Beside it the operator's
+    /// word that every process of the subnet was restarted, which uid 0's key needs.
+    pub async fn retire(&mut self, all_restarted: bool) -> Result<Retirement, Diagnostic> {
         let rotation = self.under_way()?;
         if rotation.step() == Step::ForgetOld {
             self.advance().await?;
@@ -84,6 +85,13 @@ impl Executor {
             Err(problem) if problem.class != Class::Chain => return Err(problem),
             chain => chain.map_err(|problem| away(&problem)),
         };
+        if let Some(pinned @ Event::Pinned) = chain.as_ref().ok().and_then(|chain| rotation.heard(chain)) {
+            self.note(pinned)?;
+        }
+        if all_restarted && self.under_way()?.may_hear_of_restarts() {
+            self.note(Event::AllRestarted)?;
+        }
+        let rotation = self.under_way()?;
         let facts = self.facts_on(chain).await?;
         match rotation.retirable(&facts) {
             Err(blockers) => Ok(Retirement::Blocked(blockers)),

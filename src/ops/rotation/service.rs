@@ -258,10 +258,12 @@ async fn act(
         RotateOrder::Env(answer) => executor.update_env(answer).await?,
         RotateOrder::Accept => executor.accept().await?,
         RotateOrder::RollBack => executor.roll_back().await?,
-        RotateOrder::Retire => match executor.retire().await? {
-            Retirement::Retired => NeedsInput::Done,
-            Retirement::Blocked(blockers) => return Ok(Outcome::Blocked(blockers)),
-        },
+        RotateOrder::Retire | RotateOrder::RetireAllRestarted => {
+            match executor.retire(order == RotateOrder::RetireAllRestarted).await? {
+                Retirement::Retired => NeedsInput::Done,
+                Retirement::Blocked(blockers) => return Ok(Outcome::Blocked(blockers)),
+            }
+        }
         RotateOrder::Look | RotateOrder::Leave | RotateOrder::Resume => executor.advance().await?,
     };
     Ok(Outcome::Halted(halt))

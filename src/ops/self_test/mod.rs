@@ -19,6 +19,7 @@ use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, verdict_of};
 use crate::domain::provider::Provider;
+use crate::domain::roster::TRAINER_UID;
 use crate::domain::self_test::{Canary, JudgedStep, Outcome, SelfTest};
 use crate::domain::self_test_objects::CanaryName;
 use crate::domain::text::{sentence, uncapitalised};
@@ -39,6 +40,8 @@ pub struct Subject {
     pub hotkey: Hotkey,
     /// The own credentials.
     pub credentials: BucketCredentials,
+    /// Whether the hotkey is uid 0, whose checkpoints everybody lists.
+    pub is_trainer: bool,
     /// What is on chain for the own hotkey; `None` where nothing readable is.
     pub published: Option<Parts>,
     /// Why it is not known what is on chain: sources contradict each other, and nothing of it is tested.
@@ -57,7 +60,16 @@ impl Subject {
         }
         let credentials = BucketCredentials::parse(&context.provider, &context.configuration.local)?;
         let published = view.parts(&hotkey).ok();
-        Ok(Self { provider: context.provider.clone(), hotkey, credentials, published, doubted: None, now_ms })
+        let is_trainer = view.member(&hotkey).is_some_and(|member| member.uid == TRAINER_UID);
+        Ok(Self {
+            provider: context.provider.clone(),
+            hotkey,
+            credentials,
+            is_trainer,
+            published,
+            doubted: None,
+            now_ms,
+        })
     }
 
     /// Holds what is on chain against the second source and the state's proof: a key that may be forged is not tested.
@@ -175,7 +187,7 @@ pub async fn self_test(
         () = sleep_until(cleans_up_at) => true,
     };
     if out_of_time {
-        test.name_what_was_not_asked();
+        test.name_what_was_not_asked(subject.is_trainer);
     }
     test.clean_up().await;
     let mut tested = SelfTest {
@@ -246,8 +258,8 @@ impl Test<'_> {
         self.steps.push(JudgedStep::skipped(Request::GetCanaryLocal, why));
     }
 
-    fn name_what_was_not_asked(&mut self) {
-        for request in STEPS {
+    fn name_what_was_not_asked(&mut self, is_trainer: bool) {
+        for request in STEPS.into_iter().chain(is_trainer.then_some(Request::ListCheckpoints)) {
             if !self.steps.iter().any(|step| step.step == request.name()) {
                 self.steps.push(JudgedStep::out_of_time(request));
             }

@@ -1,11 +1,12 @@
 //! What the key that is read with could do besides: write, own the bucket, see others.
 
 use super::{Subject, Test, told};
-use crate::domain::probe::{Exchange, Reply, Request, Risk, is_denied};
+use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, is_denied, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{AbortAnswer, Canary, JudgedStep, Outcome, can_write, is_account_wide};
 use crate::domain::self_test_objects::CanaryName;
 use crate::ops::commit::try_to_write;
+use crate::ops::probe::{CANNOT_LIST, MAY_LIST};
 use crate::storage::{Answer, Owner};
 
 impl Test<'_> {
@@ -52,8 +53,15 @@ impl Test<'_> {
         self.granted(whose).await;
         let key = self.keys.published.as_ref().unwrap_or(&self.keys.read);
         let (answer, others) = key.list_buckets(Request::ListBuckets, self.by()).await;
+        let checkpoints = match subject.is_trainer {
+            true => Some(key.list_checkpoints(self.by()).await.answer),
+            false => None,
+        };
         let step = self.account_wide(&answer.exchange, (&subject.provider, others), whose);
         self.steps.push(step);
+        if let Some(answer) = checkpoints {
+            self.steps.push(lists_checkpoints(&answer.exchange, whose));
+        }
     }
 
     /// Writes into the own bucket with the key that should not be able to, where nothing else tells.
@@ -131,6 +139,23 @@ impl Test<'_> {
                 format!("The store's answer does not tell whether the {whose} is account-wide: {}.", told(reply)),
                 "",
             ),
+        }
+    }
+}
+
+/// What uid 0's key must be able to do beside reading objects.
+fn lists_checkpoints(exchange: &Exchange, whose: &str) -> JudgedStep {
+    match &exchange.reply {
+        Reply::Found(_) => {
+            let why = format!("The {whose} lists grail/checkpoints/, as everybody does who needs one.");
+            JudgedStep::of(exchange, Outcome::Passed, why, "")
+        }
+        reply if verdict_of(reply) == Verdict::ScopeDenied => {
+            JudgedStep::of(exchange, Outcome::Failed, CANNOT_LIST, MAY_LIST)
+        }
+        reply => {
+            let why = format!("Whether the {whose} lists grail/checkpoints/ is not known: {}.", told(reply));
+            JudgedStep::of(exchange, Outcome::Inconclusive, why, "Run the self-test again when the store answers.")
         }
     }
 }

@@ -1,37 +1,29 @@
-//! What others published after their own look: validators' trust lists, and the trainer's READY mark.
+//! What others published after their own look: the trust list that counts, and the trainer's READY mark.
 
-use std::cmp::Reverse;
-
-use futures::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::{check, not_asked, with_fix};
-use crate::chain::BlockTimes;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Page, Reply, Request, Verdict, verdict_of};
-use crate::domain::snapshot::Member;
-use crate::domain::text::{BLOCK_SECONDS, age_seconds, grouped};
+use crate::domain::probe::{Reply, Request, Verdict, verdict_of};
+use crate::domain::roster::TRAINER_UID;
+use crate::domain::snapshot::most_staked;
+use crate::domain::text::{BLOCK_SECONDS, age_seconds, grouped, uncapitalised};
 use crate::domain::visible::{Check, Standing};
-use crate::domain::window::{DocumentedName, WINDOWS_SHOWN, Window};
-use crate::ops::probe::{Tester, View, ready_names};
-use crate::storage::{Part, Reader};
+use crate::domain::window::{DocumentedName, WINDOW_BLOCKS, WINDOWS_SHOWN, Window};
+use crate::ops::probe::{CANNOT_LIST, MAY_LIST, TRUST_WINDOWS, Tester, View, listed_mark};
+use crate::storage::Part;
 
-/// Validators whose newest trust list is asked for: those that earn most.
-const TOP_VALIDATORS: usize = 3;
-/// Windows back for which a trust list is looked for: validators publish one a window, a little late.
-const TRUST_WINDOWS: usize = 3;
-/// Bytes of a trust list that are read: 256 addresses take about 14 KB.
+/// Bytes of a trust list that are read: a thousand addresses take about 50 KB.
 const TRUST_LIST_BYTES: u32 = 64 << 10;
-const TRUSTED_WORDS: &str = "in validators' trust lists";
+const TRUSTED_WORDS: &str = "in the trust list that counts";
 const READY_WORDS: &str = "trainer READY";
 
 /// What validators and the trainer published.
 pub(super) async fn concluded(tester: &Tester, view: &View, hotkey: Hotkey, by: Instant) -> Vec<Check> {
     let Some(newest) = Window::last_complete(view.finalized) else { return Vec::new() };
-    let emission = timeout_at(by, emission(tester, view.subnet.netuid)).await.unwrap_or_default();
     let (trusted, ready) = tokio::join!(
-        timeout_at(by, trusted(tester, view, hotkey, newest, &emission)),
+        timeout_at(by, trusted(tester, view, hotkey, newest)),
         timeout_at(by, trainer(tester, view, newest))
     );
     vec![
@@ -40,97 +32,76 @@ pub(super) async fn concluded(tester: &Tester, view: &View, hotkey: Hotkey, by: 
     ]
 }
 
-/// Who earns what; empty where the chain does not say.
-async fn emission(tester: &Tester, netuid: u16) -> Vec<u64> {
-    let told = async { BlockTimes::emission(&tester.block_times().await?, netuid).await };
-    let told = told.await.inspect_err(|error| tracing::warn!("the emission could not be read: {error}"));
-    told.ok().flatten().unwrap_or_default()
-}
-
-/// Validators other than oneself, those that earn most first.
-fn top_validators<'v>(view: &'v View, hotkey: Hotkey, emission: &[u64]) -> Vec<&'v Member> {
-    let mut validators: Vec<&Member> =
-        view.subnet.members.iter().filter(|m| m.validator_permit && m.uid != 0 && m.hotkey != hotkey).collect();
-    validators.sort_by_key(|m| (Reverse(emission.get(usize::from(m.uid)).copied().unwrap_or(0)), m.uid));
-    validators
-}
-
 #[derive(Deserialize)]
 struct TrustList {
     eligible_hotkeys: Vec<String>,
 }
 
-/// A trust list that was found: whose, of which window, and whether one is on it.
-struct Listed {
-    uid: u16,
-    window: Window,
-    has_us: bool,
-}
-
-async fn trusted(tester: &Tester, view: &View, hotkey: Hotkey, newest: Window, emission: &[u64]) -> Check {
-    let (name, words) = ("trusted", TRUSTED_WORDS);
-    let validators = top_validators(view, hotkey, emission);
-    let mut lists = Vec::new();
-    for validator in validators.into_iter().take(TOP_VALIDATORS * 2) {
-        lists.push(trust_list(tester, view, validator, hotkey, newest));
-    }
-    let lists = stream::iter(lists).buffered(TOP_VALIDATORS);
-    let found: Vec<Listed> = lists.filter_map(std::future::ready).take(TOP_VALIDATORS).collect().await;
-    let with = found.iter().filter(|list| list.has_us).count();
-    let whose = |listed: bool| {
-        let of = found.iter().filter(|list| list.has_us == listed);
-        of.map(|list| format!("uid {} (window {})", list.uid, grouped(list.window.start())))
-            .collect::<Vec<_>>()
-            .join(", ")
+/// The trust list that counts is that of the permit holder with most stake, be it uid 0, and of its lists the first one that
+/// there is (FACTS 5): what others say, and what it said before, is read by nobody.
+async fn trusted(tester: &Tester, view: &View, hotkey: Hotkey, newest: Window) -> Check {
+    let unknown = |evidence: String| check("trusted", TRUSTED_WORDS, Standing::Unknown, evidence);
+    let Some(counts) = most_staked(&view.subnet.members) else {
+        return unknown(
+            "The chain does not tell who has most stake, so whose trust list counts is not known.".to_owned(),
+        );
     };
-    match (with, found.len()) {
-        (_, 0) => {
-            let evidence = "No trust list of the top validators could be read for the last windows.";
-            check(name, words, Standing::Unknown, evidence)
-        }
-        (with, all) if with == all => check(name, words, Standing::Yes, format!("Listed by {}.", whose(true))),
-        (0, _) => with_fix(
-            check(name, words, Standing::Warning, format!("No validator lists you yet: not {}.", whose(false))),
-            "Right after a first commit this takes a window or two; later look for missing or late windows.",
-        ),
-        _ => {
-            let evidence = format!("Listed by {}, not by {}.", whose(true), whose(false));
-            check(name, words, Standing::Warning, evidence)
-        }
-    }
-}
-
-async fn trust_list(
-    tester: &Tester,
-    view: &View,
-    validator: &Member,
-    hotkey: Hotkey,
-    newest: Window,
-) -> Option<Listed> {
-    let target = tester.target(view, &validator.hotkey).ok()?;
+    let whose = format!("uid {}, who has most stake", counts.uid);
+    let Ok(target) = tester.target(view, &counts.hotkey) else {
+        return unknown(format!("The trust list that counts is that of {whose}, whose bucket cannot be read."));
+    };
     let _turn = tester.turn(target.account_tag()).await;
     let reader = tester.store.reader(target);
     for window in newest.back(TRUST_WINDOWS) {
         let by = Instant::now() + tester.store.options().total;
         let name = DocumentedName::TrustList(window);
         let answer = reader.get(Request::GetTrustList, &name, Part::First(TRUST_LIST_BYTES), by).await;
+        let number = grouped(window.start());
         match answer.exchange.reply {
             Reply::Found(_) => {
-                let list: TrustList = serde_json::from_slice(&answer.bytes).ok()?;
-                let has_us = list.eligible_hotkeys.contains(&hotkey.to_string());
-                return Some(Listed { uid: validator.uid, window, has_us });
+                return match lists(&answer.bytes, hotkey) {
+                    Some(true) => {
+                        check("trusted", TRUSTED_WORDS, Standing::Yes, format!("Listed by {whose} (window {number})."))
+                    }
+                    Some(false) => with_fix(
+                        check(
+                            "trusted",
+                            TRUSTED_WORDS,
+                            Standing::Warning,
+                            format!("Not listed by {whose} (window {number})."),
+                        ),
+                        "Right after a first commit this takes a window or two; later look for missing or late windows.",
+                    ),
+                    None => unknown(format!("The trust list of {whose}, cannot be understood (window {number}).")),
+                };
             }
             Reply::Refused { http: 404, .. } => {}
-            _ => return None,
+            reply => {
+                let verdict = verdict_of(&reply).word();
+                return unknown(format!("The trust list of {whose}, cannot be read ({verdict})."));
+            }
         }
     }
-    None
+    unknown(format!("No trust list of {whose}, is there for the last {TRUST_WINDOWS} windows."))
+}
+
+/// Whether a list names a hotkey. Of one that is longer than what is read the beginning may tell.
+fn lists(bytes: &[u8], hotkey: Hotkey) -> Option<bool> {
+    let hotkey = hotkey.to_string();
+    match serde_json::from_slice::<TrustList>(bytes) {
+        Ok(list) => Some(list.eligible_hotkeys.contains(&hotkey)),
+        Err(error) if error.is_eof() => {
+            let quoted = format!("\"{hotkey}\"");
+            bytes.windows(quoted.len()).any(|part| part == quoted.as_bytes()).then_some(true)
+        }
+        Err(_) => None,
+    }
 }
 
 async fn trainer(tester: &Tester, view: &View, newest: Window) -> Check {
     let (name, words) = ("trainer_ready", READY_WORDS);
     let unknown = |evidence: &str| check(name, words, Standing::Unknown, evidence);
-    let Some(trainer) = view.subnet.members.iter().find(|member| member.uid == 0) else {
+    let Some(trainer) = view.subnet.members.iter().find(|member| member.uid == TRAINER_UID) else {
         return unknown("There is no uid 0, who trains.");
     };
     let Ok(target) = tester.target(view, &trainer.hotkey) else {
@@ -138,38 +109,36 @@ async fn trainer(tester: &Tester, view: &View, newest: Window) -> Check {
     };
     let _turn = tester.turn(target.account_tag()).await;
     let reader = tester.store.reader(target);
-    match newest_mark(tester, &reader, newest).await {
-        Ok(Some((checkpoint, ready))) => {
-            let age = newest.start().saturating_sub(ready.start()).saturating_mul(BLOCK_SECONDS);
-            let age =
-                if age == 0 { "the newest".to_owned() } else { format!("{} before the newest", age_seconds(age)) };
-            let (checkpoint, ready) = (grouped(checkpoint.start()), grouped(ready.start()));
-            let evidence = format!("Checkpoint {checkpoint} is READY since window {ready}, {age}.");
-            check(name, words, Standing::Yes, evidence)
-        }
-        Ok(None) => {
-            let evidence = format!("The trainer marked no checkpoint of the last {WINDOWS_SHOWN} windows as READY.");
+    let (exchange, mark) = listed_mark(tester, view, &trainer.hotkey, &reader).await;
+    let reply = exchange.map(|exchange| exchange.reply);
+    match (mark, reply) {
+        (Some((checkpoint, ready)), _) => marked(newest, checkpoint, ready),
+        (None, Some(Reply::Found(_)) | None) => {
+            let evidence = "The trainer's bucket lists no READY mark: nobody finds a checkpoint.";
             check(name, words, Standing::Warning, evidence)
         }
-        Err(verdict) => unknown(&format!("The trainer's bucket cannot be read ({}).", verdict.word())),
+        (None, Some(reply)) => match verdict_of(&reply) {
+            Verdict::ScopeDenied => with_fix(
+                check(name, words, Standing::Warning, format!("Of uid 0: {}", uncapitalised(CANNOT_LIST))),
+                MAY_LIST,
+            ),
+            verdict => unknown(&format!("The trainer's bucket cannot be listed ({}).", verdict.word())),
+        },
     }
 }
 
-/// The newest mark under a documented name.
-async fn newest_mark(tester: &Tester, reader: &Reader, newest: Window) -> Result<Option<(Window, Window)>, Verdict> {
-    for name in ready_names(newest, WINDOWS_SHOWN) {
-        let by = Instant::now() + tester.store.options().total;
-        let answer = reader.head(Request::HeadReady, &name, by).await;
-        match (answer.exchange.reply, name) {
-            (Reply::Found(_), DocumentedName::Ready(checkpoint, ready)) => return Ok(Some((checkpoint, ready))),
-            (Reply::Refused { http, .. } | Reply::Unmarked(Page { http, .. }), _) => match http {
-                404 => {}
-                401 | 403 => return Err(Verdict::ScopeDenied),
-                _ => return Err(Verdict::ProviderError),
-            },
-            (Reply::Failed(trouble), _) => return Err(verdict_of(&Reply::Failed(trouble))),
-            _ => return Err(Verdict::ProviderError),
-        }
-    }
-    Ok(None)
+/// What consumers take now, and how old it is.
+fn marked(newest: Window, checkpoint: Window, ready: Window) -> Check {
+    let blocks = newest.start().saturating_sub(ready.start());
+    let standing = match usize::try_from(blocks / WINDOW_BLOCKS) {
+        Ok(..WINDOWS_SHOWN) => Standing::Yes,
+        _ => Standing::Warning,
+    };
+    let age = match blocks {
+        0 => "the newest".to_owned(),
+        blocks => format!("{} before the newest", age_seconds(blocks.saturating_mul(BLOCK_SECONDS))),
+    };
+    let (checkpoint, ready) = (grouped(checkpoint.start()), grouped(ready.start()));
+    let evidence = format!("Checkpoint {checkpoint} is READY since window {ready}, {age}.");
+    check("trainer_ready", READY_WORDS, standing, evidence)
 }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 pub use doctored::MetadataLie;
+pub(super) use upgrade::SUCCESSORS;
 
 use frame_metadata::v14::{StorageEntryType, StorageHasher};
 use frame_metadata::v16::{PalletMetadata, RuntimeMetadataV16};

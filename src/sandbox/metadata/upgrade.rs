@@ -1,5 +1,6 @@
 //! The sandbox runtime upgrade: what changes when the chain moves to its next spec version while clients are connected.
 
+use frame_metadata::v14::StorageEntryType;
 use frame_metadata::v16::RuntimeMetadataV16;
 use parity_scale_codec::Encode;
 use scale_info::form::PortableForm;
@@ -9,6 +10,9 @@ use super::{MetadataError, RuntimeVersion, data_type};
 
 /// The variant that newer runtimes add to `Data`.
 pub(super) const ADDED_VARIANT: &str = "TimelockRevealFailed";
+
+/// The entry that newer runtimes have for hotkeys that were swapped.
+pub(in crate::sandbox) const SUCCESSORS: &str = "HotkeySuccessor";
 
 /// Its only field, which `TimelockEncrypted` has too: the Drand round.
 const ROUND: &str = "reveal_round";
@@ -24,6 +28,7 @@ pub(super) fn upgraded(
 ) -> Result<RuntimeMetadataV16, MetadataError> {
     let mut new = old.clone();
     insert_variant(&mut new)?;
+    add_successors(&mut new);
     let next = RuntimeVersion { spec_version: version.spec_version + 1, ..version.clone() };
     for constant in new.pallets.iter_mut().filter(|pallet| pallet.name == "System").flat_map(|p| &mut p.constants) {
         if constant.name == "Version" {
@@ -31,6 +36,26 @@ pub(super) fn upgraded(
         }
     }
     Ok(new)
+}
+
+/// `HotkeySuccessor`, keyed as `Uids` is, by netuid and hotkey, and holding what `Keys` holds: a hotkey.
+fn add_successors(metadata: &mut RuntimeMetadataV16) {
+    let pallet = metadata.pallets.iter_mut().find(|pallet| pallet.name == "SubtensorModule");
+    let Some(entries) = pallet.and_then(|pallet| pallet.storage.as_mut()).map(|storage| &mut storage.entries) else {
+        return;
+    };
+    let value = entries.iter().find(|entry| entry.name == "Keys").and_then(|entry| match &entry.ty {
+        StorageEntryType::Map { value, .. } => Some(*value),
+        StorageEntryType::Plain(_) => None,
+    });
+    let uids = entries.iter().find(|entry| entry.name == "Uids").cloned();
+    if let (Some(mut added), Some(hotkey)) = (uids, value)
+        && let StorageEntryType::Map { value, .. } = &mut added.ty
+    {
+        *value = hotkey;
+        added.name = SUCCESSORS.to_owned();
+        entries.push(added);
+    }
 }
 
 fn insert_variant(metadata: &mut RuntimeMetadataV16) -> Result<(), MetadataError> {

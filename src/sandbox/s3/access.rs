@@ -70,7 +70,8 @@ impl S3Control {
         }
         let faulty = key.reads_only() && fault == Some(BucketFault::OtherBucket);
         let elsewhere = faulty || key.scope == Scope::OtherBucket;
-        if key.uid != uid || elsewhere {
+        let lists = operation.starts_with("ListObjects") && key.reads_only() && fault == Some(BucketFault::ListRefused);
+        if key.uid != uid || elsewhere || lists {
             return Err(refusal::access_denied(self.dialect()));
         }
         let unscoped = operation == "AbortMultipartUpload" && fault == Some(BucketFault::UploadBeforeScope);

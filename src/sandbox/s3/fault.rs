@@ -94,6 +94,10 @@ pub enum BucketFault {
     BrokenMagic,
     /// The trainer's checkpoints are not marked as ready.
     ReadyMissing,
+    /// The read keys may read objects and not list them: 403 `AccessDenied`.
+    ListRefused,
+    /// This validator publishes no trust lists.
+    NoTrustLists,
     /// Validators do not list this uid as eligible.
     Distrusted,
 }
@@ -116,6 +120,8 @@ impl BucketFault {
                 | Self::Writable
                 | Self::UploadBeforeScope
                 | Self::ReadyMissing
+                | Self::ListRefused
+                | Self::NoTrustLists
         )
     }
 }

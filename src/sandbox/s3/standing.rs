@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! every uid     grail/windows/{hotkey}-window-{W}.parquet, or ….parquet.gz where the uid is divisible by three
-//! validators    grail/trust/trust_list_{W}.json
-//! the trainer   grail/checkpoints/checkpoint-{W}/READY-{W}, every second window
+//! permit holders grail/trust/trust_list_{W}.json
+//! the trainer   grail/checkpoints/checkpoint-{W}/…, every second window, and READY-{R} there when its upload is finished
 //! ```
 
 use bytes::Bytes;
@@ -27,6 +27,8 @@ const LATE_MS: u64 = 30_000;
 const SIZES: (u64, u64) = (20_000, 160_000);
 /// How long before the end of its window an object is usually there, in seconds: the least, and how many from there.
 const EARLY_S: (u64, u64) = (40, 51);
+/// How many windows an upload of a checkpoint takes: the least, and how many numbers from there.
+const UPLOAD_WINDOWS: (u32, u32) = (2, 4);
 /// Between two checkpoints, in blocks.
 const CHECKPOINT_BLOCKS: u32 = 2 * WINDOW_BLOCKS;
 
@@ -44,7 +46,9 @@ enum Kind {
     Parquet,
     Gzip,
     Trust,
-    Ready,
+    /// Of a checkpoint, whose number this is.
+    Metadata(u32),
+    Ready(u32),
 }
 
 impl Kind {
@@ -53,7 +57,8 @@ impl Kind {
             Self::Parquet => format!("grail/windows/{}-window-{window}.parquet", hotkey(uid)),
             Self::Gzip => format!("grail/windows/{}-window-{window}.parquet.gz", hotkey(uid)),
             Self::Trust => format!("grail/trust/trust_list_{window}.json"),
-            Self::Ready => format!("grail/checkpoints/checkpoint-{window}/READY-{window}"),
+            Self::Metadata(checkpoint) => format!("grail/checkpoints/checkpoint-{checkpoint}/metadata.json"),
+            Self::Ready(checkpoint) => format!("grail/checkpoints/checkpoint-{checkpoint}/READY-{window}"),
         }
     }
 }
@@ -78,7 +83,8 @@ pub fn objects(control: &S3Control, uid: u16, wanted: impl Fn(&str) -> bool) -> 
         .map(|(kind, window, name)| match kind {
             Kind::Parquet | Kind::Gzip => rollouts(name, uid, window, kind, fault.as_ref()),
             Kind::Trust => trust_list(name, window, &eligible),
-            Kind::Ready => small(name, window, b"READY\n".to_vec()),
+            Kind::Metadata(_) => small(name, window, b"{}".to_vec()),
+            Kind::Ready(_) => small(name, window, Vec::new()),
         })
         .collect()
 }
@@ -90,14 +96,26 @@ fn kinds(uid: u16, window: u32, fault: Option<&BucketFault>) -> Vec<Kind> {
         _ if uid.is_multiple_of(3) => vec![gzip],
         _ => vec![parquet],
     };
-    if (1..VALIDATORS).contains(&uid) {
+    if uid < VALIDATORS && fault != Some(&BucketFault::NoTrustLists) {
         kinds.push(Kind::Trust);
     }
-    let ready = uid == TRAINER_UID && window.is_multiple_of(CHECKPOINT_BLOCKS);
-    if ready && fault != Some(&BucketFault::ReadyMissing) {
-        kinds.push(Kind::Ready);
+    if uid == TRAINER_UID {
+        for checkpoint in uploaded_in(window) {
+            kinds.push(Kind::Metadata(checkpoint));
+            kinds.extend((fault != Some(&BucketFault::ReadyMissing)).then_some(Kind::Ready(checkpoint)));
+        }
     }
     kinds
+}
+
+/// The checkpoints whose upload was finished in a window: none, or several.
+fn uploaded_in(window: u32) -> impl Iterator<Item = u32> {
+    let longest = UPLOAD_WINDOWS.0 + UPLOAD_WINDOWS.1;
+    (UPLOAD_WINDOWS.0..longest).filter_map(move |windows| {
+        let checkpoint = window.checked_sub(windows * WINDOW_BLOCKS)?;
+        let takes = UPLOAD_WINDOWS.0 + checkpoint / CHECKPOINT_BLOCKS % UPLOAD_WINDOWS.1;
+        (checkpoint.is_multiple_of(CHECKPOINT_BLOCKS) && takes == windows).then_some(checkpoint)
+    })
 }
 
 /// A window's rollouts.

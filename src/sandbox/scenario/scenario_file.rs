@@ -26,6 +26,8 @@ pub(in crate::sandbox) struct Subnet {
     pub(in crate::sandbox) recent_blocks: u32,
     /// Where the commitments of somebody who is not on the subnet end.
     pub(in crate::sandbox) unregistered: Unregistered,
+    /// Who has most stake.
+    pub(in crate::sandbox) top_stake: u16,
 }
 
 impl Default for Subnet {
@@ -36,6 +38,7 @@ impl Default for Subnet {
             registered: Vec::new(),
             recent_blocks: 0,
             unregistered: Unregistered::default(),
+            top_stake: 5,
         }
     }
 }
@@ -182,6 +185,9 @@ pub(in crate::sandbox) struct FormerMember {
     pub(in crate::sandbox) index: u16,
     #[serde(default = "long_ago")]
     pub(in crate::sandbox) blocks_ago: u32,
+    /// The uid whose hotkey took the place of this one; told by runtimes that can tell.
+    #[serde(default)]
+    pub(in crate::sandbox) successor: Option<u16>,
 }
 
 const fn long_ago() -> u32 {

@@ -3,7 +3,7 @@
 use tui_input::InputRequest;
 
 use super::wizard::Outcome;
-use super::{Page, Rotations, Wizard, Working, barred, blocks_left, dialog, forbidden, page};
+use super::{Asked, Page, Rotations, Wizard, Working, barred, blocks_left, dialog, forbidden, page};
 use crate::domain::rotation::Step;
 use crate::domain::rotation::messages::RotateOrder;
 use crate::tui::commit::Choice;
@@ -69,6 +69,7 @@ fn on_page(state: &mut State, page: Page, command: Command) -> Vec<Effect> {
         (Page::Password, _) => dialog::password(state, command),
         (Page::Env, _) => dialog::env(state, command),
         (Page::Accept, _) => dialog::accept(state, command),
+        (Page::Restarted, _) => dialog::restarted(state, command),
         (_, Command::RollBack) => ask_to_turn_back(state),
         (Page::Revoke, Command::Cancel) => not_now(state),
         (Page::Running, Command::Accept) => Vec::new(),
@@ -114,8 +115,13 @@ fn go_on(state: &mut State) -> Vec<Effect> {
     if state.rotations.driven_elsewhere || forbidden(state).is_some() {
         return look(state);
     }
+    let asks = report.rotation.may_hear_of_restarts();
     state.rotations.question = None;
     match step {
+        Step::Retire if left == Some(0) && asks => {
+            state.rotations.question = Some(Asked::Restarted(Choice::No));
+            Vec::new()
+        }
         Step::Retire if left == Some(0) => send(state, RotateOrder::Retire, "Checking that everything holds"),
         Step::Retire => send(state, RotateOrder::Resume, "Looking at chain, keys and .env"),
         Step::Revoke(_) => send(state, RotateOrder::Resume, "Asking the store whether the old token is refused"),

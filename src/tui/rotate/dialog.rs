@@ -90,6 +90,23 @@ pub(super) fn env(state: &mut State, command: Command) -> Vec<Effect> {
     send(state, RotateOrder::Env(answer.0), answer.1)
 }
 
+/// Whether every process of the subnet was restarted.
+pub(super) fn restarted(state: &mut State, command: Command) -> Vec<Effect> {
+    let allowed = forbidden(state).is_none();
+    let Some(Asked::Restarted(choice)) = &mut state.rotations.question else { return Vec::new() };
+    match (command, *choice) {
+        (Command::NextChoice | Command::PreviousChoice, Choice::No) if allowed => *choice = Choice::Yes,
+        (Command::NextChoice | Command::PreviousChoice, _) => *choice = Choice::No,
+        (Command::Accept, Choice::Yes) if allowed => {
+            state.rotations.question = None;
+            return send(state, RotateOrder::RetireAllRestarted, "Checking that everything holds");
+        }
+        (Command::Accept | Command::Cancel, _) => return not_now(state),
+        _ => {}
+    }
+    Vec::new()
+}
+
 /// Something else is on chain.
 pub(super) fn accept(state: &mut State, command: Command) -> Vec<Effect> {
     let (word, allowed, turns) = (word(state), forbidden(state).is_none(), can_roll_back(state));

@@ -18,6 +18,7 @@ use crate::domain::commit::Plan;
 use crate::domain::commit::messages::{Locked, Request};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::diagnostic::Diagnostic;
+use crate::domain::roster::Role;
 use crate::domain::rotation::messages::Sides;
 use crate::domain::rotation::{Entry, Event, Phase, Report, Rotation, Seen, Side, Step};
 use crate::tui::commit::{self, Choice, Deciding, PasswordLine, Run};
@@ -94,6 +95,8 @@ pub enum Asked {
         /// Of which side.
         side: Side,
     },
+    /// Uid 0's old key goes only when every process of the subnet was restarted.
+    Restarted(Choice),
     /// The chain holds something else.
     Accept {
         /// What was typed of its fingerprint.
@@ -169,6 +172,8 @@ pub enum Page {
     Env,
     /// A token to be revoked.
     Revoke,
+    /// Whether every process of the subnet was restarted.
+    Restarted,
     /// Something else is on chain.
     Accept,
 }
@@ -224,6 +229,7 @@ impl Asked {
             Self::Publish(_) => matches!(step, Step::Publish | Step::Settle),
             Self::Env { .. } => matches!(step, Step::UpdateEnv),
             Self::Revoke { .. } => matches!(step, Step::Revoke(_) | Step::Retire),
+            Self::Restarted(_) => matches!(step, Step::Retire),
             Self::Accept { .. } => matches!(step, Step::Accept),
         }
     }
@@ -237,6 +243,7 @@ pub fn page(state: &State) -> Page {
         Some(Asked::Publish(_)) => Some(Page::Publish),
         Some(Asked::Env { .. }) => Some(Page::Env),
         Some(Asked::Revoke { .. }) => Some(Page::Revoke),
+        Some(Asked::Restarted(_)) => Some(Page::Restarted),
         Some(Asked::Accept { .. }) => Some(Page::Accept),
         None => None,
     };
@@ -259,7 +266,7 @@ pub fn keys(state: &State) -> KeyMode {
     match page(state) {
         Page::Wizard => state.rotations.wizard.as_ref().map_or(KeyMode::Dialog, Wizard::keys),
         Page::Publish if allowed && question(state).is_some() => KeyMode::Confirm,
-        Page::Env | Page::Accept | Page::RollBack if allowed => KeyMode::Confirm,
+        Page::Env | Page::Accept | Page::Restarted | Page::RollBack if allowed => KeyMode::Confirm,
         Page::Password => KeyMode::Password,
         _ => KeyMode::Dialog,
     }
@@ -297,6 +304,11 @@ pub fn forbidden(state: &State) -> Option<Rule> {
 /// Why no rotation can be begun here.
 pub fn barred(state: &State) -> Option<Rule> {
     commit::nobody(state).or_else(|| forbidden(state))
+}
+
+/// Whether the own read key is uid 0's, which every process of the subnet keeps from its start.
+pub fn is_pinned(state: &State) -> bool {
+    state.own_row().is_some_and(|row| row.role == Role::Trainer)
 }
 
 /// The newest finalized block that the report or the feed knows.

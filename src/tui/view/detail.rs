@@ -60,7 +60,7 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
         } else {
             facts::drift(&mut lines, drift, published, &state.own.local, styles);
         }
-        facts::consequence(&mut lines, drift, &state.own.local, width, styles);
+        facts::consequence(&mut lines, state, drift, width, styles);
         facts::publishes(&mut lines, state, drift, width, styles);
     }
     on_chain(&mut lines, state, row, width, styles);
@@ -203,7 +203,12 @@ fn on_chain(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usi
     }
     match (row.registered_at, row.is_ex_member()) {
         (Some(number), _) => fact(lines, "registered", block(number), &age(number), width, styles),
-        (None, true) => fact(lines, "registered", ink("no longer", styles.drift()), "", width, styles),
+        (None, true) => {
+            fact(lines, "registered", ink("no longer", styles.drift()), "", width, styles);
+            if let Some(successor) = &row.successor {
+                fact(lines, "successor", ink(successor.to_string(), styles.plain()), "its new hotkey", width, styles);
+            }
+        }
         (None, false) => {
             fact(lines, "registered", ink("unknown", styles.dim()), "this runtime does not say", width, styles);
         }

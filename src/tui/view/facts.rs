@@ -9,8 +9,10 @@ use crate::domain::commitment::Published;
 use crate::domain::credentials::LocalView;
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::drift::{Drift, DriftState, FieldDrift};
-use crate::domain::text::{capitalised, middle_cut};
+use crate::domain::findings::ENV_GONE;
+use crate::domain::text::{age_seconds, capitalised, grouped, middle_cut};
 use crate::tui::keymap::Command;
+use crate::tui::proofs::{OwnDoubt, own_doubt};
 use crate::tui::state::State;
 
 /// Columns of a fact's label.
@@ -119,24 +121,41 @@ pub(super) fn drift(
     }
 }
 
+/// The own row's state in a line, with its mark: good is only what is final, was looked at within a window, and is compared with a
+/// `.env` that is still there.
+pub(super) fn own_mark(state: &State, drift: &Drift, styles: Styles) -> (&'static str, String, Style) {
+    let (severity, headline) = (drift.consequence.severity, &drift.consequence.headline);
+    if severity != Severity::Note {
+        return (glyph(severity), headline.clone(), styles.severity(severity));
+    }
+    if state.own.local.is_empty() {
+        return ("·", headline.clone(), styles.dim());
+    }
+    match own_doubt(state) {
+        None => ("✓", headline.clone(), styles.readable()),
+        Some(OwnDoubt::EnvFile(finding)) if finding.code == ENV_GONE => {
+            ("▲", "the .env that this was compared with is gone".to_owned(), styles.drift())
+        }
+        Some(OwnDoubt::EnvFile(_)) => ("▲", "the .env changed and cannot be used".to_owned(), styles.drift()),
+        Some(OwnDoubt::NotFinal(block)) => {
+            ("◌", format!("in block #{}, not final yet", grouped(block)), styles.accent())
+        }
+        Some(OwnDoubt::Old(ms)) => ("?", format!("{headline}, {} ago", age_seconds(ms / 1_000)), styles.drift()),
+        Some(OwnDoubt::Kept) => ("?", format!("{headline}, when it was saved"), styles.drift()),
+    }
+}
+
 /// What follows from it for validators and for the next start.
-pub(super) fn consequence(
-    lines: &mut Vec<Line<'static>>,
-    drift: &Drift,
-    local: &LocalView,
-    width: usize,
-    styles: Styles,
-) {
+pub(super) fn consequence(lines: &mut Vec<Line<'static>>, state: &State, drift: &Drift, width: usize, styles: Styles) {
     lines.push(Line::default());
-    let consequence = &drift.consequence;
-    let (mark, style) = match consequence.severity {
-        Severity::Note => ("✓", styles.readable()),
-        severity => (glyph(severity), styles.severity(severity)),
+    let (mark, headline, style) = own_mark(state, drift, styles);
+    remark(lines, mark, &headline, width, style);
+    let detail = match mark {
+        "◌" => "Until the block is final it may still be taken back, and validators may read the key before it.",
+        "?" => "No node has told of it since; what is on chain now may be something else.",
+        _ => &drift.consequence.detail,
     };
-    let mark = if local.is_empty() { "·" } else { mark };
-    let style = if local.is_empty() { styles.dim() } else { style };
-    remark(lines, mark, &consequence.headline, width, style);
-    paragraph(lines, &consequence.detail, 2, width, styles.plain());
+    paragraph(lines, detail, 2, width, styles.plain());
 }
 
 /// The key that mends a drift, where what is configured here is what one wants on chain: a danger has another way out.

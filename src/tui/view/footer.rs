@@ -245,6 +245,8 @@ fn accepts(state: &State) -> Option<&'static str> {
         },
         Page::Publish => "not now",
         Page::Revoke => "it is revoked",
+        Page::Restarted if matches!(rotations.question, Some(Asked::Restarted(Choice::Yes))) => "all were restarted",
+        Page::Restarted => "no",
         Page::Unreadable => "look again",
         Page::Looking | Page::Barred | Page::Over => "close",
     })
@@ -265,6 +267,7 @@ fn cancels(state: &State) -> Option<&'static str> {
         Page::RollBack if rotations.turning == Some(Choice::Yes) => "no",
         Page::Password => "back",
         Page::Revoke => "not now",
+        Page::Restarted if accepts(state) != Some("no") => "no",
         Page::Unreadable => "close",
         Page::Publish if rotations.publishing()?.deciding.choice == Choice::Yes => "not now",
         Page::Env | Page::Accept if accepts(state) != Some("not now") => "not now",

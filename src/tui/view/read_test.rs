@@ -22,7 +22,8 @@ use super::read_test_summary::age;
 use super::style::Styles;
 use super::text::{fit, fit_right, ink};
 use crate::domain::date::{day, time_of_day};
-use crate::domain::probe::{Probe, Step};
+use crate::domain::probe::{Blame, ONE_NODE_SAYS, Probe, Step};
+use crate::domain::provenance::{Level, Provenance};
 use crate::domain::roster::Row;
 use crate::domain::text::{age_seconds, grouped, milliseconds};
 use crate::domain::window::Deadline;
@@ -70,7 +71,17 @@ fn tested(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, record: &Rec
         todo(lines, &format!("{} tests what is published now.", state.key(Command::Probe)), width, styles);
     }
     paragraph(lines, &probe.explanation, 2, width, if old { styles.dim() } else { styles.plain() });
-    if !probe.fix.is_empty() && !old {
+    let found = state.proofs.of(row);
+    let doubted = state.proofs.is_unknown(&row.hotkey) || found.is_some_and(Provenance::is_disputed);
+    if probe.blame == Some(Blame::Holder) && !old {
+        if doubted {
+            let text = "Sources contradict each other about this row: the key may be one that nobody published.";
+            remark(lines, "≠", text, width, styles.unreadable());
+        } else if found.is_none_or(|found| found.level == Level::Reported) {
+            paragraph(lines, ONE_NODE_SAYS, 2, width, styles.dim());
+        }
+    }
+    if !probe.fix.is_empty() && !old && !doubted {
         todo(lines, &probe.fix, width, styles);
     }
     object(lines, probe, width, styles);

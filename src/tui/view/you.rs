@@ -138,6 +138,15 @@ fn identity(state: &State, styles: Styles) -> Vec<Line<'static>> {
 
 fn mode(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles: Styles) {
     lines.push(Line::default());
+    if let Some(finding) = own.env_trouble() {
+        return remark(
+            lines,
+            "▲",
+            &format!("{}: what follows was read before.", finding.summary),
+            width,
+            styles.drift(),
+        );
+    }
     let from_vault = own.local.grail.place == Some(Place::Vault);
     match own.local.mode {
         Mode::Dual if from_vault => {
@@ -200,7 +209,7 @@ fn compared(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles:
     }
     // In single-credential mode the finding above has said what follows, and what to do.
     if state.own.local.mode != Mode::Legacy {
-        facts::consequence(lines, drift, &state.own.local, width, styles);
+        facts::consequence(lines, state, drift, width, styles);
         facts::publishes(lines, state, drift, width, styles);
     }
 }

@@ -38,6 +38,7 @@ fn shown(state: &State, width: usize, fit: Fit, styles: Styles) -> Parts {
         (Shown::Running, _) => publish::running(state, width, fit, styles),
         (Shown::Env, _) => questions::env(state, width, fit, styles),
         (Shown::Revoke, Some(report)) => questions::revoke(state, &report.rotation, width, fit, styles),
+        (Shown::Restarted, Some(report)) => questions::restarted(state, &report.rotation, width, fit, styles),
         (Shown::Accept, Some(report)) => questions::accept(state, &report.rotation, width, fit, styles),
         (Shown::Over, _) => stepper::over(state, width, fit, styles),
         (Shown::Barred, _) => Some(no_rotation(state, width, fit, styles)),

@@ -215,6 +215,7 @@ fn refusals(state: &State) -> Vec<String> {
 /// Whom the phase under way waits for, where that is somebody.
 fn waits(state: &State, rotation: &Rotation, phase: Phase) -> String {
     let text = match (rotation.step(), phase) {
+        (Step::Retire, Phase::Retired) if rotation.may_hear_of_restarts() => "waits for all to be restarted",
         (Step::Revoke(_), _) | (Step::Retire, Phase::Retired) => "waits for you to revoke the old token",
         (Step::Accept, _) => "stopped: the chain holds something else",
         (Step::Publish, _) => "waits for your yes",

@@ -102,6 +102,24 @@ pub(super) fn revoke(state: &State, rotation: &Rotation, width: usize, fit: Fit,
     Some(("Rotation: revoke the old token".to_owned(), styles.drift(), page.lines, foot))
 }
 
+/// Whether every process of the subnet was restarted, without which uid 0's old key is not retired.
+pub(super) fn restarted(state: &State, rotation: &Rotation, width: usize, fit: Fit, styles: Styles) -> Option<Parts> {
+    let Some(Asked::Restarted(choice)) = &state.rotations.question else { return None };
+    let mut page = Page::new(fit);
+    heading(&mut page, state, rotation, width, styles);
+    page.gap();
+    let text = "The old read key is uid 0's: every miner and validator took it at its start, and keeps it.";
+    remark(&mut page.lines, "▲", text, width, styles.drift());
+    page.gap();
+    let text = "Whoever was not restarted since the new key is on chain reads no checkpoint any more once the old token is \
+                revoked. The console cannot see who that is: it takes your word.";
+    paragraph(&mut page.lines, text, 0, width, styles.plain());
+    let answers =
+        [Answer::new("No", *choice == Choice::No, true), Answer::new("All restarted", *choice == Choice::Yes, true)];
+    let foot = asking(state, "Was every process of the subnet restarted?", None, &answers, width, styles);
+    Some(("Rotation: uid 0's key".to_owned(), styles.drift(), page.lines, foot))
+}
+
 /// Something else is on chain.
 pub(super) fn accept(state: &State, rotation: &Rotation, width: usize, fit: Fit, styles: Styles) -> Option<Parts> {
     let Some(Asked::Accept { typed, choice }) = &state.rotations.question else { return None };

@@ -20,7 +20,7 @@ use crate::domain::text::{age_blocks, age_seconds, capitalised, grouped};
 use crate::domain::variables::Variable;
 use crate::tui::commit::Choice;
 use crate::tui::keymap::{Command, KeyMode};
-use crate::tui::rotate::{Field, What, Wizard, WizardStep};
+use crate::tui::rotate::{Field, What, Wizard, WizardStep, is_pinned};
 use crate::tui::state::State;
 
 /// Columns of a field's label.
@@ -44,12 +44,22 @@ fn what(state: &State, wizard: &Wizard, width: usize, fit: Fit, styles: Styles) 
     let text = "First create a new token at the provider. Never roll the old one in place: validators that cached its \
                 secret would fail.";
     paragraph(&mut page.lines, text, 0, width, styles.plain());
+    pinned(&mut page, state, wizard.what, width, styles);
     for what in What::ALL {
         page.gap();
         choice(&mut page, what, wizard.what == what, width, styles);
     }
     history::closed(&mut page, state, width, styles);
     ("Rotate: what to replace".to_owned(), styles.accent(), page.lines, Vec::new())
+}
+
+/// Uid 0's read key is no ordinary one.
+fn pinned(page: &mut Page, state: &State, what: What, width: usize, styles: Styles) {
+    if is_pinned(state) && what.sides().read {
+        let text = "You are uid 0: every miner and validator keeps the read key that it took at its start. The old token must \
+                    live until all were restarted, however long the grace is.";
+        remark(&mut page.lines, "▲", text, width, styles.drift());
+    }
 }
 
 fn choice(page: &mut Page, what: What, chosen: bool, width: usize, styles: Styles) {
@@ -206,6 +216,7 @@ fn summary(state: &State, wizard: &Wizard, width: usize, fit: Fit, styles: Style
     if let Some((text, false)) = remark_on_grace(wizard) {
         remark(&mut page.lines, "▲", &text, width, styles.drift());
     }
+    pinned(&mut page, state, wizard.what, width, styles);
     let text = if wizard.what == What::Emergency {
         "Until the leaked token is revoked you can roll back; after that there is no way back to it."
     } else {

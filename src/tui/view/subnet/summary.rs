@@ -6,9 +6,8 @@ use ratatui::text::{Line, Span};
 
 use super::super::facts;
 use super::super::read_test_summary;
-use super::super::style::{Styles, glyph};
+use super::super::style::Styles;
 use super::super::text::{columns, cut, ink, line_columns, proportions};
-use crate::domain::diagnostic::Severity;
 use crate::domain::roster::Summary;
 use crate::domain::text::grouped;
 use crate::tui::keymap::{Command, KeyMode};
@@ -93,13 +92,8 @@ fn own(state: &State, styles: Styles) -> Option<Line<'static>> {
             return Some(ink(format!("≠ you: {}", facts::UNKNOWN), styles.unreadable()).into());
         }
         let drift = row.drift.as_ref()?;
-        let severity = drift.consequence.severity;
-        let (mark, style) = match severity {
-            Severity::Note if state.own.local.is_empty() => ("·", styles.dim()),
-            Severity::Note => ("✓", styles.readable()),
-            _ => (glyph(severity), styles.severity(severity)),
-        };
-        return Some(ink(format!("{mark} you: {}", cut(&drift.consequence.headline, 60)), style).into());
+        let (mark, headline, style) = facts::own_mark(state, drift, styles);
+        return Some(ink(format!("{mark} you: {}", cut(&headline, 60)), style).into());
     }
     if state.own.hotkey.is_some() {
         return Some(ink("▲ you: this hotkey is not registered on this subnet", styles.drift()).into());
