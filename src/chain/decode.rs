@@ -296,7 +296,13 @@ impl Visitor for Data {
             "None" => Ok(Payload::Nothing),
             "ResetBondsFlag" => Ok(Payload::Flag { variant: name.to_owned() }),
             "BlakeTwo256" | "Sha256" | "Keccak256" | "ShaThree256" => Ok(Payload::Hash { variant: name.to_owned() }),
-            "TimelockEncrypted" => timelock(value.fields()),
+            "TimelockEncrypted" => {
+                let (length, reveal_round) = timelock(value.fields())?;
+                Ok(Payload::Timelock { length, reveal_round })
+            }
+            "TimelockRevealFailed" => {
+                timelock(value.fields()).map(|(_, reveal_round)| Payload::RevealFailed { reveal_round })
+            }
             _ if is_raw(name) => {
                 let bytes = only_field(value.fields(), Items::new(LONGEST_REGISTRATION))?;
                 Ok(Payload::Bytes { variant: name.to_owned(), bytes })
@@ -312,7 +318,8 @@ fn is_raw(name: &str) -> bool {
     name == "BigRaw" || name.strip_prefix("Raw").is_some_and(digits)
 }
 
-fn timelock(fields: &mut Composite<'_, '_, PortableRegistry>) -> Result<Payload, Error> {
+/// Length of the ciphertext, and the round.
+fn timelock(fields: &mut Composite<'_, '_, PortableRegistry>) -> Result<(usize, u64), Error> {
     let (mut length, mut round) = (None, None);
     for field in fields.by_ref() {
         let field = field?;
@@ -327,5 +334,5 @@ fn timelock(fields: &mut Composite<'_, '_, PortableRegistry>) -> Result<Payload,
     }
     let length = length.ok_or_else(|| says("a timelock without its ciphertext"))?;
     let reveal_round = round.ok_or_else(|| says("a timelock without its round"))?;
-    Ok(Payload::Timelock { length, reveal_round })
+    Ok((length, reveal_round))
 }

@@ -15,6 +15,7 @@ use super::schema::Schema;
 use super::table::{Delta, Keys, Table, Watch};
 use crate::domain::commitment::{Commitment, Payload, Reason, Shape, Stored};
 use crate::domain::hotkey::Hotkey;
+use crate::domain::snapshot::SubnetInfo;
 
 const METADATA: &[u8] = include_bytes!("../../assets/metadata/finney-spec-365.v16.scale");
 const RECORDED: &str = include_str!("../../tests/fixtures/subnet-81-spec-293.json");
@@ -175,6 +176,21 @@ fn whose_subnet_it_is_stays_untold_where_it_is_keyed_in_another_way_and_all_else
     let read = Schema::of_metadata(&other).unwrap();
     assert!(read.identity.is_none() && read.owner.is_some());
     assert!(read.unknown.is_empty(), "nobody needs it");
+    let absent = without_entries(&["SubnetIdentitiesV3", "SubnetOwner", "NetworkRegisteredAt"]);
+    let read = Arc::new(Schema::of_metadata(&absent).unwrap());
+    let mut table = Table::new(read, 81, None);
+    let whose = [Watch::Identity, Watch::Owner, Watch::NetworkRegistered];
+    assert_eq!(table.expect(whose), [], "what the runtime does not have is not asked for");
+    assert_eq!(table.subnet, SubnetInfo::default());
+}
+
+/// Metadata of the recorded runtime without some entries of `SubtensorModule`.
+fn without_entries(names: &[&str]) -> Vec<u8> {
+    let mut metadata = RuntimeMetadataPrefixed::decode(&mut &*METADATA).unwrap();
+    let RuntimeMetadata::V16(v16) = &mut metadata.1 else { panic!("version 16") };
+    let pallet = v16.pallets.iter_mut().find(|found| found.name == "SubtensorModule").unwrap();
+    pallet.storage.as_mut().unwrap().entries.retain(|entry| !names.contains(&entry.name.as_str()));
+    metadata.encode()
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //! Requests of one trip are under way together. Everything is read at one block hash, so that uids, hotkeys and
 //! commitments belong together.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -22,7 +22,6 @@ use super::node::{Connection, Node};
 use super::options::FeedOptions;
 use super::published_keys::PublishedKeys;
 use super::read_budget::ReadBudget;
-use super::schema::Schema;
 use super::session::Session;
 use super::table::{Keys, Table, Watch};
 use crate::domain::commitment::Commitment;
@@ -81,7 +80,7 @@ pub(super) async fn read(
     start: Start,
     budget: &ReadBudget,
 ) -> Result<Reading, ChainError> {
-    let reading = budget.keep(read_on(connection, subject, start, budget)).await;
+    let reading = budget.keep(Box::pin(read_on(connection, subject, start, budget))).await;
     reading.map_err(|fault| connection.session.fault(fault))?
 }
 
@@ -130,35 +129,12 @@ async fn read_on(
             commitments
         };
         let subnet = table.subnet.clone();
-        let successors = successors(session, &schema, subject.netuid, (&members, &commitments), at.hash).await?;
+        let successors = table.successors(&members);
         let netuid = subject.netuid;
         let snapshot = SubnetSnapshot { chain, netuid, subnet, at, members, commitments, successors };
         return Ok(Reading { snapshot, table });
     }
     Err(session.malformed("state_getRuntimeVersion", "the spec version of one block keeps changing"))
-}
-
-/// The hotkeys that took the place of ex-members. One more request, where there are ex-members and the runtime tells.
-async fn successors(
-    session: &Session,
-    schema: &Schema,
-    netuid: u16,
-    (members, commitments): (&[Member], &BTreeMap<Hotkey, Commitment>),
-    at: BlockHash,
-) -> Result<BTreeMap<Hotkey, Hotkey>, ChainError> {
-    let Some(entry) = &schema.hotkey_successor else { return Ok(BTreeMap::new()) };
-    let seated: BTreeSet<&Hotkey> = members.iter().map(|member| &member.hotkey).collect();
-    let key = |hotkey: &Hotkey| (entry.key(&[&netuid.to_le_bytes(), hotkey.as_bytes()]), *hotkey);
-    let left = commitments.keys().filter(|hotkey| !seated.contains(hotkey));
-    let keys: HashMap<Vec<u8>, Hotkey> = left.take(session.limits().chunk).map(key).collect();
-    if keys.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let asked: Vec<Vec<u8>> = keys.keys().cloned().collect();
-    let told = session.query(&asked, at).await?.into_iter().flat_map(|set| set.changes);
-    Ok(told
-        .filter_map(|(key, value)| Some((*keys.get(&key.0)?, decode::hotkey(schema, entry.value, &value?.0)?)))
-        .collect())
 }
 
 /// Number of the block, and spec version of the runtime that wrote it: as the state itself says, or else as its header and
@@ -185,14 +161,16 @@ async fn values(
 ) -> Result<(Table, BTreeMap<Hotkey, Commitment>), ChainError> {
     let own = [Watch::Number, Watch::Now, Watch::Writer, Watch::Exists, Watch::Size, Watch::Permits, Watch::Stakes];
     let whose = [Watch::Identity, Watch::Owner, Watch::NetworkRegistered];
-    let registered: Vec<Watch> = found
+    let beside: Vec<Watch> = found
         .iter()
         .filter_map(|watch| match watch {
             Watch::Holder(uid) => Some(Watch::Registered(*uid)),
+            // Who is no member is known only when the holders are read; a key more costs less than a round trip.
+            Watch::Commitment(hotkey) => Some(Watch::Successor(*hotkey)),
             _ => None,
         })
         .collect();
-    let watches = table.expect(own.into_iter().chain(whose).chain(found).chain(registered));
+    let watches = table.expect(own.into_iter().chain(whose).chain(found).chain(beside));
     let keys = table.keys.clone();
     let limits = session.limits();
     let starts = (0..watches.len()).step_by(limits.chunk);
@@ -288,7 +266,8 @@ pub async fn survey(
             Ok(connection) => connection?,
             Err(fault) => return Err(attempts.late(fault)),
         };
-        let reading = async { read_on(&connection, subject, Start::at_head(&connection).await?, &budget).await };
+        let reading =
+            async { Box::pin(read_on(&connection, subject, Start::at_head(&connection).await?, &budget)).await };
         match budget.keep(reading).await.unwrap_or_else(|fault| Err(connection.session.fault(fault))) {
             Ok(reading) => return Ok(reading.snapshot),
             Err(error) => attempts.failed(&connection, error).await?,

@@ -55,6 +55,8 @@ pub(super) enum Watch {
     Registered(u16),
     /// `CommitmentOf` of a hotkey.
     Commitment(Hotkey),
+    /// `HotkeySuccessor` of a hotkey with a commitment. It is read with a whole subnet, and not followed.
+    Successor(Hotkey),
 }
 
 /// Where the values of one subnet are.
@@ -69,6 +71,7 @@ pub(super) struct Keys {
     registered: Option<Vec<u8>>,
     /// Prefix of `CommitmentOf(netuid, *)`.
     pub(super) commitments: Vec<u8>,
+    successors: Option<Vec<u8>>,
 }
 
 impl Keys {
@@ -92,6 +95,7 @@ impl Keys {
             holders: of(&schema.keys),
             registered: schema.block_at_registration.as_ref().map(of),
             commitments: of(&schema.commitment_of),
+            successors: schema.hotkey_successor.as_ref().map(of),
             netuid,
             schema,
         }
@@ -104,6 +108,7 @@ impl Keys {
             Watch::Holder(uid) => Some(of(&self.schema.keys, &uid.to_le_bytes())),
             Watch::Registered(uid) => Some(of(self.schema.block_at_registration.as_ref()?, &uid.to_le_bytes())),
             Watch::Commitment(hotkey) => Some(of(&self.schema.commitment_of, hotkey.as_bytes())),
+            Watch::Successor(hotkey) => Some(of(self.schema.hotkey_successor.as_ref()?, hotkey.as_bytes())),
             single => self.single.iter().find(|(watch, _)| *watch == single).map(|(_, key)| key.clone()),
         }
     }
@@ -116,6 +121,10 @@ impl Keys {
         }
         if let Some(uid) = uid(&self.schema.keys, &self.holders) {
             return Some(Watch::Holder(uid));
+        }
+        let successors = self.schema.hotkey_successor.as_ref().zip(self.successors.as_deref());
+        if let Some(hotkey) = successors.and_then(|(entry, prefix)| entry.last_part(prefix, key)) {
+            return Some(Watch::Successor(Hotkey::from_bytes(*hotkey)));
         }
         let registered = self.schema.block_at_registration.as_ref().zip(self.registered.as_deref());
         match registered.and_then(|(entry, prefix)| uid(entry, prefix)) {
@@ -170,6 +179,8 @@ pub(super) struct Table {
     exists: bool,
     /// Whose subnet it is.
     pub(super) subnet: SubnetInfo,
+    /// Which hotkeys took the place of others, by the other one.
+    successors: BTreeMap<Hotkey, Hotkey>,
     /// `System.Number`, when it was among the values.
     pub(super) number: Option<u64>,
     /// `Timestamp.Now` in ms, 0 when unknown.
@@ -194,6 +205,7 @@ impl Table {
             size: 0,
             exists: false,
             subnet: SubnetInfo::default(),
+            successors: BTreeMap::new(),
             number: None,
             now_ms: 0,
             writer: None,
@@ -214,13 +226,22 @@ impl Table {
         expected
     }
 
+    /// The hotkeys that took the place of ex-members, by the ex-member's.
+    pub(super) fn successors(&self, members: &[Member]) -> BTreeMap<Hotkey, Hotkey> {
+        let seated: BTreeSet<&Hotkey> = members.iter().map(|member| &member.hotkey).collect();
+        let left = self.successors.iter().filter(|(hotkey, _)| !seated.contains(hotkey));
+        left.map(|(hotkey, successor)| (*hotkey, *successor)).collect()
+    }
+
     /// Everything worth following, in an order that keeps what belongs together close.
     pub(super) fn followed(&self) -> Vec<Watch> {
         let mut all: Vec<Watch> = self
             .seen
             .keys()
             .copied()
-            .filter(|watch| !matches!(watch, Watch::Now | Watch::Number | Watch::Writer | Watch::Stakes))
+            .filter(|watch| {
+                !matches!(watch, Watch::Now | Watch::Number | Watch::Writer | Watch::Stakes | Watch::Successor(_))
+            })
             .collect();
         all.sort_unstable();
         all
@@ -325,6 +346,12 @@ impl Table {
                 let block = optional(&schema, schema.block_at_registration.as_ref(), value);
                 self.seats.entry(uid).or_default().registered_at = block;
                 uids.insert(uid);
+            }
+            Watch::Successor(hotkey) => {
+                let entry = schema.hotkey_successor.as_ref().zip(value);
+                if let Some(successor) = entry.and_then(|(e, v)| decode::hotkey(&schema, e.value, v)) {
+                    self.successors.insert(hotkey, successor);
+                }
             }
             Watch::Commitment(hotkey) => {
                 let stored = value.map(|v| decode::stored(&schema, v));

@@ -201,6 +201,9 @@ pub struct ProbeArguments {
     /// With --all or --filter: exit with 1 where a bucket would fail a validator
     #[arg(long)]
     pub strict: bool,
+    /// With --all or --filter: show only those whose test failed; the totals are those of all
+    #[arg(long, conflicts_with = "who")]
+    pub failed: bool,
 }
 
 /// `verify`
@@ -338,6 +341,9 @@ pub struct ImportArguments {
     /// Keep a copy of the .env as it was beside it (mode 0600, with the secrets)
     #[arg(long)]
     pub backup: bool,
+    /// Do not ask: without --blank the .env stays as it is
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `keys list`
@@ -393,7 +399,8 @@ pub struct SandboxArguments {
     /// Only serve: print the URLs and the environment to use, and run until a signal
     #[arg(long)]
     pub serve: bool,
-    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage, r2-faults, rotation. What may become of a commit:
+    /// The scenario. The subnet: healthy, first-run, drift, legacy, hostile, outage, r2-faults, rotation,
+    /// older-runtime. What may become of a commit:
     /// pool-stale, pool-future, pool-bad-proof, pool-ancient, pool-banned, pool-priority, unregistered-pool,
     /// unregistered-block, budget-spent, era-expires, connection-lost, submission-lost, reorganised, usurped,
     /// lying-finality, invented-block, forged-event, forged-value, doctored-metadata, foreign-extension, armed, encrypted-wallet

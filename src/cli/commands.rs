@@ -101,7 +101,7 @@ pub async fn show(
     // An ex-member whose commitment is proven to be none has no row any more.
     let gone = Row::of_nobody(hotkey);
     let row = found.roster.by_hotkey(&hotkey).unwrap_or(&gone);
-    let own = if row.own { state_of_own_row(hotkey, &found) } else { None };
+    let own = if row.own { state_of_own_row(&context, hotkey, &found) } else { None };
     let mut findings = warnings(&context, &found, earlier(&context).await);
     findings.extend(contradictions.iter().cloned());
     let report = Report::of(
@@ -203,5 +203,5 @@ fn of_own_row(context: &Context, found: &Survey) -> Option<Diagnostic> {
         let known = context.findings.iter().find(|finding| finding.code == "own_hotkey").cloned();
         return known.map(|finding| finding.in_class(Class::Usage));
     }
-    state_of_own_row(context.hotkey?, found)
+    state_of_own_row(context, context.hotkey?, found)
 }

@@ -41,7 +41,7 @@ use crate::tui::keymap::KeyMap;
 use crate::tui::logbook::LogLine;
 use crate::tui::own::OwnInfo;
 use crate::tui::runner::{self, LogSource, Setup};
-use crate::tui::state::{Background, Glyphs, Multiplexer, Options, Theme};
+use crate::tui::state::{Background, Glyphs, Multiplexer, NetuidFrom, Options, Theme};
 use crate::vault::Vault;
 use crate::wallet::{OwnHotkey, WalletError};
 
@@ -236,7 +236,7 @@ fn options(context: &Context, environment: &Environment) -> Options {
     Options {
         // Without a key to sign with nothing can be published either.
         read_only: settings.read_only.value || context.identity.as_ref().is_none_or(OwnHotkey::is_watch_only),
-        netuid_is_default: context.netuid_is_default(),
+        netuid_from: if context.netuid_is_default() { NetuidFrom::Default } else { NetuidFrom::Named },
         no_color: environment.filled("NO_COLOR").is_some(),
         theme,
         background,

@@ -57,7 +57,13 @@ async fn taken_over(
 ) -> CommandResult {
     let mut flags = flags.clone();
     if let Some(Some(file)) = &arguments.from_env {
-        flags.env_file = Some(below_home(file.clone(), environment));
+        let file = below_home(file.clone(), environment);
+        if let Err(error) = rustix::fs::access(&file, rustix::fs::Access::READ_OK) {
+            let (shown, why) = (sanitize(&file.to_string_lossy(), 200), std::io::Error::from(error));
+            let message = format!("--from-env {shown} cannot be read: {why}. Name the .env that your GRAIL loads");
+            return Err(misuse(&message).about_variable("--from-env"));
+        }
+        flags.env_file = Some(file);
     }
     let context = context(&flags, environment)?;
     swept(&context, output);
@@ -105,7 +111,7 @@ async fn emptied(
     let shown = sanitize(&path.to_string_lossy(), 200);
     let mut blank = arguments.blank;
     let mut backup = arguments.backup;
-    if !blank && can_ask(output) {
+    if !blank && !arguments.yes && can_ask(output) {
         blank =
             agreed(output, &format!("Take the keys out of {shown} (GRAIL then gets them by grail-console exec)")).await;
         backup = blank && (backup || agreed(output, "Keep a copy of it as it was, which holds the secrets").await);
@@ -198,7 +204,7 @@ async fn removed(
 }
 
 fn key_file(file: &Path, output: Output) -> CommandResult {
-    FileKey::generate(file).map_err(|error| Diagnostic::of_text(error.code(), Class::Vault, &error.to_string()))?;
+    FileKey::generate(file).map_err(|error| Diagnostic::of_text("key_file", Class::Vault, &error))?;
     let shown = sanitize(&file.to_string_lossy(), 200);
     let text = format!(
         "✓ made {shown} (mode 0600). Use it with --vault file --vault-key-file {shown}, or in the profile.\n\

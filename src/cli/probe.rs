@@ -81,10 +81,17 @@ pub async fn probe(
         None => bad(&results),
     };
     let snapshot = &bench.found.snapshot;
+    let shown = |probe: &&Probe| !arguments.failed || probe.verdict.fails();
     let report = Report::of(
         output,
-        || ProbeDocument::of(snapshot, &results, &listings),
-        || text::probes(&bench.found, &results, &listings, now_ms(), choice.is_sweep()),
+        || ProbeDocument::of(snapshot, results.iter().filter(shown), &listings),
+        || {
+            if choice.is_sweep() {
+                text::sweep(&bench.found, &results, now_ms(), shown)
+            } else {
+                text::probes(&bench.found, &results, &listings, now_ms())
+            }
+        },
     )?;
     Ok(report.at(Place::of(snapshot)).with(findings).decided_by(deciding))
 }

@@ -78,11 +78,15 @@ impl<'d> ResultDocument<'d> {
 
 impl<'d> ProbeDocument<'d> {
     /// Of tests and the listings that were asked for.
-    pub fn of(snapshot: &SubnetSnapshot, results: &'d [Probe], listings: &'d [(Hotkey, Listing)]) -> Self {
+    pub fn of(
+        snapshot: &SubnetSnapshot,
+        results: impl Iterator<Item = &'d Probe>,
+        listings: &'d [(Hotkey, Listing)],
+    ) -> Self {
         let listing = |hotkey: Hotkey| listings.iter().find(|(of, _)| *of == hotkey).map(|(_, listing)| listing);
         Self {
             netuid: snapshot.netuid,
-            results: results.iter().map(|probe| ResultDocument::of(probe, listing(probe.hotkey))).collect(),
+            results: results.map(|probe| ResultDocument::of(probe, listing(probe.hotkey))).collect(),
         }
     }
 }

@@ -9,35 +9,53 @@ use crate::cli::table::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, 
 use crate::cli::text::heading;
 use crate::domain::date::time_of_day;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Layer, Listing, Probe, Step, Verdict, WHOLE_SECONDS};
+use crate::domain::probe::{Listing, Probe, Step, Verdict, VerdictClass, WHOLE_SECONDS};
 use crate::domain::self_test::{JudgedStep, Outcome, SelfTest};
-use crate::domain::text::{age_seconds, grouped};
+use crate::domain::text::grouped;
 use crate::domain::visible::{Standing, Visibility, WindowSeen};
+use crate::domain::window::from_deadline;
 use crate::ops::survey::Survey;
 
 /// Glyph and style of a verdict: never colour alone.
 pub fn verdict_style(verdict: Verdict) -> (&'static str, Style) {
-    match verdict.layer() {
-        Layer::None => ("✓", GOOD),
-        Layer::Object => ("!", WARN),
-        _ if verdict.is_about_here() => ("?", WARN),
-        _ => ("✗", BAD),
-    }
+    let class = VerdictClass::of(verdict);
+    let style = match class {
+        VerdictClass::OnTime => GOOD,
+        VerdictClass::Object | VerdictClass::Unclear => WARN,
+        VerdictClass::Failed => BAD,
+        VerdictClass::Nothing => DIM,
+    };
+    (class.glyph(), style)
 }
 
-/// `probe`: each in full, or a table of many.
-pub fn probes(found: &Survey, results: &[Probe], listings: &[(Hotkey, Listing)], now_ms: u64, sweep: bool) -> String {
+/// `probe` of many: a table of those that are shown, and the totals of all.
+pub fn sweep(found: &Survey, results: &[Probe], now_ms: u64, shown: impl Fn(&&Probe) -> bool) -> String {
     let mut out = heading(&found.snapshot, now_ms);
-    if sweep {
-        // The worst stand last, where the eye is when a long table has run through.
-        let mut results: Vec<&Probe> = results.iter().collect();
-        results.sort_by_key(|probe| Verdict::ALL.iter().position(|verdict| *verdict == probe.verdict));
-        if !results.is_empty() {
-            out += &table(&std::iter::once(titles()).chain(results.iter().copied().map(line)).collect::<Vec<_>>());
-            out.push('\n');
-        }
-        return out + &summary(&results) + "\n";
+    // The worst stand last, where the eye is when a long table has run through.
+    let mut rows: Vec<&Probe> = results.iter().filter(|probe| shown(probe)).collect();
+    rows.sort_by_key(|probe| severity(probe.verdict));
+    if !rows.is_empty() {
+        out += &table(&std::iter::once(titles()).chain(rows.into_iter().map(line)).collect::<Vec<_>>());
+        out.push('\n');
     }
+    out + &summary(results) + "\n"
+}
+
+/// From the best to the worst. Where nothing is published there is nothing to be mended.
+fn severity(verdict: Verdict) -> (u8, Option<usize>) {
+    let class = match VerdictClass::of(verdict) {
+        VerdictClass::OnTime => 0,
+        VerdictClass::Nothing => 1,
+        VerdictClass::Unclear => 2,
+        VerdictClass::Object => 3,
+        VerdictClass::Failed => 4,
+    };
+    (class, Verdict::ALL.iter().position(|one| *one == verdict))
+}
+
+/// `probe`: each in full.
+pub fn probes(found: &Survey, results: &[Probe], listings: &[(Hotkey, Listing)], now_ms: u64) -> String {
+    let mut out = heading(&found.snapshot, now_ms);
     for probe in results {
         out += &in_full(probe);
         if let Some((_, listing)) = listings.iter().find(|(hotkey, _)| *hotkey == probe.hotkey) {
@@ -68,7 +86,7 @@ fn line(probe: &Probe) -> Vec<Cell> {
 }
 
 /// `228 on time · 12 no object · …`, the frequent ones first.
-fn summary(results: &[&Probe]) -> String {
+fn summary(results: &[Probe]) -> String {
     let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
     for probe in results {
         *counts.entry(probe.verdict).or_default() += 1;
@@ -197,8 +215,7 @@ fn window_line(seen: &WindowSeen) -> Vec<Cell> {
 
 fn early(ms: i64, exact: bool) -> String {
     let about = if exact { "" } else { "about " };
-    let age = age_seconds(ms.unsigned_abs() / 1_000);
-    format!("{about}{age} {} the deadline", if ms >= 0 { "before" } else { "after" })
+    format!("{about}{} the deadline", from_deadline(ms))
 }
 
 const fn outcome_style(outcome: Outcome) -> Style {

@@ -52,8 +52,14 @@ pub async fn rotate(
         outcome = Box::pin(run.run()) => outcome,
         // Every step is in the journal before it is done.
         () = &mut interrupted => {
-            let message = "interrupted; nothing is lost: rotate resume goes on from here, rotate rollback turns back";
-            Err(Diagnostic::of_text("interrupted", Class::Pending, message))
+            let message = match command {
+                RotateCommand::Rollback(_) => "interrupted; nothing is lost: rotate rollback goes on from here".to_owned(),
+                RotateCommand::Status => "interrupted".to_owned(),
+                command => format!(
+                    "interrupted; nothing is lost: {} goes on from here, rotate rollback turns back", again(command)
+                ),
+            };
+            Err(Diagnostic::of_text("interrupted", Class::Pending, &message))
         }
     }
 }
@@ -185,15 +191,16 @@ impl RotateRun<'_> {
         }
     }
 
+    /// What goes on in the direction that was asked for: `rotate resume` would go forward where nothing is turned back yet.
+    const fn again(&self) -> &'static str {
+        again(self.command)
+    }
+
     /// The hint names the direction that was asked for: going on instead of back would publish the key one wants back.
     fn needs_confirmation(&self, what: &str) -> Stopped {
-        let word = match self.command {
-            RotateCommand::Rollback(_) => "rollback",
-            _ => "resume",
-        };
-        let todo = format!(
-            "Run rotate {word} at a terminal and answer, or rotate {word} --yes. Until then everything stays as it is."
-        );
+        let again = self.again();
+        let todo =
+            format!("Run {again} at a terminal and answer, or {again} --yes. Until then everything stays as it is.");
         Stopped::Blocked(vec![Diagnostic::blocker("needs_confirmation", what, todo)])
     }
 
@@ -232,11 +239,14 @@ impl RotateRun<'_> {
                     }
                 }
                 NeedsInput::Env { path: None, .. } => {
-                    return Ok(Stopped::Blocked(vec![env_unknown()]));
+                    return Ok(Stopped::Blocked(vec![env_unknown(self.again())]));
                 }
                 NeedsInput::Accept(seen) => match &answers.over {
                     Some(over) if names(over, &seen) => executor.accept().await?,
-                    _ => return Ok(Stopped::Blocked(vec![neither(&seen).in_class(Class::Refused)])),
+                    _ => {
+                        let neither = neither(self.again(), &seen).in_class(Class::Refused);
+                        return Ok(Stopped::Blocked(vec![neither]));
+                    }
                 },
                 NeedsInput::Revoke(side) => {
                     let words = executor.rotation().map(|rotation| rotation.next(None).words).unwrap_or_default();
@@ -286,12 +296,16 @@ impl RotateRun<'_> {
             Ok(looked) => looked,
             Err(problem) => return self.problem(None, problem).await,
         };
-        let report = looked.report();
+        let mut report = looked.report();
         let away = looked.chain.as_ref().and_then(|chain| chain.as_ref().err()).cloned();
+        let waits = looked.waits().filter(|_| away.is_none());
+        if let Some(report) = &mut report {
+            report.blockers.extend(waits.clone());
+        }
         let reverted = report.iter().flat_map(|report| &report.blockers);
-        let reverted = reverted.filter(|blocker| matches!(blocker.code, "chain_not_new" | "chain_is_neither"));
-        let reverted = reverted.cloned().map(|blocker| blocker.in_class(Class::Finding));
-        let decides = away.or_else(|| reverted.into_iter().next()).filter(|_| looked.history.open.is_some());
+        let mut reverted = reverted.filter(|blocker| matches!(blocker.code, "chain_not_new" | "chain_is_neither"));
+        let reverted = reverted.next().cloned().map(|blocker| blocker.in_class(Class::Finding));
+        let decides = away.or(reverted).filter(|_| looked.history.open.is_some()).or(waits);
         let parts = Parts {
             netuid: self.context.netuid(),
             owner: Some(looked.owner),
@@ -395,6 +409,15 @@ fn names(over: &str, seen: &Seen) -> bool {
     }
 }
 
+/// The command that goes on where one stopped. A rotation that began is not begun again.
+const fn again(command: &RotateCommand) -> &'static str {
+    match command {
+        RotateCommand::Rollback(_) => "rotate rollback",
+        RotateCommand::Retire(_) => "rotate retire",
+        RotateCommand::Start(_) | RotateCommand::Resume(_) | RotateCommand::Status => "rotate resume",
+    }
+}
+
 fn nothing_open() -> Diagnostic {
     Diagnostic::failure(
         Class::Usage,
@@ -405,21 +428,21 @@ fn nothing_open() -> Diagnostic {
     )
 }
 
-fn env_unknown() -> Diagnostic {
+fn env_unknown(again: &str) -> Diagnostic {
     Diagnostic::blocker(
         "env_not_confirmed",
         "No .env is named, so the console cannot see what GRAIL's next start would commit",
-        "Name it with --env-file; or, when GRAIL is run with exec or its .env is changed by hand, say rotate resume --env-done.",
+        format!(
+            "Name it with --env-file; or, when GRAIL is run with exec or its .env is changed by hand, say {again} --env-done."
+        ),
     )
 }
 
-fn neither(seen: &Seen) -> Diagnostic {
+fn neither(again: &str, seen: &Seen) -> Diagnostic {
     let over = seen.fingerprint().map_or_else(|| "none".to_owned(), Fingerprint::short);
     Diagnostic::blocker(
         "chain_is_neither",
         format!("The chain holds {seen}, neither the old nor the new key"),
-        format!(
-            "Look who put it there. To publish over it say rotate resume --over {over}; to go back say rotate rollback."
-        ),
+        format!("Look who put it there. To publish over it say {again} --over {over}; to go back say rotate rollback."),
     )
 }

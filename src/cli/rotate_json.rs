@@ -39,6 +39,8 @@ pub(super) struct RotateDocument {
     grace: Option<GraceDocument>,
     next: Option<String>,
     next_step: Option<Step>,
+    /// What is to be remembered meanwhile.
+    reminder: Option<&'static str>,
     /// Stable names of what stands against the next step.
     blocked_by: Vec<&'static str>,
     blockers: Vec<Diagnostic>,
@@ -114,6 +116,7 @@ impl RotateDocument {
             grace: parts.report.map(grace),
             next: next.as_ref().map(|next| next.words.clone()),
             next_step: next.map(|next| next.step),
+            reminder: rotation.and_then(Rotation::reminder),
             blocked_by: blockers.iter().map(|blocker| blocker.code).collect(),
             blockers,
             reason: parts.problem.map(|problem| problem.code),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::cli::table::{BAD, DIM, GOOD, STRONG, WARN, paint};
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::rotation::{EnvUpdate, Phase, Report, Rotation, Seen};
+use crate::domain::rotation::{EnvUpdate, Mark, Phase, Report, Rotation, Seen};
 use crate::domain::text::{age_blocks, grouped};
 use crate::domain::vault_index::KeyRef;
 
@@ -12,11 +12,8 @@ use crate::domain::vault_index::KeyRef;
 pub(super) fn report(report: &Report) -> String {
     let rotation = &report.rotation;
     let mut out = format!("{}{}\n", paint(STRONG, &title(rotation)), keys(rotation));
-    for phase in rotation.steps() {
-        let _ = writeln!(out, "{}", line(report, phase));
-    }
-    if matches!(rotation.phase, Phase::RolledBack | Phase::Abandoned) {
-        let _ = writeln!(out, "{} {}", paint(WARN, "↩"), rotation.phase.words());
+    for (phase, mark) in rotation.marks(report.finalized) {
+        let _ = writeln!(out, "{}", line(report, phase, mark));
     }
     for blocker in &report.blockers {
         out.push_str(&stands_against(blocker));
@@ -27,11 +24,15 @@ pub(super) fn report(report: &Report) -> String {
     } else if rotation.phase == Phase::RolledBack {
         let _ = writeln!(out, "  → {}", next.words.trim_start_matches("Nothing. "));
     }
+    if let Some(reminder) = rotation.reminder() {
+        let _ = writeln!(out, "  → {reminder}");
+    }
     out
 }
 
 fn title(rotation: &Rotation) -> String {
     let how = match (rotation.emergency, rotation.back) {
+        (_, true) if rotation.phase.is_closed() => "",
         (_, true) => ", rolling back",
         (true, false) => ", EMERGENCY: revoke first",
         (false, false) => "",
@@ -48,9 +49,13 @@ fn keys(rotation: &Rotation) -> String {
     out
 }
 
-fn line(report: &Report, phase: Phase) -> String {
-    let rotation = &report.rotation;
-    let (mark, style) = mark(rotation, phase);
+fn line(report: &Report, phase: Phase, mark: Mark) -> String {
+    let (mark, style) = match mark {
+        Mark::Done => ("✓", GOOD),
+        Mark::Now if report.rotation.difference.is_some() => ("●", BAD),
+        Mark::Now => ("●", WARN),
+        Mark::ToCome => ("·", DIM),
+    };
     let fact = fact(report, phase).filter(|_| style != DIM || phase == Phase::Grace).unwrap_or_default();
     let fact = if fact.is_empty() { fact } else { format!("  {}", paint(DIM, &fact)) };
     format!(
@@ -58,22 +63,6 @@ fn line(report: &Report, phase: Phase) -> String {
         paint(style, mark),
         paint(if style == DIM { DIM } else { anstyle::Style::new() }, phase.words())
     )
-}
-
-fn mark(rotation: &Rotation, phase: Phase) -> (&'static str, anstyle::Style) {
-    let reached = match rotation.phase {
-        // How far it had come is told by what is known of it.
-        Phase::Abandoned => Phase::Draft,
-        Phase::RolledBack => Phase::EnvUpdated,
-        reached => reached,
-    };
-    if phase < reached || rotation.phase == Phase::Retired {
-        ("✓", GOOD)
-    } else if phase == reached {
-        ("●", if rotation.difference.is_some() { BAD } else { WARN })
-    } else {
-        ("·", DIM)
-    }
 }
 
 fn fact(report: &Report, phase: Phase) -> Option<String> {
@@ -84,9 +73,12 @@ fn fact(report: &Report, phase: Phase) -> Option<String> {
         Phase::EnvUpdated => rotation.env.map(EnvUpdate::words).map(ToOwned::to_owned),
         Phase::Grace => match (rotation.grace, report.blocks_left()) {
             (Some(grace), Some(0)) => Some(format!("over since #{}", grouped(grace.ends_at))),
-            (Some(grace), Some(left)) => {
-                Some(format!("until #{}, {} blocks ({}) left", grouped(grace.ends_at), grouped(left), age_blocks(left)))
-            }
+            (Some(grace), Some(left)) => Some(format!(
+                "until #{}, {} blocks (about {}) left",
+                grouped(grace.ends_at),
+                grouped(left),
+                age_blocks(left)
+            )),
             (Some(grace), None) => Some(format!("until #{}", grouped(grace.ends_at))),
             (None, _) => Some(format!("{} blocks", grouped(rotation.grace_blocks))),
         },

@@ -60,7 +60,7 @@ fn summary(roster: &Roster) -> String {
         paint(GOOD, &format!("✓ {} readable", s.readable)),
         paint(BAD, &format!("✗ {} unreadable", s.unreadable)),
         paint(DIM, &format!("○ {} none", s.none)),
-        paint(DIM, &format!("+ {} ex-members", s.ex_members)),
+        paint(DIM, &format!("+ {} ex-member{}", s.ex_members, if s.ex_members == 1 { "" } else { "s" })),
     )
 }
 
@@ -128,7 +128,7 @@ fn pair(name: &str, value: Cell) -> Vec<Cell> {
 }
 
 fn at_block(block: u64, head: u64) -> String {
-    format!("#{} · {} ago", grouped(block), age_blocks(head.saturating_sub(block)))
+    format!("#{} · about {} ago", grouped(block), age_blocks(head.saturating_sub(block)))
 }
 
 fn commitment_lines(commitment: &Commitment, head: u64) -> Vec<Vec<Cell>> {

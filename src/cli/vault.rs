@@ -109,7 +109,7 @@ pub(super) fn section(vault: &VaultLine) -> String {
     let mut lines = vec![line("store", plain(vault.backend.word()), vault.source.clone().unwrap_or_default())];
     let state = match vault.reachable {
         Some(true) => cell("✓ reachable", GOOD),
-        Some(false) if vault.generations.is_empty() => cell("not reachable, and nothing is in it", DIM),
+        Some(false) if vault.generations.is_empty() => cell("not reachable, so what is in it is not known", DIM),
         Some(false) => cell("✗ not reachable", WARN),
         None => cell("not asked", DIM),
     };

@@ -47,6 +47,11 @@ pub enum Payload {
         /// drand round of the reveal.
         reveal_round: u64,
     },
+    /// `TimelockRevealFailed`: its round came, and the chain could not open it.
+    RevealFailed {
+        /// drand round of the reveal.
+        reveal_round: u64,
+    },
     /// A variant without content, such as `ResetBondsFlag`.
     Flag {
         /// Variant name.
@@ -68,6 +73,7 @@ impl Payload {
                 sanitize(variant, VARIANT_SHOWN)
             }
             Self::Timelock { .. } => "TimelockEncrypted".to_owned(),
+            Self::RevealFailed { .. } => "TimelockRevealFailed".to_owned(),
             Self::Unknown { variant } => variant.shown(),
         }
     }
@@ -261,6 +267,14 @@ pub fn read(fields: &[Payload]) -> Result<Parts, Unreadable> {
             "timelocked",
             format!(
                 "The field is encrypted ({length} bytes) until drand round {}; validators cannot open it.",
+                grouped(*reveal_round)
+            ),
+        )),
+        Payload::RevealFailed { reveal_round } => Err(Unreadable::new(
+            Reason::Timelock,
+            "timelocked",
+            format!(
+                "The field was encrypted until drand round {}, and the chain could not open it.",
                 grouped(*reveal_round)
             ),
         )),

@@ -251,7 +251,7 @@ impl TestTerm {
     fn accepts(self, tested: Tested) -> bool {
         match self {
             Self::Is(verdict) => tested.verdict == Some(verdict),
-            Self::Failed => tested.verdict.is_some_and(|verdict| !verdict.passes()),
+            Self::Failed => tested.verdict.is_some_and(Verdict::fails),
             Self::Denied => tested.verdict.is_some_and(Verdict::is_denied),
             Self::Untested => tested.verdict.is_none(),
             Self::Risky => tested.risky,

@@ -12,6 +12,9 @@ use thiserror::Error;
 #[serde(try_from = "String", into = "String")]
 pub struct Hotkey([u8; 32]);
 
+/// Characters of the longest address of any network. The library's decoder breaks off at a text of 133 ones or more.
+const LONGEST: usize = 50;
+
 /// Why a text is no address of this chain.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HotkeyError {
@@ -57,6 +60,9 @@ impl FromStr for Hotkey {
     type Err = HotkeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() > LONGEST {
+            return Err(HotkeyError::Malformed("it is too long".to_owned()));
+        }
         let account = AccountId32::from_str(text).map_err(|e| HotkeyError::Malformed(e.to_string()))?;
         let hotkey = Self(account.0);
         let canonical = hotkey.to_string();

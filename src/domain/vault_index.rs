@@ -10,6 +10,9 @@ use crate::domain::text::middle_cut;
 /// Number of a generation of keys, from 1; numbers only grow and are never used again.
 pub type GenerationNumber = u64;
 
+/// More generations than keys that anybody ever rotates. A higher number was never given out: whoever reads one reads rubbish.
+pub const MOST_GENERATIONS: GenerationNumber = 1 << 20;
+
 /// Which store holds a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -146,6 +149,12 @@ impl Index {
     /// One generation.
     pub fn holding(&self, number: GenerationNumber) -> Option<&Holding> {
         self.holdings.iter().find(|holding| holding.number == number)
+    }
+
+    /// Whether its numbers can have been given out.
+    pub fn is_possible(&self) -> bool {
+        let held = self.holdings.iter().map(|holding| holding.number);
+        held.chain(self.current).chain([self.highest]).all(|number| number <= MOST_GENERATIONS)
     }
 
     /// The number that the next generation gets.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::domain::hotkey::Hotkey;
+use crate::domain::text::age_seconds;
 
 /// Blocks of a window.
 pub const WINDOW_BLOCKS: u64 = 30;
@@ -87,6 +88,17 @@ impl Deadline {
     /// From the timestamp of the window's closing block, in ms since 1970.
     pub const fn from_closing(timestamp_ms: u64, exact: bool) -> Self {
         Self { at_ms: timestamp_ms.saturating_sub(UPLOAD_MARGIN_MS), exact }
+    }
+}
+
+/// How far from its deadline an upload was, by the ms that it came before it: `30 s after`, `41 s before`. What is late by a
+/// part of a second is late.
+pub fn from_deadline(early_ms: i64) -> String {
+    let ms = early_ms.unsigned_abs();
+    if early_ms < 0 {
+        format!("{} after", age_seconds(ms.div_ceil(1_000)))
+    } else {
+        format!("{} before", age_seconds(ms / 1_000))
     }
 }
 

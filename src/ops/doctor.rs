@@ -10,17 +10,20 @@ use crate::config::{Needs, Setting, WrongSetting};
 use crate::domain::commitment::Commitment;
 use crate::domain::credentials::{Mode, Place};
 use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::drift::exposes_write_key;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
+use crate::domain::local::LocalView;
 use crate::domain::provenance::Level;
 use crate::domain::roster::{Row, State};
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::{Untrusted, sanitize};
 use crate::domain::vault_index::{Backend, Holding};
 use crate::logs::redacted;
-use crate::ops::commit::{Reconciled, reconcile};
+use crate::ops::commit::{Reconciled, reconcile, secret_inside};
 use crate::ops::context::Context;
 use crate::ops::keys::left_copies;
+use crate::ops::rotation::rotations;
 use crate::ops::survey::{Survey, survey};
 use crate::ops::vault::{self, VaultLine};
 use crate::ops::verify::{OwnRow, own_row};
@@ -168,6 +171,7 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
         findings.extend(reconcile(context, now_ms).await.iter().map(Reconciled::finding));
     }
     findings.extend(left_copies(context));
+    findings.extend(secret_inside(context).await);
     let (vault, odd) = vault::look(context, passphrase).await;
     if odd.iter().any(|finding| finding.code.starts_with("vault_index_")) {
         // That one says more.
@@ -175,8 +179,12 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
     }
     findings.extend(odd);
     let wallets = wallets(context, found, &mut findings);
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let local = context.local();
+    if findings.iter().any(|finding| finding.code == "legacy_single_credential") && !is_exposed(found, &local) {
+        // What the next start publishes is told by that one.
+        findings.retain(|finding| finding.code != "own_commitment");
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Diagnosis {
         settings: settings(context),
         provider: context.provider.to_string(),
@@ -198,6 +206,13 @@ pub async fn diagnose(context: &Context, ask_chain: bool, passphrase: Option<Sec
         findings,
         read: answer.and_then(Result::ok).map(Box::new),
     }
+}
+
+/// Whether the chain holds a part of the write key by now.
+fn is_exposed(found: Option<&Survey>, local: &LocalView) -> bool {
+    let row = found.and_then(|found| found.roster.own());
+    let published = row.and_then(|row| row.commitment.as_ref()).and_then(Commitment::published);
+    published.is_some_and(|published| exposes_write_key(published, local))
 }
 
 /// Which subnet is meant is not known, and the console asks about no other.
@@ -227,10 +242,10 @@ async fn of_own_row(context: &Context, found: &Survey, now_ms: u64) -> (Option<L
     let examination = Examination { node: context.node.clone(), netuid: found.snapshot.netuid, now_ms };
     match own_row(&examination, hotkey, found.snapshot.commitments.get(&hotkey)).await {
         OwnRow::Holds(confirmed, others) => {
-            (Some(confirmed.level), state_of_own_row(hotkey, found).into_iter().chain(others).collect())
+            (Some(confirmed.level), state_of_own_row(context, hotkey, found).into_iter().chain(others).collect())
         }
         OwnRow::OneWord(why) => {
-            let state = state_of_own_row(hotkey, found);
+            let state = state_of_own_row(context, hotkey, found);
             (Some(Level::Reported), state.into_iter().chain([one_word(&why)]).collect())
         }
         OwnRow::Doubted(finding) => (None, vec![*finding]),
@@ -248,7 +263,7 @@ fn one_word(why: &str) -> Diagnostic {
 }
 
 /// What is wrong with the own row: it is not there, its commitment is not readable, or it is not the one that is meant.
-pub fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Diagnostic> {
+pub fn state_of_own_row(context: &Context, hotkey: Hotkey, found: &Survey) -> Option<Diagnostic> {
     let Some(row) = found.roster.own().filter(|row| !row.is_ex_member()) else {
         let not_registered = Diagnostic::new(
             "not_registered",
@@ -261,7 +276,8 @@ pub fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Diagnostic> {
     };
     let of = |severity, what: &str, why: &str| {
         let what = format!("uid {}: {what}", row.uid.unwrap_or_default());
-        Diagnostic::new("own_commitment", severity, what, why, next_step(row)).about_row(row.uid, hotkey)
+        Diagnostic::new("own_commitment", severity, what, why, next_step(row, is_rotating(context)))
+            .about_row(row.uid, hotkey)
     };
     if let Some(drift) = &row.drift {
         let severity = drift.consequence.severity;
@@ -274,9 +290,18 @@ pub fn state_of_own_row(hotkey: Hotkey, found: &Survey) -> Option<Diagnostic> {
     Some(of(Severity::Danger, &format!("your commitment is not readable: {}", unreadable.label), &unreadable.detail))
 }
 
-fn next_step(row: &Row) -> &'static str {
+/// While a rotation of the read key is open nothing else publishes.
+fn is_rotating(context: &Context) -> bool {
+    let history = || Some(rotations(context).ok()?.history(&context.owner()?).ok()?.0);
+    history().and_then(|history| history.open).is_some_and(|open| open.change.read.is_some())
+}
+
+fn next_step(row: &Row, rotating: bool) -> &'static str {
     let is_grave = row.drift.as_ref().is_some_and(|drift| drift.consequence.severity == Severity::Danger);
     match row.state() {
+        _ if rotating => {
+            "A rotation is open, and only its own steps publish: see rotate status, then rotate resume or rotate rollback."
+        }
         // What is to be done stands there already, and a commit is not it.
         State::Readable if is_grave => "Do that before GRAIL starts again; doctor shows each value with its place.",
         State::Readable => {

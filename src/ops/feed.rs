@@ -147,8 +147,8 @@ pub fn watch_env_file(context: &Context, flags: Flags, environment: Environment)
     };
     let subject = (context.network.endpoints.clone(), context.netuid());
     let mut read = context.clone();
+    let mut last = stamp(&file);
     tokio::spawn(async move {
-        let mut last = stamp(&file);
         loop {
             tokio::time::sleep(OWN_EVERY).await;
             if news.is_closed() {

@@ -9,7 +9,7 @@ use super::accounts::NETUID;
 use super::chain::StateAt;
 use super::commitment::CommitmentSpec;
 use super::extrinsic::Account;
-use super::genesis_state::CODE;
+use super::genesis_state::{CODE, EPOCHS_NOT_COUNTED, identity};
 use super::metadata::{MetadataError, Runtime};
 use super::state::{Key, Value};
 use crate::domain::hotkey::Hotkey;
@@ -24,12 +24,17 @@ pub enum Act {
         /// To what.
         spec: CommitmentSpec,
     },
-    /// A hotkey takes a uid; who had it before leaves, and its commitment stays behind.
+    /// A hotkey takes a uid; who had it before leaves, and on older runtimes its commitment stays behind.
     Register {
         /// The uid that changes hands.
         uid: u16,
         /// Who gets it.
         hotkey: Hotkey,
+    },
+    /// The subnet's owner gives it another name.
+    Rename {
+        /// The name.
+        name: String,
     },
     /// The next runtime's code is set.
     Upgrade,
@@ -161,8 +166,10 @@ impl<'a> BlockBuilder<'a> {
     /// Moves the epoch index along, where the runtime keeps one.
     pub fn advance_epoch(&mut self) -> Result<(), MetadataError> {
         if self.runtime().entry("SubtensorModule", "SubnetEpochIndex").is_ok() {
-            let epoch = self.epoch_by_block()?;
-            self.put("SubtensorModule", "SubnetEpochIndex", &[&NETUID.encode()], epoch.encode())?;
+            let epoch = self.epoch_by_block()?.saturating_sub(EPOCHS_NOT_COUNTED);
+            if epoch != self.epoch()? {
+                self.put("SubtensorModule", "SubnetEpochIndex", &[&NETUID.encode()], epoch.encode())?;
+            }
         }
         Ok(())
     }
@@ -182,6 +189,11 @@ impl<'a> BlockBuilder<'a> {
         Ok((u64::from(self.number()) + u64::from(NETUID) + 1) / (u64::from(tempo) + 1))
     }
 
+    /// Gives the subnet another name.
+    pub fn rename(&mut self, name: &str) -> Result<(), MetadataError> {
+        self.put("SubtensorModule", "SubnetIdentitiesV3", &[&NETUID.encode()], identity(name))
+    }
+
     /// Gives a uid to a hotkey.
     pub fn register(&mut self, uid: u16, hotkey: &Hotkey) -> Result<(), MetadataError> {
         let (netuid, uid_bytes) = (NETUID.encode(), uid.encode());
@@ -189,6 +201,9 @@ impl<'a> BlockBuilder<'a> {
         let keys = self.runtime().entry("SubtensorModule", "Keys")?.key(&[&netuid, &uid_bytes]);
         if let Some(before) = self.get::<[u8; 32]>(&keys) {
             self.write(uids.key(&[&netuid, &before]), None);
+            if self.runtime().is_new() && before != *hotkey.as_bytes() {
+                self.purge(&before)?;
+            }
         }
         self.write(keys, Some(hotkey.as_bytes().to_vec()));
         self.write(uids.key(&[&netuid, hotkey.as_bytes()]), Some(uid_bytes.clone()));
@@ -202,6 +217,45 @@ impl<'a> BlockBuilder<'a> {
         let fields = fields.chain([ScaleValue::from_bytes(hotkey.as_bytes())]).collect();
         self.record("SubtensorModule", "NeuronRegistered", Composite::Unnamed(fields));
         Ok(())
+    }
+
+    /// Removes all that a hotkey which lost its uid has committed.
+    fn purge(&mut self, hotkey: &Account) -> Result<(), MetadataError> {
+        for entry in ["CommitmentOf", "LastCommitment", "LastBondsReset", "RevealedCommitments", "UsedSpaceOf"] {
+            let key = self.runtime().entry("Commitments", entry)?.key(&[&NETUID.encode(), hotkey]);
+            if self.value(&key).is_some() {
+                self.write(key, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an account may act for another one, as its proxy without delay.
+    pub fn may_act_for(&self, delegate: &Account, real: &Account) -> Result<bool, MetadataError> {
+        let proxies = self.runtime().entry("Proxy", "Proxies")?.key(&[real]);
+        // Delegate, type, delay; then the deposit.
+        let stored = self.get::<(Vec<(Account, u8, u32)>, u64)>(&proxies);
+        Ok(stored.is_some_and(|(all, _)| all.iter().any(|(known, _, delay)| known == delegate && *delay == 0)))
+    }
+
+    /// What became of a call that an account made through its proxy.
+    pub fn tell_of_proxied(&mut self, failure: Option<[u8; 2]>) {
+        let result = match failure {
+            None => ScaleValue::unnamed_variant("Ok", [ScaleValue::unnamed_composite([])]),
+            Some(failure) => ScaleValue::unnamed_variant("Err", [module_error(failure)]),
+        };
+        self.event("Proxy", "ProxyExecuted", vec![("result", result)]);
+    }
+
+    /// Which call of a batch failed and ended it, and how.
+    pub fn tell_of_interrupted(&mut self, index: u32, failure: [u8; 2]) {
+        let fields = vec![("index", ScaleValue::u128(index.into())), ("error", module_error(failure))];
+        self.event("Utility", "BatchInterrupted", fields);
+    }
+
+    /// That all calls of a batch were made.
+    pub fn tell_of_batch(&mut self) {
+        self.event("Utility", "BatchCompleted", Vec::new());
     }
 
     /// Adds an event with named fields.
@@ -222,12 +276,8 @@ impl<'a> BlockBuilder<'a> {
     }
 
     /// The failure of the extrinsic at hand, by the index of a pallet and of its error.
-    pub fn extrinsic_failed(&mut self, [pallet, error]: [u8; 2]) {
-        let module = ScaleValue::named_composite([
-            ("index", ScaleValue::u128(pallet.into())),
-            ("error", ScaleValue::from_bytes([error, 0, 0, 0])),
-        ]);
-        let error = ScaleValue::unnamed_variant("Module", [module]);
+    pub fn extrinsic_failed(&mut self, failure: [u8; 2]) {
+        let error = module_error(failure);
         let info = dispatch_info(SANDBOX_WEIGHT, "Normal", "No");
         self.event("System", "ExtrinsicFailed", vec![("dispatch_error", error), ("dispatch_info", info)]);
     }
@@ -265,6 +315,15 @@ impl<'a> BlockBuilder<'a> {
         self.put("System", "EventCount", &[], count.encode())?;
         Ok(self.writes.into_iter().collect())
     }
+}
+
+/// `DispatchError::Module`.
+fn module_error([pallet, error]: [u8; 2]) -> ScaleValue {
+    let module = ScaleValue::named_composite([
+        ("index", ScaleValue::u128(pallet.into())),
+        ("error", ScaleValue::from_bytes([error, 0, 0, 0])),
+    ]);
+    ScaleValue::unnamed_variant("Module", [module])
 }
 
 /// What an extrinsic weighs, its class, and whether it costs anything.

@@ -7,6 +7,8 @@ use super::metadata::{MetadataError, Runtime};
 
 /// Longest content of a `Raw` field in bytes; the chain has one variant for each length.
 pub const MAX_RAW: usize = 128;
+/// The bytes that could not be revealed.
+const NOT_REVEALED: [u8; 24] = [0x5a; 24];
 
 /// One field of a commitment (an enum `Data` on chain).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub enum Field {
     },
     /// The flag that resets the signer's bonds.
     ResetBondsFlag,
-    /// What newer runtimes leave in place of a timelock that could not be revealed; only after the sandbox upgrade.
+    /// What the newest runtime leaves in place of a timelock that could not be revealed.
     TimelockRevealFailed {
         /// The round that should have revealed it.
         round: u64,
@@ -113,7 +115,7 @@ impl Field {
             Self::ResetBondsFlag => out.push(runtime.data_variant("ResetBondsFlag")?),
             Self::TimelockRevealFailed { round } => {
                 out.push(runtime.data_variant("TimelockRevealFailed")?);
-                round.encode_to(out);
+                (NOT_REVEALED.to_vec(), round).encode_to(out);
             }
             Self::Unknown { index, bytes } => {
                 out.push(*index);
@@ -138,7 +140,10 @@ impl Field {
             "BigRaw" => Self::BigRaw(Vec::decode(input)?),
             "TimelockEncrypted" => Self::Timelock { encrypted: Vec::decode(input)?, round: u64::decode(input)? },
             "ResetBondsFlag" => Self::ResetBondsFlag,
-            "TimelockRevealFailed" => Self::TimelockRevealFailed { round: u64::decode(input)? },
+            "TimelockRevealFailed" => {
+                let (_, round) = <(Vec<u8>, u64)>::decode(input)?;
+                Self::TimelockRevealFailed { round }
+            }
             _ => match (HashKind::named(variant), variant.strip_prefix("Raw").and_then(|length| length.parse().ok())) {
                 (Some(kind), _) => Self::Hash(kind, <[u8; 32]>::decode(input)?),
                 (None, Some(length)) => {
@@ -246,10 +251,14 @@ mod tests {
     fn the_practice_upgrade_moves_flags_and_big_raw_but_no_raw() {
         let old = Runtime::finney().unwrap();
         let new = old.upgraded().unwrap();
+        let next = new.upgraded().unwrap();
         let index = |runtime: &Runtime, name| runtime.data_variant(name).unwrap();
-        assert_eq!((index(&old, "BigRaw"), index(&new, "BigRaw")), (136, 137));
-        assert_eq!((index(&old, "Raw128"), index(&new, "Raw128")), (129, 129));
+        let indices = |name| [&old, &new, &next].map(|runtime| index(runtime, name));
+        assert_eq!(indices("BigRaw"), [136, 137, 138]);
+        assert_eq!(indices("Raw128"), [129, 129, 129]);
         assert_eq!(index(&new, "TimelockRevealFailed"), 135);
-        assert_eq!(new.version().spec_version, old.version().spec_version + 1);
+        assert_eq!([&old, &new, &next].map(|runtime| runtime.version().spec_version), [365, 475, 476]);
+        let failure = |runtime: &Runtime| runtime.error_index("Commitments", "SpaceLimitExceeded").unwrap();
+        assert_eq!([&old, &new, &next].map(|runtime| failure(runtime)), [[18, 2], [18, 2], [18, 3]]);
     }
 }

@@ -1,14 +1,17 @@
 //! What calls do in a block.
 
-use parity_scale_codec::{Decode, Encode, Error};
+use parity_scale_codec::{Compact, Decode, Encode, Error};
 
 use super::block_builder::BlockBuilder;
 use super::chain::StateAt;
 use super::commitment::{CommitmentSpec, Field};
 use super::extrinsic::{Account, Signed};
 use super::metadata::{MetadataError, Runtime};
+use super::scale::take;
 use crate::domain::hotkey::Hotkey;
 
+/// Calls within calls, at most.
+const MAX_DEPTH: u8 = 4;
 /// Calls of `System` that change nothing anywhere.
 const HARMLESS: [&str; 2] = ["remark", "remark_with_event"];
 
@@ -22,6 +25,15 @@ pub enum Call {
         /// The fields to publish.
         fields: Vec<Field>,
     },
+    /// `Proxy.proxy`.
+    Proxy {
+        /// For whom.
+        real: Account,
+        /// The call.
+        call: Vec<u8>,
+    },
+    /// `Utility.batch`: calls, one after the other until one fails.
+    Batch(Vec<Vec<u8>>),
     /// A remark.
     Harmless,
     /// Any other.
@@ -36,6 +48,16 @@ impl Call {
             let netuid = u16::decode(&mut bytes)?;
             return Ok(Self::SetCommitment { netuid, fields: Field::decode_all(runtime, &mut bytes)? });
         }
+        if runtime.call_index("Proxy", "proxy") == Ok(index) {
+            let (address, real) = <(u8, Account)>::decode(&mut bytes)?;
+            let _type_of_proxy = Option::<u8>::decode(&mut bytes)?;
+            return Ok(if address == 0 { Self::Proxy { real, call: bytes.to_vec() } } else { Self::Other });
+        }
+        if runtime.call_index("Utility", "batch") == Ok(index) {
+            let count = Compact::<u32>::decode(&mut bytes)?.0;
+            let call = |_| take(runtime.types(), runtime.call_type(), &mut bytes).map(<[u8]>::to_vec);
+            return (0..count).map(call).collect::<Result<_, _>>().map(Self::Batch);
+        }
         let harmless = HARMLESS.iter().any(|name| runtime.call_index("System", name) == Ok(index));
         Ok(if harmless { Self::Harmless } else { Self::Other })
     }
@@ -46,6 +68,18 @@ pub fn set_commitment(runtime: &Runtime, netuid: u16, fields: &[Field]) -> Resul
     let mut call = (runtime.call_index("Commitments", "set_commitment")?, netuid).encode();
     Field::encode_all(fields, runtime, &mut call)?;
     Ok(call)
+}
+
+/// The bytes of a call made for somebody through a proxy.
+pub fn by_proxy(runtime: &Runtime, real: &Account, call: &[u8]) -> Result<Vec<u8>, MetadataError> {
+    let head = (runtime.call_index("Proxy", "proxy")?, 0_u8, real, None::<u8>).encode();
+    Ok([&head, call].concat())
+}
+
+/// The bytes of calls made one after the other.
+pub fn in_batch(runtime: &Runtime, calls: &[Vec<u8>]) -> Result<Vec<u8>, MetadataError> {
+    let count = Compact(u32::try_from(calls.len()).unwrap_or(u32::MAX));
+    Ok([(runtime.call_index("Utility", "batch")?, count).encode(), calls.concat()].concat())
 }
 
 /// What a lying node makes up about a commitment that it has not made.
@@ -70,21 +104,52 @@ pub fn apply(
 ) -> Result<Option<[u8; 2]>, MetadataError> {
     draft.begin_extrinsic(index);
     draft.use_nonce(&signed.signer)?;
-    let failure = match Call::of(draft.runtime(), &signed.call) {
-        Ok(Call::SetCommitment { netuid, fields }) => match forgery {
-            None => commit(draft, netuid, &signed.signer, fields)?,
-            Some(forgery) => forge(draft, &signed.signer, fields, forgery)?,
-        },
-        Ok(Call::Harmless) => None,
-        // A real runtime has filters for calls, too: what the sandbox chain cannot do it does not pretend to do.
-        Ok(Call::Other) | Err(_) => Some(("System", "CallFiltered")),
+    let failure = match (Call::of(draft.runtime(), &signed.call), forgery) {
+        (Ok(Call::SetCommitment { fields, .. }), Some(forgery)) => {
+            let failure = forge(draft, &signed.signer, fields, forgery)?;
+            failure.map(|(pallet, error)| draft.runtime().error_index(pallet, error)).transpose()?
+        }
+        _ => call(draft, &signed.signer, &signed.call, MAX_DEPTH)?,
     };
-    let failure = failure.map(|(pallet, error)| draft.runtime().error_index(pallet, error)).transpose()?;
     match failure {
         None => draft.extrinsic_succeeded(),
         Some(index) => draft.extrinsic_failed(index),
     }
     Ok(failure)
+}
+
+/// Makes a call for an account. Returns the index of the pallet and of its error when it fails.
+fn call(
+    draft: &mut BlockBuilder<'_>,
+    caller: &Account,
+    bytes: &[u8],
+    depth: u8,
+) -> Result<Option<[u8; 2]>, MetadataError> {
+    let filtered = Some(("System", "CallFiltered"));
+    let inner = depth.checked_sub(1);
+    let failure = match (Call::of(draft.runtime(), bytes), inner) {
+        (Ok(Call::SetCommitment { netuid, fields }), _) => commit(draft, netuid, caller, fields)?,
+        (Ok(Call::Proxy { real, .. }), Some(_)) if !draft.may_act_for(caller, &real)? => Some(("Proxy", "NotProxy")),
+        (Ok(Call::Proxy { real, call: bytes }), Some(depth)) => {
+            let failure = call(draft, &real, &bytes, depth)?;
+            draft.tell_of_proxied(failure);
+            None
+        }
+        (Ok(Call::Batch(calls)), Some(depth)) => {
+            for (index, bytes) in (0..).zip(&calls) {
+                if let Some(failure) = call(draft, caller, bytes, depth)? {
+                    draft.tell_of_interrupted(index, failure);
+                    return Ok(None);
+                }
+            }
+            draft.tell_of_batch();
+            None
+        }
+        (Ok(Call::Harmless), _) => None,
+        // A real runtime has filters for calls, too: what the sandbox chain cannot do it does not pretend to do.
+        (Ok(Call::Proxy { .. } | Call::Batch(_) | Call::Other) | Err(_), _) => filtered,
+    };
+    failure.map(|(pallet, error)| draft.runtime().error_index(pallet, error)).transpose()
 }
 
 /// What would become of a checked extrinsic in a block on top of a state: nothing bad, or an error of a pallet.
@@ -106,6 +171,9 @@ fn commit(
     let most: u32 = draft.runtime().constant("Commitments", "MaxFields")?;
     if fields.len() as u64 > u64::from(most) {
         return failed("TooManyFieldsInCommitmentInfo");
+    }
+    if fields.iter().any(|field| matches!(field, Field::TimelockRevealFailed { .. })) {
+        return failed("TimelockRevealFailedNotAllowed");
     }
     let hotkey = Hotkey::from_bytes(*signer);
     let spec = CommitmentSpec::Fields(fields);

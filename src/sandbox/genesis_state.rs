@@ -9,7 +9,7 @@ use super::accounts::{
 };
 use super::chain::{FINALITY_LAG, GenesisState, HISTORY, KEPT_STATES};
 use super::commitment::CommitmentSpec;
-use super::dispatch::set_commitment;
+use super::dispatch::{by_proxy, in_batch, set_commitment};
 use super::extrinsic::sign;
 use super::metadata::{Entry, MetadataError, Runtime, SUCCESSORS, storage_prefix};
 use super::scenario::{Scenario, ScenarioError};
@@ -17,6 +17,9 @@ use crate::domain::hotkey::Hotkey;
 
 /// Other subnets, so that "does not exist" is a real answer for every netuid but these and 81.
 const OTHER_NETUIDS: [u16; 2] = [0, 1];
+/// Epochs that had passed, by blocks and tempo, when runtimes began to count them: the index is another number than block and
+/// tempo make.
+pub const EPOCHS_NOT_COUNTED: u64 = 10_000;
 /// Blocks per epoch, as on subnet 81.
 const TEMPO: u16 = 360;
 /// Bytes a hotkey may commit per epoch (the chain's default).
@@ -66,6 +69,7 @@ pub fn build(runtime: &Runtime, scenario: &Scenario, uids: u32) -> Result<Genesi
     builder.subnet(NETUID, uids)?;
     builder.members(uids)?;
     builder.operators_budget()?;
+    builder.proxies()?;
     Ok(builder.base)
 }
 
@@ -112,7 +116,7 @@ impl Builder<'_> {
             self.put("SubtensorModule", "StakeWeight", &[&id], stakes.encode())?;
         }
         if self.runtime.entry("SubtensorModule", "SubnetEpochIndex").is_ok() {
-            let epoch = epoch(self.scenario.head);
+            let epoch = self.epoch(self.scenario.head);
             self.put("SubtensorModule", "SubnetEpochIndex", &[&id], epoch.encode())?;
         }
         Ok(())
@@ -176,7 +180,7 @@ impl Builder<'_> {
     /// What the operator has used of this epoch's space, where the scenario says it.
     fn operators_budget(&mut self) -> Result<(), MetadataError> {
         let Some(used) = self.scenario.operator.budget_used else { return Ok(()) };
-        let space = (epoch(self.scenario.head), used).encode();
+        let space = (self.epoch(self.scenario.head), used).encode();
         self.put("Commitments", "UsedSpaceOf", &[&NETUID.encode(), hotkey(OPERATOR_UID).as_bytes()], space)
     }
 
@@ -227,9 +231,18 @@ impl Builder<'_> {
     ) -> Result<bool, MetadataError> {
         let recent = self.scenario.subnet.recent_blocks > 0 && block + HISTORY > self.scenario.head + 1;
         let (CommitmentSpec::Fields(fields), true) = (spec, recent) else { return Ok(false) };
-        let Some(pair) = key_pair_of(hotkey.as_bytes()) else { return Ok(false) };
         let call = set_commitment(self.runtime, NETUID, fields)?;
-        let signed = Arc::new(sign(self.runtime, &pair, 0, &call));
+        let subnet = &self.scenario.subnet;
+        let proxy = subnet.proxies.iter().find(|proxy| self::hotkey(proxy.real) == *hotkey);
+        let is_batched = subnet.batched.iter().any(|uid| self::hotkey(*uid) == *hotkey);
+        let (sender, nonce, call) = match proxy {
+            // It has committed for itself before.
+            Some(proxy) => (self::hotkey(proxy.delegate), 1, by_proxy(self.runtime, hotkey.as_bytes(), &call)?),
+            None if is_batched => (*hotkey, 0, in_batch(self.runtime, &[call])?),
+            None => (*hotkey, 0, call),
+        };
+        let Some(pair) = key_pair_of(sender.as_bytes()) else { return Ok(false) };
+        let signed = Arc::new(sign(self.runtime, &pair, nonce, &call));
         self.base.signed.entry(block).or_default().push(signed);
         Ok(true)
     }
@@ -251,7 +264,24 @@ impl Builder<'_> {
         let (last, used) = (beside(&entries.last), beside(&entries.used));
         self.write(since, key, spec.encode(self.runtime, block)?);
         self.write(since, last, block.encode());
-        self.write(since, used, (epoch(block), spec.charged()).encode());
+        self.write(since, used, (self.epoch(block), spec.charged()).encode());
+        Ok(())
+    }
+
+    /// The epoch at a block: as the runtime counts them, or by blocks and tempo (FACTS 3).
+    fn epoch(&self, block: u32) -> u64 {
+        let by_block = (u64::from(block) + u64::from(NETUID) + 1) / (u64::from(TEMPO) + 1);
+        let is_counted = self.runtime.entry("SubtensorModule", "SubnetEpochIndex").is_ok();
+        if is_counted { by_block.saturating_sub(EPOCHS_NOT_COUNTED) } else { by_block }
+    }
+
+    /// Who may act for whom: proxies of every type, without delay.
+    fn proxies(&mut self) -> Result<(), MetadataError> {
+        const ANY: u8 = 0;
+        for proxy in &self.scenario.subnet.proxies {
+            let stored = (vec![(*hotkey(proxy.delegate).as_bytes(), ANY, 0_u32)], 0_u64).encode();
+            self.put("Proxy", "Proxies", &[hotkey(proxy.real).as_bytes()], stored)?;
+        }
         Ok(())
     }
 
@@ -261,9 +291,9 @@ impl Builder<'_> {
 }
 
 /// A `SubnetIdentityV3`: the name, and seven texts which say that this is practice.
-fn identity(name: &str) -> Vec<u8> {
+pub fn identity(name: &str) -> Vec<u8> {
     let texts = ["https://github.com/one-covenant/grail", "", "", "", "practice", "", ""];
-    [name].iter().chain(&texts).flat_map(|text| text.encode()).collect()
+    [name].iter().chain(&texts).flat_map(Encode::encode).collect()
 }
 
 /// Share of a miner in the subnet's incentive; validators have none.
@@ -278,11 +308,6 @@ fn stake(uid: u32, top: u32) -> u16 {
     if uid == top { u16::MAX } else { u16::try_from(share).unwrap_or_default() }
 }
 
-/// Epoch of subnet 81 at a block, as runtimes without an epoch index count it (FACTS 3).
-fn epoch(block: u32) -> u64 {
-    (u64::from(block) + u64::from(NETUID) + 1) / (u64::from(TEMPO) + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use frame_metadata::v14::StorageEntryType;
@@ -291,8 +316,8 @@ mod tests {
 
     /// The value type of the entry that a key belongs to.
     fn value_type(runtime: &Runtime, key: &[u8]) -> u32 {
-        let pallets =
-            ["System", "Timestamp", "Commitments", "SubtensorModule"].map(|name| runtime.pallet(name).unwrap());
+        let pallets = ["System", "Timestamp", "Commitments", "SubtensorModule", "Proxy"]
+            .map(|name| runtime.pallet(name).unwrap());
         let entries = pallets
             .iter()
             .flat_map(|pallet| pallet.storage.as_ref().unwrap().entries.iter().map(|entry| (&pallet.name, entry)));
@@ -307,14 +332,17 @@ mod tests {
 
     #[test]
     fn every_stored_value_is_exactly_of_its_metadata_type() {
-        let runtime = Runtime::finney().unwrap();
-        for name in ["healthy", "drift", "legacy", "first-run"] {
-            let base = build(&runtime, &Scenario::named(name).unwrap(), 64).unwrap();
-            assert!(base.writes.len() > 64 * 6);
+        let runtimes = [Runtime::newest().unwrap(), Runtime::finney().unwrap()];
+        for (name, runtime) in ["healthy", "drift", "legacy", "first-run", "proxied"]
+            .iter()
+            .flat_map(|name| runtimes.iter().map(move |runtime| (name, runtime)))
+        {
+            let base = build(runtime, &Scenario::named(name).unwrap(), 64).unwrap();
+            assert!(base.writes.len() > 64 * 3);
             // The code stands beside what pallets store.
             for (_, key, value) in base.writes.iter().filter(|(_, key, _)| key.as_ref() != CODE) {
                 let mut rest = value.as_ref();
-                let id = value_type(&runtime, key);
+                let id = value_type(runtime, key);
                 scale_value::scale::decode_as_type(&mut rest, id, runtime.types()).unwrap();
                 assert!(rest.is_empty(), "{} has {} bytes too many", hex::encode(key), rest.len());
             }

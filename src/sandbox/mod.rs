@@ -68,7 +68,6 @@ use byzantine::ByzantineBoard;
 use faults::FaultBoard;
 use genesis_state::BaseError;
 use limiter::Limiter;
-use metadata::Runtime;
 use node::{Clock, Node, wall_clock_ms};
 use s3::S3Server;
 use tcp_gate::TcpGate;
@@ -84,7 +83,7 @@ pub use commitment::{CommitmentSpec, Field, HashKind};
 pub use control::Faults;
 pub use faults::{CompetingSubmitter, Interruption, Lie, Moment, Throttle};
 pub use grail::{GrailHandle, GrailStart};
-pub use metadata::{MetadataError, MetadataLie};
+pub use metadata::{MetadataError, MetadataLie, RuntimeKind};
 pub use meter::Reading;
 pub use pool::{MAX_FINALITY_BLOCKS, PoolAnswer};
 pub use s3::{BucketFault, Dialect, S3Control, Scope, SeenRequest, Standing, Token};
@@ -345,9 +344,14 @@ impl Sandbox {
         self.node.queue(Act::Commit { hotkey, spec });
     }
 
-    /// Gives a uid to a hotkey in the next block; the commitment of who had it stays behind.
+    /// Gives a uid to a hotkey in the next block; the commitment of who had it goes, on older runtimes it stays behind.
     pub fn register(&self, uid: u16, hotkey: Hotkey) {
         self.node.queue(Act::Register { uid, hotkey });
+    }
+
+    /// Gives the subnet another name in the next block.
+    pub fn rename(&self, name: &str) {
+        self.node.queue(Act::Rename { name: name.to_owned() });
     }
 
     /// The switches of everything that can go wrong.
@@ -397,7 +401,7 @@ fn check(options: &SandboxOptions) -> Result<(), SandboxError> {
 }
 
 fn build_chain(scenario: &Scenario, uids: u32, now_ms: Option<u64>) -> Result<chain::Chain, SandboxError> {
-    let runtime = Runtime::finney()?;
+    let runtime = scenario.runtime.runtime()?;
     let base = genesis_state::build(&runtime, scenario, uids)?;
     Ok(chain::Chain::new(&runtime, scenario.head, now_ms.unwrap_or_else(wall_clock_ms), base)?)
 }

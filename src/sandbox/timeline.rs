@@ -87,6 +87,7 @@ impl Timeline {
             What::Register { uid, former_member } => {
                 self.node.queue(Act::Register { uid, hotkey: former_hotkey(former_member) });
             }
+            What::Rename { name } => self.node.queue(Act::Rename { name }),
             What::DropConnections {} => faults.drop_connections().await?,
             What::Refuse {} => faults.refuse_connections().await?,
             What::Stall { which } => faults.stall(which).await?,

@@ -11,6 +11,8 @@ use super::metadata::Runtime;
 /// What newer runtimes answer to a commitment by somebody who is not on the subnet: `UidNotFound` of their
 /// `CustomTransactionError`.
 pub const NOT_REGISTERED: u8 = 19;
+/// And to one on a subnet that is not there: `SubnetNotExists`.
+const NO_SUCH_SUBNET: u8 = 3;
 
 /// Why an extrinsic is not valid (`InvalidTransaction` of the runtime).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,13 +115,12 @@ pub struct Valid {
 }
 
 /// Where the commitments of somebody who is not on the subnet end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unregistered {
     /// In the pool, as since August 2026.
     Pool,
     /// In the block, as failed.
-    #[default]
     Block,
 }
 
@@ -186,8 +187,10 @@ pub fn check(chain: &Chain, state: StateAt<'_>, signed: &Signed, nonce: u32) -> 
     if signed.tip > Holder::of(state, &signed.signer).free {
         return Err(Invalid::Payment.into());
     }
-    if chain.unregistered() == Unregistered::Pool && !may_commit(state, signed) {
-        return Err(Invalid::Custom(NOT_REGISTERED).into());
+    if chain.unregistered() == Unregistered::Pool
+        && let Some(reason) = may_not_commit(state, signed)
+    {
+        return Err(Invalid::Custom(reason).into());
     }
     Ok(Valid {
         // As the payment pallet counts: a higher tip, and how many of this size fit into a block.
@@ -207,9 +210,17 @@ fn birth_hash(chain: &Chain, state: StateAt<'_>, birth: u64) -> Option<super::bl
     Some(chain.block(state.block.number() - u32::try_from(age).ok()?)?.hash)
 }
 
-/// Whether a call is no commitment, or one by somebody on the subnet.
-fn may_commit(state: StateAt<'_>, signed: &Signed) -> bool {
-    let Ok(Call::SetCommitment { netuid, .. }) = Call::of(state.runtime(), &signed.call) else { return true };
-    let uids = state.runtime().entry("SubtensorModule", "Uids").ok();
-    uids.is_some_and(|uids| state.get(&uids.key(&[&netuid.encode(), &signed.signer])).is_some())
+/// Why a commitment is none by somebody on a subnet; calls within other calls nobody looks at.
+fn may_not_commit(state: StateAt<'_>, signed: &Signed) -> Option<u8> {
+    let Ok(Call::SetCommitment { netuid, .. }) = Call::of(state.runtime(), &signed.call) else { return None };
+    let is_there = |entry: &str, parts: &[&[u8]]| {
+        let entry = state.runtime().entry("SubtensorModule", entry).ok();
+        entry.is_some_and(|entry| state.get(&entry.key(parts)).is_some())
+    };
+    let id = netuid.encode();
+    match (is_there("NetworksAdded", &[&id]), is_there("Uids", &[&id, &signed.signer])) {
+        (false, _) => Some(NO_SUCH_SUBNET),
+        (true, false) => Some(NOT_REGISTERED),
+        (true, true) => None,
+    }
 }

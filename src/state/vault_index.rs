@@ -90,12 +90,13 @@ impl VaultIndexes {
 
     fn read_file(&self, name: &str) -> Result<Option<Kept>, StateError> {
         let Some(bytes) = self.dir.read(name, MAX_BYTES)? else { return Ok(None) };
-        let damaged = |_| StateError::Lost { path: self.dir.path().join(name), why: "is damaged" };
-        let version: Versioned = serde_json::from_slice(&bytes).map_err(damaged)?;
+        let damaged = || StateError::Lost { path: self.dir.path().join(name), why: "is damaged" };
+        let version: Versioned = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
         if version.v > VERSION {
             return Err(StateError::Newer { path: self.dir.path().join(name), version: version.v });
         }
-        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+        let kept: Kept = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
+        if kept.index.is_possible() { Ok(Some(kept)) } else { Err(damaged()) }
     }
 
     /// Whether an owner's keys were ever kept here: whoever does so takes the turn first, and that leaves a file.

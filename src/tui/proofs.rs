@@ -43,6 +43,8 @@ pub struct Proofs {
     read: BTreeMap<String, u64>,
     /// Orders under way.
     under_way: usize,
+    /// Whose rows the operator asked about and has not heard of yet.
+    asked: Vec<Hotkey>,
     /// Why nobody could be asked the last time.
     pub failed: Option<String>,
     /// Rows that changed, and the block that changed them: they are looked at when it is final.
@@ -219,7 +221,8 @@ fn own_once_a_window(state: &mut State, number: u64) -> Vec<Effect> {
 pub fn asked(state: &mut State) -> Vec<Effect> {
     let marked: Vec<Hotkey> = state.probes.marked().copied().collect();
     let chosen = if marked.is_empty() { state.selected().map(|row| row.hotkey).into_iter().collect() } else { marked };
-    let rows: Vec<(Hotkey, bool)> = chosen.into_iter().map(|hotkey| (hotkey, true)).collect();
+    let rows: Vec<(Hotkey, bool)> = chosen.iter().map(|hotkey| (*hotkey, true)).collect();
+    state.proofs.asked = chosen;
     state.say(match rows.len() {
         0 => "no row is selected".to_owned(),
         1 => "verifying the row and its signature".to_owned(),
@@ -241,8 +244,36 @@ pub fn read(state: &mut State) -> Vec<Effect> {
     ids.into_iter().map(|id| Effect::Verify(VerifyOrder::Read(id))).collect()
 }
 
+/// What came of the rows that the operator asked about, in a few words.
+fn answer(state: &State, news: &VerifyNews) -> Option<String> {
+    let asked = &state.proofs.asked;
+    let found = match news {
+        VerifyNews::Failed(why) => return (!asked.is_empty()).then(|| format!("not verified: {why}")),
+        VerifyNews::Examined { found, .. } => found,
+    };
+    let words =
+        |row: &Provenance| if row.is_disputed() { "sources contradict each other".to_owned() } else { row.words() };
+    let known: Vec<(&Hotkey, String)> =
+        asked.iter().filter_map(|hotkey| Some((hotkey, words(found.rows.get(hotkey)?)))).collect();
+    if let [(hotkey, words)] = &known[..] {
+        let uid = state.table.roster().by_hotkey(hotkey).and_then(|row| row.uid);
+        let who = uid.map_or_else(|| hotkey.short(), |uid| format!("uid {uid}"));
+        return Some(format!("{who} verified: {words}"));
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, words) in &known {
+        *counts.entry(words).or_default() += 1;
+    }
+    let counts: Vec<String> = counts.into_iter().map(|(words, count)| format!("{count} {words}")).collect();
+    (!known.is_empty()).then(|| format!("{} rows verified: {}", known.len(), counts.join(", ")))
+}
+
 /// Takes in what came of an order.
 pub fn on_event(state: &mut State, news: VerifyNews) -> Vec<Effect> {
+    if let Some(text) = answer(state, &news) {
+        state.proofs.asked.clear();
+        state.say(text);
+    }
     let proofs = &mut state.proofs;
     proofs.under_way = proofs.under_way.saturating_sub(1);
     match news {

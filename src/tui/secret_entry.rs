@@ -73,7 +73,8 @@ impl SecretEntry {
     /// Fills the lines that are named. How many names were known, those of other keys included: they go nowhere.
     fn take_named(&mut self, sides: Sides, text: &str) -> usize {
         let mut known = 0;
-        for (field, value) in text.lines().filter_map(named) {
+        // Terminals and tmux paste CR where a file has LF.
+        for (field, value) in text.split(['\r', '\n']).filter_map(named) {
             known += 1;
             if field.is_of(sides)
                 && let Some(line) = self.line(field)

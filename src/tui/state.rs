@@ -111,13 +111,23 @@ pub enum Multiplexer {
     Screen,
 }
 
+/// Where the netuid comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum NetuidFrom {
+    /// It was named.
+    #[default]
+    Named,
+    /// Nobody said which subnet is meant: it is only read.
+    Default,
+}
+
 /// What was decided before the console opened.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Options {
     /// Nothing will be signed or written.
     pub read_only: bool,
-    /// Nobody said which subnet is meant: the default one is only read.
-    pub netuid_is_default: bool,
+    /// Whether somebody said which subnet is meant.
+    pub netuid_from: NetuidFrom,
     /// No colour at all (`NO_COLOR`).
     pub no_color: bool,
     /// The terminal's ground.

@@ -4,6 +4,7 @@ use tui_input::InputRequest;
 
 use crate::domain::commitment::Commitment;
 use crate::domain::roster::Row;
+use crate::domain::text::capitalised;
 use crate::domain::untrusted::is_visible;
 use crate::tui::commit::{self, Choice};
 use crate::tui::keymap::{Action, Command};
@@ -145,9 +146,19 @@ fn on_command(state: &mut State, command: Command) -> Vec<Effect> {
     }
 }
 
+/// Says where a command does something; of those that only move nobody expects it.
+fn elsewhere(state: &mut State, command: Command) {
+    let spec = command.spec();
+    if spec.rank > 0 {
+        let views: Vec<String> = spec.views.iter().map(|view| capitalised(view.word())).collect();
+        state.say(format!("{}: only in {}", spec.hint, views.join(", ")));
+    }
+}
+
 fn normal(state: &mut State, command: Command) -> Vec<Effect> {
     use Command as C;
     if !command.spec().views.contains(&state.view) {
+        elsewhere(state, command);
         return Vec::new();
     }
     match command {

@@ -209,11 +209,11 @@ fn a_commit_that_fails_or_is_lost_on_the_way_shows_and_keeps_no_secret() {
     let ran = lost.ended().exits(0);
     says(&ran.stderr, &["▲ connection lost", "✓ read back equal"]);
     aviary.clean_output("a lost connection", &ran);
-    // A node that takes it for another chain's: the pool says no.
+    // A node of another chain, for which the own extrinsic was never signed.
     aviary.has(READ[2], &[]);
     faults.set_wrong_genesis(true);
-    let ran = aviary.clean_run(&line(&["commit", "--untested", "--yes", "--json"], &aviary.flags())).exits(5);
-    assert_eq!(document(&ran)["reason"], "pool_bad_proof");
+    let ran = aviary.clean_run(&line(&["commit", "--untested", "--yes", "--json"], &aviary.flags())).exits(3);
+    assert_eq!(document(&ran)["reason"], "contradiction");
     aviary.files_are_clean();
 }
 

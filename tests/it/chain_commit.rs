@@ -326,7 +326,7 @@ async fn what_was_sent_and_not_watched_is_found_by_the_chain_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_refused_in_its_block_is_told_with_the_error_and_the_block_long_after() {
-    let sandbox = by_hand("healthy").await;
+    let sandbox = by_hand("older-runtime").await;
     let signer = operator(&sandbox);
     let commit = Commit::of(&sandbox, &signer, &Credentials::of(OPERATOR_UID, 1)).await;
     sandbox.register(OPERATOR_UID, hotkey(900));

@@ -309,7 +309,7 @@ async fn opened(
     hotkey: Hotkey,
     lie: Option<Lie>,
 ) -> (grail_console::sandbox::Sandbox, HotkeyClient, HotkeyState) {
-    let sandbox = by_hand("healthy").await;
+    let sandbox = by_hand("older-runtime").await;
     sandbox.faults().lie(lie);
     let options = HotkeyClientOptions { node: nodes(&sandbox, kept.store()), ..options(&sandbox, hotkey) };
     let client = HotkeyClient::open(&options).await.unwrap();

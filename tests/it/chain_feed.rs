@@ -4,14 +4,17 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use grail_console::chain::MetadataStore;
+use grail_console::domain::commitment::Commitment;
 use grail_console::domain::feed::FeedEvent;
+use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::network::{BlockHash, Network};
 use grail_console::domain::snapshot::{Member, SubnetSnapshot};
-use grail_console::sandbox::{CommitmentSpec, Field, Sandbox, Stall, Throttle, hotkey};
+use grail_console::sandbox::{CommitmentSpec, Field, RuntimeKind, Sandbox, Scenario, Stall, Throttle, hotkey};
+use rstest::rstest;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::chain_events::{Heard, blocks, names, network, sandbox};
+use crate::chain_events::{Heard, blocks, names, network, of, sandbox};
 use crate::chain_lies::hasty;
 use crate::support::chain::{ChainOptions, follow};
 
@@ -95,22 +98,53 @@ async fn heads_are_told_with_the_hash_that_the_chain_gives_them() {
         .await;
 }
 
+#[rstest]
+#[case::with_its_commitment(RuntimeKind::Newest, vec![(hotkey(30), None)])]
+#[case::and_its_commitment_stays(RuntimeKind::Older, Vec::new())]
 #[tokio::test]
-async fn a_uid_that_changes_hands_is_told_and_its_new_holder_is_followed() {
-    let sandbox = sandbox("healthy", 64).await;
+async fn a_uid_that_changes_hands_is_told_and_its_new_holder_is_followed(
+    #[case] runtime: RuntimeKind,
+    #[case] gone: Vec<(Hotkey, Option<Commitment>)>,
+) {
+    let sandbox = of(Scenario::named("healthy").unwrap().on(runtime), 64).await;
     let (mut heard, snapshot) = following(&sandbox, hasty()).await;
+    assert!(snapshot.commitments.contains_key(&hotkey(30)));
     let newcomer = hotkey(900);
     sandbox.register(30, newcomer);
     blocks(&sandbox, 1).await;
     let change = heard.change().await;
     let registered_at = Some(u64::from(sandbox.best().number()));
     let expected = Member { uid: 30, hotkey: newcomer, registered_at, validator_permit: false, stake: Some(10) };
-    assert_eq!(change.members, [expected]);
+    assert_eq!((change.members, change.commitments), (vec![expected], gone), "in one block");
     sandbox.commit_as(newcomer, CommitmentSpec::raw(vec![b'n'; 128]));
     blocks(&sandbox, 1).await;
     let change = heard.change().await;
     assert_eq!(change.commitments[0].0, newcomer);
-    assert!(snapshot.commitments.contains_key(&hotkey(30)), "the one who left stays known as an ex-member");
+}
+
+#[tokio::test]
+async fn a_subnet_that_becomes_another_project_is_read_anew_when_that_is_final() {
+    let sandbox = sandbox("healthy", 64).await;
+    let (mut heard, before) = following(&sandbox, hasty()).await;
+    assert_eq!(before.subnet.name, Some("GRAIL".into()));
+    sandbox.rename("Something else");
+    heard.events.clear();
+    let read = |heard: &Heard| {
+        heard.events.iter().find_map(|event| match event {
+            FeedEvent::Snapshot(snapshot) => Some(snapshot.clone()),
+            _ => None,
+        })
+    };
+    // As many blocks as it takes until the one that brought the name is final for whoever listens.
+    let after = loop {
+        blocks(&sandbox, 1).await;
+        heard.best(u64::from(sandbox.best().number())).await;
+        if let Some(after) = read(&heard) {
+            break after;
+        }
+    };
+    assert_eq!(after.subnet.name, Some("Something else".into()));
+    assert_eq!(after.members, before.members);
 }
 
 #[tokio::test]
@@ -254,9 +288,16 @@ async fn another_endpoint_takes_over_when_a_node_dies() {
     assert_eq!(heard.snapshot().await.chain.endpoint, second.url());
 }
 
+#[rstest]
+#[case::to_the_newest(RuntimeKind::Older, 475, 200)]
+#[case::to_one_that_nobody_knows(RuntimeKind::Newest, 476, 136)]
 #[tokio::test]
-async fn a_runtime_upgrade_is_followed_without_misreading_a_single_row() {
-    let sandbox = sandbox("healthy", 64).await;
+async fn a_runtime_upgrade_is_followed_without_misreading_a_single_row(
+    #[case] runtime: RuntimeKind,
+    #[case] next: u32,
+    #[case] unknown: u8,
+) {
+    let sandbox = of(Scenario::named("healthy").unwrap().on(runtime), 64).await;
     sandbox.commit(33, CommitmentSpec::Fields(vec![Field::ResetBondsFlag]));
     sandbox.commit(34, CommitmentSpec::Fields(vec![Field::BigRaw(vec![b'b'; 128])]));
     blocks(&sandbox, 3).await;
@@ -274,13 +315,14 @@ async fn a_runtime_upgrade_is_followed_without_misreading_a_single_row() {
         })
         .await;
     let after = heard.snapshot().await;
-    assert_eq!((spec, after.chain.spec_version), (before.chain.spec_version + 1, before.chain.spec_version + 1));
+    assert_eq!((spec, after.chain.spec_version), (next, next));
     for (hotkey, commitment) in &before.commitments {
         assert_eq!(after.commitments[hotkey].reading, commitment.reading, "{hotkey}");
     }
     let told = names(&heard.events);
     assert!(!told.contains(&"lost") && !told.contains(&"changed"), "{told:?}");
-    sandbox.commit(33, CommitmentSpec::Fields(vec![Field::TimelockRevealFailed { round: 1 }]));
+    // The variant that this runtime has and no console knows.
+    sandbox.commit(33, CommitmentSpec::Fields(vec![Field::Unknown { index: unknown, bytes: Vec::new() }]));
     blocks(&sandbox, 1).await;
     let change = heard.change().await;
     let (_, commitment) = change.commitments.iter().find(|(who, _)| *who == hotkey(33)).unwrap();

@@ -7,8 +7,8 @@ use grail_console::domain::commitment::Reason;
 use grail_console::domain::network::{BlockHash, Network};
 use grail_console::domain::snapshot::{SubnetInfo, SubnetSnapshot, most_staked};
 use grail_console::sandbox::{
-    BlockTime, CommitmentSpec, Field, HashKind, SANDBOX_GENESIS, Sandbox, SandboxOptions, Scenario, Throttle,
-    VALIDATORS, hotkey, owner_coldkey,
+    BlockTime, CommitmentSpec, Field, HashKind, RuntimeKind, SANDBOX_GENESIS, Sandbox, SandboxOptions, Scenario,
+    Throttle, VALIDATORS, hotkey, owner_coldkey,
 };
 use parity_scale_codec::Encode;
 
@@ -134,7 +134,7 @@ async fn the_block_that_sets_new_code_is_read_with_the_old_one() {
 #[tokio::test]
 async fn the_hotkey_that_took_an_ex_members_place_is_read_where_the_runtime_tells_it() {
     let text = "description = \"a test\"\n[[former_member]]\nindex = 0\nsuccessor = 3\n[[former_member]]\nindex = 1\n";
-    let options = SandboxOptions::new(Scenario::parse("successors", text).unwrap());
+    let options = SandboxOptions::new(Scenario::parse("successors", text).unwrap().on(RuntimeKind::Older));
     let options = SandboxOptions { uids: 8, block_time: BlockTime::Manual, ..options };
     let sandbox = Sandbox::start(options).await.unwrap();
     let read = async || survey(&network(&[&sandbox]), 81, MetadataStore::none(), &hasty()).await.unwrap();
@@ -149,6 +149,21 @@ async fn the_hotkey_that_took_an_ex_members_place_is_read_where_the_runtime_tell
     let successors: Vec<_> = after.successors.iter().collect();
     assert_eq!(successors.len(), 1, "of the other one nothing is told");
     assert!(!seated.contains(successors[0].0) && *successors[0].1 == hotkey(3), "{successors:?}");
+}
+
+#[tokio::test]
+async fn successors_come_with_the_table_and_cost_no_round_trip() {
+    for (left, told) in [("", 0), ("[[former_member]]\nindex = 0\nsuccessor = 3\n", 1)] {
+        let scenario = Scenario::parse("successors", &format!("description = \"\"\n{left}")).unwrap();
+        let sandbox = of(scenario, 8).await;
+        let (store, _) = memory();
+        survey(&network(&[&sandbox]), 81, store.clone(), &hasty()).await.unwrap();
+        sandbox.faults().set_latency(LATENCY);
+        sandbox.reset_meter();
+        let read = survey(&network(&[&sandbox]), 81, store, &hasty()).await.unwrap();
+        let meter = sandbox.meter();
+        assert_eq!((meter.round_trips, read.successors.len()), (3, told), "{:?}", meter.requests);
+    }
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ fn a_dry_run_shows_people_what_would_be_published_by_whom_and_to_where() {
     is_plain(&ran.stdout);
     let (old, new) = (credentials(1), credentials(0));
     let own = hotkey(OPERATOR_UID).to_string();
-    says(&ran.stdout, &["SANDBOX", "(pinned)", "spec 365", operator.node.url(), "81 · uid 42", &own]);
+    says(&ran.stdout, &["SANDBOX", "(pinned)", "spec 475", operator.node.url(), "81 · uid 42", &own]);
     says(&ran.stdout, &["practice", "operator"]);
     let ids = format!("{}…", &old.read_key_id[..8]);
     in_order(&ran.stdout, &["bucket", "equal", "read key id", &ids, "→", &new.read_key_id[..8], "changes"]);
@@ -225,9 +225,9 @@ fn a_node_of_a_new_runtime_is_committed_to_all_the_same() {
     let operator = Operator::new();
     operator.node.sandbox().faults().upgrade_runtime();
     operator.until("the new runtime to be final", |operator| {
-        operator.run(&["commit", "--dry-run", "--json"]).exits(0).json()["network"]["spec_version"] == 366
+        operator.run(&["commit", "--dry-run", "--json"]).exits(0).json()["network"]["spec_version"] == 476
     });
     let document = document(&operator.run(&["commit", "--yes", "--json"]).exits(0));
-    assert_eq!((&document["outcome"], &document["network"]["spec_version"]), (&json!("committed"), &json!(366)));
+    assert_eq!((&document["outcome"], &document["network"]["spec_version"]), (&json!("committed"), &json!(476)));
     assert_eq!(operator.on_chain(), credentials(0).read_commitment());
 }

@@ -1,7 +1,7 @@
 //! `commit` on a chain on which something else happens at the same time: registrations, other commits, another console.
 
 use grail_console::domain::text::grouped;
-use grail_console::sandbox::{BlockTime, CommitmentSpec, Credentials, OPERATOR_UID, hotkey};
+use grail_console::sandbox::{BlockTime, CommitmentSpec, Credentials, OPERATOR_UID, RuntimeKind, hotkey};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -14,14 +14,14 @@ fn credentials(generation: u8) -> Credentials {
 }
 
 /// Somebody else with this hotkey commits so often in the next block that no further commit fits into the epoch.
-fn use_up_the_budget(operator: &Operator) {
+pub fn use_up_the_budget(operator: &Operator) {
     for _ in 0..24 {
         operator.node.sandbox().commit(OPERATOR_UID, CommitmentSpec::raw(credentials(9).read_commitment()));
     }
 }
 
 /// Starts a commit on a node whose blocks are made by hand, makes them as soon as the pool has it, and waits for its end.
-fn included(operator: &Operator, words: &[&str]) -> Ran {
+pub fn included(operator: &Operator, words: &[&str]) -> Ran {
     let running = operator.start(words);
     operator.until("the submission", |operator| operator.pending() == 1);
     operator.node.blocks(3);
@@ -77,8 +77,8 @@ fn a_budget_that_something_else_uses_up_meanwhile_fails_in_the_block() {
 }
 
 #[test]
-fn a_hotkey_that_loses_its_uid_meanwhile_fails_in_the_block() {
-    let operator = Operator::by_hand();
+fn on_an_older_runtime_a_hotkey_that_loses_its_uid_meanwhile_fails_in_the_block() {
+    let operator = Operator::by_hand_on(RuntimeKind::Older);
     operator.node.sandbox().register(OPERATOR_UID, hotkey(900));
     operator.node.blocks(1);
     let ran = included(&operator, &["commit", "--yes"]).exits(5);

@@ -1,11 +1,14 @@
 //! `doctor`: what GRAIL would see on this machine, value by value, and what to do about it.
 
+use grail_console::domain::secret::SecretKey;
 use grail_console::sandbox::{Credentials, OPERATOR_UID, hotkey};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::cli_status::{env_of, path};
 use crate::support::house::{House, Ran, is_plain, says};
 use crate::support::node::{Node, line};
+use crate::support::rotating::{NEW, OLD, Rotating};
 
 /// `doctor` on a `.env`, without asking the chain.
 pub fn offline(house: &House, env: &str) -> Ran {
@@ -99,6 +102,14 @@ fn a_legacy_env_file_is_told_with_its_consequence_and_the_way_out() {
     let (house, node) = (House::new(), Node::start("legacy"));
     let text = house.run(line(&["doctor"], &node.operator_flags())).exits(1).stdout;
     says(&text, &["PUBLISH THE WRITE KEY", "R2_READ_ACCESS_KEY_ID", "R2_READ_SECRET_ACCESS_KEY", "→ "]);
+    let document = house.run(line(&["doctor", "--json"], &node.operator_flags())).exits(1).json();
+    let told =
+        |finding: &&Value| ["legacy_single_credential", "own_commitment"].map(Value::from).contains(&finding["code"]);
+    assert_eq!(
+        document["findings"].as_array().unwrap().iter().filter(told).count(),
+        1,
+        "it is told once: {document:#}"
+    );
 }
 
 #[test]
@@ -146,4 +157,63 @@ fn a_chain_that_cannot_be_reached_is_something_to_complain_about() {
     assert!(!ran.stdout.contains("nothing to complain about"), "{}", ran.stdout);
     let (house, node) = (House::new(), Node::with_uids("healthy", 12));
     house.run(line(&["doctor", "--netuid", "9999"], &node.flags())).exits(2);
+}
+
+const TOKEN: &str = "cfat_Zq3vT8xNw5rK1mYp7LdHs2bGc9EfUa4JkXo6RiQtWn";
+
+#[test]
+fn doctor_warns_of_a_read_secret_that_is_the_sha_256_of_the_token_that_writes() {
+    let own = Credentials::of(OPERATOR_UID, 0);
+    let secret = hex::encode(Sha256::digest(TOKEN));
+    let env = env_of(&Credentials { read_secret: SecretKey::new(secret.as_str()), ..own });
+    let document = offline_json(&House::new(), &format!("{env}# R2_WRITE_SECRET_ACCESS_KEY={TOKEN}\n"));
+    let found = finding(&document, "holds_write_key");
+    assert_eq!(found["severity"], "danger");
+    says(found["summary"].as_str().unwrap(), &["commit refuses these credentials"]);
+    assert!(!document.to_string().contains(&secret));
+}
+
+#[test]
+fn doctor_warns_of_a_write_key_in_a_copy_beside_the_env_that_is_read_with() {
+    let house = House::new();
+    let own = Credentials::of(OPERATOR_UID, 0);
+    let (id, secret) = (&own.read_key_id, own.read_secret.expose());
+    let copy = format!("R2_WRITE_ACCESS_KEY_ID={id}\nR2_WRITE_SECRET_ACCESS_KEY={secret}\n");
+    house.write("grail/.env.grail-console-20260101-000000.bak", copy);
+    let document = offline_json(&house, &env_of(&own));
+    says(finding(&document, "holds_write_key")["summary"].as_str().unwrap(), &["commit refuses", ".bak"]);
+    assert!(
+        offline_json(&House::new(), &env_of(&own))["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|finding| { !finding["code"].as_str().unwrap().starts_with("holds_") })
+    );
+}
+
+#[test]
+fn beside_an_open_rotation_doctor_names_it_and_never_a_commit() {
+    let house = Rotating::new();
+    house.begin(NEW, "300").exits(0);
+    house.operator.has_generation(OLD);
+    let committed = line(&["commit", "--yes", "--untested"], &house.operator.flags());
+    House::new().run(committed).exits(0);
+    let document = house.run(&["doctor", "--json"]).json();
+    let help = finding(&document, "own_commitment")["help"].as_str().unwrap();
+    says(help, &["A rotation is open", "rotate status"]);
+    assert!(!help.contains("then commit"), "{help}");
+}
+
+#[test]
+fn a_damaged_journal_of_rotations_is_named_as_such() {
+    let house = Rotating::new();
+    house.begin(NEW, "300").exits(0);
+    let journal = house.journal_file().unwrap();
+    let text = std::fs::read_to_string(&journal).unwrap().replacen("staged", "stagex", 1);
+    std::fs::write(&journal, text).unwrap();
+    let document = house.run(&["doctor", "--offline", "--json"]).exits(1).json();
+    says(
+        finding(&document, "rotation_journal")["summary"].as_str().unwrap(),
+        &["The journal of rotations cannot be used"],
+    );
 }

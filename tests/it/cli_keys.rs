@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::house::{Ran, says};
 use crate::support::node::line;
+use crate::support::pty::Pty;
 use crate::support::rotating::{NEW, OLD, Rotating, fingerprint};
 
 const IMPORT: [&str; 5] = ["keys", "import", "--from-env", "--blank", "--json"];
@@ -241,6 +242,41 @@ fn a_link_in_place_of_the_env_is_followed_to_the_file_and_stays_a_link() {
 }
 
 #[test]
+fn a_wrong_file_after_from_env_is_named_with_that_flag() {
+    let house = Rotating::new();
+    let wrong = house.operator.house.path("work/wrong.env");
+    let ran = keys(&house, &["keys", "import", "--from-env", wrong.to_str().unwrap()]).exits(2);
+    says(ran.error(), &["--from-env", "wrong.env", "No such file"]);
+    assert!(!ran.stderr.contains("--env-file"), "{}", ran.stderr);
+}
+
+/// `keys import` at a terminal.
+fn at_a_terminal(house: &Rotating, words: &[&str]) -> Pty {
+    Pty::open(&house.operator.house, line(words, &house.flags()))
+}
+
+#[test]
+fn whoever_types_y_hears_what_is_a_yes() {
+    let house = Rotating::new();
+    let before = house.env();
+    let mut terminal = at_a_terminal(&house, &["keys", "import", "--from-env"]);
+    terminal.shows("Type yes to do it");
+    terminal.keys("y\r");
+    terminal.shows("That is not the whole word yes: it was not done.");
+    assert_eq!(terminal.left().status.exit_code(), 0);
+    assert_eq!(house.env(), before);
+}
+
+#[test]
+fn an_import_with_yes_asks_nothing_and_leaves_the_env() {
+    let house = Rotating::new();
+    let before = house.env();
+    let left = at_a_terminal(&house, &["keys", "import", "--from-env", "--yes"]).left();
+    assert_eq!((left.status.exit_code(), house.env(), house.held()), (0, before, vec![1]));
+    assert!(!left.screen.contains("Type yes"), "{}", left.screen);
+}
+
+#[test]
 fn a_key_file_is_made_once_for_its_owner_alone() {
     let house = Rotating::new();
     let file = house.operator.house.path("work/console.key");
@@ -248,7 +284,9 @@ fn a_key_file_is_made_once_for_its_owner_alone() {
     keys(&house, &["keys", "create-key-file", name]).exits(0);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let made = fs::read(&file).unwrap();
-    says(keys(&house, &["keys", "create-key-file", name]).exits(6).error(), &["is there already"]);
+    let again = keys(&house, &["keys", "create-key-file", name]).exits(6);
+    says(again.error(), &["is there already", "Name another FILE"]);
+    assert!(!again.stderr.contains("does not open"), "{}", again.stderr);
     keys(&house, &["keys", "create-key-file", "~/second.key"]).exits(0);
     assert!(house.operator.house.path("home/second.key").exists());
     assert_eq!(fs::read(&file).unwrap(), made);

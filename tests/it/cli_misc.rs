@@ -171,3 +171,12 @@ fn a_terminal_without_a_name_is_told_so() {
     says(&left.screen.replace('\n', " "), &["TERM is not set"]);
     left.restored_with(2);
 }
+
+#[test]
+fn what_cannot_be_written_to_stdout_is_told_on_stderr_with_json_too() {
+    let house = House::new();
+    for words in [&["doctor", "--offline", "--json"][..], &["doctor", "--offline"]] {
+        let ran = Ran::of(house.console_under("\"$@\" >/dev/full", words)).exits(2);
+        says(&ran.stderr, &["cannot write to stdout", "check where it leads"]);
+    }
+}

@@ -152,12 +152,19 @@ fn a_sweep_tests_everybody_and_counts_the_verdicts() {
     let others = results(&document).iter().filter(|result| result["verdict"] == "ok").count();
     assert_eq!(others, 61);
     let ran = shell.look(&["probe", "--all"]).exits(0);
-    says(&ran.stdout, &["✓ 61 on time", "! 1 late", "✗ 2 no commitment", "READ TEST", "WHY"]);
+    says(&ran.stdout, &["✓ 61 on time", "! 1 late", "○ 2 no commitment", "READ TEST", "WHY"]);
     assert!(ran.stdout.lines().count() >= 64, "a line each");
     let last: Vec<_> = ran.stdout.trim_end().lines().rev().take(5).collect();
     assert!(last[0].contains("✓ 61 on time"), "the totals stand at the end: {last:?}");
-    assert!(last[2].contains("no commitment") && last[3].contains("no commitment"), "the bad ones before: {last:?}");
-    assert!(last[4].contains("! late"), "{last:?}");
+    assert!(last[2].contains("! late"), "the bad one before: {last:?}");
+    // Who has published nothing has no bucket that could be bad.
+    let failed = shell.look(&["probe", "--all", "--failed"]).exits(0).stdout;
+    assert!(failed.contains("! late") && !failed.contains("✓ on time"), "{failed}");
+    says(&failed, &["✓ 61 on time", "! 1 late", "○ 2 no commitment"]);
+    assert_eq!(failed.lines().filter(|line| line.contains("no commitment")).count(), 1, "the totals alone: {failed}");
+    let failed = shell.look(&["probe", "--all", "--failed", "--json"]).exits(0).json();
+    assert_eq!(results(&failed).iter().map(|result| &result["uid"]).collect::<Vec<_>>(), [20]);
+    shell.look(&["probe", "20", "--failed"]).exits(2);
     shell.look(&["probe", "--all", "--strict"]).exits(1);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use grail_console::sandbox::{BucketFault, Credentials, OPERATOR_UID, hotkey};
+use grail_console::sandbox::{BucketFault, CommitmentSpec, Credentials, OPERATOR_UID, hotkey};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -97,12 +97,19 @@ fn takes_uid_0(house: &Rotating) {
     sandbox.register(OPERATOR_UID, hotkey(900));
     sandbox.register(0, hotkey(OPERATOR_UID));
     house.pass(4);
+    // The chain forgot what stood under the uid that was lost.
+    sandbox.commit(OPERATOR_UID, CommitmentSpec::raw(Credentials::of(OPERATOR_UID, OLD).read_commitment()));
+    house.pass(4);
 }
 
 #[test]
 fn uid_0s_old_key_outlives_its_grace_until_all_are_said_to_be_restarted() {
     let house = Rotating::new();
     takes_uid_0(&house);
+    let keys = house.read_keys(NEW);
+    let asked = house.run(&["rotate", "start", "--new-key-file", &keys, "--grace", "1"]).exits(7);
+    says(&asked.stderr, &["the read key is uid 0's", "▲ uid 0: every miner and validator keeps the key", "Publish"]);
+    came(house.run(&["rotate", "rollback", "--yes", "--json"]), 0);
     let begun = came(house.begin(NEW, "1"), 0);
     assert_eq!((&begun["phase"], &begun["pinned"]), (&json!("grace"), &json!(true)), "{begun:#}");
     assert_eq!(house.events()[..2], ["began", "pinned"], "before anything is done");
@@ -151,6 +158,28 @@ fn without_a_yes_nothing_is_published_and_the_rotation_waits_or_is_given_up() {
     assert_eq!((&second["phase"], &second["generation"]), (&json!("grace"), &json!(3)), "numbers only grow");
 }
 
+/// What a person is told who is not asked because nobody is there: text, standard input closed.
+fn told(house: &Rotating, command: &str, code: i32) -> String {
+    let ran = house.run(&["rotate", command]).exits(code);
+    format!("{}{}", ran.stdout, ran.stderr)
+}
+
+#[test]
+fn a_rotation_that_waits_for_a_yes_says_so_with_7_and_names_the_command_that_goes_on() {
+    let house = Rotating::new();
+    let keys = house.read_keys(NEW);
+    let text = house.run(&["rotate", "start", "--new-key-file", &keys]).exits(7).stdout;
+    says(&text, &["Run rotate resume at a terminal and answer, or rotate resume --yes"]);
+    says(&told(&house, "resume", 7), &["Run rotate resume at a terminal and answer, or rotate resume --yes"]);
+    let status = came(house.run(&["rotate", "status", "--json"]), 7);
+    assert_eq!((&status["phase"], &status["blocked_by"]), (&json!("planned"), &json!(["needs_confirmation"])));
+    let text = told(&house, "status", 7);
+    says(&text, &["Publishing the new read key waits for your yes", "✓ commit planned", "● confirmed", "· sent"]);
+    let begun = came(house.run(&["rotate", "resume", "--yes", "--json"]), 0);
+    assert!(begun["reminder"].as_str().unwrap().starts_with("Restart GRAIL before you revoke the old token"));
+    says(&told(&house, "status", 0), &["✓ .env up to date  rewritten", "● grace", "→ Restart GRAIL before"]);
+}
+
 #[test]
 fn a_rollback_that_nobody_confirms_points_back_and_not_forward() {
     let house = Rotating::new();
@@ -177,7 +206,9 @@ fn what_was_published_is_rolled_back_to_the_old_key_on_chain_in_vault_and_env() 
         (vec![1, 2], &json!(1)),
         "the new key may still be read with"
     );
-    says(&house.run(&["rotate", "status"]).exits(0).stdout, &["rolled back", "Keep the new token alive"]);
+    let status = told(&house, "status", 0);
+    says(&status, &["✓ rolled back", "Keep the new token alive", "Restart GRAIL if it began with the new keys"]);
+    assert!(!status.contains("rolling back"), "{status}");
 }
 
 #[test]
@@ -195,6 +226,8 @@ fn a_grail_that_puts_the_old_key_back_is_noticed_and_answered() {
         (&status["phase"], &status["blocked_by"]),
         (&json!("grace"), &json!(["chain_not_new", "grace_running"]))
     );
+    let what = status["blockers"][1]["summary"].as_str().unwrap();
+    assert!(!what.contains("The new key was put on chain again"), "it was not: {what}");
     let blocked = came(house.run(&["rotate", "retire", "--json"]), 7);
     let reasons = blocked["blocked_by"].as_array().unwrap();
     assert!(reasons.contains(&json!("chain_not_new")) && reasons.contains(&json!("env_not_updated")), "{reasons:?}");

@@ -50,7 +50,7 @@ fn the_document_says_which_chain_and_which_finalized_block_it_is_about() {
         "name": "SANDBOX",
         "endpoint": node.url(),
         "genesis": format!("0x{}", hex::encode(SANDBOX_GENESIS)),
-        "spec_version": 365,
+        "spec_version": 475,
     });
     assert_eq!(document["network"], network);
     let block = &document["block"];
@@ -346,8 +346,10 @@ fn a_filter_that_means_nothing_names_what_there_is() {
 fn the_text_names_network_block_counts_and_every_row_with_its_word() {
     let (house, node) = (House::new(), Node::start("healthy"));
     let text = as_operator(&house, &node, &["status"]).exits(0).stdout;
-    says(&text, &["SANDBOX · subnet 81", "finalized", node.url(), "spec 365"]);
+    says(&text, &["SANDBOX · subnet 81", "finalized", node.url(), "spec 475"]);
     says(&text, &["256 uids", "✓ 248 readable", "✗ 0 unreadable", "○ 8 none", "+ 2 ex-members"]);
+    let (house, node) = (House::new(), Node::with_uids("drift", 64));
+    says(&house.run(line(&["status"], &node.flags())).exits(0).stdout, &["+ 1 ex-member\n"]);
     says(&text, &["UID", "HOTKEY", "ROLE", "COMMITMENT", "READ KEY", "SET AT"]);
     says(&text, &["you: uid 42, chain and local agree"]);
     let words = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{text}"));
@@ -478,4 +480,19 @@ fn it_says_whose_subnet_it_is_and_calmly_when_that_is_not_grail_s() {
     let (house, node) = (House::new(), named(""));
     let document = json(&house, &node);
     assert_eq!((&document["subnet"]["name"], &document["findings"]), (&Value::Null, &json!([])));
+}
+
+#[test]
+fn an_ex_members_new_hotkey_is_named_and_a_vanished_row_is_not_called_revoked() {
+    let more = "[[former_member]]\nindex = 0\nsuccessor = 3\n";
+    let operator = Operator::among(more, 64, BlockTime::Manual);
+    let left = json(&operator.house, &operator.node)["orphans"][0].clone();
+    let successor = hotkey(3).to_string();
+    assert_eq!((&left["uid"], &left["successor"]), (&Value::Null, &json!(successor)));
+    let left = left["hotkey"].as_str().unwrap().to_owned();
+    says(&operator.run(&["show", &left]).stdout, &["ex-member", "successor", &successor]);
+    assert_eq!(operator.run(&["show", &left, "--json"]).json()["row"]["successor"], json!(successor));
+    // Nobody of this hotkey is on the subnet, and its commitment, if it had one, is forgotten.
+    let nobody = operator.run(&["show", &hotkey(5_000).to_string()]).exits(2).stderr;
+    says(&nobody, &["neither as a member nor as an ex-member", "which revokes no key: archives keep it"]);
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use grail_console::domain::text::grouped;
-use grail_console::sandbox::{BlockTime, CommitmentSpec, Credentials, Interruption, OPERATOR_UID, Stall, hotkey};
+use grail_console::sandbox::{
+    BlockTime, CommitmentSpec, Credentials, Interruption, OPERATOR_UID, RuntimeKind, Stall, hotkey,
+};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -225,7 +227,7 @@ fn a_commitment_that_came_after_it_is_told(#[case] step: Step) {
 
 #[test]
 fn a_refusal_in_the_block_is_told() {
-    let operator = Operator::by_hand();
+    let operator = Operator::by_hand_on(RuntimeKind::Older);
     operator.node.sandbox().register(OPERATOR_UID, hotkey(900));
     operator.node.blocks(1);
     kill(&operator, Step::Broadcast);
@@ -264,7 +266,7 @@ fn long_after_the_states_are_gone_the_value_alone_tells_it() {
 
 #[test]
 fn long_after_the_states_are_gone_a_refusal_is_told_by_the_nonce_alone() {
-    let operator = Operator::by_hand();
+    let operator = Operator::by_hand_on(RuntimeKind::Older);
     operator.node.sandbox().register(OPERATOR_UID, hotkey(900));
     operator.node.blocks(1);
     kill(&operator, Step::Broadcast);

@@ -9,7 +9,9 @@ use grail_console::config::Flags;
 use grail_console::domain::commit::{Ended, KeyTest, News, Order, Progress};
 use grail_console::ops::commit::{ServiceSetup, Timeouts, Unprepared, prepare, serve};
 use grail_console::ops::context::Context;
-use grail_console::sandbox::{BlockTime, BucketFault, Credentials, Dialect, OPERATOR_UID, Scope, Token, hotkey};
+use grail_console::sandbox::{
+    BlockTime, BucketFault, CommitmentSpec, Credentials, Dialect, OPERATOR_UID, Scope, TRAINER_UID, Token, hotkey,
+};
 use rstest::rstest;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -150,6 +152,33 @@ fn a_stores_own_no_is_refused_whatever_word_is_given(
     refuses(&operator, &[], reason, &[what]);
     refuses(&operator, &["--untested"], reason, &[what]);
     assert_eq!(operator.on_chain(), before());
+}
+
+#[test]
+fn a_pair_of_uid_0_that_may_not_list_is_refused_and_a_miners_is_not_asked() {
+    let operator = Operator::new();
+    let sandbox = operator.node.sandbox();
+    sandbox.s3().set_fault(OPERATOR_UID, Some(BucketFault::ListRefused));
+    let miner = document(&operator.run(&["commit", "--dry-run", "--json"]).exits(0));
+    assert_eq!((&miner["outcome"], &miner["uid"]), (&json!("planned"), &json!(OPERATOR_UID)));
+    sandbox.register(OPERATOR_UID, hotkey(900));
+    sandbox.register(TRAINER_UID, hotkey(OPERATOR_UID));
+    let passes = || {
+        let best = sandbox.best().number();
+        operator.until("blocks", |operator| operator.node.sandbox().best().number() >= best + 4);
+    };
+    passes();
+    // The chain forgot what stood under the uid that was lost.
+    sandbox.commit(OPERATOR_UID, CommitmentSpec::raw(Credentials::of(OPERATOR_UID, 1).read_commitment()));
+    passes();
+    let found =
+        refuses(&operator, &[], "cannot_list", &["the key may not list the bucket", "finds uid 0's checkpoints"]);
+    says(found["fix"].as_str().unwrap(), &["Allow the key to list this bucket"]);
+    refuses(&operator, &["--untested"], "cannot_list", &["may not list the bucket"]);
+    sandbox.s3().set_fault(OPERATOR_UID, None);
+    let found = document(&operator.run(&["commit", "--yes", "--json"]).exits(0));
+    assert_eq!((&found["outcome"], &found["uid"]), (&json!("committed"), &json!(TRAINER_UID)));
+    assert!(found["checks"].as_array().unwrap().iter().any(|check| check["code"] == "pinned_key"), "{found:#}");
 }
 
 #[rstest]

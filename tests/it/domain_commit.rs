@@ -154,7 +154,7 @@ fn a_spent_budget_says_when_the_next_epoch_begins() {
         next_epoch_at: Some(HEAD + 100),
     };
     let told = Ended::Failed { failure: spent, extrinsic: None }.finding();
-    assert_eq!(told.help, "Commit again from #9,168,627 on (the next epoch, in about 20 min).");
+    assert_eq!(told.help, "Commit again from #9,168,627 on (the next epoch, in about 20 min at the earliest).");
 }
 
 #[test]

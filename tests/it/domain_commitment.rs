@@ -51,7 +51,8 @@ fn reason_of(fields: &[Payload]) -> Reason {
 #[case::blank_key(vec![raw(&laid_out(ACCOUNT, "", SECRET))], Reason::BlankPart, "blank_part", "blank key id")]
 #[case::blank_secret(vec![raw(&laid_out(ACCOUNT, KEY_ID, ""))], Reason::BlankPart, "blank_part", "blank secret")]
 #[case::all_blank(vec![raw(&[b' '; 128])], Reason::BlankPart, "blank_part", "blank bucket")]
-#[case::new_variant(vec![Payload::Unknown { variant: "TimelockRevealFailed".into() }], Reason::UnknownVariant, "unknown_variant", "unknown kind")]
+#[case::new_variant(vec![Payload::Unknown { variant: "NotYetKnown".into() }], Reason::UnknownVariant, "unknown_variant", "unknown kind")]
+#[case::reveal_failed(vec![Payload::RevealFailed { reveal_round: 7 }], Reason::Timelock, "timelock", "timelocked")]
 #[case::only_the_first_field_counts(vec![Payload::Nothing, raw(&laid_out(ACCOUNT, KEY_ID, SECRET))], Reason::NoBytes, "no_bytes", "empty")]
 fn what_grail_drops_has_a_named_reason(
     #[case] fields: Vec<Payload>,

@@ -133,6 +133,14 @@ fn terms_about_tests_and_marks_are_answered_from_what_is_known_besides_the_row(
 }
 
 #[test]
+fn a_row_in_which_nothing_could_be_tested_has_not_failed() {
+    let (roster, filter) = (roster(), Filter::parse("test:failed").unwrap());
+    let nothing = Tested { verdict: Some(Verdict::NoCommitment), ..Tested::default() };
+    assert!(!filter.accepts(&roster.rows[1], nothing));
+    assert!(!filter.accepts(&roster.rows[1], Tested::default()));
+}
+
+#[test]
 fn every_verdict_and_every_word_that_an_error_offers_can_be_filtered_by() {
     let message = Filter::parse("test:fine").unwrap_err().to_string();
     let offered = message.split("try ").nth(1).unwrap();

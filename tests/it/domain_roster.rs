@@ -301,3 +301,16 @@ fn a_hotkey_is_written_as_ss58_and_read_back_with_its_errors() {
     let polkadots = "15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5".parse::<Hotkey>().unwrap_err();
     assert!(polkadots.to_string().contains("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"), "{polkadots}");
 }
+
+#[test]
+fn no_text_of_any_length_is_too_much_for_the_reader_of_addresses() {
+    let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+    for length in 0..400 {
+        for digit in ["1", "2", "z", "0", "ä"] {
+            for text in [digit.repeat(length), format!("{}{alice}", digit.repeat(length + 1))] {
+                let error = text.parse::<Hotkey>().unwrap_err();
+                assert!(error.to_string().contains("copy the whole address again"), "{text}: {error}");
+            }
+        }
+    }
+}

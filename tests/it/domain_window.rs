@@ -70,3 +70,16 @@ fn of_marks_the_one_counts_that_became_ready_last_before_the_target(
     let newest = newest_ready(names.iter().copied(), Window::of(120));
     assert_eq!(newest.map(|(checkpoint, ready)| (checkpoint.start(), ready.start())), found);
 }
+
+#[rstest]
+#[case(-29_001, "30 s after")]
+#[case(-30_000, "30 s after")]
+#[case(-1, "1 s after")]
+#[case(0, "0 s before")]
+#[case(41_999, "41 s before")]
+fn how_far_an_upload_was_from_its_deadline_is_one_number_wherever_it_is_told(
+    #[case] early_ms: i64,
+    #[case] told: &str,
+) {
+    assert_eq!(grail_console::domain::window::from_deadline(early_ms), told);
+}

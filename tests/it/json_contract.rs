@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use grail_console::sandbox::{
-    BucketFault, Byzantine, CommitmentSpec, Credentials, Lie, OPERATOR_UID, PoolAnswer, hotkey,
+    BucketFault, Byzantine, CommitmentSpec, Credentials, Lie, OPERATOR_UID, PoolAnswer, RuntimeKind, hotkey,
 };
 use insta::assert_snapshot;
 use rstest::rstest;
@@ -307,7 +307,8 @@ fn a_commit_that_is_refused_names_its_reason() {
 
 #[test]
 fn a_commit_is_told_from_its_signature_to_its_end() {
-    let operator = Operator::by_hand();
+    // Its blocks refuse what the pools of newer runtimes refuse.
+    let operator = Operator::by_hand_on(RuntimeKind::Older);
     let node = &operator.node;
     let commit = ["commit", "--yes"];
     let mut shapes = Shapes::of(&operator.house, operator.flags());

@@ -108,8 +108,8 @@ fn first_code(context: &Context) -> Option<&'static str> {
 async fn an_env_that_goes_away_while_it_is_watched_is_told_and_what_was_read_of_it_stands() {
     let home = tempfile::tempdir().unwrap();
     let env = home.path().join(".env");
-    let content = format!("R2_ACCOUNT_ID={ACCOUNT}\nR2_READ_ACCESS_KEY_ID={READ_ID}\n");
-    fs::write(&env, &content).unwrap();
+    let text = format!("R2_ACCOUNT_ID={ACCOUNT}\nR2_READ_ACCESS_KEY_ID={READ_ID}\n");
+    fs::write(&env, &text).unwrap();
     let environment = || [("HOME", home.path().to_str().unwrap())].into_iter().collect::<Environment>();
     let flags = Flags {
         network: Some("finney".to_owned()),
@@ -123,7 +123,7 @@ async fn an_env_that_goes_away_while_it_is_watched_is_told_and_what_was_read_of_
     let gone = told.recv().await.unwrap();
     assert_eq!(first_code(&gone), Some("env_file_gone"), "{:?}", gone.findings);
     assert_eq!(gone.configuration.local, context.configuration.local, "what was read before stands");
-    fs::write(&env, content + "R2_BUCKET_ID=x\n").unwrap();
+    fs::write(&env, text + "R2_BUCKET_ID=x\n").unwrap();
     let back = told.recv().await.unwrap();
     assert!(!back.findings.iter().any(|finding| finding.code.starts_with("env_file_")), "{:?}", back.findings);
     assert_ne!(back.configuration.local, context.configuration.local);

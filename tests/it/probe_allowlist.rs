@@ -169,8 +169,9 @@ async fn a_sweep_of_everything_that_can_be_wrong_stays_within_what_is_documented
     assert_eq!(swept(&bench.seat().await, 64).await, 64);
     let requests = bench.sandbox.s3().requests();
     only_what_is_documented(&requests);
-    let (owners, commits) = (counted_by_account(&requests), most(STRANGER));
-    assert!(owners.values().all(|count| *count <= commits.max(OF_THE_TRAINER)), "{owners:?}");
+    // Where it is lost or fails each of three requests is made three times: both names, and the GET that tells why.
+    let owners = counted_by_account(&requests);
+    assert!(owners.values().all(|count| *count <= 9), "{owners:?}");
 }
 
 fn counted_by_account(requests: &[SeenRequest]) -> BTreeMap<&str, usize> {

@@ -9,7 +9,8 @@ use grail_console::domain::network::Network;
 use grail_console::domain::provenance::Depth;
 use grail_console::domain::provenance::{Case, Evidence, Examined, Level, Limit, Side};
 use grail_console::sandbox::{
-    BlockTime, Byzantine, CommitmentSpec, Credentials, NETUID, OPERATOR_UID, Sandbox, SandboxOptions, Scenario, hotkey,
+    BlockTime, Byzantine, CommitmentSpec, Credentials, NETUID, OPERATOR_UID, RuntimeKind, Sandbox, SandboxOptions,
+    Scenario, hotkey,
 };
 use rstest::rstest;
 
@@ -20,11 +21,11 @@ use crate::support::pool::{CONTENT, client, submit};
 const UIDS: [u16; 6] = [OPERATOR_UID, 11, 0, 5, 17, 40];
 
 async fn sandbox(uids: u32) -> Sandbox {
-    let options = SandboxOptions {
-        uids,
-        block_time: BlockTime::Manual,
-        ..SandboxOptions::new(Scenario::named("provenance").unwrap())
-    };
+    of(Scenario::named("provenance").unwrap(), uids).await
+}
+
+async fn of(scenario: Scenario, uids: u32) -> Sandbox {
+    let options = SandboxOptions { uids, block_time: BlockTime::Manual, ..SandboxOptions::new(scenario) };
     Sandbox::start(options).await.unwrap()
 }
 
@@ -76,9 +77,15 @@ fn nothing_false_is_verified(sandbox: &Sandbox, found: &Examined) {
     }
 }
 
+#[rstest]
+#[case::newest(RuntimeKind::Newest, 475)]
+#[case::older(RuntimeKind::Older, 365)]
 #[tokio::test]
-async fn two_honest_endpoints_a_proof_and_a_signature_make_a_row_signed() {
-    let sandbox = sandbox(64).await;
+async fn two_honest_endpoints_a_proof_and_a_signature_make_a_row_signed(
+    #[case] runtime: RuntimeKind,
+    #[case] spec: u32,
+) {
+    let sandbox = of(Scenario::named("provenance").unwrap().on(runtime), 64).await;
     let found = found(&examination(&sandbox), &UIDS).await;
     assert_eq!(found.disputes, []);
     for uid in UIDS {
@@ -90,7 +97,7 @@ async fn two_honest_endpoints_a_proof_and_a_signature_make_a_row_signed() {
     assert_eq!(row.endpoints.len(), 2);
     let signature = row.signature.clone().unwrap();
     let block = row.commitment.as_ref().unwrap().block.unwrap();
-    assert_eq!((signature.block.number, signature.spec_version, signature.index), (block, 365, 1));
+    assert_eq!((signature.block.number, signature.spec_version, signature.index), (block, spec, 1));
     nothing_false_is_verified(&sandbox, &found);
 }
 
@@ -248,9 +255,15 @@ async fn a_value_that_no_extrinsic_set_is_proven_and_not_signed() {
     assert_eq!(level(&found, 17), Level::Signed);
 }
 
+#[rstest]
+#[case::to_the_newest(RuntimeKind::Older, 365)]
+#[case::to_one_that_nobody_knows(RuntimeKind::Newest, 475)]
 #[tokio::test]
-async fn a_commitment_from_before_an_upgrade_is_judged_by_the_runtime_that_took_it() {
-    let sandbox = sandbox(64).await;
+async fn a_commitment_from_before_an_upgrade_is_judged_by_the_runtime_that_took_it(
+    #[case] runtime: RuntimeKind,
+    #[case] spec: u32,
+) {
+    let sandbox = of(Scenario::named("provenance").unwrap().on(runtime), 64).await;
     sandbox.faults().upgrade_runtime();
     for _ in 0..6 {
         sandbox.produce_block().await.unwrap();
@@ -258,7 +271,7 @@ async fn a_commitment_from_before_an_upgrade_is_judged_by_the_runtime_that_took_
     let found = found(&examination(&sandbox), &UIDS).await;
     assert_eq!(found.disputes, []);
     let row = &found.rows[&hotkey(5)];
-    assert_eq!((row.level, row.signature.as_ref().unwrap().spec_version), (Level::Signed, 365));
+    assert_eq!((row.level, row.signature.as_ref().unwrap().spec_version), (Level::Signed, spec));
 }
 
 #[tokio::test]
@@ -301,22 +314,46 @@ async fn a_mortal_extrinsic_is_verified_with_the_block_in_which_its_era_was_born
 
 #[tokio::test]
 async fn a_commitment_from_within_another_call_is_named_by_it_and_not_called_signed() {
-    let sandbox = sandbox(64).await;
-    // The runtime's own way from the call to the storage is not what the practice chain has; the value is the same.
-    for (uid, wrap, name) in [(5, &[11_u8, 0, 4][..], "Utility.batch"), (6, &[0, 0, 0x19, 2], "System.remark")] {
-        include(&sandbox, uid, 1, [wrap, &set_commitment(NETUID, CONTENT)].concat()).await;
-        sandbox.commit(uid, CommitmentSpec::raw(CONTENT.to_vec()));
+    let sandbox = of(Scenario::named("proxied").unwrap(), 64).await;
+    let by_proxy = [&[16_u8, 0, 0][..], hotkey(5).as_bytes(), &[0]].concat();
+    let cases = [
+        (40, 40, vec![11_u8, 0, 4], "Utility.batch"),
+        // A remark changes nothing: that the value is the same is somebody else's doing.
+        (6, 6, vec![0, 0, 0x19, 2], "System.remark"),
+        (5, 7, by_proxy, "Proxy.proxy"),
+    ];
+    for (uid, sender, wrap, name) in cases {
+        let nonce = if sender == 7 { 3 } else { 1 };
+        include(&sandbox, sender, nonce, [&wrap[..], &set_commitment(NETUID, CONTENT)].concat()).await;
+        if name == "System.remark" {
+            sandbox.commit(uid, CommitmentSpec::raw(CONTENT.to_vec()));
+        }
         blocks(&sandbox).await;
         let found = found(&examination(&sandbox), &[uid]).await;
         assert_eq!((level(&found, uid), code(&found, uid)), (Level::Proven, Some("wrapped")), "{name}");
         let words = found.rows[&hotkey(uid)].limit.as_ref().unwrap().words();
-        assert!(words.contains(name), "{words}");
+        assert!(words.contains(name) && words.contains(&hotkey(sender).short()), "{words}");
     }
 }
 
 #[tokio::test]
+async fn commitments_that_came_through_a_proxy_or_in_a_batch_are_named_by_what_carried_them() {
+    let sandbox = of(Scenario::named("proxied").unwrap(), 64).await;
+    let found = found(&examination(&sandbox), &[OPERATOR_UID, 5, 40, 41]).await;
+    assert_eq!(found.disputes, []);
+    for (uid, call, sender) in [(OPERATOR_UID, "Proxy.proxy", 7), (5, "Proxy.proxy", 7), (40, "Utility.batch", 40)] {
+        let limit = found.rows[&hotkey(uid)].limit.clone();
+        assert_eq!(limit, Some(Limit::Wrapped { call: call.into(), sender: Some(hotkey(sender)) }), "uid {uid}");
+        assert_eq!(level(&found, uid), Level::Proven);
+    }
+    assert_eq!(level(&found, 41), Level::Signed);
+}
+
+#[tokio::test]
 async fn what_somebody_else_signed_or_for_another_subnet_is_not_the_hotkeys_signature() {
-    let sandbox = sandbox(64).await;
+    // As if the pool took what is for a subnet on which its hotkey is not.
+    let subnet = "description = \"\"\n[subnet]\nrecent_blocks = 200\nunregistered = \"block\"";
+    let sandbox = of(Scenario::parse("any", subnet).unwrap(), 64).await;
     include(&sandbox, 6, 1, set_commitment(NETUID, CONTENT)).await;
     include(&sandbox, 5, 1, set_commitment(1, CONTENT)).await;
     sandbox.commit(5, CommitmentSpec::raw(CONTENT.to_vec()));

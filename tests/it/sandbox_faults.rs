@@ -150,7 +150,7 @@ fn first_byte_of_field(sandbox: &Sandbox, uid: u16) -> u8 {
 
 #[tokio::test]
 async fn a_runtime_upgrade_changes_version_metadata_and_then_the_storage_of_what_moved() {
-    let sandbox = by_hand("healthy").await;
+    let sandbox = by_hand("older-runtime").await;
     sandbox.commit(7, CommitmentSpec::Fields(vec![Field::BigRaw(b"moves".to_vec())]));
     let before = sandbox.produce_block().await.unwrap();
     let rpc = rpc(&sandbox).await;
@@ -158,9 +158,9 @@ async fn a_runtime_upgrade_changes_version_metadata_and_then_the_storage_of_what
     assert_eq!(next(&mut versions).await.spec_version, 365);
     sandbox.faults().upgrade_runtime();
     let upgrade = sandbox.produce_block().await.unwrap();
-    assert_eq!(next(&mut versions).await.spec_version, 366);
+    assert_eq!(next(&mut versions).await.spec_version, 475);
     assert_eq!(rpc.state_get_runtime_version(Some(before.hash.into())).await.unwrap().spec_version, 365);
-    assert_eq!(rpc.state_get_runtime_version(Some(upgrade.hash.into())).await.unwrap().spec_version, 366);
+    assert_eq!(rpc.state_get_runtime_version(Some(upgrade.hash.into())).await.unwrap().spec_version, 475);
     let (old, new) =
         (big_raw_index(&sandbox, before.hash.into()).await, big_raw_index(&sandbox, upgrade.hash.into()).await);
     assert_eq!((old, new), (136, 137));
@@ -173,7 +173,7 @@ async fn a_runtime_upgrade_changes_version_metadata_and_then_the_storage_of_what
 
 #[tokio::test]
 async fn a_commitment_that_the_runtime_cannot_say_stops_no_block() {
-    let sandbox = by_hand("healthy").await;
+    let sandbox = by_hand("older-runtime").await;
     sandbox.commit(8, CommitmentSpec::Fields(vec![Field::TimelockRevealFailed { round: 1 }]));
     let before = sandbox.best().number();
     assert!(sandbox.produce_block().await.is_err());
@@ -251,7 +251,7 @@ async fn the_outage_scenario_plays_to_its_end_and_leaves_a_working_node() {
     }
     let rpc = rpc(&sandbox).await;
     assert_eq!(rpc.genesis_hash().await.unwrap().0, SANDBOX_GENESIS);
-    assert_eq!(rpc.state_get_runtime_version(None).await.unwrap().spec_version, 366);
+    assert_eq!(rpc.state_get_runtime_version(None).await.unwrap().spec_version, 475);
     assert!(sandbox.meter().connections >= 1);
 }
 

@@ -11,6 +11,7 @@ use grail_console::sandbox::{
     SandboxOptions, Scenario, hotkey,
 };
 use parity_scale_codec::{Decode, Encode};
+use rstest::rstest;
 use subxt::backend::LegacyBackend;
 use subxt::dynamic::Value;
 use subxt::utils::H256;
@@ -256,9 +257,15 @@ async fn blocks_come_by_themselves_and_chain_time_follows_the_clock() {
     assert!(u64::from(sandbox.best().number()) >= third && sandbox.best().timestamp_ms > before);
 }
 
+#[rstest]
+#[case::newest("healthy", false)]
+#[case::older("older-runtime", true)]
 #[tokio::test]
-async fn a_registration_gives_the_uid_away_and_leaves_the_commitment_behind() {
-    let sandbox = by_hand("healthy").await;
+async fn a_registration_gives_the_uid_away_and_on_older_runtimes_leaves_the_commitment_behind(
+    #[case] scenario: &str,
+    #[case] stays: bool,
+) {
+    let sandbox = by_hand(scenario).await;
     sandbox.register(7, hotkey(500));
     let block = sandbox.produce_block().await.unwrap();
     let api = OnlineClient::<SubstrateConfig>::from_insecure_url(sandbox.url()).await.unwrap();
@@ -270,7 +277,13 @@ async fn a_registration_gives_the_uid_away_and_leaves_the_commitment_behind() {
     let uid = at.storage().fetch(uids(), (NETUID, *hotkey(500).as_bytes())).await.unwrap().decode().unwrap();
     assert_eq!(uid, 7);
     assert!(at.storage().try_fetch(uids(), (NETUID, *hotkey(7).as_bytes())).await.unwrap().is_none());
-    assert!(sandbox.commitments().unwrap().iter().any(|(who, _)| *who == hotkey(7)));
+    assert_eq!(sandbox.commitments().unwrap().iter().any(|(who, _)| *who == hotkey(7)), stays);
+    // In the same block, with all that belongs to it.
+    for entry in ["LastCommitment", "UsedSpaceOf"] {
+        let entry = subxt::dynamic::storage::<(u16, [u8; 32]), ()>("Commitments", entry);
+        let told = at.storage().try_fetch(entry, (NETUID, *hotkey(7).as_bytes())).await.unwrap();
+        assert_eq!(told.is_some(), stays);
+    }
 }
 
 #[tokio::test]

@@ -140,14 +140,15 @@ async fn the_same_again_is_already_imported_and_another_with_its_nonce_too_low()
 }
 
 #[tokio::test]
-async fn somebody_who_is_not_on_the_subnet_fails_in_the_block_and_uses_a_nonce() {
-    let sandbox = by_hand("healthy").await;
+async fn on_an_older_runtime_somebody_who_is_not_on_the_subnet_fails_in_the_block_and_uses_a_nonce() {
+    let sandbox = by_hand("older-runtime").await;
     let client = client(&sandbox).await;
     let stranger = Signer::uid(900);
     let account = stranger.account();
-    let offer = Offer::by(&sandbox, stranger, 0, set_commitment(NETUID, CONTENT));
+    let older = |offer: Offer| Offer { spec: 365, ..offer };
+    let offer = older(Offer::by(&sandbox, stranger, 0, set_commitment(NETUID, CONTENT)));
     submit(&client, &offer.extrinsic()).await.unwrap();
-    let elsewhere = Offer::by(&sandbox, Signer::uid(OPERATOR_UID), 0, set_commitment(1, CONTENT));
+    let elsewhere = older(Offer::by(&sandbox, Signer::uid(OPERATOR_UID), 0, set_commitment(1, CONTENT)));
     submit(&client, &elsewhere.extrinsic()).await.unwrap();
     let block = sandbox.produce_block().await.unwrap();
     assert_eq!(
@@ -156,6 +157,47 @@ async fn somebody_who_is_not_on_the_subnet_fails_in_the_block_and_uses_a_nonce()
     );
     assert_eq!(published(&sandbox, Hotkey::from_bytes(account)), None);
     assert_eq!(next_index(&client, account).await, 1);
+}
+
+#[tokio::test]
+async fn on_the_newest_runtime_the_pool_refuses_strangers_and_subnets_that_are_not_there() {
+    let sandbox = by_hand("healthy").await;
+    let client = client(&sandbox).await;
+    for (uid, netuid, reason) in [(900, NETUID, 19), (OPERATOR_UID, 1, 19), (OPERATOR_UID, 9_999, 3)] {
+        let offer = Offer::by(&sandbox, Signer::uid(uid), 0, set_commitment(netuid, CONTENT));
+        let refused = Err(invalid(&format!("Custom error: {reason}")));
+        assert_eq!(submit(&client, &offer.extrinsic()).await, refused, "uid {uid} on {netuid}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_commits_for_another_and_what_is_refused_within_hides_behind_a_success() {
+    let sandbox = by_hand("proxied").await;
+    let client = client(&sandbox).await;
+    let by_proxy =
+        |real: u16, netuid| [&[16, 0, 0][..], hotkey(real).as_bytes(), &[0], &set_commitment(netuid, CONTENT)].concat();
+    let batch = [&[11, 0, 8][..], &set_commitment(1, CONTENT), &set_commitment(NETUID, CONTENT)].concat();
+    // Uid 7 has made three commitments before: its own, and two for others.
+    for (nonce, call) in (3..).zip([by_proxy(5, NETUID), by_proxy(5, 1), by_proxy(6, NETUID), batch]) {
+        submit(&client, &Offer::by(&sandbox, Signer::uid(7), nonce, call).extrinsic()).await.unwrap();
+    }
+    let before = published(&sandbox, hotkey(7));
+    let block = sandbox.produce_block().await.unwrap();
+    let told = events(&sandbox, &block).await;
+    let expected = [
+        "ApplyExtrinsic(1) Commitments.Commitment",
+        "ApplyExtrinsic(1) Proxy.ProxyExecuted",
+        "ApplyExtrinsic(1) System.ExtrinsicSuccess",
+        "ApplyExtrinsic(2) Proxy.ProxyExecuted",
+        "ApplyExtrinsic(2) System.ExtrinsicSuccess",
+        "ApplyExtrinsic(3) System.ExtrinsicFailed 16.",
+        "ApplyExtrinsic(4) Utility.BatchInterrupted",
+        "ApplyExtrinsic(4) System.ExtrinsicSuccess",
+    ];
+    assert_eq!(told.len(), 1 + expected.len(), "{told:?}");
+    assert!(told[1..].iter().zip(expected).all(|(told, expected)| told.starts_with(expected)), "{told:?}");
+    assert_eq!(published(&sandbox, hotkey(5)).unwrap(), CONTENT);
+    assert_eq!(published(&sandbox, hotkey(7)), before, "the batch ended at its first call");
 }
 
 #[tokio::test]
@@ -195,8 +237,9 @@ async fn other_calls_do_nothing_or_fail_by_name_and_never_pretend() {
     let sandbox = by_hand("healthy").await;
     let client = client(&sandbox).await;
     let signer = Signer::uid(OPERATOR_UID);
-    let batch = [&[11, 0, 4][..], &set_commitment(NETUID, CONTENT)].concat();
-    for (nonce, call) in (0..).zip([remark(b"hello"), batch]) {
+    // A transfer of nothing to uid 7.
+    let transfer = [&[5, 0, 0][..], hotkey(7).as_bytes(), &[0]].concat();
+    for (nonce, call) in (0..).zip([remark(b"hello"), transfer]) {
         submit(&client, &Offer::by(&sandbox, signer.clone(), nonce, call).extrinsic()).await.unwrap();
     }
     let before = published(&sandbox, hotkey(OPERATOR_UID));

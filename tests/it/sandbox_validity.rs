@@ -19,7 +19,7 @@ async fn whatever_was_signed_for_another_chain_runtime_or_era_has_a_bad_signatur
     let (number, _, period) = honest.era.unwrap();
     let wrong = [
         Offer { genesis: [1; 32], ..honest.clone() },
-        Offer { spec: 366, ..honest.clone() },
+        Offer { spec: 476, ..honest.clone() },
         Offer { transaction_version: 2, ..honest.clone() },
         Offer { era: Some((number, [1; 32], period)), ..honest.clone() },
         Offer { scheme: Some(0), ..honest.clone() },
@@ -150,10 +150,10 @@ async fn an_upgrade_changes_what_has_to_be_signed_from_the_block_after_it_on() {
     sandbox.produce_block().await.unwrap();
     let old = Offer::of(&sandbox, OPERATOR_UID, 0, CONTENT);
     assert_eq!(submit(&client, &old.extrinsic()).await, Err(invalid("Transaction has a bad signature")));
-    let new = Offer { spec: 366, ..old };
+    let new = Offer { spec: 476, ..old };
     submit(&client, &new.extrinsic()).await.unwrap();
     sandbox.produce_block().await.unwrap();
-    let last = Offer { spec: 366, nonce: 1, ..Offer::of(&sandbox, OPERATOR_UID, 1, CONTENT) };
+    let last = Offer { spec: 476, nonce: 1, ..Offer::of(&sandbox, OPERATOR_UID, 1, CONTENT) };
     let mut statuses = watch(&client, &last.extrinsic()).await.unwrap();
     sandbox.faults().upgrade_runtime();
     // Included in the very block that sets the new code: the old runtime still executes it.
@@ -189,7 +189,10 @@ async fn the_runtime_answers_what_it_would_say_to_an_extrinsic_and_what_it_costs
     assert_eq!(dry_run(&offer).await, "0x010002", "not yet: its nonce is ahead");
     assert_eq!(dry_run(&Offer { nonce: 0, ..offer.clone() }).await, "0x0000");
     let elsewhere = Offer { nonce: 0, call: set_commitment(1, CONTENT), ..offer };
-    assert_eq!(dry_run(&elsewhere).await, "0x0001031201000000");
+    assert_eq!(dry_run(&elsewhere).await, "0x01000713", "not registered there: the pool's own reason");
+    let refused =
+        Offer { nonce: 0, call: [&[0x12, 0x00][..], &NETUID.to_le_bytes(), &[0x10, 0, 0, 0, 0]].concat(), ..elsewhere };
+    assert_eq!(dry_run(&refused).await, "0x0001031200000000", "four fields");
     assert_eq!(next_index(&client, account).await, 0, "nothing of this was submitted");
 }
 

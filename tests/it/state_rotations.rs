@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use grail_console::domain::owner::Owner;
 use grail_console::domain::rotation::{Entry, Event, History, Side};
+use grail_console::domain::vault_index::{Index, MOST_GENERATIONS};
 use grail_console::state::{Rotations, StateDir, StateError};
 use proptest::prelude::*;
 
@@ -188,5 +189,36 @@ proptest! {
         if let Ok((_, entries)) = journal.history(&owner()) {
             prop_assert!(entries.is_empty(), "no line of these can be ours");
         }
+    }
+}
+
+#[test]
+fn a_rotation_to_a_number_that_no_vault_ever_gave_out_cannot_have_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut event = began(read_change(), None);
+    for (number, is_read) in [(MOST_GENERATIONS, true), (MOST_GENERATIONS + 1, false), (u64::MAX, false)] {
+        if let Event::Began { to, .. } = &mut event {
+            *to = number;
+        }
+        let root = dir.path().join(number.to_string());
+        written(&root, std::slice::from_ref(&event));
+        let history = journal(&root).history(&owner());
+        assert_eq!(history.is_ok(), is_read, "{number}: {history:?}");
+    }
+}
+
+/// Above such a number there is none for the next generation, and looking for keys up to it would never end.
+#[test]
+fn an_index_of_numbers_that_no_vault_ever_gave_out_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let indexes = StateDir::open(&dir.path().join("state")).unwrap().vault().unwrap();
+    let of = |highest| Index { highest, ..Index::default() };
+    indexes.write(&owner(), &of(MOST_GENERATIONS)).unwrap();
+    assert_eq!(indexes.read(&owner()).unwrap(), of(MOST_GENERATIONS));
+    for highest in [MOST_GENERATIONS + 1, u64::MAX] {
+        indexes.write(&owner(), &of(highest)).unwrap();
+        let read = indexes.read(&owner());
+        assert!(matches!(read, Err(StateError::Lost { why: "is damaged", .. })), "{read:?}");
+        assert_eq!(indexes.read_all(), (Vec::new(), 1));
     }
 }

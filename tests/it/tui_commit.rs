@@ -6,7 +6,7 @@ use grail_console::domain::feed::FeedEvent;
 use grail_console::tui::commit::{Choice, Step};
 use grail_console::tui::keymap::KeyMode;
 use grail_console::tui::msg::{Effect, Msg};
-use grail_console::tui::state::{Mode, State};
+use grail_console::tui::state::{Mode, NetuidFrom, State};
 use grail_console::tui::update::update;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -449,7 +449,7 @@ fn a_read_only_console_shows_the_plan_and_says_why_it_is_not_published() {
 #[test]
 fn on_a_subnet_that_nobody_named_the_plan_is_shown_and_not_published() {
     let mut state = ready();
-    state.options.netuid_is_default = true;
+    state.options.netuid_from = NetuidFrom::Default;
     planned(&mut state, practice_plan(), Locked::Open);
     let shown = screen(&state, 80, 24);
     assert!(shown.contains("no netuid is set") && shown.contains("--netuid"), "{shown}");

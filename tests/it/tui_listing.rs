@@ -7,6 +7,7 @@ use grail_console::tui::state::State;
 
 use crate::tui_fixtures::*;
 use crate::tui_probe_fixtures::tell;
+use crate::tui_screens::scenario;
 
 fn in_detail() -> State {
     let mut state = live(own(&values(42, false)), healthy());
@@ -73,4 +74,11 @@ fn a_listing_of_a_row_that_was_left_is_not_shown_elsewhere() {
     press(&mut state, "esc j enter");
     assert_ne!(state.selected().unwrap().hotkey, hotkey);
     assert!(shown(&state).is_empty());
+}
+
+#[test]
+fn in_another_view_the_key_says_where_it_works() {
+    let mut state = scenario("healthy");
+    assert!(press(&mut state, "b").is_empty());
+    assert!(screen(&state, 120, 32).contains("list bucket: only in Detail"), "{}", screen(&state, 120, 32));
 }

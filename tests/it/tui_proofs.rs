@@ -186,6 +186,25 @@ fn v_verifies_the_selected_row_or_the_marked_ones_as_far_as_their_signatures() {
 }
 
 #[test]
+fn what_v_found_is_told_and_what_was_not_asked_for_is_not() {
+    let mut state = console();
+    let examined = |state: &State, level| {
+        let found = Examined { rows: BTreeMap::from([row(state, 42, level)]), ..Examined::default() };
+        Msg::Verify(VerifyNews::Examined { found: Box::new(found), everybody: false })
+    };
+    let news = examined(&state, Level::Proven);
+    update(&mut state, news);
+    assert!(!screen(&state, 120, 32).contains("uid 42 verified"));
+    press(&mut state, "V");
+    let news = examined(&state, Level::Signed);
+    update(&mut state, news);
+    assert!(screen(&state, 120, 32).contains("uid 42 verified: signed"), "{}", screen(&state, 120, 32));
+    press(&mut state, "V");
+    update(&mut state, Msg::Verify(VerifyNews::Failed("no node answers".to_owned())));
+    assert!(screen(&state, 120, 32).contains("not verified: no node answers"));
+}
+
+#[test]
 fn a_contradiction_is_red_locks_writing_and_is_the_operators_decision_once_read() {
     let mut state = console();
     state.options.read_only = false;

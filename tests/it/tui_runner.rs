@@ -392,9 +392,9 @@ async fn a_copy_goes_to_the_terminal_and_a_refresh_to_the_feed() {
 async fn ages_grow_by_themselves() {
     let mut console = start(None);
     console.connect().await;
-    console.sees("finalized 0 s ago").await;
+    console.sees("finalized 30 s ago").await;
     console.clock.store(NOW_MS + 5_000, Ordering::SeqCst);
-    console.sees("finalized 5 s ago").await;
+    console.sees("finalized 35 s ago").await;
     console.press(KeyCode::Char('q'));
     console.left().await;
 }

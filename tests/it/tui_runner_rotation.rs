@@ -4,6 +4,7 @@ use crossterm::event::KeyCode;
 use grail_console::domain::commit::messages::Locked;
 use grail_console::domain::rotation::messages::{Question, RotateNews, RotateOrder, Sides};
 use grail_console::tui::keymap::KeyMap;
+use rstest::rstest;
 
 use crate::tui_commit_fixtures::{plan, wrong_password};
 use crate::tui_fixtures::*;
@@ -96,6 +97,40 @@ async fn pasted_lines_of_an_env_file_go_to_their_fields_by_name_whatever_their_o
     let order = RotateOrder::Begin { sides: BOTH, grace: 300, emergency: false };
     let typed = texts([Some("read-id"), Some("read-secret"), Some("write-id"), Some("write # secret"), None]);
     assert_eq!(console.rotated().await, (order, typed));
+    console.leaves().await;
+}
+
+#[rstest]
+#[case::as_terminals_and_tmux_paste("\r")]
+#[case::as_a_file_has_it("\n")]
+#[case::as_windows_has_it("\r\n")]
+#[tokio::test]
+async fn two_pasted_lines_go_to_their_fields_whatever_ends_a_line(#[case] end: &str) {
+    let mut console = untouched().await;
+    chooses(&mut console, 0).await;
+    console.pastes(&format!("R2_READ_ACCESS_KEY_ID=the-id{end}R2_READ_SECRET_ACCESS_KEY=the-secret{end}"));
+    console.sees("10 characters").await;
+    begins(&mut console).await;
+    let (_, typed) = console.rotated().await;
+    assert_eq!(typed, texts([Some("the-id"), Some("the-secret"), None, None, None]));
+    console.leaves().await;
+}
+
+#[tokio::test]
+async fn a_field_of_impossible_length_says_so_at_once_and_enter_goes_nowhere() {
+    let mut console = untouched().await;
+    chooses(&mut console, 0).await;
+    console.pastes(&"7".repeat(33));
+    console.sees("Read key id: 33 characters, and it has 32 at most").await;
+    console.press(KeyCode::Enter);
+    console.press(KeyCode::Tab);
+    console.pastes(&"7".repeat(64));
+    let picture = console.sees("64 characters").await;
+    assert!(picture.contains("33 characters, and it has 32 at most"), "{picture}");
+    console.press(KeyCode::Enter);
+    console.press(KeyCode::Backspace);
+    let picture = console.sees("32 characters").await;
+    assert!(!picture.contains("at most"), "{picture}");
     console.leaves().await;
 }
 

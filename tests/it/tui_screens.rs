@@ -257,6 +257,17 @@ fn typing_a_wrong_filter_names_what_there_is() {
 }
 
 #[test]
+fn an_ex_members_detail_names_the_hotkey_that_took_its_place() {
+    let mut snapshot = all_good(4, 1);
+    snapshot.successors.insert(hotkey(90_000), hotkey(3));
+    let mut state = live(own(&values(2, true)), snapshot);
+    press(&mut state, "o G enter");
+    let shown = screen(&state, 120, 32);
+    let line = shown.lines().find(|line| line.contains("successor")).unwrap_or_else(|| panic!("{shown}"));
+    assert!(line.contains(&hotkey(3).to_string()) && line.contains("its new hotkey"), "{line}");
+}
+
+#[test]
 fn ex_members_have_a_section_of_their_own() {
     let mut state = live(own(&values(42, false)), hostile());
     press(&mut state, "o G");

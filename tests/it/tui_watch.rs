@@ -158,6 +158,9 @@ fn a_commitment_that_the_chain_forgot_long_after_it_was_final_is_a_surprise() {
     feed(&mut state, FeedEvent::FinalizedHead { number: HEAD + 600, hash: BlockHash([1; 32]) });
     feed(&mut state, change(None, HEAD + 600));
     assert_eq!(cause(&state), Some(Cause::Removed));
+    let surprise = state.commits.watch.surprise.as_ref().unwrap().surprise.finding();
+    assert!(surprise.cause.contains("Its key is not revoked by that"), "{surprise}");
+    assert!(surprise.help.contains("or revoke the token"), "{surprise}");
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn a_key_file_is_made_closed_and_never_over_another() {
     assert_eq!(mode(&path), 0o600);
     let before = fs::read(&path).unwrap();
     let error = FileKey::generate(&path).unwrap_err();
-    says(&error.to_string(), &["is there already"]);
+    says(&error, &["is there already"]);
     symlink(folder.join("elsewhere"), folder.join("link")).unwrap();
     FileKey::generate(&folder.join("link")).unwrap_err();
     FileKey::generate(&folder.join("no/such/folder")).unwrap_err();

@@ -3,7 +3,7 @@
     python bittensor_sdk.py ws://127.0.0.1:PORT
 
 What the node holds is read over a second connection as raw keys and values. Prints one line and exits 0 when the SDK
-returns the same hotkeys, blocks and contents; otherwise says what differs and exits 1. Needs bittensor 11.3.0.
+returns the same hotkeys, blocks and contents, and the subnet's name; otherwise says what differs and exits 1. Needs bittensor 11.3.0.
 """
 
 import asyncio
@@ -60,12 +60,15 @@ def main(url):
         subtensor = Subtensor(url)
         try:
             answer = subtensor.subnets.commitments(NETUID)
+            identity = subtensor.subnets.subnet_identity(NETUID) or {}
         finally:
             subtensor.close()
         returned = {bytes(ss58_decode(hotkey)): commitment for hotkey, commitment in answer.items()}
         wrong = list(differences(held, returned))
         if not held:
             wrong.append("the node holds no commitment at all")
+        if identity.get("subnet_name") != "GRAIL":
+            wrong.append(f"the subnet is called {identity.get('subnet_name')!r}")
         for line in wrong[:20]:
             print(line, file=sys.stderr)
         if wrong:

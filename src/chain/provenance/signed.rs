@@ -168,7 +168,7 @@ fn candidate<'b>(
     for (index, bytes) in body.extrinsics.iter().enumerate() {
         let Some(apart) = decode_extrinsic(metadata, bytes) else {
             if contains(bytes, &needle) {
-                carried = Some(Limit::Wrapped { call: "an extrinsic without a signature".into() });
+                carried = Some(Limit::Wrapped { call: "an extrinsic without a signature".into(), sender: None });
             }
             continue;
         };
@@ -178,7 +178,7 @@ fn candidate<'b>(
                 taken = Some((index, apart));
             }
         } else if contains(apart.call, &needle) {
-            carried = Some(Limit::Wrapped { call: call_name(metadata, apart.call) });
+            carried = Some(Limit::Wrapped { call: call_name(metadata, apart.call), sender: apart.signer });
         }
     }
     match taken {

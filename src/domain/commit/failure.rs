@@ -281,7 +281,7 @@ fn dispatch(error: &str, block: BlockId, next_epoch_at: Option<u64>) -> (String,
                 || "Wait for the next epoch, then commit again.".to_owned(),
                 |at| {
                     let left = age_blocks(at.saturating_sub(block.number));
-                    format!("Commit again from #{} on (the next epoch, in about {left}).", grouped(at))
+                    format!("Commit again from #{} on (the next epoch, in about {left} at the earliest).", grouped(at))
                 },
             );
             ("This epoch's budget of the hotkey is spent: about 24 commits.", wait)

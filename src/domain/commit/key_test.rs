@@ -6,10 +6,10 @@ use serde::Serialize;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::plan::Check;
 use crate::domain::commitment::Published;
-use crate::domain::probe::{Exchange, Found, Reply, Trouble, Verdict, is_denied, verdict_of};
+use crate::domain::probe::{CANNOT_LIST, Exchange, Found, Reply, Trouble, Verdict, is_denied, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{AbortAnswer, can_write, is_account_wide};
-use crate::domain::text::age_seconds;
+use crate::domain::text::{age_seconds, uncapitalised};
 use crate::domain::untrusted::sanitize;
 
 /// Stable name of the refusal where the test could not be made, and nobody said that it need not be.
@@ -78,6 +78,8 @@ pub struct Scope<'e> {
     pub buckets: (&'e Exchange, usize),
     /// What the bucket's access list grants to the pair's key, where it names it.
     pub grants: Grants,
+    /// Of uid 0, the listing of its checkpoints with the pair.
+    pub checkpoints: Option<&'e Exchange>,
 }
 
 /// What a bucket's access list says of one key. Garage names keys there; other stores name accounts, which says nothing.
@@ -127,6 +129,9 @@ pub fn scope(provider: &Provider, pair: &Published, object: &str, scope: &Scope<
         reply if is_denied(reply) => {}
         reply => return Ok(unanswered(reply).unwrap_or_else(|| not_told("a listing of buckets", reply))),
     }
+    if let Some(untested) = scope.checkpoints.map_or(Ok(None), lists)? {
+        return Ok(untested);
+    }
     let of = |exchange: &Exchange| match &exchange.reply {
         // What no S3 store says is no word of the store.
         Reply::Refused { code: None, .. } => AbortAnswer::Other,
@@ -143,6 +148,16 @@ pub fn scope(provider: &Provider, pair: &Published, object: &str, scope: &Scope<
             };
             Ok(untested.unwrap_or_else(|| KeyTest::WritingOpen { object: object.to_owned() }))
         }
+    }
+}
+
+/// Judges the listing of uid 0's checkpoints: a pair that may not list is none to whoever looks for one.
+fn lists(checkpoints: &Exchange) -> Result<Option<KeyTest>, Rule> {
+    match &checkpoints.reply {
+        // A listing has no date of its own.
+        Reply::Found(_) => Ok(None),
+        reply if is_denied(reply) => Err(cannot_list(reply)),
+        reply => Ok(Some(unanswered(reply).unwrap_or_else(|| not_told("a listing of grail/checkpoints/", reply)))),
     }
 }
 
@@ -269,6 +284,15 @@ fn refused(verdict: Verdict, reply: &Reply) -> Rule {
     Rule::Other { code, what, why: OPENS_NOTHING, todo }
 }
 
+fn cannot_list(reply: &Reply) -> Rule {
+    Rule::Other {
+        code: "cannot_list",
+        what: format!("Not sent: {} ({})", uncapitalised(CANNOT_LIST.trim_end_matches('.')), reply.said()),
+        why: "Without a checkpoint no miner and no validator of the subnet works. Nothing was signed.",
+        todo: "Allow the key to list this bucket (R2: Object Read only lists too), then commit again.".to_owned(),
+    }
+}
+
 /// The store does not know the key, for good: this machine knows why, or it was waited for.
 pub fn unknown_key(said: &str, gone: Option<&str>, waited_s: u64) -> Rule {
     let (known, todo) = match gone {
@@ -387,9 +411,22 @@ mod tests {
 
     fn judged(provider: &Provider, listing: &Exchange) -> Result<KeyTest, Rule> {
         let (denied, none) = (refused(403, "AccessDenied"), refused(404, "NoSuchUpload"));
-        let answers =
-            Scope { abort: &denied, abort_by_write_pair: Some(&none), buckets: (listing, 0), grants: Grants::Unnamed };
+        let answers = Scope {
+            abort: &denied,
+            abort_by_write_pair: Some(&none),
+            buckets: (listing, 0),
+            grants: Grants::Unnamed,
+            checkpoints: None,
+        };
         scope(provider, &pair(), "canary", &answers)
+    }
+
+    #[test]
+    fn a_pair_of_uid_0_is_told_to_list_by_the_store_alone() {
+        assert_eq!(lists(&refused(403, "AccessDenied")).map_err(|rule| rule.code()), Err("cannot_list"));
+        for (http, code) in [(500, "InternalError"), (429, "TooManyRequests"), (400, "InvalidRequest")] {
+            assert!(matches!(lists(&refused(http, code)), Ok(Some(KeyTest::Untested { .. }))), "{code}");
+        }
     }
 
     #[test]

@@ -58,10 +58,10 @@ impl Space {
         self.max / CHARGE
     }
 
-    /// When the next epoch begins, in words, seen from a block.
+    /// When the next epoch begins, in words, seen from a block: not before, for newer runtimes may put an epoch off.
     pub fn next_epoch(&self, head: u64) -> Option<String> {
         let at = self.next_epoch_at?;
-        Some(format!("#{}, in about {}", grouped(at), age_blocks(at.saturating_sub(head))))
+        Some(format!("#{}, in about {} at the earliest", grouped(at), age_blocks(at.saturating_sub(head))))
     }
 }
 

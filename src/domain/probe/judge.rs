@@ -77,6 +77,11 @@ fn of_object(found: Found, deadline: Option<Deadline>) -> Verdict {
     }
 }
 
+/// What is wrong with a key of uid 0 that can read objects alone.
+pub const CANNOT_LIST: &str = "The key may not list the bucket: everybody finds uid 0's checkpoints by listing grail/checkpoints/, and finds none.";
+/// What to do about it.
+pub const MAY_LIST: &str = "Let the published key list this bucket, or publish one that may.";
+
 /// The answer that the verdict rests on: the one with a code in its body, else that of the HEAD. Where the HEAD shows no
 /// mark of a store, the GET after it shows who answered. That there is no plain object says nothing where nobody could tell
 /// whether there is a compressed one.

@@ -18,7 +18,7 @@ mod words;
 
 pub use blame::Blame;
 pub use evidence::{Exchange, Found, Page, Reply, Request, Trouble};
-pub use judge::{Case, Judgement, is_denied, judge, verdict_of};
+pub use judge::{CANNOT_LIST, Case, Judgement, MAY_LIST, is_denied, judge, verdict_of};
 pub use messages::{Listing, ProbeNews, ProbeOrder};
 pub use plan::{WHOLE_SECONDS, may_pass, next, sends_to_region};
 pub use result::{ONE_NODE_SAYS, Probe, Risk, Step};

@@ -149,6 +149,11 @@ impl Verdict {
         matches!(self, Self::Ok)
     }
 
+    /// Whether something was tested and validators would not take it. Where nothing is published nothing was tested.
+    pub const fn fails(self) -> bool {
+        !self.passes() && !matches!(self, Self::NoCommitment)
+    }
+
     /// Whether it says nothing about the uid: this machine, the way to the store, or the store's present state.
     pub const fn is_about_here(self) -> bool {
         matches!(self, Self::ClockSkew | Self::Throttled | Self::Dns | Self::Tcp | Self::NotS3)

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Case;
+use crate::domain::hotkey::Hotkey;
 use crate::domain::text::grouped;
 use crate::domain::untrusted::Untrusted;
 
@@ -83,6 +84,9 @@ pub enum Limit {
     Wrapped {
         /// `Pallet.call`.
         call: Untrusted,
+        /// Who sent it, as it says itself; `None` where it says nobody.
+        #[serde(default)]
+        sender: Option<Hotkey>,
     },
     /// Its extrinsic is signed in a way that this version does not know.
     UnknownScheme {
@@ -160,7 +164,14 @@ impl Limit {
             ),
             Self::ArchiveAway { endpoint, why } => format!("the archive {endpoint} does not answer: {why}"),
             Self::NotInBlock { block } => format!("no extrinsic of block #{} sets it", grouped(*block)),
-            Self::Wrapped { call } => {
+            Self::Wrapped { call, sender: Some(sender) } => {
+                let sender = sender.short();
+                format!(
+                    "it was set from within {}, sent by {sender}: what such a call may do is not checked here",
+                    call.shown()
+                )
+            }
+            Self::Wrapped { call, sender: None } => {
                 format!("it was set from within {}, whose sender need not be the hotkey", call.shown())
             }
             Self::UnknownScheme { what } => format!("its extrinsic is signed in a way that is not known here: {what}"),

@@ -198,7 +198,7 @@ const fn word_of(held: Option<bool>) -> &'static str {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
 fn yes_no_unknown<S: Serializer>(held: &Option<bool>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(word_of(*held))
 }

@@ -178,16 +178,18 @@ impl Rotation {
         }
         let left = self.grace.map_or(0, |grace| grace.left(chain.finalized));
         if self.was_set_since(chain) {
-            blockers.push(Diagnostic::blocker(
-                "grace_running",
-                "The new key was put on chain again since the grace began, so something else stood there in between",
-                "Run rotate resume: it counts the grace anew. Keep the old token alive until then.",
-            ));
+            let what = if blockers.is_empty() {
+                "The new key was put on chain again since the grace began, so something else stood there in between"
+            } else {
+                "What the chain holds was put there since the grace began, so the grace does not count"
+            };
+            let todo = "Run rotate resume: it counts the grace anew. Keep the old token alive until then.";
+            blockers.push(Diagnostic::blocker("grace_running", what, todo));
         } else if let Some(grace) = self.grace.filter(|_| left > 0) {
             blockers.push(Diagnostic::blocker(
                 "grace_running",
                 format!(
-                    "The grace ends at #{}, in {} blocks ({})",
+                    "The grace ends at #{}, in {} blocks (about {})",
                     grouped(grace.ends_at),
                     grouped(left),
                     age_blocks(left)

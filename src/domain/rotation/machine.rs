@@ -7,7 +7,7 @@ use crate::domain::network::BlockHash;
 use crate::domain::rotation::change::{Change, Replacement, Seen, Side};
 use crate::domain::rotation::event::{EnvUpdate, Event};
 use crate::domain::rotation::phase::Phase;
-use crate::domain::vault_index::{Backend, GenerationNumber, KeyRef};
+use crate::domain::vault_index::{Backend, GenerationNumber, KeyRef, MOST_GENERATIONS};
 
 /// A commit on its way, or about to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -149,7 +149,7 @@ impl Rotation {
     /// same id (THREATS T17), or by a generation that is not newer.
     pub fn begin(event: &Event, at_ms: u64) -> Option<Self> {
         let Event::Began { from, to, backend, locator, change, grace_blocks, emergency } = event else { return None };
-        (to > from && change.is_one()).then(|| Self {
+        (to > from && *to <= MOST_GENERATIONS && change.is_one()).then(|| Self {
             from: *from,
             to: *to,
             backend: *backend,

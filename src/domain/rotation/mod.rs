@@ -32,7 +32,7 @@ pub use history::History;
 pub use machine::{Contradiction, Grace, Rotation, Step, Submission};
 pub use phase::Phase;
 pub use reconcile::CommitEnd;
-pub use report::{Next, Report};
+pub use report::{Mark, Next, Report};
 
 /// Blocks that the old key stays alive after the new one is on chain: 60 minutes of 12 s (DESIGN 9).
 pub const DEFAULT_GRACE: u64 = 300;

@@ -20,6 +20,17 @@ pub struct Next {
     pub asks: bool,
 }
 
+/// How far a phase of the way is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Behind.
+    Done,
+    /// Under way.
+    Now,
+    /// Ahead.
+    ToCome,
+}
+
 /// A rotation with what stands against its next step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -56,6 +67,54 @@ impl Rotation {
                 && matches!(phase, Phase::Planned | Phase::Signed | Phase::Submitted | Phase::Finalized)
         };
         Phase::WAY.into_iter().filter(|phase| !skipped(phase)).collect()
+    }
+
+    /// The phases of its direction with their marks, seen from a finalized block: what was reached is done, what comes next is
+    /// under way, and the grace is under way as long as it runs.
+    pub fn marks(&self, finalized: Option<u64>) -> Vec<(Phase, Mark)> {
+        let way = self.way();
+        let at = way.iter().position(|phase| *phase == self.phase);
+        let runs = self.phase == Phase::Grace && self.grace_left(finalized) != Some(0);
+        let mark = |index: usize| match at {
+            Some(at) if index == at && runs => Mark::Now,
+            Some(at) if index <= at => Mark::Done,
+            Some(at) if index == at + 1 && !runs => Mark::Now,
+            None if index == 0 => Mark::Now,
+            _ => Mark::ToCome,
+        };
+        way.iter().enumerate().map(|(index, phase)| (*phase, mark(index))).collect()
+    }
+
+    /// Turned back it is the same way with the old keys, as far as there is one.
+    fn way(&self) -> Vec<Phase> {
+        let gives_up = matches!(self.step(), Step::ForgetNew) || self.phase == Phase::Abandoned;
+        match self.back {
+            true if gives_up => vec![Phase::Abandoned],
+            true => {
+                let again = [Phase::Planned, Phase::Signed, Phase::Submitted, Phase::Finalized, Phase::Promoted];
+                let passed = self.steps();
+                let again = again.into_iter().filter(|phase| passed.contains(phase));
+                again.chain([Phase::EnvUpdated, Phase::RolledBack]).collect()
+            }
+            false => self.steps(),
+        }
+    }
+
+    /// What is to be remembered once the keys in the `.env` are others.
+    pub fn reminder(&self) -> Option<&'static str> {
+        self.env?;
+        match self.phase {
+            Phase::EnvUpdated | Phase::Grace if self.back => {
+                Some("Restart GRAIL: a process keeps the keys that it began with.")
+            }
+            Phase::EnvUpdated | Phase::Grace => {
+                Some("Restart GRAIL before you revoke the old token: a process keeps the keys that it began with.")
+            }
+            Phase::RolledBack => {
+                Some("Restart GRAIL if it began with the new keys: a process keeps those that it began with.")
+            }
+            _ => None,
+        }
     }
 
     /// What comes next, seen from a finalized block.
@@ -103,7 +162,7 @@ impl Rotation {
             Step::BeginGrace => "Count the grace.".to_owned(),
             Step::Retire => match (self.grace, self.grace_left(finalized)) {
                 (Some(grace), Some(left)) if left > 0 => format!(
-                    "Keep the old token alive until #{}, {} blocks ({}) from now{}.",
+                    "Keep the old token alive until #{}, {} blocks (about {}) from now{}.",
                     grouped(grace.ends_at),
                     grouped(left),
                     age_blocks(left),

@@ -1,7 +1,7 @@
 //! The test of the pair that is to be published, at the store and with what will be published: read, then its scope.
 //!
 //! ```text
-//! GET (need not be there) ─► unknown key? wait ─► abort of no upload, listing of buckets ─► judged
+//! GET (need not be there) ─► unknown key? wait ─► abort of no upload, listing of buckets, of uid 0 its checkpoints ─► judged
 //!                                                        └─ only if the store does not tell: PUT, DELETE
 //! ```
 
@@ -13,12 +13,14 @@ use tokio::sync::RwLock;
 use tokio::task::JoinError;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::domain::commit::Plan;
 use crate::domain::commit::key_test::{self, KeyTest, Opening, Scope};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commitment::{Published, read_bytes};
 use crate::domain::credentials::{BucketCredentials, CommitmentBytes};
 use crate::domain::guard::Refusal;
 use crate::domain::probe::{Exchange, Reply, Request, may_pass};
+use crate::domain::roster::TRAINER_UID;
 use crate::domain::rotation::NEW_KEY_MS;
 use crate::domain::self_test_objects::CanaryName;
 use crate::domain::text::age_seconds;
@@ -56,13 +58,15 @@ pub(super) struct Pair<'t> {
     write: Option<Owner>,
     canary: CanaryName,
     never: CanaryName,
+    /// Whether it is for uid 0, whose checkpoints everybody lists.
+    is_trainer: bool,
     store: Store,
     tell: Tell<'t>,
 }
 
 impl<'t> Pair<'t> {
     /// The effective read pair, by the very bytes that would be published.
-    pub(super) fn of(context: &'t Context, tell: Tell<'t>) -> Result<Self, Rule> {
+    pub(super) fn of(context: &'t Context, plan: &Plan, tell: Tell<'t>) -> Result<Self, Rule> {
         let provider = &context.provider;
         let own = BucketCredentials::parse(provider, &context.configuration.local).map_err(Refusal::from)?;
         let bytes = CommitmentBytes::encode(&own.read).map_err(Refusal::from)?;
@@ -78,6 +82,7 @@ impl<'t> Pair<'t> {
             write,
             canary: CanaryName::Canary(hotkey),
             never: CanaryName::Never(hotkey),
+            is_trainer: plan.standing.uid == Some(TRAINER_UID),
             store,
             tell,
         })
@@ -144,13 +149,20 @@ impl<'t> Pair<'t> {
             }
         };
         let listing = asked_again(by, || async move { read.list_buckets(Request::ListBuckets, by).await });
-        let (abort, by_write_pair, (listing, others), grants) =
-            tokio::join!(by_read_pair, by_write_pair, listing, read.grants(by));
+        let checkpoints = async {
+            if !self.is_trainer {
+                return None;
+            }
+            Some(asked_again(by, || async move { (read.list_checkpoints(by).await.answer, 0) }).await.0)
+        };
+        let (abort, by_write_pair, (listing, others), grants, checkpoints) =
+            tokio::join!(by_read_pair, by_write_pair, listing, read.grants(by), checkpoints);
         let scope = Scope {
             abort: &abort.exchange,
             abort_by_write_pair: by_write_pair.as_ref().map(|answer| &answer.exchange),
             buckets: (&listing.exchange, others),
             grants: grants.1,
+            checkpoints: checkpoints.as_ref().map(|answer| &answer.exchange),
         };
         key_test::scope(&self.context.provider, &self.published, &self.canary.to_string(), &scope)
     }

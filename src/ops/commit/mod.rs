@@ -30,7 +30,7 @@ use crate::config::{Needs, WrongSetting};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, HotkeyState, Plan, Subject, Verdict};
 use crate::domain::commitment::Commitment;
-use crate::domain::diagnostic::{Class, Diagnostic};
+use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::freshness::TOO_OLD_TO_SIGN_MS;
 use crate::domain::guard::{self, Forbidden, ReadScope};
 use crate::domain::network::BlockHash;
@@ -66,7 +66,7 @@ impl Prepared {
         if !self.plan.wants_test() {
             return Ok(self);
         }
-        let pair = key_test::Pair::of(context, tell).map_err(refused)?;
+        let pair = key_test::Pair::of(context, &self.plan, tell).map_err(refused)?;
         let owner = self.owner();
         let old = publish_check::known_as_old(context, &owner, pair.published());
         let tested = pair.test(self.timeouts, old.as_deref()).await;
@@ -147,6 +147,22 @@ pub fn wallet_finding(error: &WalletError) -> Diagnostic {
 /// Reads the chain and says what a commit would do. Changes nothing. `now_ms` is the time since 1970.
 pub async fn prepare(context: &Context, now_ms: u64) -> Result<Prepared, Unprepared> {
     prepare_for(context, now_ms, true).await
+}
+
+/// That a commit would refuse the credentials that are configured here for a secret in them, before anybody is asked. What else
+/// is wrong with credentials is told of them anyway.
+pub async fn secret_inside(context: &Context) -> Option<Diagnostic> {
+    let forbidden = forbidden(context).await;
+    let refusal = guard::before_asking(&context.provider, &context.configuration.local, &forbidden).err()?;
+    matches!(refusal, guard::Refusal::HoldsSecret(_)).then(|| {
+        Diagnostic::new(
+            refusal.code(),
+            Severity::Danger,
+            format!("commit refuses these credentials: {}", refusal.what()),
+            "GRAIL does not look, and would publish them at its next start.",
+            sentence(&refusal.todo()),
+        )
+    })
 }
 
 /// The same for the commit of a rotation, whose keys need not be those in use.

@@ -133,7 +133,7 @@ async fn tested(
         progress.try_send(Progress::Testing { words }).ok();
     };
     let tell: Tell<'_> = &tell;
-    let pair = Pair::of(context, tell)?;
+    let pair = Pair::of(context, &confirmed.plan, tell)?;
     if *pair.published() != confirmed.plan.new {
         return Err(plan_changed("the local credentials changed"));
     }

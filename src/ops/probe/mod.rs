@@ -10,4 +10,4 @@ pub use listing::{listed_mark, listing};
 pub use service::{TesterSetup, serve};
 pub use subnet_view::{NoKey, SubnetView, View};
 pub use sweep::{Stopped, at_once, sweep};
-pub use tester::{CANNOT_LIST, Extent, MAY_LIST, TRUST_WINDOWS, Tester, Walk, store};
+pub use tester::{Extent, TRUST_WINDOWS, Tester, Walk, store};

@@ -15,8 +15,8 @@ use crate::domain::credentials::LocalView;
 use crate::domain::drift::exposes_write_key;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{
-    self, Blame, Case, Exchange, Judgement, Layer, Page, Probe, Reply, Request, Risk, Step, Trouble, Verdict, judge,
-    may_pass, sends_to_region, verdict_of,
+    self, Blame, CANNOT_LIST, Case, Exchange, Judgement, Layer, MAY_LIST, Page, Probe, Reply, Request, Risk, Step,
+    Trouble, Verdict, judge, may_pass, sends_to_region, verdict_of,
 };
 use crate::domain::provider::Provider;
 use crate::domain::roster::Role;
@@ -30,10 +30,6 @@ const CHAIN_RESTS: Duration = Duration::from_secs(30);
 
 /// Windows back for which a trust list is looked for: the trainer takes none that is older.
 pub const TRUST_WINDOWS: usize = 5;
-/// What is wrong with a trainer's key that can read objects alone.
-pub const CANNOT_LIST: &str = "The key may not list the bucket: everybody finds uid 0's checkpoints by listing grail/checkpoints/, and finds none.";
-/// What to do about it.
-pub const MAY_LIST: &str = "Let the published key list this bucket, or publish one that may.";
 
 /// Everything that tests need besides the subnet.
 pub struct Tester {

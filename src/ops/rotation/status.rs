@@ -35,6 +35,46 @@ impl Looked {
     }
 }
 
+impl Looked {
+    /// What an open rotation waits for, where it is not time that passes: somebody's yes, or that it is taken up again.
+    pub fn waits(&self) -> Option<Diagnostic> {
+        let rotation = self.history.open.as_ref()?;
+        let (verb, key) = if rotation.back { ("rotate rollback", "old") } else { ("rotate resume", "new") };
+        let answer = || {
+            if self.driven_elsewhere {
+                "Another console drives it: answer there.".to_owned()
+            } else {
+                format!("Run {verb} at a terminal and answer, or {verb} --yes.")
+            }
+        };
+        match rotation.step() {
+            Step::Publish => Some(Diagnostic::blocker(
+                "needs_confirmation",
+                format!("Publishing the {key} read key waits for your yes"),
+                answer(),
+            )),
+            Step::UpdateEnv => Some(Diagnostic::blocker(
+                "needs_confirmation",
+                format!("The .env waits for your yes to the {key} keys"),
+                answer(),
+            )),
+            Step::Revoke(side) => Some(Diagnostic::blocker(
+                "old_key_not_refused",
+                format!("The old {} key is not known to be refused by the store", side.word()),
+                "Revoke its token at the provider, then run rotate resume.",
+            )),
+            // Told of the chain, or passing by itself.
+            Step::Accept | Step::Retire | Step::Done => None,
+            _ if self.driven_elsewhere => None,
+            _ => Some(Diagnostic::blocker(
+                "interrupted",
+                "It stopped on its way, and nobody goes on with it",
+                format!("Run {verb}: it goes on from here."),
+            )),
+        }
+    }
+}
+
 /// A report from a rotation and the chain alone.
 pub(super) fn report(rotation: &Rotation, chain: Option<&Result<ChainFacts, String>>) -> Report {
     let open = !rotation.phase.is_closed();

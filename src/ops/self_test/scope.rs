@@ -1,12 +1,11 @@
 //! What the key that is read with could do besides: write, own the bucket, see others.
 
 use super::{Subject, Test, told};
-use crate::domain::probe::{Exchange, Reply, Request, Risk, Verdict, is_denied, verdict_of};
+use crate::domain::probe::{CANNOT_LIST, Exchange, MAY_LIST, Reply, Request, Risk, Verdict, is_denied, verdict_of};
 use crate::domain::provider::Provider;
 use crate::domain::self_test::{AbortAnswer, Canary, JudgedStep, Outcome, can_write, is_account_wide};
 use crate::domain::self_test_objects::CanaryName;
 use crate::ops::commit::try_to_write;
-use crate::ops::probe::{CANNOT_LIST, MAY_LIST};
 use crate::storage::{Answer, Owner};
 
 impl Test<'_> {
@@ -53,10 +52,7 @@ impl Test<'_> {
         self.granted(whose).await;
         let key = self.keys.published.as_ref().unwrap_or(&self.keys.read);
         let (answer, others) = key.list_buckets(Request::ListBuckets, self.by()).await;
-        let checkpoints = match subject.is_trainer {
-            true => Some(key.list_checkpoints(self.by()).await.answer),
-            false => None,
-        };
+        let checkpoints = if subject.is_trainer { Some(key.list_checkpoints(self.by()).await.answer) } else { None };
         let step = self.account_wide(&answer.exchange, (&subject.provider, others), whose);
         self.steps.push(step);
         if let Some(answer) = checkpoints {

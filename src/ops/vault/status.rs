@@ -11,6 +11,7 @@ use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::Untrusted;
 use crate::domain::vault_index::{Backend, GenerationNumber, Holding, Index, Origin};
 use crate::ops::context::Context;
+use crate::ops::rotation::rotations;
 use crate::vault::VaultError;
 use crate::vault::file::FILE;
 
@@ -65,7 +66,8 @@ pub async fn look(context: &Context, passphrase: Option<SecretKey>) -> (VaultLin
     let file_of = |owner: &Owner| indexes(context).map(|of| of.file(owner));
     let read = owner.map(|owner| known_of(context, owner).and_then(|known| Ok((known, file_of(&owner)?))));
     let (mut index, known) = match read {
-        Some(Ok((Known { index, history, lost, .. }, file))) => {
+        Some(Ok((Known { owner, index, history, lost }, file))) => {
+            findings.extend(damaged_journal(context, &owner));
             findings.extend((!lost.is_empty()).then(|| unknown_to_the_index(&lost)));
             findings.extend(history.rotated_without_it(&index).map(journal_lost));
             (index, Some(file))
@@ -154,6 +156,20 @@ fn generation(holding: &Holding, index: &Index) -> GenerationLine {
         write: holding.write.as_ref().map(ToString::to_string),
         kept: None,
     }
+}
+
+/// That the journal of rotations cannot be read: it alone tells which keys are the old and which the new ones.
+fn damaged_journal(context: &Context, owner: &Owner) -> Option<Diagnostic> {
+    let error = rotations(context).ok()?.history(owner).err()?;
+    let text = crate::domain::untrusted::sanitize(&error.to_string(), 400);
+    let (what, todo) = text.split_once(". ").unwrap_or((&text, "Restore the file from a copy."));
+    Some(Diagnostic::new(
+        "rotation_journal",
+        Severity::Warning,
+        format!("The journal of rotations cannot be used: {what}"),
+        "Whether a rotation is open is not known. Nothing is rotated, imported or removed until it can be read.",
+        todo,
+    ))
 }
 
 /// What the journal of rotations knows and the index does not.

@@ -5,13 +5,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{check, not_asked, with_fix};
 use crate::domain::hotkey::Hotkey;
-use crate::domain::probe::{Reply, Request, Verdict, verdict_of};
+use crate::domain::probe::{CANNOT_LIST, MAY_LIST, Reply, Request, Verdict, verdict_of};
 use crate::domain::roster::TRAINER_UID;
 use crate::domain::snapshot::most_staked;
 use crate::domain::text::{BLOCK_SECONDS, age_seconds, grouped, uncapitalised};
 use crate::domain::visible::{Check, Standing};
 use crate::domain::window::{DocumentedName, WINDOW_BLOCKS, WINDOWS_SHOWN, Window};
-use crate::ops::probe::{CANNOT_LIST, MAY_LIST, TRUST_WINDOWS, Tester, View, listed_mark};
+use crate::ops::probe::{TRUST_WINDOWS, Tester, View, listed_mark};
 use crate::storage::Part;
 
 /// Bytes of a trust list that are read: a thousand addresses take about 50 KB.

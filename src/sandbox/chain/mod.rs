@@ -44,7 +44,7 @@ pub struct Chain {
     by_hash: HashMap<Hash, u32>,
     best: Arc<Block>,
     finalized: Arc<Block>,
-    unregistered: Unregistered,
+    unregistered: Option<Unregistered>,
     /// What happened without an extrinsic in blocks that are not final.
     recent_acts: BTreeMap<u32, Vec<Act>>,
     retracted: VecDeque<Retracted>,
@@ -144,8 +144,9 @@ impl Chain {
     }
 
     /// Where the commitments of somebody who is not on the subnet end.
-    pub const fn unregistered(&self) -> Unregistered {
-        self.unregistered
+    pub fn unregistered(&self) -> Unregistered {
+        let usual = if self.best.runtime.is_new() { Unregistered::Pool } else { Unregistered::Block };
+        self.unregistered.unwrap_or(usual)
     }
 
     /// State at the best block.
@@ -236,6 +237,7 @@ impl Chain {
             match act {
                 Act::Commit { hotkey, spec } => draft.commit(hotkey, spec)?,
                 Act::Register { uid, hotkey } => draft.register(*uid, hotkey)?,
+                Act::Rename { name } => draft.rename(name)?,
                 Act::Upgrade => draft.set_code(next.code()),
             }
         }
@@ -308,8 +310,8 @@ impl Chain {
 pub struct GenesisState {
     /// Writes with the block since which they hold; a block older than the history means "always".
     pub writes: Vec<(u32, Key, Value)>,
-    /// Where the commitments of somebody who is not on the subnet end.
-    pub unregistered: Unregistered,
+    /// Where the commitments of somebody who is not on the subnet end, where it is not where the runtime ends them.
+    pub unregistered: Option<Unregistered>,
     /// Extrinsics of the blocks that exist at the start.
     pub signed: BTreeMap<u32, Vec<Arc<Signed>>>,
 }

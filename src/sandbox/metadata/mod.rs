@@ -1,8 +1,9 @@
-//! The sandbox runtime: finney's metadata (spec 365) as the node serves it, and what the sandbox needs to know from it
-//! to write storage that every client reads back: keys, hashers, variant indices, constants.
+//! The sandbox runtime: finney's metadata (spec 365) as the node served it, the newest runtime made from it, and what the
+//! sandbox needs to know from either to write storage that every client reads back: keys, hashers, variant indices, constants.
 
 mod doctored;
 mod extrinsic;
+mod newest;
 mod older;
 mod upgrade;
 
@@ -67,6 +68,27 @@ pub struct RuntimeVersion {
     pub system_version: u8,
 }
 
+/// Which runtime a chain begins with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuntimeKind {
+    /// The newest that the chain is known to have run.
+    #[default]
+    Newest,
+    /// The one whose metadata is embedded: before netuids had a type of their own.
+    Older,
+}
+
+impl RuntimeKind {
+    /// The runtime itself.
+    pub fn runtime(self) -> Result<Arc<Runtime>, MetadataError> {
+        match self {
+            Self::Newest => Runtime::newest(),
+            Self::Older => Runtime::finney(),
+        }
+    }
+}
+
 /// One runtime: its metadata in three versions and its index of storage entries.
 pub struct Runtime {
     metadata: RuntimeMetadataV16,
@@ -88,10 +110,29 @@ impl Runtime {
         FINNEY.get_or_init(|| decode(FINNEY_365).and_then(Self::new).map(Arc::new)).clone()
     }
 
-    /// The sandbox upgrade: the next spec version, in which `Commitments`' `Data` has one variant more and later
-    /// variants have moved (see [`upgrade::upgraded`]).
+    /// The newest runtime that the chain is known to have run, made from the embedded one once per process.
+    pub fn newest() -> Result<Arc<Self>, MetadataError> {
+        static NEWEST: OnceLock<Result<Arc<Runtime>, MetadataError>> = OnceLock::new();
+        let make = || {
+            let older = Self::finney()?;
+            Self::new(newest::newest(&older.metadata, &older.version)?).map(Arc::new)
+        };
+        NEWEST.get_or_init(make).clone()
+    }
+
+    /// The sandbox upgrade, in which `Commitments`' `Data` has one variant more and later variants have moved: after the
+    /// embedded runtime comes the newest one, and after that one which nobody knows yet (see [`upgrade::upgraded`]).
     pub fn upgraded(&self) -> Result<Arc<Self>, MetadataError> {
+        if self.version == Self::finney()?.version {
+            return Self::newest();
+        }
         Self::new(upgrade::upgraded(&self.metadata, &self.version)?).map(Arc::new)
+    }
+
+    /// Whether it is the newest or a later one, which acts otherwise than older ones: a hotkey that loses its uid loses what it
+    /// has committed, and the pool refuses commitments by those who have none.
+    pub fn is_new(&self) -> bool {
+        self.error_index("Commitments", "TimelockRevealFailedNotAllowed").is_ok()
     }
 
     fn new(metadata: RuntimeMetadataV16) -> Result<Self, MetadataError> {

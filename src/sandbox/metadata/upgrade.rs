@@ -1,4 +1,5 @@
-//! The sandbox runtime upgrade: what changes when the chain moves to its next spec version while clients are connected.
+//! The sandbox runtime upgrade: what changes when the chain moves to its next spec version while clients are connected. After
+//! the older runtime comes the newest one, and after that one which nobody knows yet.
 
 use frame_metadata::v14::StorageEntryType;
 use frame_metadata::v16::RuntimeMetadataV16;
@@ -8,38 +9,38 @@ use scale_info::{TypeDef, Variant};
 
 use super::{MetadataError, RuntimeVersion, data_type};
 
-/// The variant that newer runtimes add to `Data`.
-pub(super) const ADDED_VARIANT: &str = "TimelockRevealFailed";
-
 /// The entry that newer runtimes have for hotkeys that were swapped.
 pub(in crate::sandbox) const SUCCESSORS: &str = "HotkeySuccessor";
 
-/// Its only field, which `TimelockEncrypted` has too: the Drand round.
-const ROUND: &str = "reveal_round";
+/// What the runtime that nobody knows yet adds to `Data` and to the errors of `Commitments`.
+const NOT_YET_KNOWN: &str = "NotYetKnown";
 
-/// The variant in whose place it is inserted; this one and those after it move up by one.
+/// The variant in whose place one is inserted; this one and those after it move up by one.
 const INSERTED_BEFORE: &str = "ResetBondsFlag";
 
-/// Metadata of the next spec version. `Data` has gained [`ADDED_VARIANT`] before [`INSERTED_BEFORE`], so a client that
-/// keeps the old indices misreads every flag and `BigRaw`, and one that reads by name does not.
+/// Metadata of the spec version after the newest one. `Data` has gained [`NOT_YET_KNOWN`] before [`INSERTED_BEFORE`], and the
+/// errors of `Commitments` have gained one before all others: a client that keeps the old indices misreads every flag,
+/// `BigRaw`, and failure, and one that reads by name does not.
 pub(super) fn upgraded(
     old: &RuntimeMetadataV16,
     version: &RuntimeVersion,
 ) -> Result<RuntimeMetadataV16, MetadataError> {
     let mut new = old.clone();
-    insert_variant(&mut new)?;
-    add_successors(&mut new);
-    let next = RuntimeVersion { spec_version: version.spec_version + 1, ..version.clone() };
-    for constant in new.pallets.iter_mut().filter(|pallet| pallet.name == "System").flat_map(|p| &mut p.constants) {
-        if constant.name == "Version" {
-            constant.value = next.encode();
-        }
-    }
+    move_variants(&mut new, NOT_YET_KNOWN, INSERTED_BEFORE)?;
+    move_errors(&mut new)?;
+    set_version(&mut new, &RuntimeVersion { spec_version: version.spec_version + 1, ..version.clone() });
     Ok(new)
 }
 
+pub(super) fn set_version(metadata: &mut RuntimeMetadataV16, version: &RuntimeVersion) {
+    let system = metadata.pallets.iter_mut().filter(|pallet| pallet.name == "System");
+    for constant in system.flat_map(|pallet| &mut pallet.constants).filter(|constant| constant.name == "Version") {
+        constant.value = version.encode();
+    }
+}
+
 /// `HotkeySuccessor`, keyed as `Uids` is, by netuid and hotkey, and holding what `Keys` holds: a hotkey.
-fn add_successors(metadata: &mut RuntimeMetadataV16) {
+pub(super) fn add_successors(metadata: &mut RuntimeMetadataV16) {
     let pallet = metadata.pallets.iter_mut().find(|pallet| pallet.name == "SubtensorModule");
     let Some(entries) = pallet.and_then(|pallet| pallet.storage.as_mut()).map(|storage| &mut storage.entries) else {
         return;
@@ -53,24 +54,40 @@ fn add_successors(metadata: &mut RuntimeMetadataV16) {
         && let StorageEntryType::Map { value, .. } = &mut added.ty
     {
         *value = hotkey;
-        added.name = SUCCESSORS.to_owned();
+        SUCCESSORS.clone_into(&mut added.name);
         entries.push(added);
     }
 }
 
-fn insert_variant(metadata: &mut RuntimeMetadataV16) -> Result<(), MetadataError> {
-    let missing = || MetadataError::Missing(format!("variant Data::{INSERTED_BEFORE}"));
+/// Inserts a variant into `Data`, with the fields of another one.
+pub(super) fn move_variants(metadata: &mut RuntimeMetadataV16, added: &str, like: &str) -> Result<(), MetadataError> {
+    let missing = |name: &str| MetadataError::Missing(format!("variant Data::{name}"));
     let id = data_type(&metadata.types)?;
+    let found = metadata.types.types.iter_mut().find(|found| found.id == id).ok_or_else(|| missing(like))?;
+    let TypeDef::Variant(def) = &mut found.ty.type_def else { return Err(missing(like)) };
+    let place = def.variants.iter().find(|variant| variant.name == INSERTED_BEFORE);
+    let index = place.ok_or_else(|| missing(INSERTED_BEFORE))?.index;
+    let fields = def.variants.iter().find(|variant| variant.name == like).ok_or_else(|| missing(like))?.fields.clone();
+    insert(&mut def.variants, Variant::new(added.to_owned(), fields, index, Vec::new()));
+    Ok(())
+}
+
+/// Inserts an error before all others of `Commitments`.
+fn move_errors(metadata: &mut RuntimeMetadataV16) -> Result<(), MetadataError> {
+    let missing = || MetadataError::Missing("errors of Commitments".to_owned());
+    let pallet = metadata.pallets.iter().find(|pallet| pallet.name == "Commitments").ok_or_else(missing)?;
+    let id = pallet.error.as_ref().ok_or_else(missing)?.ty.id;
     let found = metadata.types.types.iter_mut().find(|found| found.id == id).ok_or_else(missing)?;
     let TypeDef::Variant(def) = &mut found.ty.type_def else { return Err(missing()) };
-    let index = def.variants.iter().find(|v| v.name == INSERTED_BEFORE).ok_or_else(missing)?.index;
-    let round = def.variants.iter().flat_map(|v| &v.fields).find(|field| field.name.as_deref() == Some(ROUND)).cloned();
-    for variant in def.variants.iter_mut().filter(|variant| variant.index >= index) {
+    insert(&mut def.variants, Variant::new(NOT_YET_KNOWN.to_owned(), Vec::new(), 0, Vec::new()));
+    Ok(())
+}
+
+/// Inserts a variant at its index; that one and those after it move up by one.
+fn insert(variants: &mut Vec<Variant<PortableForm>>, added: Variant<PortableForm>) {
+    for variant in variants.iter_mut().filter(|variant| variant.index >= added.index) {
         variant.index += 1;
     }
-    let added: Variant<PortableForm> =
-        Variant::new(ADDED_VARIANT.to_owned(), round.into_iter().collect(), index, Vec::new());
-    def.variants.push(added);
-    def.variants.sort_by_key(|variant| variant.index);
-    Ok(())
+    variants.push(added);
+    variants.sort_by_key(|variant| variant.index);
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::accounts::{Credentials, OPERATOR_UID};
 use super::commitment::{CommitmentSpec, Field, MAX_RAW};
+use super::metadata::RuntimeKind;
 use super::s3::BucketFault;
 use embedded::EMBEDDED;
 use scenario_file::{
@@ -54,6 +55,9 @@ pub struct Scenario {
     name: String,
     /// One line for people.
     description: String,
+    /// The runtime at the start.
+    #[serde(default)]
+    pub(super) runtime: RuntimeKind,
     /// Height of the best block at the start.
     #[serde(default = "default_head")]
     pub(super) head: u32,
@@ -113,6 +117,12 @@ impl Scenario {
             }
         }
         Ok(scenario)
+    }
+
+    /// The same on another runtime.
+    #[must_use]
+    pub fn on(self, runtime: RuntimeKind) -> Self {
+        Self { runtime, ..self }
     }
 
     /// Its name.
@@ -229,7 +239,7 @@ mod tests {
     fn an_unknown_scenario_is_answered_with_the_known_ones() {
         let error = Scenario::named("haelthy").unwrap_err().to_string();
         assert!(
-            error.starts_with("no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage, r2-faults, rotation, pool-stale, "),
+            error.starts_with("no scenario is called \"haelthy\": choose one of healthy, first-run, drift, legacy, hostile, outage, r2-faults, rotation, older-runtime, pool-stale, "),
             "{error}"
         );
         assert!(error.ends_with(", other-genesis, no-proofs, no-bodies"), "{error}");

@@ -24,8 +24,12 @@ pub(in crate::sandbox) struct Subnet {
     /// Ordinary commitments were made by their hotkeys' extrinsics, one a block, within so many blocks before the start; 0
     /// for long ago, in blocks that nobody has any more.
     pub(in crate::sandbox) recent_blocks: u32,
-    /// Where the commitments of somebody who is not on the subnet end.
-    pub(in crate::sandbox) unregistered: Unregistered,
+    /// Where the commitments of somebody who is not on the subnet end, where it is not where the runtime ends them.
+    pub(in crate::sandbox) unregistered: Option<Unregistered>,
+    /// Who may act for whom, and has made the other one's commitment where it was made by an extrinsic.
+    pub(in crate::sandbox) proxies: Vec<Proxy>,
+    /// Whose commitment came in a batch, where it was made by an extrinsic.
+    pub(in crate::sandbox) batched: Vec<u16>,
     /// Who has most stake.
     pub(in crate::sandbox) top_stake: u16,
 }
@@ -37,10 +41,20 @@ impl Default for Subnet {
             without_commitment: Vec::new(),
             registered: Vec::new(),
             recent_blocks: 0,
-            unregistered: Unregistered::default(),
+            unregistered: None,
+            proxies: Vec::new(),
+            batched: Vec::new(),
             top_stake: 5,
         }
     }
+}
+
+/// A uid that may act for another one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::sandbox) struct Proxy {
+    pub(in crate::sandbox) delegate: u16,
+    pub(in crate::sandbox) real: u16,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -254,6 +268,8 @@ pub(in crate::sandbox) enum What {
     CommitWriteKey {},
     /// A former member's hotkey (by index) takes a uid.
     Register { uid: u16, former_member: u16 },
+    /// The subnet's owner gives it another name.
+    Rename { name: String },
     /// Every connection is closed.
     DropConnections {},
     /// The node is killed.

@@ -22,7 +22,7 @@ use crate::domain::network::BlockHash;
 use crate::domain::untrusted::Untrusted;
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::proofs;
-use crate::tui::state::State;
+use crate::tui::state::{NetuidFrom, State};
 
 pub(super) use actions::{asked, cancel_waiting, dismiss, nobody, on_command, typed};
 pub(super) use on_event::{on_event, password_typed, published};
@@ -221,7 +221,7 @@ pub struct Question<'a> {
 pub fn forbidden(state: &State) -> Option<Rule> {
     if state.options.read_only {
         Some(Rule::read_only())
-    } else if state.options.netuid_is_default {
+    } else if state.options.netuid_from == NetuidFrom::Default {
         Some(Rule::netuid_not_set(state.options.netuid))
     } else {
         paused(state, Command::Commit).or_else(|| proofs::locked(state))

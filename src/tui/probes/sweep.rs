@@ -13,12 +13,8 @@ use crate::domain::text::grouped;
 pub struct Sweep {
     /// How many rows it is for.
     pub total: usize,
-    /// How many a validator would take.
-    pub ok: usize,
-    /// How many it would not.
-    pub failed: usize,
-    /// How many tests say nothing about the uid.
-    pub unclear: usize,
+    /// How many came to each class, in the order of [`VerdictClass::ALL`]. What was not found out is unclear.
+    counts: [usize; VerdictClass::ALL.len()],
     /// When it began, in ms since 1970.
     pub started_ms: u64,
     /// Whether the operator asked for its end.
@@ -29,7 +25,7 @@ pub struct Sweep {
 impl Sweep {
     pub(super) fn begin(hotkeys: &[Hotkey], started_ms: u64) -> Self {
         let left: HashSet<Hotkey> = hotkeys.iter().copied().collect();
-        Self { total: left.len(), ok: 0, failed: 0, unclear: 0, started_ms, cancelling: false, left }
+        Self { total: left.len(), counts: [0; VerdictClass::ALL.len()], started_ms, cancelling: false, left }
     }
 
     /// How many rows are through.
@@ -47,22 +43,27 @@ impl Sweep {
         if !self.left.remove(hotkey) {
             return;
         }
-        match class {
-            Some(VerdictClass::OnTime) => self.ok += 1,
-            Some(VerdictClass::Unclear) | None => self.unclear += 1,
-            Some(VerdictClass::Object | VerdictClass::Failed | VerdictClass::Nothing) => self.failed += 1,
+        let class = class.unwrap_or(VerdictClass::Unclear);
+        if let Some(at) = VerdictClass::ALL.iter().position(|one| *one == class) {
+            self.counts[at] += 1;
         }
     }
 
-    /// What it came to, in a sentence.
+    /// How many came to a class.
+    pub fn count(&self, class: VerdictClass) -> usize {
+        VerdictClass::ALL.iter().position(|one| *one == class).map_or(0, |at| self.counts[at])
+    }
+
+    /// What it came to, in a sentence whose numbers add up.
     pub(super) fn sentence(&self, cancelled: bool) -> String {
-        let [total, done, ok, failed] = [self.total, self.done(), self.ok, self.failed].map(|n| grouped(n as u64));
-        let mut counts = format!("{ok} on time, {failed} not");
-        if self.unclear > 0 {
-            counts = format!("{counts}, {} unclear", grouped(self.unclear as u64));
-        }
+        let number = |n: usize| grouped(n as u64);
+        let told = |class: &VerdictClass| *class == VerdictClass::OnTime || self.count(*class) > 0;
+        let counts = VerdictClass::ALL.into_iter().filter(told);
+        let counts: Vec<String> =
+            counts.map(|class| format!("{} {}", class.glyph(), number(self.count(class)))).collect();
+        let (total, counts) = (number(self.total), counts.join("  "));
         if cancelled {
-            format!("Sweep ended at {done} of {total}: {counts}")
+            format!("Sweep ended at {} of {total}: {counts}", number(self.done()))
         } else {
             format!("Swept {total}: {counts}")
         }

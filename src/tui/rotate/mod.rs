@@ -24,7 +24,7 @@ use crate::domain::rotation::{Entry, Event, Phase, Report, Rotation, Seen, Side,
 use crate::tui::commit::{self, Choice, Deciding, PasswordLine, Run};
 use crate::tui::keymap::{Command, KeyMode};
 use crate::tui::proofs;
-use crate::tui::state::{Mode, State};
+use crate::tui::state::{Mode, NetuidFrom, State};
 
 pub(super) use actions::{ask_to_turn_back, asked, dismiss, on_command, typed};
 pub use dialog::word;
@@ -294,7 +294,7 @@ pub fn question(state: &State) -> Option<&Plan> {
 pub fn forbidden(state: &State) -> Option<Rule> {
     if state.options.read_only {
         Some(Rule::read_only())
-    } else if state.options.netuid_is_default {
+    } else if state.options.netuid_from == NetuidFrom::Default {
         Some(Rule::netuid_not_set(state.options.netuid))
     } else {
         commit::paused(state, Command::Rotate).or_else(|| proofs::locked(state))

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use tui_input::InputRequest;
 
+use crate::domain::account::{KEY_ID_CHARS, SECRET_CHARS};
 use crate::domain::rotation::messages::{RotateOrder, Sides};
 use crate::domain::rotation::{DEFAULT_GRACE, LEAST_GRACE, MOST_GRACE};
 use crate::domain::variables::Variable;
@@ -108,6 +109,15 @@ impl Field {
             Self::WriteId => Some(Variable::WriteKeyId),
             Self::WriteSecret => Some(Variable::WriteSecret),
             Self::Grace => None,
+        }
+    }
+
+    /// The most characters that its value may have: its place in a commitment.
+    pub const fn most(self) -> usize {
+        match self {
+            Self::ReadId | Self::WriteId => KEY_ID_CHARS,
+            Self::ReadSecret | Self::WriteSecret => SECRET_CHARS,
+            Self::Grace => DIGITS,
         }
     }
 
@@ -218,6 +228,11 @@ impl Wizard {
         self.fields().into_iter().find(|field| self.chars(*field) == 0)
     }
 
+    /// The first field that holds more than its value can be.
+    pub fn too_long(&self) -> Option<Field> {
+        self.fields().into_iter().find(|field| self.chars(*field) > field.most())
+    }
+
     fn forget(&mut self) {
         self.lengths = [0; 4];
         self.focus = self.fields().first().copied().unwrap_or_default();
@@ -289,7 +304,7 @@ impl Wizard {
     /// To the first field that is empty, then to the grace, then to the summary.
     fn further(&mut self) {
         let last = self.fields().last().copied();
-        match self.empty() {
+        match self.too_long().or_else(|| self.empty()) {
             Some(field) => self.focus = field,
             None if Some(self.focus) != last && last == Some(Field::Grace) => self.focus = Field::Grace,
             None if self.blocks().is_some() => {

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! uid 42 · miner · you   5CAzX1…            (the whole address)
-//! ✓ GRAIL accepts this commitment …
+//! ▲ what is wrong: a drift of the own row, a read test that failed
 //!   → what to do
+//! ✓ GRAIL accepts this commitment …
 //!
 //! READ TEST
 //! ✓ on time   84 ms, 3 min ago
@@ -29,6 +30,8 @@ use super::style::Styles;
 use super::text::{columns, ink, wrap};
 use crate::domain::commitment::{Commitment, MaskedBytes, Published, Reason, Shape};
 use crate::domain::credentials::Mode;
+use crate::domain::diagnostic::Severity;
+use crate::domain::probe::VerdictClass;
 use crate::domain::provenance::{Level, Limit};
 use crate::domain::roster::{Row, State as RowState};
 use crate::domain::text::{age_blocks, capitalised, grouped};
@@ -45,8 +48,23 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
         return vec![Line::default(), ink("No row is selected.", styles.dim()).into()];
     };
     let mut lines = title(row, width, styles);
+    let known = !state.proofs.is_unknown(&row.hotkey);
+    let drift_first = row.drift.as_ref().filter(|drift| known && drift.consequence.severity >= Severity::Warning);
+    if let Some(drift) = drift_first {
+        facts::drift_first(&mut lines, state, drift, width, styles);
+    }
+    // What GRAIL accepts and no validator can read is nothing to begin with.
+    let record = state.probes.record(&row.hotkey).filter(|record| known && !record.is_before_the_change(row));
+    let readable = row.state() == RowState::Readable;
+    let fails =
+        readable && record.is_some_and(|record| matches!(record.class(), VerdictClass::Failed | VerdictClass::Object));
+    if fails {
+        read_test::lines(&mut lines, state, row, width, styles);
+    }
     verdict(&mut lines, state, row, width, styles);
-    read_test::lines(&mut lines, state, row, width, styles);
+    if !fails {
+        read_test::lines(&mut lines, state, row, width, styles);
+    }
     listing::lines(&mut lines, state, row, width, styles);
     let published = row.commitment.as_ref().and_then(Commitment::published);
     if let Some(published) = published {
@@ -60,8 +78,10 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
         } else {
             facts::drift(&mut lines, drift, published, &state.own.local, styles);
         }
-        facts::consequence(&mut lines, state, drift, width, styles);
-        facts::publishes(&mut lines, state, drift, width, styles);
+        if drift_first.is_none() {
+            facts::consequence(&mut lines, state, drift, width, styles);
+            facts::publishes(&mut lines, state, drift, width, styles);
+        }
     }
     on_chain(&mut lines, state, row, width, styles);
     provenance(&mut lines, state, row, width, styles);
@@ -192,7 +212,7 @@ fn on_chain(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usi
         let passed = state.newest_block().unwrap_or(block).checked_sub(block);
         passed.map_or_else(
             || "a block that does not exist yet".to_owned(),
-            |blocks| format!("{} ago", age_blocks(blocks)),
+            |blocks| format!("about {} ago", age_blocks(blocks)),
         )
     };
     let block = |number: u64| ink(format!("#{}", grouped(number)), styles.plain());

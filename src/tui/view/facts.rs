@@ -75,6 +75,13 @@ pub(super) fn finding(lines: &mut Vec<Line<'static>>, finding: &Diagnostic, widt
     todo(lines, &finding.help, width, styles);
 }
 
+/// The same where it stands first: what to do is beside it, why it matters follows.
+pub(super) fn finding_first(lines: &mut Vec<Line<'static>>, finding: &Diagnostic, width: usize, styles: Styles) {
+    remark(lines, glyph(finding.severity), &finding.summary, width, styles.severity(finding.severity));
+    todo(lines, &finding.help, width, styles);
+    paragraph(lines, &finding.cause, 2, width, styles.plain());
+}
+
 /// What to do, behind an arrow.
 pub(super) fn todo(lines: &mut Vec<Line<'static>>, text: &str, width: usize, styles: Styles) {
     for (i, line) in wrap(text, width.saturating_sub(4)).into_iter().enumerate() {
@@ -86,6 +93,11 @@ pub(super) fn todo(lines: &mut Vec<Line<'static>>, text: &str, width: usize, sty
 /// Nothing is compared with what is not known.
 pub(super) fn unknown(lines: &mut Vec<Line<'static>>, width: usize, styles: Styles) {
     section(lines, "CHAIN AND LOCAL", styles);
+    unknown_here(lines, width, styles);
+}
+
+/// The same without a heading.
+pub(super) fn unknown_here(lines: &mut Vec<Line<'static>>, width: usize, styles: Styles) {
     remark(lines, "≠", &format!("{}.", capitalised(UNKNOWN)), width, styles.unreadable());
 }
 
@@ -156,6 +168,15 @@ pub(super) fn consequence(lines: &mut Vec<Line<'static>>, state: &State, drift: 
         _ => &drift.consequence.detail,
     };
     paragraph(lines, detail, 2, width, styles.plain());
+}
+
+/// A drift that stands first: what it comes to, the key that mends it, and what follows for validators and the next start.
+pub(super) fn drift_first(lines: &mut Vec<Line<'static>>, state: &State, drift: &Drift, width: usize, styles: Styles) {
+    let consequence = &drift.consequence;
+    let style = styles.severity(consequence.severity);
+    remark(lines, glyph(consequence.severity), &capitalised(&consequence.headline), width, style);
+    publishes(lines, state, drift, width, styles);
+    paragraph(lines, &consequence.detail, 2, width, styles.plain());
 }
 
 /// The key that mends a drift, where what is configured here is what one wants on chain: a danger has another way out.

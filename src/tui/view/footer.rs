@@ -232,7 +232,8 @@ fn accepts(state: &State) -> Option<&'static str> {
             _ => "go on",
         },
         Page::RollBack if rotations.turning == Some(Choice::Yes) => "roll back",
-        Page::RollBack => "no",
+        Page::Restarted if matches!(rotations.question, Some(Asked::Restarted(Choice::Yes))) => "all were restarted",
+        Page::RollBack | Page::Restarted => "no",
         Page::Publish if confirms && rotations.publishing()?.deciding.choice == Choice::Yes => "publish",
         Page::Password => return (rotations.publishing()?.password.as_ref()?.chars > 0).then_some("unlock"),
         Page::Running => return None,
@@ -245,8 +246,6 @@ fn accepts(state: &State) -> Option<&'static str> {
         },
         Page::Publish => "not now",
         Page::Revoke => "it is revoked",
-        Page::Restarted if matches!(rotations.question, Some(Asked::Restarted(Choice::Yes))) => "all were restarted",
-        Page::Restarted => "no",
         Page::Unreadable => "look again",
         Page::Looking | Page::Barred | Page::Over => "close",
     })

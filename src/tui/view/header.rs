@@ -68,7 +68,7 @@ fn network(state: &State, styles: Styles) -> Segment {
     let netuid = state.options.netuid.to_string();
     let called = state.table.snapshot().and_then(|snapshot| snapshot.subnet.name.as_ref());
     let called = called.map_or_else(String::new, |name| format!(" ({})", cut(&name.shown(), 16)));
-    let form = |rank, word: &str, called: &str| {
+    let form = |rank, word: &str, called: String| {
         let name = if state.is_sandbox() {
             ink(" SANDBOX ", styles.sandbox())
         } else {
@@ -80,15 +80,15 @@ fn network(state: &State, styles: Styles) -> Segment {
                 name,
                 ink(word, styles.dim()),
                 ink(netuid.clone(), styles.strong()),
-                ink(called.to_owned(), styles.dim()),
+                ink(called, styles.dim()),
             ]),
         )
     };
-    Segment(vec![form(0, " · subnet ", &called), form(6, " · subnet ", ""), form(LAST, " · ", "")])
+    Segment(vec![form(0, " · subnet ", called), form(6, " · subnet ", String::new()), form(LAST, " · ", String::new())])
 }
 
 fn block(state: &State, styles: Styles) -> Segment {
-    let Some((number, word, at_ms)) = freshness(state) else {
+    let Some((number, word, at_ms, old_ms)) = freshness(state) else {
         return Segment(vec![(5, ink("no block yet", styles.dim()).into()), (LAST, Line::default())]);
     };
     let since = state.since(at_ms);
@@ -97,14 +97,15 @@ fn block(state: &State, styles: Styles) -> Segment {
     let form = |rank, age: String| {
         (rank, Line::from(vec![ink(format!("#{}", grouped(number)), styles.plain()), ink(age, style)]))
     };
-    let age = age_seconds(since / 1_000);
+    let age = age_seconds(since.saturating_add(old_ms) / 1_000);
     Segment(vec![form(3, format!(" {word} {age} ago")), form(7, format!(" {age} ago")), form(LAST, String::new())])
 }
 
-fn freshness(state: &State) -> Option<(u64, &'static str, u64)> {
+/// Number of a block, what is known of it, since when, and how old it was then by its timestamp.
+fn freshness(state: &State) -> Option<(u64, &'static str, u64, u64)> {
     match (state.heads.finalized, state.table.snapshot(), state.table.origin()) {
-        (Some(number), ..) => Some((number, "finalized", state.heads.finalized_at_ms)),
-        (None, Some(snapshot), Origin::Saved { at_ms }) => Some((snapshot.at.number, "saved", at_ms)),
+        (Some(number), ..) => Some((number, "finalized", state.heads.finalized_at_ms, state.heads.behind_ms)),
+        (None, Some(snapshot), Origin::Saved { at_ms }) => Some((snapshot.at.number, "saved", at_ms, 0)),
         _ => None,
     }
 }

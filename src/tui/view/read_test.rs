@@ -73,16 +73,16 @@ fn tested(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, record: &Rec
     paragraph(lines, &probe.explanation, 2, width, if old { styles.dim() } else { styles.plain() });
     let found = state.proofs.of(row);
     let doubted = state.proofs.is_unknown(&row.hotkey) || found.is_some_and(Provenance::is_disputed);
-    if probe.blame == Some(Blame::Holder) && !old {
-        if doubted {
-            let text = "Sources contradict each other about this row: the key may be one that nobody published.";
-            remark(lines, "≠", text, width, styles.unreadable());
-        } else if found.is_none_or(|found| found.level == Level::Reported) {
-            paragraph(lines, ONE_NODE_SAYS, 2, width, styles.dim());
-        }
+    let blames = probe.blame == Some(Blame::Holder) && !old;
+    if blames && doubted {
+        let text = "Sources contradict each other about this row: the key may be one that nobody published.";
+        remark(lines, "≠", text, width, styles.unreadable());
     }
     if !probe.fix.is_empty() && !old && !doubted {
         todo(lines, &probe.fix, width, styles);
+    }
+    if blames && !doubted && found.is_none_or(|found| found.level == Level::Reported) {
+        paragraph(lines, ONE_NODE_SAYS, 2, width, styles.dim());
     }
     object(lines, probe, width, styles);
     if record.latencies.len() > 1 {

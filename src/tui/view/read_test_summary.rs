@@ -89,13 +89,13 @@ fn sweeping(state: &State, sweep: &Sweep, width: usize, styles: Styles) -> Line<
         ink(number(sweep.done()), styles.strong()),
         ink(format!(" of {}", number(sweep.total)), styles.dim()),
     ]);
-    let mut tail = vec![
-        ink(format!("   ✓ {}", number(sweep.ok)), styles.class(VerdictClass::OnTime)),
-        ink(format!("   ✗ {}", number(sweep.failed)), quiet(sweep.failed, styles.class(VerdictClass::Failed), styles)),
-    ];
-    if sweep.unclear > 0 {
-        tail.push(ink(format!("   ? {}", number(sweep.unclear)), styles.class(VerdictClass::Unclear)));
-    }
+    let always = [VerdictClass::OnTime, VerdictClass::Failed];
+    let told = |class: &VerdictClass| always.contains(class) || sweep.count(*class) > 0;
+    let count = |class: VerdictClass| {
+        let count = sweep.count(class);
+        ink(format!("   {} {}", class.glyph(), number(count)), quiet(count, styles.class(class), styles))
+    };
+    let mut tail: Vec<Span<'static>> = VerdictClass::ALL.into_iter().filter(told).map(count).collect();
     let end =
         if sweep.cancelling { "   ending".to_owned() } else { format!("   {} cancels", state.key(Command::Sweep)) };
     tail.push(ink(end, styles.dim()));

@@ -23,6 +23,7 @@ use super::text::{fit, fit_right, ink, wrap};
 use crate::domain::probe::{VerdictClass, WHOLE_SECONDS};
 use crate::domain::text::{age_seconds, grouped};
 use crate::domain::visible::{Check, Standing, Visibility, WindowSeen};
+use crate::domain::window::from_deadline;
 use crate::tui::keymap::Command;
 use crate::tui::probes::OwnVisibility;
 use crate::tui::state::State;
@@ -150,8 +151,6 @@ fn list(lines: &mut Vec<Line<'static>>, windows: &[WindowSeen], styles: Styles) 
 
 fn against(seen: &WindowSeen) -> String {
     let Some(early) = seen.early_ms else { return "—".to_owned() };
-    let age = age_seconds(early.unsigned_abs() / 1_000);
-    let side = if early < 0 { "late" } else { "early" };
-    let doubt = if seen.exact { "" } else { ", at 12 s a block" };
-    format!("{age} {side}{doubt}")
+    let told = from_deadline(early).replace("before", "early").replace("after", "late");
+    if seen.exact { told } else { format!("about {told}") }
 }

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! uid 42 · miner-1 of wallet practice   5CAzX1…
+//! ▲ The worst that is known, with what to do about it
+//!   → …
 //! ✓ Dual credentials: GRAIL publishes the read pair, the write pair stays here.
 //!
 //! VISIBILITY   at block #9,168,527, 3 min ago
@@ -24,6 +26,7 @@ use crate::domain::commitment::Commitment;
 use crate::domain::credentials::{Masked, Mode, Place, Source};
 use crate::domain::diagnostic::Severity;
 use crate::domain::inventory::{HiddenValue, ValueLine};
+use crate::domain::visible::Standing;
 use crate::tui::own::OwnInfo;
 use crate::tui::probes::OwnKeys;
 use crate::tui::state::State;
@@ -35,21 +38,34 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     if own.is_first_run() {
         return first_run(state, width, styles);
     }
-    let mut lines = identity(state, styles);
-    mode(&mut lines, own, width, styles);
+    let worst = Worst::of(state);
+    let mut identity = identity(state, styles).into_iter();
+    let mut lines: Vec<_> = identity.next().into_iter().collect();
+    worst_first(&mut lines, state, worst, width, styles);
+    lines.extend(identity);
+    if worst != Some(Worst::Mode) {
+        lines.push(Line::default());
+        mode(&mut lines, own, width, styles);
+    }
     if own.hotkey.is_some() {
         // What was asked for last must not stand below the screen.
         let asked = !matches!(state.probes.own_keys, OwnKeys::Idle);
         if asked {
             own_keys::lines(&mut lines, state, width, styles);
         }
-        visibility::lines(&mut lines, state, width, styles);
+        if worst != Some(Worst::Visibility) {
+            visibility::lines(&mut lines, state, width, styles);
+        }
         if !asked {
             own_keys::lines(&mut lines, state, width, styles);
         }
     }
-    findings(&mut lines, own, width, styles);
-    compared(&mut lines, state, width, styles);
+    findings(&mut lines, own, worst, width, styles);
+    if let Some(other) = state.table.snapshot().and_then(|snapshot| snapshot.subnet.other_name(snapshot.netuid)) {
+        lines.push(Line::default());
+        finding(&mut lines, &other, width, styles);
+    }
+    compared(&mut lines, state, worst, width, styles);
     credentials_title(&mut lines, own, width, styles);
     for row in &own.variables {
         variable(&mut lines, row, width, styles);
@@ -57,6 +73,66 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     lines.push(Line::default());
     lines.push(Line::from(vec![ink("  store  ", styles.dim()), ink(&own.provider, styles.plain())]));
     lines
+}
+
+/// What is worst of all that is known of the operator's side; `None` where nothing is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worst {
+    /// Sources contradict each other.
+    Unknown,
+    /// The chain against what is configured here.
+    Drift,
+    /// The finding at this place.
+    Finding(usize),
+    /// A validator would not see the operator.
+    Visibility,
+    /// What GRAIL would do with these credentials.
+    Mode,
+}
+
+impl Worst {
+    /// Of two that hurt as much the first one here.
+    fn of(state: &State) -> Option<Self> {
+        let own = &state.own;
+        let row = state.own_row();
+        if row.is_some_and(|row| state.proofs.is_unknown(&row.hotkey)) {
+            return Some(Self::Unknown);
+        }
+        // In single-credential mode a finding says what follows, and what to do.
+        let drift = row.and_then(|row| row.drift.as_ref()).filter(|_| own.local.mode != Mode::Legacy);
+        let drift = drift.map(|drift| (drift.consequence.severity, Self::Drift));
+        let unseen = state.probes.visibility.verdict().is_some_and(|seen| seen.standing() == Standing::No);
+        let visibility = unseen.then_some((Severity::Danger, Self::Visibility));
+        let findings = own.findings.iter().enumerate().map(|(at, one)| (one.severity, Self::Finding(at)));
+        let mode = match own.local.mode {
+            Mode::Legacy => Some((Severity::Danger, Self::Mode)),
+            Mode::Incomplete => Some((Severity::Warning, Self::Mode)),
+            Mode::Dual | Mode::Absent => None,
+        };
+        let known = drift.into_iter().chain(visibility).chain(findings).chain(mode);
+        let known = known.filter(|(severity, _)| *severity >= Severity::Warning);
+        known.reduce(|worst, next| if next.0 > worst.0 { next } else { worst }).map(|(_, worst)| worst)
+    }
+}
+
+/// The worst with what to do about it: before anything that is as it should be, at every size.
+fn worst_first(lines: &mut Vec<Line<'static>>, state: &State, worst: Option<Worst>, width: usize, styles: Styles) {
+    let drift = || state.own_row().and_then(|row| row.drift.as_ref());
+    match worst {
+        None => return,
+        Some(Worst::Unknown) => facts::unknown_here(lines, width, styles),
+        Some(Worst::Drift) => match drift() {
+            Some(drift) => facts::drift_first(lines, state, drift, width, styles),
+            None => return,
+        },
+        Some(Worst::Finding(at)) => match state.own.findings.get(at) {
+            Some(one) => facts::finding_first(lines, one, width, styles),
+            None => return,
+        },
+        Some(Worst::Visibility) => return visibility::lines(lines, state, width, styles),
+        Some(Worst::Mode) => mode(lines, &state.own, width, styles),
+    }
+    lines.push(Line::default());
 }
 
 /// The vault's values are no part of what GRAIL sees by itself, so the heading says whose they are.
@@ -137,7 +213,6 @@ fn identity(state: &State, styles: Styles) -> Vec<Line<'static>> {
 }
 
 fn mode(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles: Styles) {
-    lines.push(Line::default());
     if let Some(finding) = own.env_trouble() {
         return remark(
             lines,
@@ -178,14 +253,16 @@ fn mode(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles: Sty
     }
 }
 
-fn findings(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles: Styles) {
-    if own.findings.is_empty() {
+/// All but the one that stands first.
+fn findings(lines: &mut Vec<Line<'static>>, own: &OwnInfo, worst: Option<Worst>, width: usize, styles: Styles) {
+    let told = |at: usize| worst == Some(Worst::Finding(at));
+    let mut sorted: Vec<_> = own.findings.iter().enumerate().filter(|(at, _)| !told(*at)).map(|(_, one)| one).collect();
+    if sorted.is_empty() {
         return;
     }
-    let grave = own.findings.iter().filter(|f| f.severity == Severity::Danger).count();
+    let grave = sorted.iter().filter(|f| f.severity == Severity::Danger).count();
     let count = if grave > 0 { format!("FINDINGS   {grave} serious") } else { "FINDINGS".to_owned() };
     section(lines, &count, styles);
-    let mut sorted: Vec<_> = own.findings.iter().collect();
     sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     for (i, one) in sorted.into_iter().enumerate() {
         if i > 0 {
@@ -195,10 +272,11 @@ fn findings(lines: &mut Vec<Line<'static>>, own: &OwnInfo, width: usize, styles:
     }
 }
 
-fn compared(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles: Styles) {
+fn compared(lines: &mut Vec<Line<'static>>, state: &State, worst: Option<Worst>, width: usize, styles: Styles) {
     let Some(row) = state.own_row() else { return };
-    if state.proofs.is_unknown(&row.hotkey) {
-        return facts::unknown(lines, width, styles);
+    // That stands first; nothing is compared with what is not known.
+    if worst == Some(Worst::Unknown) {
+        return;
     }
     let Some(drift) = &row.drift else { return };
     let published = row.commitment.as_ref().and_then(Commitment::published);
@@ -207,8 +285,8 @@ fn compared(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles:
     } else {
         facts::drift(lines, drift, published, &state.own.local, styles);
     }
-    // In single-credential mode the finding above has said what follows, and what to do.
-    if state.own.local.mode != Mode::Legacy {
+    // It stands first; in single-credential mode a finding above has said what follows, and what to do.
+    if state.own.local.mode != Mode::Legacy && worst != Some(Worst::Drift) {
         facts::consequence(lines, state, drift, width, styles);
         facts::publishes(lines, state, drift, width, styles);
     }

@@ -35,10 +35,14 @@ pub enum FileKey {
 
 impl FileKey {
     /// Makes a key file with mode 0600. A file that is there already is never touched.
-    pub fn generate(path: &Path) -> Result<(), VaultError> {
+    pub fn generate(path: &Path) -> Result<(), String> {
+        let shown = sanitize(&path.to_string_lossy(), 200);
         let failed = |error: &io::Error| match error.kind() {
-            io::ErrorKind::AlreadyExists => key_file(path, "is there already, and may lock something"),
-            _ => key_file(path, &format!("cannot be made ({error})")),
+            io::ErrorKind::AlreadyExists => format!(
+                "{shown} is there already, may lock something, and was not touched. Name another FILE, or use this one with \
+                 --vault-key-file"
+            ),
+            _ => format!("the key file {shown} cannot be made: {error}. Name a FILE in a folder that you may write to"),
         };
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);

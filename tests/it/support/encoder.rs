@@ -7,8 +7,8 @@ use grail_console::sandbox::{NETUID, SANDBOX_GENESIS, Sandbox};
 use parity_scale_codec::{Compact, Encode};
 use sp_crypto_hashing::blake2_256;
 
-/// Spec and transaction version of the shipped metadata.
-const SPEC: u32 = 365;
+/// Spec and transaction version of the newest runtime.
+const SPEC: u32 = 475;
 const TRANSACTION_VERSION: u32 = 1;
 
 /// The development phrase on whose hard paths the practice hotkeys lie.

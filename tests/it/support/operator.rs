@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use std::{fs, path::PathBuf};
 
 use grail_console::domain::hotkey::Hotkey;
-use grail_console::sandbox::{BlockTime, Credentials, NETUID, OPERATOR_UID, SandboxOptions, Scenario, hotkey};
+use grail_console::sandbox::{
+    BlockTime, Credentials, NETUID, OPERATOR_UID, RuntimeKind, SandboxOptions, Scenario, hotkey,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use subxt_rpcs::client::{RpcParams, rpc_params};
@@ -25,6 +27,11 @@ pub const BLOCKS: Duration = Duration::from_millis(200);
 /// of an epoch, so that none ends while a test looks.
 const QUIET: &str =
     "description = \"for commits\"\nhead = 9_168_240\n[operator]\npublished = { read = { generation = 1 } }\n";
+
+fn quiet(uids: u32, block_time: BlockTime, runtime: RuntimeKind) -> SandboxOptions {
+    let scenario = Scenario::parse("quiet", QUIET).unwrap().on(runtime);
+    SandboxOptions { uids, block_time, ..SandboxOptions::new(scenario) }
+}
 
 /// Where nothing listens.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -57,6 +64,16 @@ impl Operator {
     /// Blocks come when the test makes them, so that every step stands still.
     pub fn by_hand() -> Self {
         Self::at(64, BlockTime::Manual)
+    }
+
+    /// The same on another runtime.
+    pub fn by_hand_on(runtime: RuntimeKind) -> Self {
+        Self::on(quiet(64, BlockTime::Manual, runtime))
+    }
+
+    /// Blocks come by themselves, on another runtime.
+    pub fn new_on(runtime: RuntimeKind) -> Self {
+        Self::on(quiet(64, BlockTime::Every(BLOCKS), runtime))
     }
 
     /// Among so many uids: the operator's own is 42.

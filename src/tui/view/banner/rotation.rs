@@ -40,7 +40,7 @@ fn open(state: &State, report: &Report, urgency: Urgency) -> Vec<Notice> {
         _ if rotation.difference.is_some() => "stopped, something else is on chain".to_owned(),
         _ if is_undone(rotation) => format!("undone on chain since {since}"),
         (None, Some(left)) if left > 0 => {
-            format!("grace, {} blocks ({}) left", grouped(left), age_blocks(left))
+            format!("grace, {} blocks (about {}) left", grouped(left), age_blocks(left))
         }
         (None, Some(_)) => "the grace is over".to_owned(),
         _ => format!("{} since {since}", rotation.phase.words()),

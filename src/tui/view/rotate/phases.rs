@@ -12,7 +12,7 @@ use ratatui::text::{Line, Span};
 use super::super::dialog::{Fit, Page, fitting};
 use super::super::style::Styles;
 use super::super::text::{columns, fit as fitted, fit_right, ink, proportions};
-use crate::domain::rotation::{Entry, Event, Phase, Rotation, Seen, Step};
+use crate::domain::rotation::{Entry, Event, Mark, Phase, Rotation, Seen, Step};
 use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::tui::rotate::finalized;
 use crate::tui::state::State;
@@ -26,17 +26,9 @@ const BAR: usize = 12;
 /// Phases that are done and still told one by one where there is little room: the last ones.
 const LAST_DONE: usize = 2;
 
-/// How far a phase is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Done,
-    Now,
-    ToCome,
-}
-
 /// The lines of the way in its direction.
 pub(super) fn lines(page: &mut Page, state: &State, rotation: &Rotation, width: usize, styles: Styles) {
-    let all = marked(state, rotation);
+    let all = rotation.marks(finalized(state));
     let of = |mark: Mark| all.iter().filter(|(_, other)| *other == mark).count();
     let (before, after) = match page.fit {
         _ if rotation.phase.is_closed() => (0, 0),
@@ -65,35 +57,6 @@ const fn together(phases: usize) -> usize {
 fn summed(glyph: &str, phases: &[(Phase, Mark)], style: Style, styles: Styles) -> Line<'static> {
     let words: Vec<&str> = phases.iter().map(|(phase, _)| phase.words()).collect();
     Line::from(vec![ink(format!("{glyph} "), style), ink(words.join(" · "), styles.dim())])
-}
-
-/// The phases of the direction with their marks. Turned back it is the same way with the old keys, as far as there is one.
-fn marked(state: &State, rotation: &Rotation) -> Vec<(Phase, Mark)> {
-    let way = steps(rotation);
-    let at = way.iter().position(|phase| *phase == rotation.phase);
-    let runs = rotation.phase == Phase::Grace && left(state, rotation) != Some(0);
-    let mark = |index: usize| match at {
-        Some(at) if index == at && runs => Mark::Now,
-        Some(at) if index <= at => Mark::Done,
-        Some(at) if index == at + 1 && !runs => Mark::Now,
-        None if index == 0 => Mark::Now,
-        _ => Mark::ToCome,
-    };
-    way.iter().enumerate().map(|(index, phase)| (*phase, mark(index))).collect()
-}
-
-fn steps(rotation: &Rotation) -> Vec<Phase> {
-    let gives_up = matches!(rotation.step(), Step::ForgetNew) || rotation.phase == Phase::Abandoned;
-    match rotation.back {
-        true if gives_up => vec![Phase::Abandoned],
-        true => {
-            let again = [Phase::Planned, Phase::Signed, Phase::Submitted, Phase::Finalized, Phase::Promoted];
-            let passed = rotation.steps();
-            let again = again.into_iter().filter(|phase| passed.contains(phase));
-            again.chain([Phase::EnvUpdated, Phase::RolledBack]).collect()
-        }
-        false => rotation.steps(),
-    }
 }
 
 fn line(state: &State, rotation: &Rotation, phase: Phase, mark: Mark, width: usize, styles: Styles) -> Line<'static> {
@@ -175,7 +138,10 @@ fn known(rotation: &Rotation, phase: Phase, entry: Option<&Entry>, state: &State
             one(format!("set in #{}, read back equal", grouped(*block)))
         }
         (Phase::Promoted, _) => one(format!("generation {} in the vault", rotation.target())),
-        (Phase::EnvUpdated, Some(Event::EnvUpdated { how })) => one(how.words().to_owned()),
+        (Phase::EnvUpdated, Some(Event::EnvUpdated { how })) => {
+            let reminder = rotation.reminder().map(|_| format!("{}: restart GRAIL", how.words()));
+            reminder.into_iter().chain([how.words().to_owned()]).collect()
+        }
         (Phase::Grace, _) => {
             rotation.grace.map(|grace| format!("over since #{}", grouped(grace.ends_at))).into_iter().collect()
         }

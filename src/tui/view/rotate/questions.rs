@@ -225,7 +225,7 @@ fn consequences(rotation: &Rotation) -> Vec<String> {
     all.push(format!("Generation {} is in use again, and the .env follows.", rotation.from));
     let grace = crate::domain::rotation::LEAST_GRACE;
     all.push(format!(
-        "Leave both tokens alive for {} blocks ({}) after that: validators may have read the new key.",
+        "Leave both tokens alive for {} blocks (about {}) after that: validators may have read the new key.",
         grouped(grace),
         age_blocks(grace)
     ));

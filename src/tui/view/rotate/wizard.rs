@@ -103,6 +103,14 @@ fn keys(state: &State, wizard: &Wizard, width: usize, fit: Fit, styles: Styles) 
             ink("none: the old token is revoked first", styles.drift()),
         ]));
     }
+    if let Some(field) = wizard.too_long() {
+        page.gap();
+        let (label, chars, most) = (capitalised(field.label()), wizard.chars(field), field.most());
+        let text = format!(
+            "{label}: {chars} characters, and it has {most} at most. ctrl-u empties the field; of .env lines paste NAME=value, whole."
+        );
+        remark(&mut page.lines, "✗", &text, width, styles.unreadable());
+    }
     if let Some((text, bad)) = remark_on_grace(wizard) {
         page.gap();
         let style = if bad { styles.unreadable() } else { styles.drift() };
