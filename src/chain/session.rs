@@ -410,6 +410,10 @@ fn broken(error: &ClientError) -> Fault {
         ClientError::Transport(inner) if inner.to_string().contains("too large") => {
             Fault::TooLarge { what: inner.to_string() }
         }
+        // The library has this word where the connection ended before it could note why.
+        ClientError::Custom(why) if why.starts_with("Error reason could not be found") => {
+            Fault::Closed { why: "connection closed".into() }
+        }
         ClientError::ParseError(_)
         | ClientError::InvalidRequestId(_)
         | ClientError::InvalidSubscriptionId

@@ -108,7 +108,10 @@ fn uid_0s_old_key_outlives_its_grace_until_all_are_said_to_be_restarted() {
     takes_uid_0(&house);
     let keys = house.read_keys(NEW);
     let asked = house.run(&["rotate", "start", "--new-key-file", &keys, "--grace", "1"]).exits(7);
-    says(&asked.stderr, &["the read key is uid 0's", "▲ uid 0: every miner and validator keeps the key", "Publish"]);
+    says(
+        &asked.stderr,
+        &["the read key is uid 0's", "▲ uid 0: every miner and validator keeps the key", "You publish"],
+    );
     came(house.run(&["rotate", "rollback", "--yes", "--json"]), 0);
     let begun = came(house.begin(NEW, "1"), 0);
     assert_eq!((&begun["phase"], &begun["pinned"]), (&json!("grace"), &json!(true)), "{begun:#}");
