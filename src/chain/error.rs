@@ -1,13 +1,17 @@
 //! What can go wrong between the console and a node, each with its reason and its remedy.
 
+use std::error::Error as StdError;
+use std::io;
 use std::time::Duration;
 
+use jsonrpsee::client_transport::ws::WsError;
 use thiserror::Error;
 
 use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::network::BlockHash;
 use crate::domain::text::grouped;
 use crate::domain::untrusted::Untrusted;
+use crate::net::plain;
 
 /// A fault, and the endpoint at which it happened.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -292,5 +296,21 @@ impl ChainError {
 impl From<ChainError> for Diagnostic {
     fn from(error: ChainError) -> Self {
         error.finding()
+    }
+}
+
+/// What ended a connection, in words: the library shows what the other side said as its own source code.
+pub(super) fn said_at_the_end(error: &(dyn StdError + 'static)) -> String {
+    match error.downcast_ref::<WsError>() {
+        Some(WsError::Closed(reason)) => {
+            let said = reason.descr.as_deref().map(str::trim).filter(|said| !said.is_empty());
+            let said = said.map_or_else(String::new, |said| format!(": {said}"));
+            format!("the node closed it, code {}{said}", reason.code)
+        }
+        Some(WsError::Connection(inner)) => {
+            let io = inner.source().and_then(|inner| inner.downcast_ref::<io::Error>());
+            io.map_or_else(|| inner.to_string(), plain)
+        }
+        _ => error.to_string(),
     }
 }

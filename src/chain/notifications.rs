@@ -3,12 +3,9 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::error::Error as StdError;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt as _;
-use jsonrpsee::client_transport::ws::WsError;
 use jsonrpsee::core::client::{
     Client, Error as ClientError, ReceivedMessage, SubscriptionClientT as _, SubscriptionKind, TransportReceiverT,
 };
@@ -22,8 +19,8 @@ use subxt_rpcs::client::{RawRpcFuture, RawRpcSubscription, RpcClientT};
 use thiserror::Error;
 
 use super::answers::{AnswerError, Asked};
+use super::error::said_at_the_end;
 use super::options::CallLimits;
-use crate::net::plain;
 
 /// The one kind of notification that grows with the subnet.
 const STORAGE_CHANGES: &str = "state_storage";
@@ -117,27 +114,11 @@ impl<R> Bounded<R> {
     }
 }
 
-/// The library shows what the other side said as its own source code.
-fn transport(error: &(dyn StdError + 'static)) -> ReceiveError {
-    ReceiveError::Transport(match error.downcast_ref::<WsError>() {
-        Some(WsError::Closed(reason)) => {
-            let said = reason.descr.as_deref().map(str::trim).filter(|said| !said.is_empty());
-            let said = said.map_or_else(String::new, |said| format!(": {said}"));
-            format!("the node closed it, code {}{said}", reason.code)
-        }
-        Some(WsError::Connection(inner)) => {
-            let io = inner.source().and_then(|inner| inner.downcast_ref::<io::Error>());
-            io.map_or_else(|| inner.to_string(), plain)
-        }
-        _ => error.to_string(),
-    })
-}
-
 impl<R: TransportReceiverT<Error: 'static> + Send> TransportReceiverT for Bounded<R> {
     type Error = ReceiveError;
 
     async fn receive(&mut self) -> Result<ReceivedMessage, ReceiveError> {
-        let message = self.inner.receive().await.map_err(|error| transport(&error))?;
+        let message = self.inner.receive().await.map_err(|error| ReceiveError::Transport(said_at_the_end(&error)))?;
         match &message {
             ReceivedMessage::Text(text) => self.admit(text.as_bytes())?,
             ReceivedMessage::Bytes(bytes) => self.admit(bytes)?,

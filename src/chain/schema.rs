@@ -138,8 +138,6 @@ pub struct Schema {
     pub owner: Option<Entry>,
     /// `SubtensorModule.NetworkRegisteredAt`, by netuid, where the runtime has it.
     pub network_registered_at: Option<Entry>,
-    /// `SubtensorModule.Emission`, by netuid: what each uid earned in the last epoch; where the runtime has it.
-    pub emission: Option<Entry>,
     /// `SubtensorModule.StakeWeight`, by netuid: each uid's normalised total stake; where the runtime has it.
     pub stake_weight: Option<Entry>,
     /// `SubtensorModule.HotkeySuccessor`, by netuid and hotkey: which one took its place; newer runtimes only.
@@ -199,7 +197,6 @@ impl Schema {
             &mut self.identity,
             &mut self.owner,
             &mut self.network_registered_at,
-            &mut self.emission,
             &mut self.stake_weight,
             &mut self.hotkey_successor,
         ];
@@ -325,7 +322,6 @@ impl Lookup {
             identity: told("SubnetIdentitiesV3", NumberByBlake2),
             owner: told("SubnetOwner", Number),
             network_registered_at: told("NetworkRegisteredAt", Number),
-            emission: optional(SUBTENSOR, "Emission", &[Number])?,
             stake_weight: optional(SUBTENSOR, "StakeWeight", &[Number])?,
             hotkey_successor: optional(SUBTENSOR, "HotkeySuccessor", &[Number, Part::AccountByBlake2])?,
             now: self.entry("Timestamp", "Now", &[])?,

@@ -17,6 +17,7 @@ use crate::config::Flags;
 use crate::domain::commit::{Ended, KeyTest, Plan, Progress, Unsettled, Verdict};
 use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::environment::Environment;
+use crate::domain::findings::other_chain;
 use crate::domain::secret::SecretKey;
 use crate::ops::commit::{Prepared, Unprepared, prepare, publish, unlock, wait_until_registered, wallet_finding};
 use crate::ops::context::Context;
@@ -164,6 +165,10 @@ impl Asking<'_> {
             Ok(prepared) => prepared,
             Err(error) => return unprepared(error),
         };
+        let chain = &prepared.plan.standing.chain;
+        if let Some(before) = context.chain_before().filter(|before| *before != chain.genesis) {
+            self.tell(findings, other_chain(chain, before));
+        }
         let wait = arguments.when_registered && prepared.plan.verdict == Verdict::NotRegistered;
         let looks = !wait && (arguments.dry_run || prepared.plan.verdict != Verdict::Ready);
         let forbidden = context.writing_forbidden();

@@ -217,6 +217,7 @@ fn own_info(context: &Context) -> OwnInfo {
     own.wallet = name(&settings.wallet);
     own.hotkey_name = name(&settings.hotkey);
     own.findings.clone_from(&context.findings);
+    own.chain_before = context.chain_before();
     if let Some(paths) = &context.paths {
         let places = [
             ("configuration", paths.config_file()),

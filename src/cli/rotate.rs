@@ -15,7 +15,7 @@ use crate::cli::rotate_json::{Parts, RotateDocument};
 use crate::cli::vault::passphrase_for;
 use crate::cli::{commit_text, no_signals, password, rotate_text as text, table, was_interrupted};
 use crate::config::Flags;
-use crate::domain::diagnostic::{Class, Diagnostic};
+use crate::domain::diagnostic::{Class, Diagnostic, Severity};
 use crate::domain::environment::Environment;
 use crate::domain::rotation::messages::EnvAnswer;
 use crate::domain::rotation::{LEAST_GRACE, Report, Seen};
@@ -162,6 +162,15 @@ impl RotateRun<'_> {
             }
             RotateCommand::Retire(retire) => {
                 executor.rotation().ok_or_else(nothing_open)?;
+                if retire.all_restarted && !executor.rotation().is_some_and(|rotation| rotation.is_pinned) {
+                    self.odd(&Diagnostic::new(
+                        "not_pinned",
+                        Severity::Note,
+                        "--all-restarted changes nothing: this rotation is not of uid 0's read key",
+                        "Only that key is kept by every process of the subnet from its start.",
+                        "Leave it out.",
+                    ));
+                }
                 return Ok(match executor.retire(retire.all_restarted).await? {
                     Retirement::Retired => Stopped::Well,
                     Retirement::Blocked(blockers) => Stopped::Blocked(blockers),

@@ -5,7 +5,9 @@ use crate::domain::credentials::{
     self, BucketCredentials, CredentialsError, LocalValues, Masked, Mode, Source, Variable,
 };
 use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::network::BlockHash;
 use crate::domain::provider::{Jurisdiction, Provider};
+use crate::domain::snapshot::ChainIdentity;
 use crate::domain::vault_findings;
 use crate::domain::vault_index::Holding;
 
@@ -46,6 +48,24 @@ pub fn env_unusable(path: &str, why: &str) -> Diagnostic {
         format!("The .env {path} changed and cannot be used"),
         format!("What is shown of it was read before: {why}."),
         "Mend it: the console reads it again by itself.",
+    )
+}
+
+/// Code of [`other_chain`].
+pub const OTHER_CHAIN: &str = "other_chain";
+
+/// Where no network's name says which chain is meant, it is the one that answered there before.
+pub fn other_chain(chain: &ChainIdentity, before: BlockHash) -> Diagnostic {
+    Diagnostic::new(
+        OTHER_CHAIN,
+        Severity::Danger,
+        format!("Another chain than before answers at {}", chain.endpoint),
+        format!(
+            "Its genesis is {}; it was {before}. What is shown is the other chain's, and nothing is known of yours.",
+            chain.genesis
+        ),
+        "Check which node runs there, or name another one with --endpoint. If you reset your own chain, wait an hour: then this \
+         one is taken for yours.",
     )
 }
 

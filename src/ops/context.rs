@@ -11,7 +11,7 @@ use crate::domain::environment::Environment;
 use crate::domain::findings;
 use crate::domain::given::Given;
 use crate::domain::hotkey::Hotkey;
-use crate::domain::network::{Endpoint, Network, NetworkError};
+use crate::domain::network::{BlockHash, Endpoint, Network, NetworkError};
 use crate::domain::owner::Owner;
 use crate::domain::provider::Provider;
 use crate::domain::roster::Own;
@@ -151,6 +151,14 @@ impl Context {
     pub fn owner(&self) -> Option<Owner> {
         let genesis = self.network.genesis.or_else(|| self.disk.genesis_noted(&self.network))?;
         self.hotkey.map(|hotkey| Owner { genesis, netuid: self.netuid(), hotkey })
+    }
+
+    /// The chain that answered at the endpoint before, where no network's name says which one is meant.
+    pub fn chain_before(&self) -> Option<BlockHash> {
+        if self.network.genesis.is_some() {
+            return None;
+        }
+        self.disk.genesis_noted(&self.network)
     }
 
     /// What the vault holds for the own hotkey, read anew; empty where the owner is not known yet or nothing is kept.

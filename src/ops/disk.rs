@@ -4,16 +4,13 @@ use std::sync::Arc;
 
 use crate::chain::MetadataStore;
 use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::findings;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::network::{BlockHash, Network};
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
-use crate::domain::text::age_seconds;
 use crate::domain::untrusted::sanitize;
-use crate::state::{CacheDir, Kept, MetadataCache, OtherChain, Paths, Snapshots, StateDir};
+use crate::state::{CacheDir, Kept, MetadataCache, Paths, Snapshots, StateDir};
 use crate::wallet::FileHash;
-
-/// Code of the finding that another chain answers at an endpoint than before.
-pub const OTHER_CHAIN: &str = "other_chain";
 
 /// State and cache directory; each may be missing, and the console runs on without it.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +48,7 @@ impl Disk {
             snapshots.answered(&chain.endpoint, chain.genesis, now_ms)
         });
         let error = match kept {
-            Ok(other) => return other.map(|other| other_chain(chain, other, now_ms)),
+            Ok(before) => return before.map(|before| findings::other_chain(chain, before)),
             Err(error) => error,
         };
         tracing::warn!("the last snapshot was not kept: {error}");
@@ -139,21 +136,4 @@ pub(super) fn without_disk(what: &str, error: &dyn std::error::Error) -> Diagnos
         sanitize(&error.to_string(), 400),
         "The console runs on without it: nothing is remembered between runs, and each start downloads the metadata anew.",
     )
-}
-
-/// Where no network's name says which chain is meant, it is the one that answered there before.
-fn other_chain(chain: &ChainIdentity, OtherChain { before, since_ms }: OtherChain, now_ms: u64) -> Diagnostic {
-    let told = Diagnostic::new(
-        OTHER_CHAIN,
-        Severity::Danger,
-        format!("Another chain than before answers at {}", chain.endpoint),
-        format!(
-            "Its genesis is {}, and was {before} until {} ago. What is shown is the other chain's; on yours nothing is known.",
-            chain.genesis,
-            age_seconds(now_ms.saturating_sub(since_ms) / 1_000)
-        ),
-        "Check which node runs there, or use another with --endpoint. If you reset your own chain, wait an hour: it is taken for yours then.",
-    );
-    tracing::warn!("{}: {}", told.summary, told.cause);
-    told
 }

@@ -2,6 +2,7 @@
 
 use crate::chain::{self, ChainError, FeedOptions, PublishedKeys};
 use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::findings::OTHER_CHAIN;
 use crate::domain::freshness::SHOWN_AS_OLD_MS;
 use crate::domain::network::SANDBOX;
 use crate::domain::provenance::{Examined, Level, Provenance};
@@ -9,7 +10,6 @@ use crate::domain::roster::{Own, Roster};
 use crate::domain::snapshot::{ChainIdentity, SubnetSnapshot};
 use crate::domain::text::age_seconds;
 use crate::ops::context::Context;
-use crate::ops::disk::OTHER_CHAIN;
 
 /// A subnet at one block, joined.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ pub use journal::{Journal, Turn};
 pub use metadata_cache::MetadataCache;
 pub use paths::Paths;
 pub use rotations::{ExecutorLock, Rotations};
-pub use snapshots::{Kept, OtherChain, Snapshots};
+pub use snapshots::{Kept, Snapshots};
 pub use vault_index::{IndexTurn, VaultIndexes};
 
 use atomic::PrivateDir;

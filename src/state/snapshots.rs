@@ -84,15 +84,6 @@ impl Snapshots {
 /// How long another chain must answer at an endpoint until it is taken for the one that is meant there, in ms.
 const MEANT_AFTER_MS: u64 = 3_600_000;
 
-/// Another chain answers at an endpoint than before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OtherChain {
-    /// The genesis that was found there before.
-    pub before: BlockHash,
-    /// Since when another one answers, in ms since 1970.
-    pub since_ms: u64,
-}
-
 /// What is noted of an endpoint: the chain that is meant there, and one that answers instead.
 struct Note {
     genesis: BlockHash,
@@ -122,9 +113,9 @@ impl Snapshots {
         }
     }
 
-    /// Notes which genesis answered at an endpoint. One that answers in place of another for less than an hour is told, and
-    /// the other one stays the one that is meant.
-    pub fn answered(&self, endpoint: &str, genesis: BlockHash, now_ms: u64) -> Result<Option<OtherChain>, StateError> {
+    /// Notes which genesis answered at an endpoint. For an hour the one that was meant before stays the one that is meant, and
+    /// comes back here.
+    pub fn answered(&self, endpoint: &str, genesis: BlockHash, now_ms: u64) -> Result<Option<BlockHash>, StateError> {
         let Some(note) = self.note_at(endpoint)?.filter(|note| note.genesis != genesis) else {
             return self.note_genesis(endpoint, genesis).map(|()| None);
         };
@@ -139,7 +130,7 @@ impl Snapshots {
         if now_ms.saturating_sub(since_ms) > MEANT_AFTER_MS {
             return self.note_genesis(endpoint, genesis).map(|()| None);
         }
-        Ok(Some(OtherChain { before: note.genesis, since_ms }))
+        Ok(Some(note.genesis))
     }
 
     /// The genesis that is meant there.

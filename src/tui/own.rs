@@ -7,6 +7,7 @@ use crate::domain::diagnostic::Diagnostic;
 use crate::domain::findings::{self, ENV_GONE, ENV_UNUSABLE};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
+use crate::domain::network::BlockHash;
 use crate::domain::provider::Provider;
 use crate::domain::roster::Own;
 use crate::domain::untrusted::Untrusted;
@@ -33,6 +34,8 @@ pub struct OwnInfo {
     pub variables: Vec<ValueLine>,
     /// What is wrong with them.
     pub findings: Vec<Diagnostic>,
+    /// The chain that answered at this endpoint before, where no network's name says which one is meant.
+    pub chain_before: Option<BlockHash>,
     /// What the help shows as places on disk: what it is, and its path.
     pub paths: Vec<(&'static str, Untrusted)>,
 }
@@ -56,6 +59,7 @@ impl OwnInfo {
             vault: vault.cloned(),
             variables: inventory::beside(provider, values, vault),
             findings: findings::beside(provider, values, vault),
+            chain_before: None,
             paths: Vec::new(),
         }
     }

@@ -8,6 +8,7 @@ use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::progress::BlockId;
 use crate::domain::commitment::Commitment;
 use crate::domain::diagnostic::Diagnostic;
+use crate::domain::findings;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::log::Level as Grave;
 use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
@@ -65,6 +66,8 @@ const OWN_FRESH_MS: u64 = (WINDOW_BLOCKS * BLOCK_SECONDS + 60) * 1_000;
 /// Why the own row is not called good though chain and local agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnDoubt<'s> {
+    /// It is another chain's than the one that answered here before.
+    OtherChain,
     /// What it is compared with is there no more, or cannot be read.
     EnvFile(&'s Diagnostic),
     /// It is in this block, which is not final.
@@ -75,8 +78,17 @@ pub enum OwnDoubt<'s> {
     Kept,
 }
 
+/// That the table is another chain's than the one that answered here before.
+pub fn other_chain(state: &State) -> Option<Diagnostic> {
+    let (chain, before) = (&state.table.snapshot()?.chain, state.own.chain_before?);
+    (chain.genesis != before).then(|| findings::other_chain(chain, before))
+}
+
 /// What speaks against calling the own row good, where anything does.
 pub fn own_doubt(state: &State) -> Option<OwnDoubt<'_>> {
+    if other_chain(state).is_some() {
+        return Some(OwnDoubt::OtherChain);
+    }
     if let Some(finding) = state.own.env_trouble() {
         return Some(OwnDoubt::EnvFile(finding));
     }
@@ -253,16 +265,19 @@ fn answer(state: &State, news: &VerifyNews) -> Option<String> {
     };
     let words =
         |row: &Provenance| if row.is_disputed() { "sources contradict each other".to_owned() } else { row.words() };
-    let known: Vec<(&Hotkey, String)> =
-        asked.iter().filter_map(|hotkey| Some((hotkey, words(found.rows.get(hotkey)?)))).collect();
-    if let [(hotkey, words)] = &known[..] {
+    let known: Vec<(&Hotkey, &Provenance)> =
+        asked.iter().filter_map(|hotkey| Some((hotkey, found.rows.get(hotkey)?))).collect();
+    if let [(hotkey, row)] = known[..] {
         let uid = state.table.roster().by_hotkey(hotkey).and_then(|row| row.uid);
         let who = uid.map_or_else(|| hotkey.short(), |uid| format!("uid {uid}"));
-        return Some(format!("{who} verified: {words}"));
+        // The signature was asked for: why it was not looked at is part of the answer.
+        let why = row.limit.as_ref().filter(|_| !row.is_disputed());
+        let why = why.map_or_else(String::new, |limit| format!("; {}", limit.words()));
+        return Some(format!("{who} verified: {}{why}", words(row)));
     }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, words) in &known {
-        *counts.entry(words).or_default() += 1;
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, row) in &known {
+        *counts.entry(words(row)).or_default() += 1;
     }
     let counts: Vec<String> = counts.into_iter().map(|(words, count)| format!("{count} {words}")).collect();
     (!known.is_empty()).then(|| format!("{} rows verified: {}", known.len(), counts.join(", ")))

@@ -378,7 +378,7 @@ fn another_chain_at_the_same_endpoint_is_told_until_the_first_one_is_back() {
     node.sandbox().faults().set_wrong_genesis(true);
     for _ in 0..2 {
         let ran = runs(&["status"]).exits(1);
-        says(&(ran.stdout + &ran.stderr), &["Another chain than before answers at", "on yours nothing is known"]);
+        says(&(ran.stdout + &ran.stderr), &["Another chain than before answers at", "nothing is known of yours"]);
     }
     let document = runs(&["status", "--json"]).exits(1).json();
     assert_eq!(document["findings"][0]["code"], "other_chain");
@@ -387,6 +387,9 @@ fn another_chain_at_the_same_endpoint_is_told_until_the_first_one_is_back() {
     // A validator of the other chain is not the question.
     let visible = runs(&["visible", "--json"]).exits(8).json();
     assert_eq!(visible["findings"][0]["code"], "other_chain");
+
+    let planned = runs(&["commit", "--dry-run", "--json"]).json();
+    assert_eq!(finding(&planned, "other_chain")["severity"], "danger");
 
     node.sandbox().faults().set_wrong_genesis(false);
     runs(&["status"]).exits(0);

@@ -1,6 +1,7 @@
 //! Every view in every state: the part that the state is about. `tui_whole_screens` has the screens in full.
 
 use grail_console::domain::feed::FeedEvent;
+use grail_console::domain::network::BlockHash;
 use grail_console::tui::logbook::{Level, LogLine};
 use grail_console::tui::msg::Msg;
 use grail_console::tui::own::OwnInfo;
@@ -430,6 +431,24 @@ fn the_header_says_what_the_chain_calls_the_subnet_where_there_is_room() {
     snapshot.subnet.name = Some("a name that goes on and on\u{1b}[31m".into());
     let state = live(own(&values(42, false)), snapshot);
     let first = |width| screen(&state, width, 24).lines().next().unwrap().to_owned();
-    assert!(first(200).contains("81 (a name that goe…)"), "{}", first(200));
-    assert!(!first(80).contains("a name") && first(80).contains("81"), "{}", first(80));
+    for width in [200, 120] {
+        assert!(first(width).contains("81 (a name that goe…)"), "another project's name: {}", first(width));
+    }
+    assert!(!first(60).contains("a name") && first(60).contains("81"), "{}", first(60));
+}
+
+#[test]
+fn another_chain_than_before_stands_first_and_makes_nothing_green() {
+    let mut state = live(own(&values(42, false)), healthy());
+    assert!(screen(&state, 120, 32).contains("✓ you: chain and local agree"));
+    let before = BlockHash([9; 32]);
+    state.own.chain_before = Some(before);
+    let table = screen(&state, 120, 32);
+    assert!(table.contains("? you: another chain than before") && !table.contains("✓ you"), "{table}");
+    press(&mut state, "u");
+    for (width, height) in [(120, 32), (80, 24), (60, 15)] {
+        let shown = screen(&state, width, height);
+        assert!(shown.contains("Another chain than before answers") && shown.contains("→ Check which node"), "{shown}");
+        assert!(!shown.contains("validators read with the key below"), "{shown}");
+    }
 }

@@ -68,8 +68,8 @@ pub(super) struct Subject<'s> {
     pub(super) read: &'s Read,
 }
 
-/// Checks the signatures of rows that nobody contradicts, each as far as it goes: whether a hotkey signed these bytes is evidence
-/// of its own, also where no proof is served or nobody else can be asked.
+/// Checks the signature of each row that no source contradicts. It tells that the hotkey signed these bytes, even where a node serves
+/// no proof or no second operator answers.
 pub(super) async fn check(
     subject: Subject<'_>,
     hotkeys: Vec<Hotkey>,

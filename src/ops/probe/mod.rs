@@ -1,7 +1,9 @@
 //! Read tests: one, many, and the service that runs them for the console.
 
+mod judgements;
 mod listing;
 mod service;
+mod stand_ins;
 mod subnet_view;
 mod sweep;
 mod tester;

@@ -7,16 +7,17 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, sleep};
 
-use super::listing::{Marked, listed_mark};
-use super::subnet_view::{NoKey, View};
+use super::judgements::{judged, looks_like_aws, no_key, shape_fix, too_young};
+use super::listing::Marked;
+use super::subnet_view::View;
 use crate::chain::{BlockTime, BlockTimes, ChainError, Node};
 use crate::domain::commitment::Commitment;
 use crate::domain::credentials::LocalView;
 use crate::domain::drift::exposes_write_key;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::{
-    self, Blame, CANNOT_LIST, Case, Exchange, Judgement, Layer, MAY_LIST, Page, Probe, Reply, Request, Risk, Step,
-    Trouble, Verdict, judge, may_pass, sends_to_region, verdict_of,
+    self, Case, Exchange, Judgement, Layer, Page, Probe, Reply, Request, Risk, Step, Trouble, Verdict, judge, may_pass,
+    sends_to_region,
 };
 use crate::domain::provider::Provider;
 use crate::domain::roster::Role;
@@ -286,59 +287,6 @@ impl Tester {
         answer
     }
 
-    /// Validators hand in no windows of their own: their own documented object tells whether they can be read.
-    async fn stands_in(&self, reader: &Reader, window: Window, walk: &mut Walk) -> Option<Judgement> {
-        let by = Instant::now() + self.store.options().total;
-        let missing = walk.object;
-        for name in window.back(TRUST_WINDOWS).map(DocumentedName::TrustList) {
-            let answer = reader.head(Request::HeadTrustList, &name, by).await;
-            let found = match answer.exchange.reply {
-                Reply::Found(found) => Some(found),
-                _ => None,
-            };
-            walk.take(name, answer);
-            if found.is_some() {
-                let explanation = "A validator hands in no windows; its newest trust list is there and can be read.";
-                return Some(Judgement { found, ..good(explanation) });
-            }
-        }
-        // What is missing is the window, whatever was looked for in its place.
-        walk.object = missing;
-        None
-    }
-
-    /// The trainer hands in no windows either, and everybody finds its checkpoints by listing them: a key that cannot list is none
-    /// to them, whatever else it reads.
-    async fn as_consumers(
-        &self,
-        view: &View,
-        hotkey: Hotkey,
-        reader: &Reader,
-        walk: &mut Walk,
-        judgement: Judgement,
-    ) -> Judgement {
-        let (exchange, mark) = listed_mark(self, view, &hotkey, reader).await;
-        let verdict = exchange.as_ref().map(|exchange| verdict_of(&exchange.reply));
-        let found = exchange.as_ref().is_none_or(|exchange| matches!(exchange.reply, Reply::Found(_)));
-        walk.exchanges.extend(exchange);
-        let no_window = judgement.verdict == Verdict::NoObject;
-        match (verdict, mark) {
-            (Some(Verdict::ScopeDenied), _) => {
-                let (own, why) = (self.own == Some(hotkey), CANNOT_LIST.to_owned());
-                judged(Verdict::ScopeDenied, why, MAY_LIST, own, view, &hotkey)
-            }
-            (_, Some((checkpoint, ready))) if no_window => {
-                walk.object = Some(DocumentedName::Ready(checkpoint, ready));
-                good("A trainer hands in no windows; its newest READY mark is listed, where everybody finds it.")
-            }
-            (_, None) if no_window && found => Judgement {
-                explanation: "The bucket can be listed, and holds no READY mark: nobody finds a checkpoint.".to_owned(),
-                ..judgement
-            },
-            _ => judgement,
-        }
-    }
-
     /// The last moments for uploads. Windows whose closing block the chain cannot tell are counted at 12 s a block.
     pub async fn deadlines(&self, view: &View, windows: &[Window]) -> BTreeMap<Window, Deadline> {
         let mut times = self.times.lock().await;
@@ -423,7 +371,8 @@ pub struct Walk {
 }
 
 impl Walk {
-    fn take(&mut self, name: DocumentedName, answer: Answer) {
+    /// Takes in an answer about a name.
+    pub(super) fn take(&mut self, name: DocumentedName, answer: Answer) {
         self.clock_offset_ms = self.clock_offset_ms.or(answer.clock_offset_ms);
         self.object = Some(name);
         self.exchanges.push(answer.exchange);
@@ -435,68 +384,6 @@ fn of_a_known_store(exchange: &mut Exchange) {
     if let Reply::Unmarked(Page { http: http @ 300..=599, .. }) = exchange.reply {
         exchange.reply = Reply::Refused { http, code: None, message: None };
     }
-}
-
-fn no_key(reason: NoKey, own: bool) -> Judgement {
-    let is_definite = reason != NoKey::NotAtHand;
-    let (verdict, explanation, fix) = match reason {
-        NoKey::NeverCommitted => (
-            Verdict::NoCommitment,
-            "Nothing was ever published: validators do not look for this bucket at all.".to_owned(),
-            "Publish the read pair with commit.",
-        ),
-        NoKey::Unreadable(unreadable) => (
-            Verdict::Malformed,
-            format!("GRAIL drops this commitment without a word. {}", unreadable.detail),
-            "Publish the read pair with commit.",
-        ),
-        NoKey::NotAtHand => (
-            Verdict::NoCommitment,
-            "The commitment is changing at this moment.".to_owned(),
-            "Test again in a few seconds.",
-        ),
-    };
-    let fix = if own { fix } else { "Only the holder of this hotkey can publish anew." };
-    let blame = Some(if is_definite { Blame::Holder } else { Blame::Unknown });
-    Judgement { verdict, blame, is_definite, found: None, explanation, fix: fix.to_owned() }
-}
-
-fn judged(verdict: Verdict, explanation: String, fix: &str, own: bool, view: &View, hotkey: &Hotkey) -> Judgement {
-    let who = view.member(hotkey).map_or_else(|| "this ex-member".to_owned(), |member| format!("uid {}", member.uid));
-    let fix = if own { fix.to_owned() } else { format!("Only the holder of {who} can publish anew.") };
-    Judgement { verdict, blame: Some(Blame::Holder), is_definite: true, found: None, explanation, fix }
-}
-
-fn good(explanation: &str) -> Judgement {
-    let explanation = explanation.to_owned();
-    Judgement { verdict: Verdict::Ok, blame: None, is_definite: true, found: None, explanation, fix: String::new() }
-}
-
-fn shape_fix(provider: &Provider) -> String {
-    if provider.is_r2() {
-        "Publish the account id, the Access Key ID (32 hex) and the Secret Access Key (64 hex) of an R2 token."
-            .to_owned()
-    } else {
-        "Publish the name of a bucket and a key of this store.".to_owned()
-    }
-}
-
-fn too_young() -> Judgement {
-    Judgement {
-        verdict: Verdict::NoObject,
-        blame: Some(Blame::Unknown),
-        is_definite: true,
-        found: None,
-        explanation: "The chain is younger than one window, so there is nothing to look for yet.".to_owned(),
-        fix: String::new(),
-    }
-}
-
-/// `AKIA…` and its kin: 20 capital letters and digits.
-fn looks_like_aws(key_id: &str) -> bool {
-    key_id.len() == 20
-        && (key_id.starts_with("AK") || key_id.starts_with("AS"))
-        && key_id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// From the block that the subnet was read at, at 12 s a block.

@@ -219,12 +219,17 @@ pub struct Question<'a> {
 
 /// What forbids publishing at this moment. The runner asks it too, where orders leave.
 pub fn forbidden(state: &State) -> Option<Rule> {
+    forbidden_now(state, Command::Commit)
+}
+
+/// What forbids it for a command that writes, which is the one to press again.
+pub(super) fn forbidden_now(state: &State, again: Command) -> Option<Rule> {
     if state.options.read_only {
         Some(Rule::read_only())
     } else if state.options.netuid_from == NetuidFrom::Default {
         Some(Rule::netuid_not_set(state.options.netuid))
     } else {
-        paused(state, Command::Commit).or_else(|| proofs::locked(state))
+        paused(state, again).or_else(|| proofs::locked(state))
     }
 }
 

@@ -23,8 +23,7 @@ use crate::domain::rotation::messages::Sides;
 use crate::domain::rotation::{Entry, Event, Phase, Report, Rotation, Seen, Side, Step};
 use crate::tui::commit::{self, Choice, Deciding, PasswordLine, Run};
 use crate::tui::keymap::{Command, KeyMode};
-use crate::tui::proofs;
-use crate::tui::state::{Mode, NetuidFrom, State};
+use crate::tui::state::{Mode, State};
 
 pub(super) use actions::{ask_to_turn_back, asked, dismiss, on_command, typed};
 pub use dialog::word;
@@ -292,13 +291,7 @@ pub fn question(state: &State) -> Option<&Plan> {
 
 /// What forbids changing anything at this moment. The runner asks it too, where orders leave.
 pub fn forbidden(state: &State) -> Option<Rule> {
-    if state.options.read_only {
-        Some(Rule::read_only())
-    } else if state.options.netuid_from == NetuidFrom::Default {
-        Some(Rule::netuid_not_set(state.options.netuid))
-    } else {
-        commit::paused(state, Command::Rotate).or_else(|| proofs::locked(state))
-    }
+    commit::forbidden_now(state, Command::Rotate)
 }
 
 /// Why no rotation can be begun here.

@@ -145,6 +145,7 @@ pub(super) fn own_mark(state: &State, drift: &Drift, styles: Styles) -> (&'stati
     }
     match own_doubt(state) {
         None => ("✓", headline.clone(), styles.readable()),
+        Some(OwnDoubt::OtherChain) => ("?", "another chain than before".to_owned(), styles.drift()),
         Some(OwnDoubt::EnvFile(finding)) if finding.code == ENV_GONE => {
             ("▲", "the .env that this was compared with is gone".to_owned(), styles.drift())
         }
@@ -162,10 +163,14 @@ pub(super) fn consequence(lines: &mut Vec<Line<'static>>, state: &State, drift: 
     lines.push(Line::default());
     let (mark, headline, style) = own_mark(state, drift, styles);
     remark(lines, mark, &headline, width, style);
-    let detail = match mark {
-        "◌" => "Until the block is final it may still be taken back, and validators may read the key before it.",
-        "?" => "No node has told of it since; what is on chain now may be something else.",
-        _ => &drift.consequence.detail,
+    let doubt = own_doubt(state).filter(|_| matches!(mark, "◌" | "?"));
+    let detail = match doubt {
+        Some(OwnDoubt::NotFinal(_)) => {
+            "Until the block is final it may still be taken back, and validators may read the key before it."
+        }
+        Some(OwnDoubt::OtherChain) => "What is compared here stands on the other chain; nothing is known of yours.",
+        Some(_) => "No node has told of it since; what is on chain now may be something else.",
+        None => &drift.consequence.detail,
     };
     paragraph(lines, detail, 2, width, styles.plain());
 }

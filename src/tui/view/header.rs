@@ -66,8 +66,11 @@ fn name(styles: Styles) -> Segment {
 
 fn network(state: &State, styles: Styles) -> Segment {
     let netuid = state.options.netuid.to_string();
-    let called = state.table.snapshot().and_then(|snapshot| snapshot.subnet.name.as_ref());
-    let called = called.map_or_else(String::new, |name| format!(" ({})", cut(&name.shown(), 16)));
+    let snapshot = state.table.snapshot();
+    let name = snapshot.and_then(|snapshot| snapshot.subnet.name.as_ref());
+    let called = name.map_or_else(String::new, |name| format!(" ({})", cut(&name.shown(), 16)));
+    // GRAIL's own name is what one expects; another project's matters more than where it was read.
+    let is_other = snapshot.is_some_and(|snapshot| snapshot.subnet.other_name(snapshot.netuid).is_some());
     let form = |rank, word: &str, called: String| {
         let name = if state.is_sandbox() {
             ink(" SANDBOX ", styles.sandbox())
@@ -84,7 +87,11 @@ fn network(state: &State, styles: Styles) -> Segment {
             ]),
         )
     };
-    Segment(vec![form(0, " · subnet ", called), form(6, " · subnet ", String::new()), form(LAST, " · ", String::new())])
+    Segment(vec![
+        form(if is_other { 4 } else { 0 }, " · subnet ", called),
+        form(6, " · subnet ", String::new()),
+        form(LAST, " · ", String::new()),
+    ])
 }
 
 fn block(state: &State, styles: Styles) -> Segment {

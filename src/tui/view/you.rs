@@ -29,6 +29,7 @@ use crate::domain::inventory::{HiddenValue, ValueLine};
 use crate::domain::visible::Standing;
 use crate::tui::own::OwnInfo;
 use crate::tui::probes::OwnKeys;
+use crate::tui::proofs::other_chain;
 use crate::tui::state::State;
 
 /// The lines of the view.
@@ -41,6 +42,10 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let worst = Worst::of(state);
     let mut identity = identity(state, styles).into_iter();
     let mut lines: Vec<_> = identity.next().into_iter().collect();
+    if let Some(other) = other_chain(state) {
+        facts::finding_first(&mut lines, &other, width, styles);
+        lines.push(Line::default());
+    }
     worst_first(&mut lines, state, worst, width, styles);
     lines.extend(identity);
     if worst != Some(Worst::Mode) {
