@@ -157,9 +157,10 @@ fn a_rollback_and_a_retirement_that_are_killed_are_finished_by_the_next_start() 
             // It was killed before it was written down that it turns back: then nothing was begun.
             assert_eq!(stands["phase"], "grace");
             drop(house.run(&rollback).exits(0));
+        } else if stands["phase"] != "rolled_back" {
+            finish(&house);
         }
-        finish(&house);
-        assert!(house.publishes(OLD));
+        assert!(house.publishes(OLD), "killed at line {at}: {stands:#}\n{:#?}", house.events());
         assert_eq!(house.index()["current"], 1);
     }
     let retire = ["rotate", "retire"];
