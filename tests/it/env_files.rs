@@ -5,13 +5,14 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use grail_console::config::dotenv::{
     Dotenv, DotenvError, WrittenCopy, left_copies, read_text, replace_file, sweep_copies,
 };
 use grail_console::config::ownership::{ENV, Objection, of_read, of_writing};
 use grail_console::domain::environment::Environment;
-use grail_console::sandbox::{Credentials, OPERATOR_UID};
+use grail_console::sandbox::{BlockTime, Credentials, OPERATOR_UID};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -20,6 +21,7 @@ use crate::cli_status::path;
 use crate::state_files::{CHILD, child_dir};
 use crate::support::house::{Ran, says};
 use crate::support::node::line;
+use crate::support::operator::Operator;
 use crate::support::pty::Pty;
 use crate::support::rotating::{NEW, OLD, Rotating};
 
@@ -121,7 +123,8 @@ fn doctor_names_what_a_killed_restore_left_and_the_next_command_that_writes_remo
 
 #[test]
 fn a_rotation_that_is_killed_while_it_rewrites_the_env_removes_its_copy_and_goes_on() {
-    let house = Rotating::new();
+    // Blocks so slow that an era is longer than a loaded machine takes for a commit.
+    let house = Rotating::of(Operator::at(64, BlockTime::Every(Duration::from_millis(600))));
     house.run(&["status"]);
     let padded = format!("{}{}", house.env(), "# so it takes a while\n".repeat(20_000));
     let env = house.operator.has(padded);

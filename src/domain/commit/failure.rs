@@ -92,8 +92,9 @@ impl PoolAnswer {
             ),
             Self::BadProof => (
                 "the signature does not verify there",
-                "The node runs another runtime version than it told, or its metadata is not the chain's own.",
-                "Commit again in a minute (a runtime upgrade), then try another node with --endpoint.",
+                "Its blocks were over before it arrived, as after a machine slept; or the node runs another runtime version than \
+                 it told.",
+                "Commit again. If it stays so, wait a minute (a runtime upgrade), then try another node with --endpoint.",
             ),
             Self::Ancient => (
                 "the block it refers to is too old for the node",
