@@ -64,6 +64,7 @@ pub mod domain;
 pub mod logs;
 mod net;
 pub mod ops;
+mod report;
 pub mod sandbox;
 pub mod state;
 pub mod storage;

@@ -380,9 +380,9 @@ impl RotateRun<'_> {
         let words = || {
             let text = match parts.report {
                 Some(report) if parts.problem.is_some() => {
-                    text::report(&Report { blockers: Vec::new(), ..report.clone() })
+                    text::report(&Report { blockers: Vec::new(), ..report.clone() }, parts.journal)
                 }
-                Some(report) => text::report(report),
+                Some(report) => text::report(report, parts.journal),
                 None if parts.problem.is_some() => String::new(),
                 None => "No rotation was ever begun for this hotkey.\n".to_owned(),
             };

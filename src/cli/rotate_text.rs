@@ -2,18 +2,25 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::table::{BAD, DIM, GOOD, STRONG, WARN, paint};
+use crate::cli::table::{BAD, DIM, STRONG, WARN, cell, paint, table};
+use crate::domain::date::day;
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::rotation::{EnvUpdate, Mark, Phase, Report, Rotation, Seen};
-use crate::domain::text::{age_blocks, grouped};
-use crate::domain::vault_index::KeyRef;
+use crate::domain::rotation::{Entry, Phase, Report, Rotation, Seen};
+use crate::report::Role;
+use crate::report::rotation::{Way, closed, heading, keys};
 
 /// Where it stands.
-pub(super) fn report(report: &Report) -> String {
+pub(super) fn report(report: &Report, entries: &[Entry]) -> String {
     let rotation = &report.rotation;
-    let mut out = format!("{}{}\n", paint(STRONG, &title(rotation)), keys(rotation));
-    for (phase, mark) in rotation.marks(report.finalized) {
-        let _ = writeln!(out, "{}", line(report, phase, mark));
+    let mut out = paint(STRONG, &heading(rotation)) + "\n";
+    for (name, from, to) in keys(rotation) {
+        let _ = writeln!(out, "  {} {from} → {to}", paint(DIM, &name));
+    }
+    let way = Way { rotation, entries, finalized: report.finalized, is_busy: false };
+    for line in way.lines() {
+        let words = if line.role == DIM { DIM } else { Role::Plain };
+        let fact = line.facts.first().map(|fact| format!("  {}", paint(DIM, fact))).unwrap_or_default();
+        let _ = writeln!(out, "{} {}{fact}", paint(line.role, line.glyph), paint(words, line.name));
     }
     for blocker in &report.blockers {
         out.push_str(&stands_against(blocker));
@@ -28,62 +35,6 @@ pub(super) fn report(report: &Report) -> String {
         let _ = writeln!(out, "  → {reminder}");
     }
     out
-}
-
-fn title(rotation: &Rotation) -> String {
-    let how = match (rotation.emergency, rotation.back) {
-        (_, true) if rotation.phase.is_closed() => "",
-        (_, true) => ", rolling back",
-        (true, false) => ", EMERGENCY: revoke first",
-        (false, false) => "",
-    };
-    format!("Rotation: {}{how}", rotation.title())
-}
-
-fn keys(rotation: &Rotation) -> String {
-    let one = |key: Option<&KeyRef>| key.map_or_else(|| "none".to_owned(), ToString::to_string);
-    let mut out = String::new();
-    for (side, keys) in rotation.change.sides() {
-        let _ = write!(out, "\n  {} {} → {}", paint(DIM, side.word()), one(keys.old.as_ref()), keys.new);
-    }
-    out
-}
-
-fn line(report: &Report, phase: Phase, mark: Mark) -> String {
-    let (mark, style) = match mark {
-        Mark::Done => ("✓", GOOD),
-        Mark::Now if report.rotation.difference.is_some() => ("●", BAD),
-        Mark::Now => ("●", WARN),
-        Mark::ToCome => ("·", DIM),
-    };
-    let fact = fact(report, phase).filter(|_| style != DIM || phase == Phase::Grace).unwrap_or_default();
-    let fact = if fact.is_empty() { fact } else { format!("  {}", paint(DIM, &fact)) };
-    format!(
-        "{} {}{fact}",
-        paint(style, mark),
-        paint(if style == DIM { DIM } else { anstyle::Style::new() }, phase.words())
-    )
-}
-
-fn fact(report: &Report, phase: Phase) -> Option<String> {
-    let rotation = &report.rotation;
-    match phase {
-        Phase::Staged => Some(format!("generation {} in {}", rotation.to, rotation.backend.name())),
-        Phase::Finalized => rotation.finalized.map(|block| format!("set in #{}", grouped(block))),
-        Phase::EnvUpdated => rotation.env.map(EnvUpdate::words).map(ToOwned::to_owned),
-        Phase::Grace => match (rotation.grace, report.blocks_left()) {
-            (Some(grace), Some(0)) => Some(format!("over since #{}", grouped(grace.ends_at))),
-            (Some(grace), Some(left)) => Some(format!(
-                "until #{}, {} blocks (about {}) left",
-                grouped(grace.ends_at),
-                grouped(left),
-                age_blocks(left)
-            )),
-            (Some(grace), None) => Some(format!("until #{}", grouped(grace.ends_at))),
-            (None, _) => Some(format!("{} blocks", grouped(rotation.grace_blocks))),
-        },
-        _ => None,
-    }
 }
 
 /// What stands against the next step.
@@ -110,11 +61,7 @@ pub(super) fn difference(rotation: &Rotation, seen: &Seen) -> String {
 }
 
 /// The rotations that are over, in one line each.
-pub(super) fn history(closed: &[Rotation]) -> String {
-    let mut out = String::new();
-    for rotation in closed {
-        let when = crate::domain::date::day(rotation.since_ms);
-        let _ = writeln!(out, "{} {}: {}", paint(DIM, &when), rotation.title(), rotation.phase.words());
-    }
-    out
+pub(super) fn history(rotations: &[Rotation]) -> String {
+    let line = |rotation: &Rotation| [vec![cell(day(rotation.since_ms), DIM)], closed(rotation).to_vec()].concat();
+    table(&rotations.iter().map(line).collect::<Vec<_>>())
 }

@@ -5,80 +5,111 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::domain::commitment::{Commitment, Published};
-use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::drift::FieldDrift;
-use crate::domain::roster::{Row, State};
+use crate::domain::roster::Row;
 use crate::domain::text::{age_blocks, grouped, middle_cut};
+use crate::report::{self, Block, Role, commitment};
+pub use crate::report::{Cell, cell, plain};
 
 /// Good news.
-pub const GOOD: Style = AnsiColor::Green.on_default();
+pub const GOOD: Role = Role::Good;
 /// Bad news.
-pub const BAD: Style = AnsiColor::Red.on_default();
+pub const BAD: Role = Role::Bad;
 /// Something to look at.
-pub const WARN: Style = AnsiColor::Yellow.on_default();
+pub const WARN: Role = Role::Warn;
 /// Secondary facts.
-pub const DIM: Style = Style::new().dimmed();
+pub const DIM: Role = Role::Dim;
 /// Headings and the values that matter.
-pub const STRONG: Style = Style::new().bold();
+pub const STRONG: Role = Role::Strong;
 
-/// Text in a style.
-pub fn paint(style: Style, text: &str) -> String {
+const fn style(role: Role) -> Style {
+    match role {
+        Role::Plain => Style::new(),
+        Role::Strong | Role::Heading => Style::new().bold(),
+        Role::Dim => Style::new().dimmed(),
+        Role::Good => AnsiColor::Green.on_default(),
+        Role::Warn | Role::Unclear => AnsiColor::Yellow.on_default(),
+        Role::Bad => AnsiColor::Red.on_default(),
+        Role::Accent => AnsiColor::Cyan.on_default(),
+    }
+}
+
+/// Text in its role.
+pub fn paint(role: Role, text: &str) -> String {
+    let style = style(role);
     format!("{style}{text}{style:#}")
-}
-
-/// A cell: its text, for the width, and its style.
-#[derive(Debug, Clone)]
-pub struct Cell {
-    text: String,
-    style: Style,
-}
-
-/// A cell in a style.
-pub fn cell(text: impl Into<String>, style: Style) -> Cell {
-    Cell { text: text.into(), style }
-}
-
-/// A cell as it is.
-pub fn plain(text: impl Into<String>) -> Cell {
-    cell(text, Style::new())
 }
 
 /// Lays cells out in columns two blanks apart, the last one without padding.
 pub fn table(rows: &[Vec<Cell>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let rows: Vec<&[Cell]> = rows.iter().map(Vec::as_slice).collect();
+    aligned(&rows, "").into_iter().fold(String::new(), |out, line| out + &line + "\n")
+}
+
+fn aligned(rows: &[&[Cell]], margin: &str) -> Vec<String> {
+    let columns = rows.iter().map(|row| row.len()).max().unwrap_or(0);
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.text.width()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut out = String::new();
-    for row in rows {
-        let mut line = String::new();
+    let line = |row: &&[Cell]| {
+        let mut line = margin.to_owned();
         for (column, cell) in row.iter().enumerate() {
-            line.push_str(&paint(cell.style, &cell.text));
+            let missing = " ".repeat(widths[column] - cell.text.width());
+            if cell.right {
+                line.push_str(&missing);
+            }
+            line.push_str(&paint(cell.role, &cell.text));
             // No blanks at the end of a line.
             if row[column + 1..].iter().any(|later| !later.text.is_empty()) {
-                line.push_str(&" ".repeat(widths[column] - cell.text.width() + 2));
+                line.push_str(if cell.right { "" } else { &missing });
+                line.push_str("  ");
             }
         }
-        out.push_str(&line);
-        out.push('\n');
-    }
+        line
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A report as text.
+pub fn text(blocks: &[Block]) -> String {
+    let mut out = String::new();
+    write(&mut out, blocks, "");
     out
 }
 
-/// Glyph and word for a row's commitment: never colour alone.
-pub fn commitment_cell(row: &Row) -> Cell {
-    if row.drifts() && row.state() == State::Readable {
-        return cell("▲ drift", WARN);
+fn write(out: &mut String, blocks: &[Block], margin: &str) {
+    for block in blocks {
+        let line = match block {
+            Block::Gap => String::new(),
+            Block::Remark { mark, text, role } => {
+                format!("{margin}{} {}", paint(*role, mark), paint(*role, text))
+            }
+            Block::Headline { mark, text, role } => {
+                format!("{margin}{} {}", paint(*role, mark), paint(STRONG, text))
+            }
+            Block::Text { text, role } => format!("{margin}  {}", paint(*role, text)),
+            Block::Todo(text) => format!("{margin}  → {text}"),
+            Block::Table(rows) => {
+                write_table(out, rows, margin);
+                continue;
+            }
+        };
+        out.push_str(&line);
+        out.push('\n');
     }
-    match row.state() {
-        State::None => cell("○ none", DIM),
-        State::Unreadable => {
-            let label =
-                row.commitment.as_ref().and_then(Commitment::unreadable).map_or("unreadable", |u| u.label.as_str());
-            cell(format!("✗ {label}"), BAD)
-        }
-        State::Readable if row.is_foreign() => cell("! foreign", WARN),
-        State::Readable => cell("✓ readable", GOOD),
+}
+
+fn write_table(out: &mut String, rows: &[report::Row], margin: &str) {
+    let all: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|row| row.cells.iter().cloned().chain((!row.note.is_empty()).then(|| cell(&row.note, DIM))).collect())
+        .collect();
+    let lines = aligned(&all.iter().map(Vec::as_slice).collect::<Vec<_>>(), &format!("{margin}  "));
+    for (row, line) in rows.iter().zip(lines) {
+        out.push_str(&line);
+        out.push('\n');
+        write(out, &row.below, &format!("{margin}  "));
     }
 }
 
@@ -89,12 +120,8 @@ pub fn row_cells(row: &Row, head: u64) -> Vec<Cell> {
     vec![
         plain(row.uid.map_or_else(|| "+".to_owned(), |uid| uid.to_string())),
         plain(row.hotkey.short()),
-        if row.own {
-            cell("● you", GOOD)
-        } else {
-            plain(if row.is_ex_member() { "ex-member" } else { row.role.word() })
-        },
-        commitment_cell(row),
+        commitment::whose(row),
+        commitment::state(row),
         of(|p| middle_cut(&p.locator.shown(), 6, 4)),
         of(|p| middle_cut(&p.read_key_id.shown(), 4, 4)),
         set_at_cell(row, head),
@@ -120,14 +147,9 @@ pub fn row_heading() -> Vec<Cell> {
         .collect()
 }
 
-/// A finding as three lines.
+/// A diagnostic as three lines.
 pub fn finding(finding: &Diagnostic) -> String {
-    let (glyph, style) = match finding.severity {
-        Severity::Danger => ("✗", BAD),
-        Severity::Warning => ("▲", WARN),
-        Severity::Note => ("·", DIM),
-    };
-    format!("{} {}\n  {}\n  → {}\n", paint(style, glyph), paint(STRONG, &finding.summary), finding.cause, finding.help)
+    text(&report::diagnostic(finding))
 }
 
 /// The word for a field's comparison, in its colour.

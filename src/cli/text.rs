@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use crate::cli::levels::Levels;
 use crate::cli::table::{
-    BAD, Cell, DIM, GOOD, STRONG, WARN, cell, commitment_cell, drift_cell, finding, paint, plain, row_cells,
-    row_heading, table,
+    BAD, Cell, DIM, GOOD, STRONG, WARN, cell, drift_cell, finding, paint, plain, row_cells, row_heading, table,
 };
 use crate::cli::vault;
 use crate::domain::commitment::{Commitment, MaskedBytes, Shape};
@@ -19,6 +18,7 @@ use crate::domain::text::{age_blocks, age_seconds, grouped};
 use crate::ops::context::Context;
 use crate::ops::doctor::{ChainLine, Diagnosis, WalletLine};
 use crate::ops::survey::Survey;
+use crate::report::commitment;
 use crate::wallet::Lock;
 
 /// Bytes in a line of the hex dump.
@@ -95,8 +95,8 @@ pub fn show(snapshot: &SubnetSnapshot, row: &Row) -> String {
         pair("network", plain(format!("{} · subnet {}", snapshot.chain.network, snapshot.netuid))),
         pair("uid", plain(row.uid.map_or_else(|| "none: no longer registered".to_owned(), |uid| uid.to_string()))),
         pair("hotkey", plain(row.address.clone())),
-        pair("role", plain(if row.is_ex_member() { "ex-member" } else { row.role.word() })),
-        pair("commitment", commitment_cell(row)),
+        pair("role", commitment::whose(row)),
+        pair("commitment", commitment::state(row)),
     ];
     if let Some(successor) = &row.successor {
         lines.push(pair("successor", plain(successor.to_string())));

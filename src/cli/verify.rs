@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use anstyle::Style;
 use serde::Serialize;
 
 use crate::cli::args::VerifyArguments;
 use crate::cli::commands::{context_to_read, misuse, now_ms, warnings};
 use crate::cli::output::Output;
 use crate::cli::report::{CommandResult, Place, Report};
-use crate::cli::table::{BAD, Cell, DIM, GOOD, STRONG, WARN, cell, paint, plain, table};
+use crate::cli::table::{Cell, DIM, STRONG, cell, paint, plain, table};
 use crate::cli::targets::Choice;
 use crate::cli::text::heading;
 use crate::config::Flags;
@@ -23,6 +22,7 @@ use crate::domain::provenance::{
 use crate::domain::text::{capitalised, grouped};
 use crate::ops::survey::{Survey, survey};
 use crate::ops::verify::{Depth, verify as examined};
+use crate::report::Role;
 
 /// `verify`
 pub async fn verify(
@@ -151,22 +151,10 @@ fn summary(examined: &Examined) -> String {
         return "nobody matches, nothing was verified".to_owned();
     }
     let parts = counts.into_iter().rev().map(|(level, count)| {
-        let (glyph, style) = (level.glyph(), level_style(level));
+        let (glyph, style) = (level.glyph(), Role::of_level(level));
         paint(style, &format!("{glyph} {count} {}", level.word()))
     });
     parts.collect::<Vec<_>>().join("   ")
-}
-
-const fn level_style(level: Level) -> Style {
-    match level {
-        Level::Signed | Level::Proven => GOOD,
-        Level::Agreed => Style::new(),
-        Level::Reported => WARN,
-    }
-}
-
-const fn row_style(row: &Provenance) -> Style {
-    if row.is_disputed() { BAD } else { level_style(row.level) }
 }
 
 fn titles() -> Vec<Cell> {
@@ -183,14 +171,14 @@ fn line(found: &Survey, hotkey: &Hotkey, row: &Provenance) -> Vec<Cell> {
     vec![
         plain(uid(found, hotkey)),
         plain(hotkey.short()),
-        cell(format!("{} {}", row.glyph(), row.words()), row_style(row)),
+        cell(format!("{} {}", row.glyph(), row.words()), Role::of_provenance(row)),
         plain(set.map_or_else(|| "—".to_owned(), |block| format!("#{}", grouped(block)))),
         cell(row.limit_told().map_or_else(String::new, Limit::words), DIM),
     ]
 }
 
 fn in_full(found: &Survey, hotkey: &Hotkey, row: &Provenance) -> String {
-    let level = paint(row_style(row), &format!("{} {}", row.glyph(), row.words()));
+    let level = paint(Role::of_provenance(row), &format!("{} {}", row.glyph(), row.words()));
     let mut out = format!("uid {}  {hotkey}\n  {level}: {}\n", uid(found, hotkey), row.level.meaning());
     let mut lines = vec![("value", value_words(row.commitment.as_ref()).shown()), ("evidence", row.held().words())];
     lines.extend(row.evidence(true));

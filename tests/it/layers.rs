@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. `chain` may know the signer type of `wallet`, `vault` the atomic files of `state`; nothing else crosses.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("net", &["domain"]),
     ("chain", &["domain", "net", "wallet"]),
@@ -16,12 +16,19 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("logs", &["domain"]),
     ("sandbox", &["domain"]),
     ("ops", &["domain", "chain", "wallet", "storage", "vault", "state", "config", "logs"]),
-    ("cli", &["domain", "chain", "wallet", "storage", "vault", "state", "config", "logs", "sandbox", "ops", "tui"]),
-    ("tui", &["domain", "logs", "state", "ops"]),
+    ("report", &["domain", "ops"]),
+    (
+        "cli",
+        &[
+            "domain", "chain", "wallet", "storage", "vault", "state", "config", "logs", "sandbox", "ops", "report",
+            "tui",
+        ],
+    ),
+    ("tui", &["domain", "logs", "state", "ops", "report"]),
 ];
 
 /// The pure half of the console: state, messages, updates, key map and views know domain types only.
-const PURE_TUI: [&str; 4] = ["domain", "tui", "ops", "logs"];
+const PURE_TUI: [&str; 5] = ["domain", "tui", "ops", "logs", "report"];
 
 fn sources(under: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -5,7 +5,9 @@ use std::fs;
 
 use crate::support::admin_api::{ask, token};
 use crate::support::house::{House, says};
+use crate::support::node::line;
 use crate::support::pty::Pty;
+use crate::support::rotating::{NEW, Rotating};
 
 const ENTER: &str = "\r";
 const TAB: &str = "\t";
@@ -99,4 +101,39 @@ fn a_rotation_that_is_left_is_a_banner_and_is_rolled_back_from_there() {
     console.keys("q");
     console.left().restored_with(0);
     is_nowhere(&house, &secret);
+}
+
+/// Each phase with its mark, as `rotate status` has them.
+fn marked(house: &Rotating) -> Vec<String> {
+    let status = house.run(&["rotate", "status"]).stdout;
+    let marks = ["✓ ", "● ", "· "];
+    let lines = status.lines().filter(|line| marks.iter().any(|mark| line.starts_with(mark)));
+    lines.map(|line| line.split("  ").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_marks_of_a_rotation_are_the_same_on_the_screen_and_on_the_command_line() {
+    let house = Rotating::new();
+    let keys = house.read_keys(NEW);
+    for (words, now) in [
+        (vec!["rotate", "start", "--new-key-file", &keys, "--grace", "300"], "● confirmed"),
+        (vec!["rotate", "resume", "--yes"], "● grace"),
+        (vec!["rotate", "rollback", "--yes"], "✓ rolled back"),
+    ] {
+        house.run(&words);
+        let marked = marked(&house);
+        assert!(marked.iter().any(|line| line == now), "{now} is not in {marked:#?}");
+        let mut console = Pty::open_at((120, 50), &house.operator.house, line(&[], &house.flags()));
+        console.until("the table", |screen| screen.contains("64 uids") && screen.contains("● live"));
+        console.keys("R");
+        let screen =
+            console.until("the rotation", |screen| screen.contains("╭ Rot") && !screen.contains("Reading the"));
+        if now != "✓ rolled back" {
+            // One that is over is told in one line there.
+            says(&screen, &marked.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        console.keys(ESC).hides("╭ Rot");
+        console.keys("q");
+        console.left().restored_with(0);
+    }
 }

@@ -3,14 +3,15 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::style::{Styles, glyph};
-use super::text::{columns, fit, ink, line_columns, wrap};
+use super::style::Styles;
+use super::text::{columns, fit, fit_right, ink, line_columns, wrap};
 use crate::domain::commitment::Published;
 use crate::domain::credentials::LocalView;
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::drift::{Drift, DriftState, FieldDrift};
 use crate::domain::findings::ENV_GONE;
 use crate::domain::text::{age_seconds, capitalised, grouped, middle_cut};
+use crate::report::{Block, Row, diagnostic, diagnostic_first, glyph};
 use crate::tui::keymap::Command;
 use crate::tui::proofs::{OwnDoubt, own_doubt};
 use crate::tui::state::State;
@@ -68,18 +69,71 @@ pub(super) fn remark(lines: &mut Vec<Line<'static>>, mark: &str, text: &str, wid
     }
 }
 
-/// A finding in its three sentences.
+/// A report, framed: wrapped at the width, in the terminal's colours.
+pub(super) fn report(lines: &mut Vec<Line<'static>>, blocks: &[Block], width: usize, styles: Styles) {
+    for block in blocks {
+        match block {
+            Block::Gap => lines.push(Line::default()),
+            Block::Remark { mark, text, role } => remark(lines, mark, text, width, styles.role(*role)),
+            Block::Headline { mark, text, role } => {
+                remark(lines, mark, text, width, styles.role(*role).patch(styles.strong()));
+            }
+            Block::Text { text, role } => paragraph(lines, text, 2, width, styles.role(*role)),
+            Block::Todo(text) => todo(lines, text, width, styles),
+            Block::Table(rows) => table(lines, rows, width, styles),
+        }
+    }
+}
+
+/// Lines in common columns. The last column is wrapped, a note is left out where there is no room for it.
+fn table(lines: &mut Vec<Line<'static>>, rows: &[Row], width: usize, styles: Styles) {
+    let last = rows.iter().map(|row| row.cells.len()).max().unwrap_or_default().saturating_sub(1);
+    let widest = |column: usize| {
+        rows.iter().filter_map(|row| row.cells.get(column)).map(|cell| columns(&cell.text)).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..=last).map(widest).collect();
+    let lead = 2 + widths[..last].iter().map(|width| width + 2).sum::<usize>();
+    for row in rows {
+        let mut line = Line::from(Span::raw("  "));
+        for (cell, width) in row.cells.iter().zip(&widths[..last]) {
+            let text = if cell.right { fit_right(&cell.text, *width) } else { fit(&cell.text, *width) };
+            line.extend([ink(text, styles.role(cell.role)), Span::raw("  ")]);
+        }
+        let Some(cell) = row.cells.get(last) else {
+            lines.push(line);
+            continue;
+        };
+        let text = if cell.right { fit_right(&cell.text, widths[last]) } else { cell.text.clone() };
+        let mut wrapped =
+            if lead + columns(&text) <= width { vec![text] } else { wrap(&text, width.saturating_sub(lead)) };
+        line.push_span(ink(wrapped.remove(0), styles.role(cell.role)));
+        // In its own column where that has room, else right behind.
+        let places = [lead + widths[last] + 2, line_columns(&line) + 2];
+        let place = places.into_iter().find(|at| at + columns(&row.note) <= width);
+        if let Some(place) = place.filter(|_| wrapped.is_empty() && !row.note.is_empty()) {
+            line.push_span(Span::raw(" ".repeat(place - line_columns(&line))));
+            line.push_span(ink(&row.note, styles.dim()));
+        }
+        lines.push(line);
+        let rest = wrapped.into_iter().map(|text| ink(text, styles.role(cell.role)));
+        lines.extend(rest.map(|text| Line::from(vec![Span::raw(" ".repeat(lead)), text])));
+        let mut below = Vec::new();
+        report(&mut below, &row.below, width.saturating_sub(2), styles);
+        lines.extend(below.into_iter().map(|mut line| {
+            line.spans.insert(0, Span::raw("  "));
+            line
+        }));
+    }
+}
+
+/// A diagnostic in its three sentences.
 pub(super) fn finding(lines: &mut Vec<Line<'static>>, finding: &Diagnostic, width: usize, styles: Styles) {
-    remark(lines, glyph(finding.severity), &finding.summary, width, styles.severity(finding.severity));
-    paragraph(lines, &finding.cause, 2, width, styles.plain());
-    todo(lines, &finding.help, width, styles);
+    report(lines, &diagnostic(finding), width, styles);
 }
 
 /// The same where it stands first: what to do is beside it, why it matters follows.
 pub(super) fn finding_first(lines: &mut Vec<Line<'static>>, finding: &Diagnostic, width: usize, styles: Styles) {
-    remark(lines, glyph(finding.severity), &finding.summary, width, styles.severity(finding.severity));
-    todo(lines, &finding.help, width, styles);
-    paragraph(lines, &finding.cause, 2, width, styles.plain());
+    report(lines, &diagnostic_first(finding), width, styles);
 }
 
 /// What to do, behind an arrow.

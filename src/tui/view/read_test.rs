@@ -14,27 +14,23 @@
 //!   ! shared key: The same key id is published by uid 3, uid 7.
 //! ```
 
-use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
-use super::facts::{fact, paragraph, remark, section, todo};
+use super::facts::{fact, paragraph, remark, report, section, todo};
 use super::read_test_summary::age;
 use super::style::Styles;
-use super::text::{fit, fit_right, ink};
-use crate::domain::date::{day, time_of_day};
-use crate::domain::probe::{Blame, ONE_NODE_SAYS, Probe, Step};
+use super::text::ink;
+use crate::domain::probe::Probe;
 use crate::domain::provenance::{Level, Provenance};
 use crate::domain::roster::Row;
-use crate::domain::text::{age_seconds, grouped, milliseconds};
-use crate::domain::window::Deadline;
+use crate::domain::text::{grouped, milliseconds};
+use crate::report::read_test::{self, Tested};
 use crate::tui::keymap::Command;
 use crate::tui::probes::Record;
 use crate::tui::state::State;
 
 /// The eight heights of a bar of the sparkline.
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Columns of a step's words.
-const STEP: usize = 28;
 
 /// The section.
 pub(super) fn lines(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usize, styles: Styles) {
@@ -64,75 +60,26 @@ fn tested(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, record: &Rec
         ink(format!("{} {}", record.class().glyph(), record.word()), style),
         ink(format!("   {}{} ago", took(probe), age(state, record)), styles.dim()),
     ]));
-    if old {
-        let text =
-            "Before the change: what is published now is another bucket or key, which this test says nothing about.";
-        remark(lines, "!", text, width, styles.drift());
-        todo(lines, &format!("{} tests what is published now.", state.key(Command::Probe)), width, styles);
-    }
-    paragraph(lines, &probe.explanation, 2, width, if old { styles.dim() } else { styles.plain() });
     let found = state.proofs.of(row);
     let doubted = state.proofs.is_unknown(&row.hotkey) || found.is_some_and(Provenance::is_disputed);
-    let blames = probe.blame == Some(Blame::Holder) && !old;
-    if blames && doubted {
-        let text = "Sources contradict each other about this row: the key may be one that nobody published.";
-        remark(lines, "≠", text, width, styles.unreadable());
-    }
-    if !probe.fix.is_empty() && !old && !doubted {
-        todo(lines, &probe.fix, width, styles);
-    }
-    if blames && !doubted && found.is_none_or(|found| found.level == Level::Reported) {
-        paragraph(lines, ONE_NODE_SAYS, 2, width, styles.dim());
-    }
-    object(lines, probe, width, styles);
+    let tested = match (old, doubted) {
+        (true, _) => Tested::Before,
+        (false, true) => Tested::Disputed,
+        (false, false) => Tested::Published { confirmed: found.is_some_and(|found| found.level > Level::Reported) },
+    };
+    let again = format!("{} tests what is published now.", state.key(Command::Probe));
+    report(lines, &read_test::told(probe, tested, &again), width, styles);
+    report(lines, &read_test::object(probe), width, styles);
     if record.latencies.len() > 1 {
         latency(lines, &record.latencies, width, styles);
     }
-    steps(lines, &probe.steps, width, styles);
-    for risk in &probe.risks {
-        let style = if old { styles.dim() } else { styles.drift() };
-        remark(lines, "!", &format!("{}: {}", risk.word(), risk.sentence()), width, style);
-    }
+    report(lines, &read_test::steps(&probe.steps), width, styles);
+    report(lines, &read_test::risks(probe, tested), width, styles);
 }
 
 /// How long the requests took, where there were any.
 fn took(probe: &Probe) -> String {
     if probe.steps.is_empty() { String::new() } else { format!("{}, ", milliseconds(probe.elapsed_ms)) }
-}
-
-/// What was looked for and what was found.
-fn object(lines: &mut Vec<Line<'static>>, probe: &Probe, width: usize, styles: Styles) {
-    if let Some(window) = probe.window {
-        let note = format!("closed by block {}", grouped(window.closing_block()));
-        fact(lines, "window", ink(grouped(window.start()), styles.plain()), &note, width, styles);
-    }
-    if let Some(object) = &probe.object {
-        for (i, part) in super::text::wrap(object, width.saturating_sub(16)).into_iter().enumerate() {
-            fact(lines, if i == 0 { "object" } else { "" }, ink(part, styles.plain()), "", width, styles);
-        }
-    }
-    if let Some(size) = probe.size {
-        fact(lines, "size", ink(format!("{} bytes", grouped(size)), styles.plain()), "", width, styles);
-    }
-    if let Some(modified) = probe.last_modified_ms {
-        let against = probe.deadline.map(|deadline| against(modified, deadline)).unwrap_or_default();
-        fact(lines, "uploaded", moment(modified, styles), &against, width, styles);
-    }
-    if let Some(deadline) = probe.deadline {
-        let how = if deadline.exact { "from the closing block" } else { "counted back at 12 s a block" };
-        fact(lines, "deadline", moment(deadline.at_ms, styles), how, width, styles);
-    }
-}
-
-fn moment(at_ms: u64, styles: Styles) -> Span<'static> {
-    ink(format!("{} {} UTC", day(at_ms), time_of_day(at_ms)), styles.plain())
-}
-
-fn against(modified_ms: u64, deadline: Deadline) -> String {
-    match modified_ms.checked_sub(deadline.at_ms) {
-        None | Some(0) => format!("{} before the deadline", age_seconds((deadline.at_ms - modified_ms) / 1_000)),
-        Some(late) => format!("{} after the deadline", age_seconds(late.div_ceil(1_000))),
-    }
 }
 
 fn latency(lines: &mut Vec<Line<'static>>, latencies: &[u64], width: usize, styles: Styles) {
@@ -145,39 +92,4 @@ fn latency(lines: &mut Vec<Line<'static>>, latencies: &[u64], width: usize, styl
 fn sparkline(latencies: &[u64], most: u64) -> String {
     let height = |ms: u64| usize::try_from(ms.saturating_mul(7) / most.max(1)).unwrap_or(7).min(7);
     latencies.iter().map(|ms| HEIGHTS[height(*ms)]).collect()
-}
-
-fn steps(lines: &mut Vec<Line<'static>>, steps: &[Step], width: usize, styles: Styles) {
-    if steps.is_empty() {
-        return;
-    }
-    let head = format!("  {}{}  {}   code", fit("step", STEP), fit_right("http", 4), fit_right("ms", 6));
-    lines.push(ink(head, styles.heading()).into());
-    for step in steps {
-        lines.extend(step_lines(step, width, styles));
-    }
-}
-
-/// Code and message are somebody else's text: they are wrapped, not cut, since their end may say what matters.
-fn step_lines(step: &Step, width: usize, styles: Styles) -> Vec<Line<'static>> {
-    let http = step.http.map_or_else(|| "—".to_owned(), |http| http.to_string());
-    let lead = vec![
-        ink(format!("  {}", fit(step.words, STEP)), styles.plain()),
-        ink(fit_right(&http, 4), of_http(step, styles)),
-        ink(format!("  {}   ", fit_right(&grouped(step.ms), 6)), styles.dim()),
-    ];
-    let mut line = Line::from(lead);
-    let taken = super::text::line_columns(&line);
-    let mut codes = super::text::wrap(&step.words_of_the_answer(), width.saturating_sub(taken)).into_iter();
-    line.spans.extend(codes.next().map(|code| ink(code, of_http(step, styles))));
-    let rest = codes.map(|code| Line::from(vec![Span::raw(" ".repeat(taken)), ink(code, of_http(step, styles))]));
-    std::iter::once(line).chain(rest).collect()
-}
-
-fn of_http(step: &Step, styles: Styles) -> Style {
-    match step.http {
-        Some(200..=299) => styles.readable(),
-        Some(404) => styles.drift(),
-        _ => styles.unreadable(),
-    }
 }

@@ -7,7 +7,8 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::domain::diagnostic::Severity;
 use crate::domain::probe::VerdictClass;
-use crate::domain::provenance::{Level, Provenance};
+use crate::domain::provenance::Provenance;
+use crate::report::Role;
 use crate::tui::state::{Options, Theme};
 
 /// The styles of one terminal.
@@ -36,14 +37,24 @@ impl Styles {
         }
     }
 
+    /// By what a text is to its reader.
+    pub fn role(self, role: Role) -> Style {
+        match role {
+            Role::Plain => self.plain(),
+            Role::Strong => self.strong(),
+            Role::Dim => self.dim(),
+            Role::Heading => self.heading(),
+            Role::Good => self.readable(),
+            Role::Warn => self.drift(),
+            Role::Bad => self.unreadable(),
+            Role::Unclear => self.unclear(),
+            Role::Accent => self.accent(),
+        }
+    }
+
     /// How much is known of where a row comes from.
     pub fn provenance(self, found: &Provenance) -> Style {
-        match found.level {
-            _ if found.is_disputed() => self.danger(),
-            Level::Signed | Level::Proven => self.readable(),
-            Level::Agreed => self.plain(),
-            Level::Reported => self.dim(),
-        }
+        self.role(Role::of_provenance(found))
     }
 
     /// Facts.
@@ -116,13 +127,7 @@ impl Styles {
 
     /// What a read test amounts to.
     pub fn class(self, class: VerdictClass) -> Style {
-        match class {
-            VerdictClass::OnTime => self.readable(),
-            VerdictClass::Object => self.drift(),
-            VerdictClass::Failed => self.unreadable(),
-            VerdictClass::Unclear => self.unclear(),
-            VerdictClass::Nothing => self.none(),
-        }
+        self.role(Role::of_class(class))
     }
 
     /// A finding by its severity.
@@ -157,14 +162,5 @@ impl Styles {
     /// The badge of the practice subnet.
     pub fn sandbox(self) -> Style {
         self.colour(Color::Magenta, Color::Indexed(90)).add_modifier(Modifier::REVERSED | Modifier::BOLD)
-    }
-}
-
-/// The glyph of a severity.
-pub const fn glyph(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Note => "·",
-        Severity::Warning => "▲",
-        Severity::Danger => "✗",
     }
 }

@@ -14,27 +14,23 @@
 //!   9,168,480    ✓ on time       1,234,567    41 s early
 //! ```
 
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::facts::{finding, remark, section, todo};
+use super::facts::{finding, remark, report, section};
 use super::style::Styles;
-use super::text::{fit, fit_right, ink, wrap};
+use super::text::{fit, ink};
 use crate::domain::probe::{VerdictClass, WHOLE_SECONDS};
 use crate::domain::text::{age_seconds, grouped};
-use crate::domain::visible::{Check, Standing, Visibility, WindowSeen};
-use crate::domain::window::from_deadline;
+use crate::domain::visible::{Visibility, WindowSeen};
+use crate::report::visible;
 use crate::tui::keymap::Command;
 use crate::tui::probes::OwnVisibility;
 use crate::tui::state::State;
 
-/// Columns of a check's words, and of a window in the strip.
-const WORDS: usize = 26;
+/// Columns of a window in the strip.
 const CELL: usize = 5;
 /// Columns before the strip.
 const LABEL: usize = 15;
-/// Columns of the window, the verdict and the size in the list.
-const LIST: (usize, usize, usize) = (13, 16, 13);
 /// Rows of the screen from which the windows are listed too.
 const TALL: u16 = 28;
 
@@ -73,47 +69,13 @@ fn title(state: &State) -> String {
 }
 
 fn verdict(lines: &mut Vec<Line<'static>>, state: &State, seen: &Visibility, width: usize, styles: Styles) {
-    let standing = seen.standing();
-    remark(lines, standing.glyph(), &seen.sentence, width, of(standing, styles).patch(styles.strong()));
-    lines.push(Line::default());
-    for one in &seen.checks {
-        check(lines, one, width, styles);
-    }
-    let place = format!("  as seen from {}", seen.seen_from);
-    lines.push(ink(fit(&place, width), styles.dim()).into());
+    report(lines, &visible::verdict(seen), width, styles);
     if !seen.windows.is_empty() {
         lines.push(Line::default());
         strip(lines, &seen.windows, width, styles);
         if state.size.1 >= TALL {
-            list(lines, &seen.windows, styles);
+            report(lines, &visible::windows(&seen.windows), width, styles);
         }
-    }
-}
-
-fn of(standing: Standing, styles: Styles) -> Style {
-    match standing {
-        Standing::Yes => styles.readable(),
-        Standing::No => styles.unreadable(),
-        Standing::Warning => styles.drift(),
-        Standing::Unknown => styles.unclear(),
-    }
-}
-
-/// Glyph and words, the evidence beside them, and what to do beneath.
-fn check(lines: &mut Vec<Line<'static>>, check: &Check, width: usize, styles: Styles) {
-    let lead = WORDS + 6;
-    for (i, text) in wrap(&check.evidence, width.saturating_sub(lead)).into_iter().enumerate() {
-        let head =
-            if i == 0 { format!("  {} {}  ", check.standing.glyph(), fit(check.words, WORDS)) } else { String::new() };
-        lines.push(Line::from(vec![ink(fit(&head, lead), of(check.standing, styles)), ink(text, styles.plain())]));
-    }
-    if !check.fix.is_empty() && check.standing != Standing::Yes {
-        let mut what = Vec::new();
-        todo(&mut what, &check.fix, width.saturating_sub(2), styles);
-        lines.extend(what.into_iter().map(|mut line| {
-            line.spans.insert(0, Span::raw("  "));
-            line
-        }));
     }
 }
 
@@ -130,27 +92,4 @@ fn strip(lines: &mut Vec<Line<'static>>, windows: &[WindowSeen], width: usize, s
         numbers.push_span(ink(format!("{number} "), styles.dim()));
     }
     lines.extend([glyphs, numbers]);
-}
-
-fn list(lines: &mut Vec<Line<'static>>, windows: &[WindowSeen], styles: Styles) {
-    let (window, verdict, size) = LIST;
-    lines.push(Line::default());
-    let head = format!("  {}{}{}   upload", fit("window", window), fit("verdict", verdict), fit_right("bytes", size));
-    lines.push(ink(head, styles.heading()).into());
-    for seen in windows {
-        let class = VerdictClass::of(seen.verdict);
-        let bytes = seen.size.map_or_else(|| "—".to_owned(), grouped);
-        lines.push(Line::from(vec![
-            ink(format!("  {}", fit(&grouped(seen.window.start()), window)), styles.plain()),
-            ink(fit(&format!("{} {}", class.glyph(), seen.verdict.word()), verdict), styles.class(class)),
-            ink(fit_right(&bytes, size), styles.plain()),
-            ink(format!("   {}", against(seen)), styles.dim()),
-        ]));
-    }
-}
-
-fn against(seen: &WindowSeen) -> String {
-    let Some(early) = seen.early_ms else { return "—".to_owned() };
-    let told = from_deadline(early).replace("before", "early").replace("after", "late");
-    if seen.exact { told } else { format!("about {told}") }
 }

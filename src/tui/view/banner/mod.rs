@@ -19,12 +19,13 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::header::host_label;
-use super::style::{Styles, glyph};
+use super::style::Styles;
 use super::text::{columns, cut, ink, wrap};
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::freshness::SHOWN_AS_OLD_MS;
 use crate::domain::provenance::Dispute;
 use crate::domain::text::{age_seconds, grouped};
+use crate::report::glyph;
 use crate::tui::keymap::Command;
 use crate::tui::rotate::Urgency;
 use crate::tui::state::{Connection, Loss, State};

@@ -13,13 +13,14 @@
 use ratatui::style::Style;
 
 use super::super::facts::{paragraph, remark, todo};
-use super::super::style::{Styles, glyph};
+use super::super::style::Styles;
 use super::super::text::{columns, ink};
 use super::{Fit, Page, Parts, target, took};
 use crate::domain::commit::{Plan, Receipt, Stage};
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::network::BlockHash;
 use crate::domain::text::{grouped, middle_cut};
+use crate::report::glyph;
 use crate::tui::commit::{End, Run};
 
 /// Nothing more will happen.

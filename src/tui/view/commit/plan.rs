@@ -21,7 +21,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::facts::{paragraph, remark, todo};
-use super::super::style::{Styles, glyph};
+use super::super::style::Styles;
 use super::super::text::{columns, cut, fit as fitted, ink};
 use super::choice::{Asked, Word};
 use super::{Fit, LABEL, Page, Parts, fitting, named, spinner, target};
@@ -32,6 +32,7 @@ use crate::domain::commitment::{Commitment, Shape};
 use crate::domain::diagnostic::Severity;
 use crate::domain::drift::FieldDrift;
 use crate::domain::text::{age_blocks, age_seconds, grouped, middle_cut, sentence};
+use crate::report::glyph;
 use crate::tui::commit::{Deciding, Session};
 use crate::tui::state::State;
 

@@ -10,8 +10,9 @@ use ratatui::text::Line;
 use super::super::dialog::{Fit, Page};
 use super::super::style::Styles;
 use super::super::text::{cut, fit as fitted, ink};
-use crate::domain::rotation::{Phase, Rotation};
+use crate::domain::rotation::Rotation;
 use crate::domain::text::{age_seconds, grouped};
+use crate::report::rotation as report;
 use crate::tui::state::State;
 
 /// Rotations that are listed where there is room.
@@ -39,24 +40,13 @@ pub(super) fn closed(page: &mut Page, state: &State, width: usize, styles: Style
 
 fn line(state: &State, rotation: &Rotation, width: usize, styles: Styles) -> Line<'static> {
     let ago = format!("{} ago", age_seconds(state.since(rotation.since_ms) / 1_000));
-    let (mark, style) = match rotation.phase {
-        Phase::Retired => ("✓", styles.readable()),
-        Phase::RolledBack => ("↩", styles.drift()),
-        _ => ("○", styles.dim()),
-    };
-    let emergency = if rotation.emergency { ", emergency" } else { "" };
-    let what = format!("{}{emergency}", rotation.change.words());
-    let prints = rotation.change.main().map(|(_, keys)| match &keys.old {
-        Some(old) => format!("{} → {}", old.secret.short(), keys.new.secret.short()),
-        None => keys.new.secret.short(),
-    });
-    let lead = 10 + 8 + 21 + 2 + 16;
+    let [generations, what, how, prints] = report::closed(rotation);
+    let lead = 10 + 8 + 21 + 18;
     Line::from(vec![
         ink(fitted(&ago, 10), styles.dim()),
-        ink(fitted(&format!("{} → {}", rotation.from, rotation.to), 8), styles.plain()),
-        ink(fitted(&what, 21), styles.plain()),
-        ink(format!("{mark} "), style),
-        ink(fitted(rotation.phase.words(), 16), style),
-        ink(cut(&prints.unwrap_or_default(), width.saturating_sub(lead)), styles.dim()),
+        ink(fitted(&generations.text, 8), styles.plain()),
+        ink(fitted(&what.text, 21), styles.plain()),
+        ink(fitted(&how.text, 18), styles.role(how.role)),
+        ink(cut(&prints.text, width.saturating_sub(lead)), styles.dim()),
     ])
 }

@@ -16,8 +16,9 @@ use super::style::Styles;
 use super::text::{columns, fit_right, ink};
 use crate::domain::commit::Ended;
 use crate::domain::diagnostic::{Diagnostic, Severity};
-use crate::domain::rotation::{Phase, Rotation, Step};
-use crate::domain::text::{age_seconds, capitalised};
+use crate::domain::rotation::Rotation;
+use crate::domain::text::age_seconds;
+use crate::report::rotation as report;
 use crate::tui::rotate::{Page as Shown, barred, page};
 use crate::tui::state::State;
 
@@ -85,21 +86,10 @@ fn no_rotation(state: &State, width: usize, fit: Fit, styles: Styles) -> Parts {
 /// What is replaced, since when, and by which keys.
 fn heading(page: &mut Page, state: &State, rotation: &Rotation, width: usize, styles: Styles) {
     let began = format!("began {} ago", age_seconds(state.since(rotation.began_ms) / 1_000));
-    let given_up = rotation.step() == Step::ForgetNew || rotation.phase == Phase::Abandoned;
-    let back = rotation.back && !given_up;
-    let title = if given_up {
-        format!("Giving generation {} up: {} stays in use", rotation.to, rotation.from)
-    } else if back {
-        format!("Back to generation {}: the old {} again", rotation.from, rotation.change.words())
-    } else {
-        capitalised(&rotation.title())
-    };
-    page.push(ends(&title, &began, width, styles.strong(), styles));
-    for (side, keys) in rotation.change.sides() {
-        let old = keys.old.as_ref().map_or_else(|| "none before".to_owned(), ToString::to_string);
-        let (from, to) = if back { (keys.new.to_string(), old) } else { (old, keys.new.to_string()) };
+    page.push(ends(&report::heading(rotation), &began, width, styles.strong(), styles));
+    for (name, from, to) in report::keys(rotation) {
         let spans = vec![ink(from, styles.dim()), ink(" → ", styles.accent()), ink(to, styles.plain())];
-        page.fact(&format!("{} key", side.word()), spans, styles);
+        page.fact(&name, spans, styles);
     }
 }
 

@@ -8,11 +8,11 @@ use super::super::style::Styles;
 use super::super::text::{columns as width_of, fit, fit_right, ink};
 use super::columns::{Cell, Columns, GAP};
 use crate::domain::commitment::Commitment;
-use crate::domain::diagnostic::Severity;
 use crate::domain::drift::FieldDrift;
 use crate::domain::provenance::Level;
-use crate::domain::roster::{Column, Row, State as RowState};
+use crate::domain::roster::{Column, Row};
 use crate::domain::text::{age_blocks, grouped, middle_cut};
+use crate::report::{Role, commitment as report};
 use crate::tui::state::State;
 
 /// A row as a line.
@@ -69,28 +69,15 @@ fn uid(row: &Row, width: usize, styles: Styles) -> (String, Style) {
 }
 
 fn role(row: &Row, styles: Styles) -> (String, Style) {
-    match (row.own, row.is_ex_member()) {
-        (true, _) => ("● you".to_owned(), styles.accent()),
-        (false, true) => ("ex-member".to_owned(), styles.dim()),
-        (false, false) => (row.role.word().to_owned(), styles.plain()),
-    }
+    let whose = report::whose(row);
+    (whose.text, styles.role(whose.role))
 }
 
 /// The state in a word; without a column for notes, the note that matters most stands here.
 fn commitment(row: &Row, has_notes: bool, styles: Styles) -> (String, Style) {
-    let grave = row.drift.as_ref().is_some_and(|drift| drift.consequence.severity == Severity::Danger);
-    let note = notes(row, &SHORT).into_iter().next().filter(|_| !has_notes);
-    match (row.state(), row.commitment.as_ref().and_then(Commitment::unreadable)) {
-        (RowState::None, _) => ("○ none".to_owned(), styles.none()),
-        (_, Some(unreadable)) => (format!("✗ {}", unreadable.label), styles.unreadable()),
-        _ if row.drifts() => ("▲ drift".to_owned(), styles.drift()),
-        _ if grave => ("✗ danger".to_owned(), styles.danger()),
-        _ if row.is_foreign() => ("! foreign".to_owned(), styles.drift()),
-        _ => match note {
-            Some(note) => (format!("! {note}"), styles.drift()),
-            None => ("✓ readable".to_owned(), styles.readable()),
-        },
-    }
+    let state = report::state(row);
+    let note = notes(row, &SHORT).into_iter().next().filter(|_| !has_notes && state.role == Role::Good);
+    note.map_or_else(|| (state.text, styles.role(state.role)), |note| (format!("! {note}"), styles.drift()))
 }
 
 /// The column of notes: spelled out if there is room.
