@@ -10,7 +10,7 @@
 //! Dependencies point one way, and a test reads every `use` to prove it:
 //!
 //! ```text
-//!   domain  ◄──  chain · wallet · storage · vault · state · config · logs  ◄──  ops  ◄──  cli · tui
+//!   domain  ◄──  chain · wallet · storage · vault · state · config · logs  ◄──  ops  ◄──  engine  ◄──  report  ◄──  cli · tui
 //!                (chain knows wallet's signer, vault knows state's atomic files, nothing else crosses)
 //!   domain  ◄──  net  ◄──  chain · storage
 //!   domain  ◄──  sandbox  ◄──  cli, tests
@@ -28,6 +28,8 @@
 //! | [`state`] | what we keep on disk: paths, atomic files, last snapshots, metadata cache, the journals of commits and rotations, the vault's index | [`state`] |
 //! | [`logs`] | a log file and a ring buffer behind one redacting, sanitising formatter | [`logs`] |
 //! | [`ops`] | use cases, the only orchestration: survey, doctor, commit, read tests, rotations, keys in and out of the vault, provenance, live console feed | [`ops::commit`], [`ops::probe`], [`ops::vault`], [`ops::rotation`], [`ops::verify`] |
+//! | [`engine`] | what is known of a subnet while it is watched (rows, connection, own side), and one task: requests in, events out in one order; no screen is needed | [`engine::model`], [`engine::service`] |
+//! | `report` | results in words, with roles in place of colours: what a command prints and a screen frames are the same lines | `report::Block` |
 //! | [`cli`] | subcommands: text for people, JSON for scripts, exit codes | `cli::run` |
 //! | [`tui`] | the console: a pure half (state, messages, update, key map, views) and a shell (runner, terminal) | [`tui`] |
 //! | [`sandbox`] | an embedded practice subnet: a real JSON-RPC node that takes real extrinsics and a real S3 server, on loopback, with scenarios and faults | [`sandbox`] |
@@ -35,8 +37,8 @@
 //! ## How a key press becomes a changed screen
 //!
 //! ```text
-//!   keys ── key map ──► Msg ── update(&mut State, Msg) ──► Vec<Effect> ── runner ──► ops ──► chain …
-//!      ▲  feed events, log lines, clock ── one channel ◄──────────────────────┘
+//!   keys ── key map ──► Msg ── update(&mut State, Msg) ──► Vec<Effect> ── runner ──► Request ──► engine ──► ops ──► chain …
+//!      ▲  log lines, clock                                                              Event ◄──┘
 //! ```
 //!
 //! `update` reads no clock and does no I/O: `now` arrives in a message, effects leave as data, and only the runner
@@ -61,6 +63,7 @@ pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod engine;
 pub mod logs;
 mod net;
 pub mod ops;

@@ -162,6 +162,9 @@ pub struct StatusArguments {
     /// Compare every row with a second operator's node, and prove it from the block's state
     #[arg(long)]
     pub verify: bool,
+    /// Then go on, and tell each change as its block comes, until a signal ends it (exit code 7)
+    #[arg(long)]
+    pub follow: bool,
 }
 
 /// `show`

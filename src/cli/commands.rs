@@ -56,8 +56,24 @@ pub async fn status(
     environment: &Environment,
     output: Output,
 ) -> CommandResult {
+    let filter = filter_of(arguments)?;
+    Box::pin(status_read(arguments, &filter, flags, environment, output)).await.map(|(report, ..)| report)
+}
+
+/// The rows that are wanted.
+pub(super) fn filter_of(arguments: &StatusArguments) -> Result<Filter, Diagnostic> {
     let filter = Filter::of_rows(arguments.filter.as_deref().unwrap_or_default());
-    let filter = filter.map_err(|error| misuse(&format!("--filter: {error}")).about_variable("--filter"))?;
+    filter.map_err(|error| misuse(&format!("--filter: {error}")).about_variable("--filter"))
+}
+
+/// The same with what it was read from.
+pub(super) async fn status_read(
+    arguments: &StatusArguments,
+    filter: &Filter,
+    flags: &Flags,
+    environment: &Environment,
+    output: Output,
+) -> Result<(Report, Context, Survey), Diagnostic> {
     let (context, mut found) = look(flags, environment, output).await?;
     let keep = |row: &Row| filter.accepts(row, Tested::default());
     // What is wrong with the own row is acted on, so that it is more than one node's word where it can be.
@@ -74,7 +90,8 @@ pub async fn status(
         || StatusDocument::of(&found.snapshot, &found.roster, keep, &levels),
         || text::status(&context, &found, now_ms(), &shown, &levels),
     )?;
-    Ok(report.at(Place::of(&found.snapshot)).with(findings).decided_by(deciding))
+    let report = report.at(Place::of(&found.snapshot)).with(findings).decided_by(deciding);
+    Ok((report, context, found))
 }
 
 /// `show`

@@ -112,10 +112,15 @@ pub async fn commit(
 fn place(context: &Context, came: &Outcome) -> Place {
     let Some(plan) = &came.plan else { return Place::unread(&context.network, context.netuid()) };
     let (read, chain) = (plan.standing.at, &plan.standing.chain);
-    let read =
-        BlockDocument { number: read.number, hash: read.hash, timestamp_ms: Some(read.timestamp_ms), finalized: true };
+    let read = BlockDocument {
+        number: read.number,
+        hash: Some(read.hash),
+        timestamp_ms: Some(read.timestamp_ms),
+        finalized: true,
+    };
     let holds = came.ended.as_ref().and_then(Ended::block);
-    let holds = holds.map(|at| BlockDocument { number: at.number, hash: at.hash, timestamp_ms: None, finalized: true });
+    let holds =
+        holds.map(|at| BlockDocument { number: at.number, hash: Some(at.hash), timestamp_ms: None, finalized: true });
     Place {
         network: Some(NetworkDocument::of(chain)),
         subnet: Some(SubnetDocument::numbered(context.netuid())),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 use crate::cli::args::SandboxArguments;
 use crate::cli::commands::{context_to_read, misuse, now_ms, swept};
@@ -22,24 +22,20 @@ use crate::domain::commit::Record;
 use crate::domain::commitment::Published;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::environment::Environment;
-use crate::domain::given::Given;
 use crate::domain::network::SANDBOX;
 use crate::domain::secret::SecretKey;
 use crate::domain::untrusted::Untrusted;
+use crate::engine::own::OwnInfo;
+use crate::engine::service::{ServiceSetup, serve as serve_engine};
 use crate::logs::{CONTROL_VARIABLE, Logs, system_clock};
 use crate::ops::commit;
 use crate::ops::context::Context;
-use crate::ops::context_watch::keep_current;
-use crate::ops::feed;
-use crate::ops::probe::{self, SubnetView, TesterSetup};
-use crate::ops::rotation::{self, JOURNAL, Timeouts};
-use crate::ops::verify::{self, VerifierSetup};
+use crate::ops::rotation::JOURNAL;
 use crate::sandbox::sandbox_folder;
 use crate::state::Paths;
 use crate::state::atomic::PrivateDir;
 use crate::tui::keymap::KeyMap;
 use crate::tui::logbook::LogLine;
-use crate::tui::own::OwnInfo;
 use crate::tui::runner::{self, LogSource, Setup};
 use crate::tui::state::{Background, Glyphs, Multiplexer, NetuidFrom, Options, Theme};
 use crate::vault::Vault;
@@ -148,49 +144,23 @@ fn setup(
     keymap: KeyMap,
 ) -> Setup {
     let saved = context.disk.last(&context.network, context.netuid());
-    let own = own_info(&context);
+    let own = OwnInfo::of_context(&context);
     let options = options(&context, environment);
     let known = known(&context);
-    let subnet_view = SubnetView::new();
-    let (feed, reconnect) = feed::follow_subnet(&context, subnet_view.clone());
     let disk = context.disk.clone();
-    let (current, changes) = keep_current(context, flags.clone(), environment.clone(), passphrase.clone());
-    let now: Arc<dyn Fn() -> Arc<Context> + Send + Sync> = {
-        let current = current.clone();
-        Arc::new(move || current.now())
-    };
-    let (orders, commit_news) =
-        commit::serve(commit::ServiceSetup { context: Arc::clone(&now), now_ms: Arc::new(now_ms) });
-    let (rotations, rotate_news) = rotation::serve(rotation::ServiceSetup {
-        context: Arc::clone(&now),
-        environment: environment.clone(),
-        passphrase,
-        now_ms: Arc::new(now_ms),
-        timeouts: Timeouts::default(),
-        keys_changed: Arc::new(move || current.keys_changed()),
-    });
-    let (proofs, verify_news) = verify::serve(VerifierSetup { context: Arc::clone(&now), now_ms: Arc::new(now_ms) });
-    let (tests, probe_news) = probe::serve(TesterSetup { context: now, subnet_view, now_ms: Arc::new(now_ms) });
+    let (flags, environment) = (flags.clone(), environment.clone());
+    let term = environment.get("TERM").map(ToOwned::to_owned);
+    let (requests, events) = serve_engine(ServiceSetup { context, flags, environment, passphrase, now_ms });
     Setup {
         options,
         own,
         keymap,
-        term: environment.get("TERM").map(ToOwned::to_owned),
+        term,
         saved: saved.map(|kept| (Box::new(kept.snapshot), kept.saved_at_ms)),
-        feed,
-        own_news: own_news(changes),
-        // The service outlives the screen; nobody waits for an order that it no longer receives.
-        commits: Box::new(move |order, password| drop(orders.send((order, password)))),
-        commit_news,
-        tester: Box::new(move |order| drop(tests.send(order))),
-        probe_news,
-        verifier: Box::new(move |order| drop(proofs.send(order))),
-        verify_news,
-        rotations: Box::new(move |order, typed| drop(rotations.send((order, typed)))),
-        rotate_news,
+        events,
+        requests,
         known,
         logs: log_source(logs),
-        reconnect: Box::new(move || reconnect.notify_one()),
         keep: Arc::new(move |snapshot| drop(disk.remember(snapshot, now_ms()))),
         now_ms: Box::new(now_ms),
     }
@@ -203,31 +173,6 @@ fn known(context: &Context) -> Vec<Published> {
         _ => None,
     });
     intended.collect()
-}
-
-/// The operator's own side as the console shows it.
-fn own_info(context: &Context) -> OwnInfo {
-    let settings = &context.configuration.settings;
-    let name = |setting: &Option<crate::config::Setting<Given>>| {
-        setting.as_ref().map(|s| Untrusted::from_text(crate::logs::redacted(&s.value.to_string())))
-    };
-    let mut own = OwnInfo::beside(&context.provider, &context.configuration.local, &context.vault);
-    own.local = context.local();
-    own.hotkey = context.hotkey;
-    own.wallet = name(&settings.wallet);
-    own.hotkey_name = name(&settings.hotkey);
-    own.findings.clone_from(&context.findings);
-    own.chain_before = context.chain_before();
-    if let Some(paths) = &context.paths {
-        let places = [
-            ("configuration", paths.config_file()),
-            ("state", paths.state.clone()),
-            ("logs", paths.logs()),
-            ("cache", paths.cache.clone()),
-        ];
-        own.paths = places.map(|(what, path)| (what, Untrusted::from_text(path.to_string_lossy()))).into();
-    }
-    own
 }
 
 fn options(context: &Context, environment: &Environment) -> Options {
@@ -291,18 +236,4 @@ fn log_source(logs: &Logs) -> LogSource {
 
 fn log_line(seq: u64, line: crate::logs::LogLine) -> LogLine {
     LogLine { seq, at_ms: line.at_ms, level: line.level, target: line.target, message: Untrusted::from_text(line.text) }
-}
-
-/// The operator's own side, whenever the `.env` or the keys in the vault changed; what is published from then on is what
-/// stands there then.
-fn own_news(mut changes: mpsc::Receiver<Arc<Context>>) -> mpsc::Receiver<OwnInfo> {
-    let (news, received) = mpsc::channel(1);
-    tokio::spawn(async move {
-        while let Some(context) = changes.recv().await {
-            if news.send(own_info(&context)).await.is_err() {
-                return;
-            }
-        }
-    });
-    received
 }

@@ -35,7 +35,7 @@ pub struct SubnetDocument {
 #[derive(Debug, Serialize)]
 pub struct BlockDocument {
     pub(super) number: u64,
-    pub(super) hash: BlockHash,
+    pub(super) hash: Option<BlockHash>,
     pub(super) timestamp_ms: Option<u64>,
     pub(super) finalized: bool,
 }
@@ -70,7 +70,7 @@ impl BlockDocument {
     /// Of a snapshot, which is always read at a finalized block.
     pub const fn of(snapshot: &SubnetSnapshot) -> Self {
         let at = snapshot.at;
-        Self { number: at.number, hash: at.hash, timestamp_ms: Some(at.timestamp_ms), finalized: true }
+        Self { number: at.number, hash: Some(at.hash), timestamp_ms: Some(at.timestamp_ms), finalized: true }
     }
 }
 

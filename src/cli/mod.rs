@@ -9,6 +9,7 @@ mod completions;
 mod console;
 mod exec;
 pub mod exit;
+mod follow;
 pub mod json;
 mod keys;
 mod keys_json;
@@ -178,6 +179,9 @@ async fn outcome(
         }
         None => Box::pin(console::open(flags, environment, output)).await,
         Some(Command::Sandbox(sandbox)) => Box::pin(console::open_sandbox(&sandbox, flags, environment, output)).await,
+        Some(Command::Status(status)) if status.follow => {
+            Box::pin(follow::follow(&status, flags, environment, output)).await
+        }
         Some(Command::Status(status)) => {
             interruptible(Box::pin(commands::status(&status, flags, environment, output))).await
         }

@@ -42,6 +42,19 @@ impl Output {
         finish(io::stdout().lock().write_all(format!("{}\n", withheld(document)).as_bytes()))
     }
 
+    /// Prints one of many lines, a document or text for people. `false` where the reader has seen enough.
+    pub fn line(self, text: &str) -> io::Result<bool> {
+        let written = if self.json {
+            io::stdout().lock().write_all(format!("{}\n", withheld(text)).as_bytes())
+        } else {
+            AutoStream::new(io::stdout(), self.color).write_all(format!("{}\n", self.written(text)).as_bytes())
+        };
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            other => other.map(|()| true),
+        }
+    }
+
     /// Prints text for people.
     pub fn text(self, text: &str) -> io::Result<()> {
         finish(AutoStream::new(io::stdout(), self.color).write_all(self.written(text).as_bytes()))

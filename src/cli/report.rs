@@ -58,6 +58,8 @@ pub struct Report {
     /// What decides the exit code, where something does: the first is the reason.
     deciding: Vec<Diagnostic>,
     findings: Vec<Diagnostic>,
+    /// Whether it is the end of what was told line by line.
+    is_last: bool,
     /// Whether people were told of the findings while it ran.
     are_told: bool,
     /// The command's own fields, or its text.
@@ -99,6 +101,23 @@ impl Report {
         Self { deciding: deciding.into_iter().collect(), ..self }
     }
 
+    /// The end of what was told line by line, for this reason.
+    pub fn last(why: Option<Diagnostic>) -> Self {
+        Self { is_last: true, deciding: why.into_iter().collect(), ..Self::default() }
+    }
+
+    /// What goes before many lines: the document in one, or the text, and what must not be overlooked. `false` where the reader
+    /// has seen enough.
+    pub fn first(&self, command: &str, output: Output) -> io::Result<bool> {
+        if output.is_json() {
+            // Written out, no line of a document begins or ends within a text.
+            let document = document(command, self, self.exit())?;
+            return output.line(&document.lines().map(str::trim_start).collect::<String>());
+        }
+        self.findings.iter().for_each(|finding| output.remark(table::finding(finding).trim_end()));
+        output.line(self.body.trim_end())
+    }
+
     fn exit(&self) -> Exit {
         self.deciding.first().map_or(Exit::Healthy, |decides| Exit::of(decides.class))
     }
@@ -125,7 +144,9 @@ pub fn print(command: &str, outcome: CommandResult, output: Output) -> Exit {
     };
     let (report, has_text) = outcome.map_or_else(failed, |report| (report, true));
     let exit = report.exit();
-    let printed = if output.is_json() {
+    let printed = if report.is_last && output.is_json() {
+        output.line(&format!("{{\"exit\":{}}}", exit.code())).map(drop)
+    } else if output.is_json() {
         document(command, &report, exit).and_then(|document| Output::document(&document))
     } else {
         if !report.are_told {

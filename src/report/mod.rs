@@ -1,6 +1,7 @@
 //! Results in words, once: what a command prints and what a screen frames are the same lines. Words have a role, from which the
 //! one makes escapes and the other styles; widths are the reader's business.
 
+pub mod changes;
 pub mod commitment;
 pub mod read_test;
 pub mod rotation;

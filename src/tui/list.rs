@@ -12,11 +12,11 @@ use crate::domain::filter::Filter;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::read_test_summary::Tested;
 use crate::domain::roster::{Column, Roster, Row};
+use crate::engine::table::Table;
 use crate::tui::filter_line;
 use crate::tui::probes::Probes;
 use crate::tui::proofs::Proofs;
 use crate::tui::state::line_text;
-use crate::tui::table::Table;
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

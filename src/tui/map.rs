@@ -8,19 +8,19 @@ use crate::tui::view;
 /// Where the selected row is among the uids, if it has one.
 pub(super) fn place(state: &State) -> Option<usize> {
     let uid = state.selected().and_then(|row| row.uid)?;
-    state.table.roster().rows.binary_search_by_key(&Some(uid), |row: &Row| row.uid).ok()
+    state.model.table.roster().rows.binary_search_by_key(&Some(uid), |row: &Row| row.uid).ok()
 }
 
 /// Moves the cursor by cells, onto the nearest uid that the filter lets through.
 pub(super) fn step(state: &mut State, cells: isize) {
-    let last = state.table.roster().rows.len().saturating_sub(1);
+    let last = state.model.table.roster().rows.len().saturating_sub(1);
     let target = place(state).map_or(0, |place| place.saturating_add_signed(cells).min(last));
     to(state, target, cells < 0);
 }
 
 /// Moves the cursor to the first or the last uid.
 pub(super) fn to_end(state: &mut State, last: bool) {
-    let end = if last { state.table.roster().rows.len().saturating_sub(1) } else { 0 };
+    let end = if last { state.model.table.roster().rows.len().saturating_sub(1) } else { 0 };
     to(state, end, last);
 }
 
@@ -31,7 +31,7 @@ pub(super) fn lines(state: &State, lines: isize) -> isize {
 
 fn to(state: &mut State, target: usize, backwards: bool) {
     if let Some(index) = nearest(state, target, backwards) {
-        state.list.select(index, state.table.roster());
+        state.list.select(index, state.model.table.roster());
     }
 }
 

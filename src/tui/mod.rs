@@ -4,7 +4,7 @@
 //! keys ─ keymap(mode) ─► Msg ─ update(&mut State, Msg) ─► Vec<Effect> ─ runner ─► terminal, feed, disk
 //!    ▲ feed / log / clock ──────── one queue ◄───────────────────────────┘
 //! ```
-//! The pure half knows `domain` only, holds no secret, reads no clock, and is tested by sending it messages. Only
+//! The pure half knows what is known (`engine`) and how it is told (`report`), holds no secret, reads no clock, and is tested by sending it messages. Only
 //! [`runner`], [`terminal`], `listen` and `job` touch the world.
 
 mod clamped;
@@ -19,7 +19,6 @@ mod listen;
 pub mod logbook;
 mod map;
 pub mod msg;
-pub mod own;
 mod palette;
 pub mod probes;
 pub mod proofs;
@@ -29,7 +28,6 @@ mod secret_entry;
 mod secret_line;
 mod shell;
 pub mod state;
-pub mod table;
 pub mod terminal;
 pub mod update;
 pub mod view;

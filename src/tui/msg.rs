@@ -2,16 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::domain::commit::{News, Order};
-use crate::domain::feed::FeedEvent;
 use crate::domain::log::Level;
-use crate::domain::probe::{ProbeNews, ProbeOrder};
-use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
-use crate::domain::rotation::messages::{RotateNews, RotateOrder};
 use crate::domain::snapshot::SubnetSnapshot;
+use crate::engine::service::{Event, Request};
 use crate::tui::keymap::Action;
 use crate::tui::logbook::LogLine;
-use crate::tui::own::OwnInfo;
 use crate::tui::state::Theme;
 
 /// Something happened.
@@ -39,8 +34,8 @@ pub enum Msg {
     OtherLayout,
     /// The console was to be suspended, and there is no shell to come back to.
     NoShell,
-    /// The chain told something.
-    Feed(FeedEvent),
+    /// The engine told something.
+    Event(Event),
     /// Lines were logged.
     Logs(Vec<LogLine>),
     /// The last snapshot was found on disk.
@@ -50,16 +45,6 @@ pub enum Msg {
         /// When it was saved, in ms since 1970.
         saved_at_ms: u64,
     },
-    /// The operator's own side was read again.
-    Own(Box<OwnInfo>),
-    /// Something was heard of a commit.
-    Commit(News),
-    /// Something was heard of read tests.
-    Probe(ProbeNews),
-    /// Something was heard of where rows come from.
-    Verify(VerifyNews),
-    /// Something was heard of a rotation.
-    Rotate(RotateNews),
     /// The password that is being typed has so many characters now. The characters themselves stay in the event loop.
     Typed {
         /// How many.
@@ -83,20 +68,10 @@ pub enum Effect {
     Redraw,
     /// Give the terminal back to the shell until it continues the console.
     Suspend,
-    /// Connect anew.
-    Reconnect,
     /// Keep the subnet for the next start.
     Keep(Arc<SubnetSnapshot>),
-    /// Plan, publish, arm, disarm or forget a commit. The runner adds the password that was typed, and refuses to
-    /// publish where that is forbidden.
-    Commit(Order),
-    /// Test rows, end a sweep, or find out whether a validator would see the own uid.
-    Probe(ProbeOrder),
-    /// Look at where rows come from, or note that a dispute was read.
-    Verify(VerifyOrder),
-    /// Look at a rotation, begin one, go on, answer it, turn it back or let go of it. The runner adds what was typed, and
-    /// refuses all but looking and letting go where changing anything is forbidden.
-    Rotate(RotateOrder),
+    /// Ask the engine for something. The runner adds what was typed for it, and refuses what is forbidden.
+    Ask(Request),
     /// Write a line into the log.
     Log {
         /// How grave it is.

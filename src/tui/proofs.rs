@@ -20,6 +20,7 @@ use crate::domain::snapshot::SubnetChange;
 use crate::domain::text::BLOCK_SECONDS;
 use crate::domain::untrusted::Untrusted;
 use crate::domain::window::{WINDOW_BLOCKS, Window};
+use crate::engine::service::Request;
 use crate::tui::commit::watch;
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
@@ -80,7 +81,7 @@ pub enum OwnDoubt<'s> {
 
 /// That the table is another chain's than the one that answered here before.
 pub fn other_chain(state: &State) -> Option<Diagnostic> {
-    let (chain, before) = (&state.table.snapshot()?.chain, state.own.chain_before?);
+    let (chain, before) = (&state.model.table.snapshot()?.chain, state.model.own.chain_before?);
     (chain.genesis != before).then(|| findings::other_chain(chain, before))
 }
 
@@ -89,11 +90,11 @@ pub fn own_doubt(state: &State) -> Option<OwnDoubt<'_>> {
     if other_chain(state).is_some() {
         return Some(OwnDoubt::OtherChain);
     }
-    if let Some(finding) = state.own.env_trouble() {
+    if let Some(finding) = state.model.own.env_trouble() {
         return Some(OwnDoubt::EnvFile(finding));
     }
     let set = state.own_row()?.commitment.as_ref().and_then(|commitment| commitment.block);
-    if let Some(block) = set.filter(|block| state.heads.finalized.is_some_and(|finalized| *block > finalized)) {
+    if let Some(block) = set.filter(|block| state.model.heads.finalized.is_some_and(|finalized| *block > finalized)) {
         return Some(OwnDoubt::NotFinal(block));
     }
     let Some(seen) = state.proofs.own_seen_ms else { return Some(OwnDoubt::Kept) };
@@ -143,7 +144,7 @@ impl Proofs {
 
 /// Why nothing is written while sources contradict each other.
 pub fn locked(state: &State) -> Option<Rule> {
-    let dispute = state.proofs.lock(state.now_ms)?;
+    let dispute = state.proofs.lock(state.model.now_ms)?;
     let Diagnostic { summary, cause, .. } = dispute.finding();
     Some(Rule::Other {
         code: "contradiction",
@@ -157,21 +158,21 @@ pub fn locked(state: &State) -> Option<Rule> {
 pub fn look_at_all(state: &mut State) -> Vec<Effect> {
     if state.proofs.is_busy() {
         // Due as soon as that is done: a connection that comes and goes must not pile up orders.
-        state.proofs.due_ms = Some(state.now_ms);
+        state.proofs.due_ms = Some(state.model.now_ms);
         return Vec::new();
     }
-    let roster = state.table.roster();
+    let roster = state.model.table.roster();
     let all = roster.rows.iter().chain(&roster.ex_members);
     let few = roster.rows.len() + roster.ex_members.len() <= MOST_ROWS;
     let rows: Vec<(Hotkey, bool)> = all.filter(|row| few || row.own).map(|row| (row.hotkey, row.own)).collect();
-    state.proofs.due_ms = Some(state.now_ms + EVERY_MS);
-    state.proofs.own_window = state.heads.finalized.map(Window::of);
+    state.proofs.due_ms = Some(state.model.now_ms + EVERY_MS);
+    state.proofs.own_window = state.model.heads.finalized.map(Window::of);
     order(state, rows, few)
 }
 
 /// The feed told the whole subnet as of a block.
 pub fn told(state: &mut State, block: u64) {
-    state.proofs.own_seen_ms = Some(state.now_ms);
+    state.proofs.own_seen_ms = Some(state.model.now_ms);
     state.proofs.own_told = block;
 }
 
@@ -180,14 +181,14 @@ fn order(state: &mut State, rows: Vec<(Hotkey, bool)>, everybody: bool) -> Vec<E
         return Vec::new();
     }
     state.proofs.under_way += 1;
-    vec![Effect::Verify(VerifyOrder::Look { rows, everybody })]
+    vec![Effect::Ask(Request::Verify(VerifyOrder::Look { rows, everybody }))]
 }
 
 /// Everybody, once that is some time ago.
 fn again(state: &mut State) -> Vec<Effect> {
     let proofs = &state.proofs;
-    let is_due = proofs.due_ms.is_some_and(|due| due <= state.now_ms) && !proofs.is_busy();
-    if is_due && state.connection.loss().is_none() { look_at_all(state) } else { Vec::new() }
+    let is_due = proofs.due_ms.is_some_and(|due| due <= state.model.now_ms) && !proofs.is_busy();
+    if is_due && state.model.connection.loss().is_none() { look_at_all(state) } else { Vec::new() }
 }
 
 /// Rows changed: they are looked at once the block is final, which a proof is about.
@@ -197,9 +198,9 @@ pub fn changed(state: &mut State, change: &SubnetChange) {
     }
     for (hotkey, _) in &change.commitments {
         state.proofs.waiting.insert(*hotkey, change.block);
-        if state.own.hotkey == Some(*hotkey) {
+        if state.model.own.hotkey == Some(*hotkey) {
             state.proofs.own_told = change.block;
-            state.proofs.own_seen_ms = Some(state.now_ms);
+            state.proofs.own_seen_ms = Some(state.model.now_ms);
         }
     }
 }
@@ -214,7 +215,7 @@ pub fn finalized(state: &mut State, number: u64) -> Vec<Effect> {
         return if effects.is_empty() { own_once_a_window(state, number) } else { effects };
     }
     proofs.waiting.retain(|hotkey, _| !ripe.contains(hotkey));
-    let own = state.own.hotkey;
+    let own = state.model.own.hotkey;
     order(state, ripe.into_iter().map(|hotkey| (hotkey, Some(hotkey) == own)).collect(), false)
 }
 
@@ -223,7 +224,7 @@ fn own_once_a_window(state: &mut State, number: u64) -> Vec<Effect> {
     let window = Some(Window::of(number));
     let proofs = &state.proofs;
     let is_due = proofs.due_ms.is_some() && proofs.own_window != window && !proofs.is_busy();
-    let own = state.own_row().map(|row| row.hotkey).filter(|_| is_due && state.connection.loss().is_none());
+    let own = state.own_row().map(|row| row.hotkey).filter(|_| is_due && state.model.connection.loss().is_none());
     let Some(own) = own else { return Vec::new() };
     state.proofs.own_window = window;
     order(state, vec![(own, false)], false)
@@ -245,15 +246,15 @@ pub fn asked(state: &mut State) -> Vec<Effect> {
 
 /// The operator has read what the banner says.
 pub fn read(state: &mut State) -> Vec<Effect> {
-    let ids: Vec<String> = state.proofs.unread(state.now_ms).map(Dispute::id).collect();
+    let ids: Vec<String> = state.proofs.unread(state.model.now_ms).map(Dispute::id).collect();
     if ids.is_empty() {
         state.say("no source contradicts another");
         return Vec::new();
     }
     state.say("noted for an hour: writing is your decision now");
-    let until_ms = state.now_ms.saturating_add(ACKNOWLEDGED_MS);
+    let until_ms = state.model.now_ms.saturating_add(ACKNOWLEDGED_MS);
     state.proofs.read.extend(ids.iter().map(|id| (id.clone(), until_ms)));
-    ids.into_iter().map(|id| Effect::Verify(VerifyOrder::Read(id))).collect()
+    ids.into_iter().map(|id| Effect::Ask(Request::Verify(VerifyOrder::Read(id)))).collect()
 }
 
 /// What came of the rows that the operator asked about, in a few words.
@@ -268,7 +269,7 @@ fn answer(state: &State, news: &VerifyNews) -> Option<String> {
     let known: Vec<(&Hotkey, &Provenance)> =
         asked.iter().filter_map(|hotkey| Some((hotkey, found.rows.get(hotkey)?))).collect();
     if let [(hotkey, row)] = known[..] {
-        let uid = state.table.roster().by_hotkey(hotkey).and_then(|row| row.uid);
+        let uid = state.model.table.roster().by_hotkey(hotkey).and_then(|row| row.uid);
         let who = uid.map_or_else(|| hotkey.short(), |uid| format!("uid {uid}"));
         // The signature was asked for: why it was not looked at is part of the answer.
         let why = row.limit.as_ref().filter(|_| !row.is_disputed());
@@ -298,19 +299,18 @@ pub fn on_event(state: &mut State, news: VerifyNews) -> Vec<Effect> {
         }
         VerifyNews::Examined { found, everybody } => {
             proofs.failed = None;
-            let own = state.own.hotkey.and_then(|own| found.rows.get(&own).cloned());
-            proofs.own_seen_ms = own.as_ref().map(|_| state.now_ms).or(proofs.own_seen_ms);
-            let forged = found
-                .rows
-                .iter()
-                .filter(|(hotkey, row)| Some(**hotkey) != state.own.hotkey && row.is_disputed() && !row.is_unknown());
+            let own = state.model.own.hotkey.and_then(|own| found.rows.get(&own).cloned());
+            proofs.own_seen_ms = own.as_ref().map(|_| state.model.now_ms).or(proofs.own_seen_ms);
+            let forged = found.rows.iter().filter(|(hotkey, row)| {
+                Some(**hotkey) != state.model.own.hotkey && row.is_disputed() && !row.is_unknown()
+            });
             let proven = forged.map(|(hotkey, row)| (*hotkey, row.commitment.clone())).collect();
             let told = proofs.take(*found, everybody);
             show_proven(state, proven);
             let corrected = own.map_or_else(Vec::new, |own| correct(state, own));
             let proofs = &mut state.proofs;
             if !proofs.disputes.is_empty() {
-                proofs.due_ms = proofs.due_ms.map(|due| due.min(state.now_ms + WHILE_DISPUTED_MS));
+                proofs.due_ms = proofs.due_ms.map(|due| due.min(state.model.now_ms + WHILE_DISPUTED_MS));
             }
             state.probes.out_of_order = true;
             let logged = told.into_iter().map(|text| Effect::Log { level: Grave::Error, text });
@@ -321,9 +321,9 @@ pub fn on_event(state: &mut State, news: VerifyNews) -> Vec<Effect> {
 
 /// Shows what a proof decides where the node told otherwise of others' rows.
 fn show_proven(state: &mut State, commitments: Vec<(Hotkey, Option<Commitment>)>) {
-    let block = state.table.snapshot().map(|snapshot| snapshot.at.number).unwrap_or_default();
+    let block = state.model.table.snapshot().map(|snapshot| snapshot.at.number).unwrap_or_default();
     let change = SubnetChange { block, commitments, members: Vec::new() };
-    if !change.commitments.is_empty() && state.table.change(change, state.own.own().as_ref()) {
+    if !change.commitments.is_empty() && state.model.table.change(change, state.model.own.own().as_ref()) {
         state.rows_changed();
     }
 }
@@ -331,7 +331,7 @@ fn show_proven(state: &mut State, commitments: Vec<(Hotkey, Option<Commitment>)>
 /// Shows of the own row what is verified where the feed tells otherwise, and says so. A feed that only lagged is corrected by
 /// its next change; one that is caught in a lie is a contradiction.
 fn correct(state: &mut State, verified: Provenance) -> Vec<Effect> {
-    let Some(hotkey) = state.own.hotkey else { return Vec::new() };
+    let Some(hotkey) = state.model.own.hotkey else { return Vec::new() };
     let Some((is_told, shown)) = state.commits.watch.told(hotkey, &verified) else { return Vec::new() };
     // One node against itself decides nothing.
     let is_sure = verified.level >= Level::Agreed || (verified.is_disputed() && !verified.is_unknown());
@@ -341,14 +341,14 @@ fn correct(state: &mut State, verified: Provenance) -> Vec<Effect> {
     }
     let set_at = verified.commitment.as_ref().and_then(|commitment| commitment.block);
     let since = set_at.map_or(told, |set| set.max(told)) + MAY_LAG;
-    let goes_on = state.connection.loss().is_none() && state.heads.finalized >= Some(verified.at.number);
-    let is_snapshot = state.table.snapshot().is_some_and(|snapshot| snapshot.at.hash == verified.at.hash);
+    let goes_on = state.model.connection.loss().is_none() && state.model.heads.finalized >= Some(verified.at.number);
+    let is_snapshot = state.model.table.snapshot().is_some_and(|snapshot| snapshot.at.hash == verified.at.hash);
     let is_caught = is_snapshot || (goes_on && verified.at.number >= since);
     let dispute = is_caught.then(|| contradicted(state, hotkey, shown, &verified));
     let commitments = vec![(hotkey, verified.commitment)];
     let change = SubnetChange { block: verified.at.number, commitments, members: Vec::new() };
     let mut effects = watch::corrected(state, &change);
-    if state.table.change(change, state.own.own().as_ref()) {
+    if state.model.table.change(change, state.model.own.own().as_ref()) {
         state.rows_changed();
     }
     if let Some(dispute) = dispute {
@@ -376,7 +376,12 @@ fn contradicted(state: &State, hotkey: Hotkey, shown: Untrusted, verified: &Prov
     Dispute {
         case: Case::ForgedValue,
         hotkey: Some(hotkey),
-        endpoint: Claim { endpoint: state.connection.endpoint().to_owned(), block: None, says: shown, proof: None },
+        endpoint: Claim {
+            endpoint: state.model.connection.endpoint().to_owned(),
+            block: None,
+            says: shown,
+            proof: None,
+        },
         witness: Claim { endpoint: from, block, says, proof: verified.proof },
         proven_wrong: verified.proof.map(|_| Side::Endpoint),
     }

@@ -20,14 +20,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use crate::domain::ascii;
-use crate::domain::commit::{News, Order};
 use crate::domain::commitment::Published;
-use crate::domain::feed::FeedEvent;
-use crate::domain::probe::{ProbeNews, ProbeOrder};
-use crate::domain::provenance::messages::{VerifyNews, VerifyOrder};
-use crate::domain::rotation::messages::{RotateNews, RotateOrder, Typed};
-use crate::domain::secret::SecretKey;
+use crate::domain::rotation::messages::RotateOrder;
 use crate::domain::snapshot::SubnetSnapshot;
+use crate::engine::own::OwnInfo;
+use crate::engine::service::{Event, Request, Requests};
 use crate::tui::clamped::Clamped;
 use crate::tui::commit::Watch;
 use crate::tui::input::Input;
@@ -35,7 +32,6 @@ use crate::tui::keymap::KeyMap;
 use crate::tui::listen;
 use crate::tui::logbook::LogLine;
 use crate::tui::msg::{Effect, Msg};
-use crate::tui::own::OwnInfo;
 use crate::tui::secret_entry::SecretEntry;
 use crate::tui::secret_line::SecretLine;
 use crate::tui::shell::{Presence, Shell};
@@ -76,34 +72,15 @@ pub struct Setup {
     pub term: Option<String>,
     /// The subnet as the last session left it, and when that was saved, in ms since 1970.
     pub saved: Option<(Box<SubnetSnapshot>, u64)>,
-    /// What the chain tells.
-    pub feed: mpsc::Receiver<FeedEvent>,
-    /// The operator's own side, whenever it was read again.
-    pub own_news: mpsc::Receiver<OwnInfo>,
-    /// Performs an order about commits; must not block. The password that was typed comes beside [`Order::Publish`] and
-    /// [`Order::PublishWhenRegistered`], `None` where none was asked for. What is read-only or frozen never gets here to publish.
-    pub commits: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
-    /// What is heard of commits.
-    pub commit_news: mpsc::Receiver<News>,
-    /// Performs an order about read tests; must not block.
-    pub tester: Box<dyn Fn(ProbeOrder) + Send>,
-    /// What is heard of read tests.
-    pub probe_news: mpsc::Receiver<ProbeNews>,
-    /// Performs an order about where rows come from; must not block.
-    pub verifier: Box<dyn Fn(VerifyOrder) + Send>,
-    /// What is heard of that.
-    pub verify_news: mpsc::Receiver<VerifyNews>,
-    /// Performs an order about rotations; must not block. What was typed for it comes beside it. While the console is
-    /// read-only or frozen only [`RotateOrder::Look`] and [`RotateOrder::Leave`] get here. One look is ordered at the start.
-    pub rotations: Box<dyn Fn(RotateOrder, Typed) + Send>,
-    /// What is heard of rotations.
-    pub rotate_news: mpsc::Receiver<RotateNews>,
+    /// What happens.
+    pub events: mpsc::Receiver<Event>,
+    /// Asks for something; must not block. What is read-only or frozen never gets here to publish, nor to change anything of
+    /// a rotation. One look at the open rotation is asked for at the start.
+    pub requests: Requests,
     /// What this machine's journal says was published from here, so that it is no surprise to find it on chain.
     pub known: Vec<Published>,
     /// The log.
     pub logs: LogSource,
-    /// Called when the operator asks to connect anew; must not block.
-    pub reconnect: Box<dyn Fn() + Send>,
     /// Writes the subnet to disk; called on a thread that may block, one call at a time. It logs its own failures.
     pub keep: Arc<dyn Fn(&SubnetSnapshot) + Send + Sync>,
     /// The clock, in ms since 1970.
@@ -232,37 +209,22 @@ where
     I: Stream<Item = io::Result<E>> + Unpin,
     E: Into<Input>,
 {
-    let Setup { options, own, keymap, saved, mut feed, mut own_news, commits, mut commit_news, known, .. } = setup;
-    let Setup { verifier, mut verify_news, .. } = setup;
-    let Setup { tester, mut probe_news, rotations, mut rotate_news, logs, reconnect, keep, now_ms, .. } = setup;
+    let Setup { options, own, keymap, saved, mut events, requests, known, logs, keep, now_ms, .. } = setup;
     let title = format!("grail-console · {} · subnet {}", options.network, options.netuid);
     let title = if options.glyphs.is_ascii() { ascii::text(&title) } else { title };
     let mut state = State::new(options, own, keymap);
     state.commits.watch = Watch::knowing(known);
     let (keeper, password, entry) = (Keeper::new(keep), SecretLine::new(), SecretEntry::new());
     let answers_until = Instant::now() + BACKGROUND;
-    let mut shell = Shell {
-        state,
-        commits,
-        tester,
-        verifier,
-        rotations,
-        password,
-        entry,
-        reconnect,
-        now_ms,
-        keeper,
-        aside,
-        title,
-        presence: Presence::Damaged,
-    };
+    let mut shell =
+        Shell { state, requests, password, entry, now_ms, keeper, aside, title, presence: Presence::Damaged };
     // Before anything is arranged to fit the screen.
     redraw(&mut shell, terminal)?;
     if let Some((snapshot, saved_at_ms)) = saved {
         shell.take(Msg::CachedSnapshot { snapshot, saved_at_ms });
     }
     shell.take(Msg::Logs((logs.after)(0)));
-    shell.perform(Effect::Rotate(RotateOrder::Look));
+    shell.perform(Effect::Ask(Request::Rotate(RotateOrder::Look)));
     shell.name_window();
 
     tokio::pin!(interrupted);
@@ -274,12 +236,7 @@ where
         let quit = tokio::select! {
             biased;
             () = &mut interrupted => break Exit::Interrupted,
-            Some(event) = feed.recv(), if undrawn < UNDRAWN => shell.take(Msg::Feed(event)),
-            Some(news) = commit_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Commit(news)),
-            Some(news) = probe_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Probe(news)),
-            Some(news) = verify_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Verify(news)),
-            Some(news) = rotate_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Rotate(news)),
-            Some(own) = own_news.recv(), if undrawn < UNDRAWN => shell.take(Msg::Own(Box::new(own))),
+            Some(event) = events.recv(), if undrawn < UNDRAWN => shell.take(Msg::Event(event)),
             () = logs.news.notified(), if undrawn < UNDRAWN => {
                 let last = shell.state.logs.last_seq();
                 shell.take(Msg::Logs((logs.after)(last)))

@@ -5,14 +5,12 @@ use std::io;
 use crossterm::event::Event;
 use zeroize::Zeroizing;
 
-use crate::domain::commit::messages::Request;
+use crate::domain::commit::messages::RequestId;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, News, Order};
 use crate::domain::log::Level;
-use crate::domain::probe::ProbeOrder;
-use crate::domain::provenance::messages::VerifyOrder;
 use crate::domain::rotation::messages::{RotateNews, RotateOrder, Typed};
-use crate::domain::secret::SecretKey;
+use crate::engine::service::{Event as EngineEvent, Request, Requests};
 use crate::tui::commit::forbidden;
 use crate::tui::input::Input;
 use crate::tui::keymap::{Action, KeyMode, is_of_another_layout};
@@ -27,15 +25,11 @@ use crate::tui::update::update;
 /// The state with what its effects need.
 pub(super) struct Shell<A> {
     pub(super) state: State,
-    pub(super) commits: Box<dyn Fn(Order, Option<SecretKey>) + Send>,
-    pub(super) tester: Box<dyn Fn(ProbeOrder) + Send>,
-    pub(super) verifier: Box<dyn Fn(VerifyOrder) + Send>,
-    pub(super) rotations: Box<dyn Fn(RotateOrder, Typed) + Send>,
+    pub(super) requests: Requests,
     /// The password while it is typed, which the state must not hold.
     pub(super) password: SecretLine,
     /// The same of new keys.
     pub(super) entry: SecretEntry,
-    pub(super) reconnect: Box<dyn Fn() + Send>,
     pub(super) now_ms: Box<dyn Fn() -> u64 + Send>,
     pub(super) keeper: Keeper,
     pub(super) aside: A,
@@ -168,22 +162,23 @@ impl<A: Fn(Aside<'_>) -> io::Result<Done>> Shell<A> {
     /// Hands an order on. Nothing is published past this place while that is forbidden, whatever led here.
     fn order(&mut self, order: Order) -> bool {
         let (Order::Publish(request) | Order::PublishWhenRegistered(request)) = order else {
-            (self.commits)(order, None);
+            (self.requests)(Request::Commit(order), Typed::default());
             return false;
         };
         match forbidden(&self.state) {
             None => {
-                (self.commits)(order, self.password.take());
+                let typed = Typed { password: self.password.take(), ..Typed::default() };
+                (self.requests)(Request::Commit(order), typed);
                 false
             }
             Some(rule) => self.refuse(request, rule),
         }
     }
 
-    fn refuse(&mut self, request: Request, rule: Rule) -> bool {
+    fn refuse(&mut self, request: RequestId, rule: Rule) -> bool {
         let ended = Ended::Refused(rule);
         tracing::warn!("nothing was published: {}", ended.finding().summary);
-        self.take(Msg::Commit(News::Ended { request, ended: Box::new(ended) }))
+        self.take(Msg::Event(EngineEvent::Commit(News::Ended { request, ended: Box::new(ended) })))
     }
 
     /// Hands an order of a rotation on, with what was typed for it. Nothing is changed past this place while that is
@@ -194,7 +189,7 @@ impl<A: Fn(Aside<'_>) -> io::Result<Done>> Shell<A> {
             let finding = Ended::Refused(rule).finding();
             tracing::warn!("the rotation was not touched: {}", finding.summary);
             self.entry.keep(None);
-            return self.take(Msg::Rotate(RotateNews::Refused(finding)));
+            return self.take(Msg::Event(EngineEvent::Rotate(RotateNews::Refused(finding))));
         }
         let mut typed = Typed::default();
         match order {
@@ -205,7 +200,7 @@ impl<A: Fn(Aside<'_>) -> io::Result<Done>> Shell<A> {
             RotateOrder::Publish(_) => typed.password = self.password.take(),
             _ => {}
         }
-        (self.rotations)(order, typed);
+        (self.requests)(Request::Rotate(order), typed);
         false
     }
 
@@ -213,11 +208,9 @@ impl<A: Fn(Aside<'_>) -> io::Result<Done>> Shell<A> {
     pub(super) fn perform(&mut self, effect: Effect) -> bool {
         match effect {
             Effect::Quit => return true,
-            Effect::Reconnect => (self.reconnect)(),
-            Effect::Commit(order) => return self.order(order),
-            Effect::Probe(order) => (self.tester)(order),
-            Effect::Rotate(order) => return self.rotate(order),
-            Effect::Verify(order) => (self.verifier)(order),
+            Effect::Ask(Request::Commit(order)) => return self.order(order),
+            Effect::Ask(Request::Rotate(order)) => return self.rotate(order),
+            Effect::Ask(request) => (self.requests)(request, Typed::default()),
             Effect::Log { level, text } => log(level, &text),
             Effect::Keep(snapshot) => self.keeper.pending = Some(snapshot),
             Effect::Redraw => self.presence = Presence::Damaged,

@@ -5,21 +5,18 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use tui_input::Input;
 
-use crate::domain::diagnostic::Diagnostic;
-use crate::domain::hotkey::Hotkey;
 use crate::domain::roster::Row;
 use crate::domain::snapshot::ChainIdentity;
+use crate::engine::model::Model;
+use crate::engine::own::OwnInfo;
 use crate::tui::commit::{self, Choice, Commits};
 use crate::tui::keymap::{Command, KeyMap, KeyMode};
 use crate::tui::list::{Arrangement, List};
 use crate::tui::logbook::Logbook;
-use crate::tui::own::OwnInfo;
 use crate::tui::probes::Probes;
 use crate::tui::proofs::Proofs;
 use crate::tui::rotate::{self, Rotations};
-use crate::tui::table::Table;
 
-/// Age of the last finalized block, in ms, from which the screen says that it is stale: five blocks.
 /// How long a short message stays, in ms.
 pub const TOAST_MS: u64 = 4_000;
 
@@ -148,93 +145,6 @@ pub struct Options {
     pub tokens_url: Option<String>,
 }
 
-/// How a connection was lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Loss {
-    /// What failed, why, and what to do.
-    pub problem: Diagnostic,
-    /// Since when nothing is heard, in ms since 1970.
-    pub since_ms: u64,
-}
-
-/// The state of the connection to the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Connection {
-    /// A connection is being made.
-    Connecting {
-        /// The endpoint, as it is shown; empty before the first attempt.
-        endpoint: String,
-        /// Attempts since the last success, from 1.
-        attempt: u32,
-        /// What went before, if this is a reconnect.
-        after: Option<Loss>,
-    },
-    /// Blocks arrive.
-    Live {
-        /// The endpoint, as it is shown.
-        endpoint: String,
-        /// Round trip in ms, once it was measured.
-        latency_ms: Option<u64>,
-    },
-    /// The node answers but brings no new block.
-    Stalled {
-        /// The endpoint, as it is shown.
-        endpoint: String,
-        /// Number of the last best block.
-        number: u64,
-        /// Since when, in ms since 1970.
-        since_ms: u64,
-    },
-    /// Gone, or never made.
-    Lost {
-        /// The endpoint, as it is shown.
-        endpoint: String,
-        /// What happened.
-        loss: Loss,
-        /// Time of the next attempt, in ms since 1970.
-        retry_at_ms: u64,
-    },
-}
-
-impl Default for Connection {
-    fn default() -> Self {
-        Self::Connecting { endpoint: String::new(), attempt: 1, after: None }
-    }
-}
-
-impl Connection {
-    /// What went wrong, as long as it is not mended.
-    pub const fn loss(&self) -> Option<&Loss> {
-        match self {
-            Self::Lost { loss, .. } | Self::Connecting { after: Some(loss), .. } => Some(loss),
-            _ => None,
-        }
-    }
-
-    /// The endpoint, as it is shown.
-    pub fn endpoint(&self) -> &str {
-        match self {
-            Self::Connecting { endpoint, .. }
-            | Self::Live { endpoint, .. }
-            | Self::Stalled { endpoint, .. }
-            | Self::Lost { endpoint, .. } => endpoint,
-        }
-    }
-}
-
-/// The newest blocks heard of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Heads {
-    /// Number of the best block.
-    pub best: Option<u64>,
-    /// Number of the last finalized block.
-    pub finalized: Option<u64>,
-    /// When that was heard of, in ms since 1970.
-    pub finalized_at_ms: u64,
-    /// By how much the last snapshot's block was behind this machine's clock, in ms.
-    pub behind_ms: u64,
-}
-
 /// What keys are for at the moment, with what is being typed or chosen.
 #[derive(Debug, Clone, Default, Serialize)]
 pub enum Mode {
@@ -294,22 +204,12 @@ pub struct Toast {
 pub struct State {
     /// What was decided before it opened.
     pub options: Options,
-    /// The time, in ms since 1970, as the last message told it.
-    pub now_ms: u64,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
-    /// The connection.
-    pub connection: Connection,
-    /// The chain that answered, or that the saved table came from.
-    pub chain: Option<ChainIdentity>,
-    /// The newest blocks.
-    pub heads: Heads,
-    /// The subnet.
-    pub table: Table,
+    /// The subnet, the connection to its chain, and the operator's own side.
+    pub model: Model,
     /// Its order on the screen.
     pub list: List,
-    /// The operator's own side.
-    pub own: OwnInfo,
     /// Read tests.
     pub probes: Probes,
     /// Where rows come from.
@@ -342,14 +242,9 @@ impl State {
     pub fn new(options: Options, own: OwnInfo, keymap: KeyMap) -> Self {
         Self {
             options,
-            now_ms: 0,
             size: (80, 24),
-            connection: Connection::default(),
-            chain: None,
-            heads: Heads::default(),
-            table: Table::default(),
+            model: Model::new(own),
             list: List::default(),
-            own,
             probes: Probes::default(),
             proofs: Proofs::default(),
             commits: Commits::default(),
@@ -385,56 +280,49 @@ impl State {
 
     /// Whether this is the practice subnet, by what was opened or by the genesis that was found.
     pub fn is_sandbox(&self) -> bool {
-        self.options.is_sandbox || self.chain.as_ref().is_some_and(ChainIdentity::is_sandbox)
+        self.options.is_sandbox || self.model.chain.as_ref().is_some_and(ChainIdentity::is_sandbox)
     }
 
     /// The selected row.
     pub fn selected(&self) -> Option<&Row> {
-        self.list.current(self.table.roster())
+        self.list.current(self.model.table.roster())
     }
 
     /// Brings the order of the table up to date after its rows changed.
     pub fn rows_changed(&mut self) {
-        self.probes.reconcile(self.table.roster());
+        self.probes.reconcile(self.model.table.roster());
         self.rearrange();
     }
 
     /// Computes the order of the table anew.
     pub fn rearrange(&mut self) {
         self.probes.out_of_order = false;
-        self.list.arrange(Arrangement::of(&self.table, &self.probes, &self.proofs));
+        self.list.arrange(Arrangement::of(&self.model.table, &self.probes, &self.proofs));
     }
 
     /// The rows with what is known of them besides.
     pub fn ground(&self) -> Arrangement<'_> {
-        Arrangement::of(&self.table, &self.probes, &self.proofs)
+        Arrangement::of(&self.model.table, &self.probes, &self.proofs)
     }
 
     /// The operator's own row, if there is one.
     pub fn own_row(&self) -> Option<&Row> {
-        let hotkey: Hotkey = self.own.hotkey?;
-        self.table.own_row().filter(|row| row.hotkey == hotkey)
-    }
-
-    /// Whether a node was heard at all since the console opened.
-    pub const fn was_heard(&self) -> bool {
-        self.heads.finalized.is_some()
+        self.model.own_row()
     }
 
     /// The newest block known, from which ages in blocks are counted.
     pub fn newest_block(&self) -> Option<u64> {
-        let at = self.table.snapshot().map(|snapshot| snapshot.at.number);
-        self.heads.best.max(self.heads.finalized).max(at)
+        self.model.newest_block()
     }
 
     /// Milliseconds since a moment.
     pub const fn since(&self, then_ms: u64) -> u64 {
-        self.now_ms.saturating_sub(then_ms)
+        self.model.since(then_ms)
     }
 
     /// Says something for a few seconds.
     pub fn say(&mut self, text: impl Into<String>) {
-        self.toast = Some(Toast { text: text.into(), until_ms: self.now_ms + TOAST_MS });
+        self.toast = Some(Toast { text: text.into(), until_ms: self.model.now_ms + TOAST_MS });
     }
 
     /// Whether something on the screen moves by itself, which needs more than one picture a second.
@@ -449,8 +337,8 @@ impl State {
 
     /// Whether an age on the screen grows with the clock.
     pub const fn ages(&self) -> bool {
-        self.heads.finalized.is_some()
-            || self.connection.loss().is_some()
+        self.model.heads.finalized.is_some()
+            || self.model.connection.loss().is_some()
             || self.toast.is_some()
             || self.commits.session.is_some()
             || self.rotations.report.is_some()

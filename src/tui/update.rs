@@ -6,13 +6,14 @@ use crate::domain::commitment::Commitment;
 use crate::domain::roster::Row;
 use crate::domain::text::capitalised;
 use crate::domain::untrusted::is_visible;
+use crate::engine::service::{Event as EngineEvent, Request};
+use crate::engine::table::Origin;
 use crate::tui::commit::{self, Choice};
 use crate::tui::keymap::{Action, Command};
 use crate::tui::list::Arrangement;
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::palette::found;
 use crate::tui::state::{Chooser, Mode, Palette, State, View};
-use crate::tui::table::Origin;
 use crate::tui::{feed, map, probes, proofs, rotate, view};
 
 /// Characters of a pasted text that are taken into a line.
@@ -48,7 +49,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.say("no shell started this as a job: ctrl-z does nothing here");
             Vec::new()
         }
-        Msg::Feed(event) => {
+        Msg::Event(EngineEvent::Feed(event)) => {
             let mut effects = feed::on(state, event);
             effects.extend(rotate::reverted_now(state));
             effects
@@ -58,26 +59,25 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::CachedSnapshot { snapshot, saved_at_ms } => {
-            if state.table.origin() == Origin::Nowhere {
+            if state.model.table.origin() == Origin::Nowhere {
                 commit::watch::read(state, &snapshot);
                 feed::take_snapshot(state, snapshot, Origin::Saved { at_ms: saved_at_ms });
             }
             Vec::new()
         }
-        Msg::Own(own) => {
-            if own.hotkey != state.own.hotkey {
+        Msg::Event(EngineEvent::Own(own)) => {
+            if own.hotkey != state.model.own.hotkey {
                 state.probes.visibility = probes::OwnVisibility::Idle;
             }
-            state.own = *own;
-            state.table.rejoin(state.own.own().as_ref());
+            state.model.take_own(*own);
             state.rows_changed();
             commit::watch::begin_anew(state);
             Vec::new()
         }
-        Msg::Commit(news) => commit::on_event(state, news),
-        Msg::Probe(news) => probes::on_event(state, news),
-        Msg::Verify(news) => proofs::on_event(state, news),
-        Msg::Rotate(news) => rotate::on_event(state, news),
+        Msg::Event(EngineEvent::Commit(news)) => commit::on_event(state, news),
+        Msg::Event(EngineEvent::Probe(news)) => probes::on_event(state, news),
+        Msg::Event(EngineEvent::Verify(news)) => proofs::on_event(state, news),
+        Msg::Event(EngineEvent::Rotate(news)) => rotate::on_event(state, news),
         Msg::Typed { chars } => {
             match state.mode {
                 Mode::Rotate => rotate::password_typed(state, chars),
@@ -109,9 +109,9 @@ fn reorder(state: &mut State) {
     if !state.probes.out_of_order {
         return;
     }
-    let small = state.table.roster().rows.len() <= ORDERED_AT_ONCE;
-    if small || state.probes.ordered_ms + ORDER_EVERY_MS <= state.now_ms {
-        state.probes.ordered_ms = state.now_ms;
+    let small = state.model.table.roster().rows.len() <= ORDERED_AT_ONCE;
+    if small || state.probes.ordered_ms + ORDER_EVERY_MS <= state.model.now_ms {
+        state.probes.ordered_ms = state.model.now_ms;
         state.probes.out_of_order = false;
         if state.list.asks_for_tests() {
             state.rearrange();
@@ -120,8 +120,8 @@ fn reorder(state: &mut State) {
 }
 
 fn tick(state: &mut State, now_ms: u64) -> Vec<Effect> {
-    state.now_ms = state.now_ms.max(now_ms);
-    if state.toast.as_ref().is_some_and(|toast| toast.until_ms <= state.now_ms) {
+    state.model.now_ms = state.model.now_ms.max(now_ms);
+    if state.toast.as_ref().is_some_and(|toast| toast.until_ms <= state.model.now_ms) {
         state.toast = None;
     }
     Vec::new()
@@ -187,7 +187,7 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
         C::Logs => go(state, View::Logs),
         C::Help => go(state, View::Help),
         C::Filter => state.mode = Mode::Filter,
-        C::Sort => state.list.sort_by_next(Arrangement::of(&state.table, &state.probes, &state.proofs)),
+        C::Sort => state.list.sort_by_next(Arrangement::of(&state.model.table, &state.probes, &state.proofs)),
         C::Reverse => {
             state.list.reverse = !state.list.reverse;
             state.rearrange();
@@ -201,7 +201,7 @@ fn normal(state: &mut State, command: Command) -> Vec<Effect> {
         C::Palette => state.mode = Mode::Palette(found(Palette::default(), state.view)),
         C::Reconnect => {
             state.say("connecting anew");
-            return vec![Effect::Reconnect];
+            return vec![Effect::Ask(Request::Reconnect)];
         }
         C::Commit => return commit::asked(state),
         C::CancelWaiting => return commit::cancel_waiting(state),
@@ -233,7 +233,7 @@ fn page(state: &State) -> isize {
 
 fn step(state: &mut State, lines: isize) {
     match state.view {
-        View::Subnet => state.list.step(lines, state.table.roster()),
+        View::Subnet => state.list.step(lines, state.model.table.roster()),
         View::Map => map::step(state, map::lines(state, lines)),
         View::Logs => state.logs.scroll(-lines, view::text_page(state)),
         View::Detail | View::You | View::Help => {
@@ -244,8 +244,8 @@ fn step(state: &mut State, lines: isize) {
 
 fn to_end(state: &mut State, last: bool) {
     match (state.view, last) {
-        (View::Subnet, false) => state.list.first(state.table.roster()),
-        (View::Subnet, true) => state.list.last(state.table.roster()),
+        (View::Subnet, false) => state.list.first(state.model.table.roster()),
+        (View::Subnet, true) => state.list.last(state.model.table.roster()),
         (View::Map, last) => map::to_end(state, last),
         (View::Logs, false) => state.logs.oldest(view::text_page(state)),
         (View::Logs, true) => state.logs.follow(),
@@ -296,13 +296,13 @@ fn back(state: &mut State) {
 }
 
 fn pause(state: &mut State) {
-    if state.table.snapshot().is_none() {
+    if state.model.table.snapshot().is_none() {
         return state.say("nothing to freeze yet");
     }
-    if state.table.paused().is_none() {
-        return state.table.pause();
+    if state.model.table.paused().is_none() {
+        return state.model.table.pause();
     }
-    let touched = state.table.thaw(state.own.own().as_ref());
+    let touched = state.model.table.thaw(state.model.own.own().as_ref());
     state.rearrange();
     state.say(match touched {
         0 => "live again, nothing had changed".to_owned(),
@@ -314,7 +314,7 @@ fn pause(state: &mut State) {
 fn filtering(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Accept => {
-            state.list.accept(Arrangement::of(&state.table, &state.probes, &state.proofs));
+            state.list.accept(Arrangement::of(&state.model.table, &state.probes, &state.proofs));
             state.mode = Mode::Normal;
         }
         Command::Cancel => {
@@ -329,7 +329,7 @@ fn filtering(state: &mut State, command: Command) -> Vec<Effect> {
 }
 
 fn clear_filter(state: &mut State) {
-    state.list.clear_filter(Arrangement::of(&state.table, &state.probes, &state.proofs));
+    state.list.clear_filter(Arrangement::of(&state.model.table, &state.probes, &state.proofs));
 }
 
 /// Marks the row and goes on to the next one, so that several are marked by the same key.
@@ -342,7 +342,7 @@ fn mark(state: &mut State) {
 }
 
 fn only_failed(state: &mut State) {
-    let only = state.list.toggle_word("test:failed", Arrangement::of(&state.table, &state.probes, &state.proofs));
+    let only = state.list.toggle_word("test:failed", Arrangement::of(&state.model.table, &state.probes, &state.proofs));
     state.say(if only { "only rows whose test failed" } else { "failed and other rows" });
 }
 
@@ -400,7 +400,7 @@ fn in_palette(state: &mut State, command: Command) -> Vec<Effect> {
 
 fn edit(state: &mut State, request: InputRequest) -> Vec<Effect> {
     match &mut state.mode {
-        Mode::Filter => state.list.edit(request, Arrangement::of(&state.table, &state.probes, &state.proofs)),
+        Mode::Filter => state.list.edit(request, Arrangement::of(&state.model.table, &state.probes, &state.proofs)),
         Mode::Palette(palette) => {
             let mut edited = std::mem::take(palette);
             edited.line.handle(request);

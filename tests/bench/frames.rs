@@ -10,10 +10,11 @@ use grail_console::domain::network::Network;
 use grail_console::domain::probe::{Probe, ProbeNews, Verdict};
 use grail_console::domain::provider::Provider;
 use grail_console::domain::snapshot::{Member, SubnetSnapshot};
+use grail_console::engine::own::OwnInfo;
+use grail_console::engine::service::Event as EngineEvent;
 use grail_console::sandbox::{Sandbox, SandboxOptions, Scenario};
 use grail_console::tui::keymap::KeyMap;
 use grail_console::tui::msg::Msg;
-use grail_console::tui::own::OwnInfo;
 use grail_console::tui::state::{Options, State};
 use grail_console::tui::update::update;
 use grail_console::tui::view;
@@ -64,13 +65,13 @@ fn opened(snapshot: SubnetSnapshot) -> State {
     let own = OwnInfo::of(&Provider::default(), &LocalValues::default());
     let mut state = State::new(Options { netuid: 81, ..Options::default() }, own, keymap);
     update(&mut state, Msg::Resize { width: 120, height: 32 });
-    update(&mut state, Msg::Feed(FeedEvent::Snapshot(Box::new(snapshot))));
+    update(&mut state, Msg::Event(EngineEvent::Feed(FeedEvent::Snapshot(Box::new(snapshot)))));
     state
 }
 
 fn test_all(state: &mut State, snapshot: &SubnetSnapshot) {
     for member in &snapshot.members {
-        update(state, Msg::Probe(ProbeNews::Tested(Box::new(probe(member)))));
+        update(state, Msg::Event(EngineEvent::Probe(ProbeNews::Tested(Box::new(probe(member))))));
     }
 }
 

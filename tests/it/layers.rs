@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each layer may use. `chain` may know the signer type of `wallet`, `vault` the atomic files of `state`; nothing else crosses.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("net", &["domain"]),
     ("chain", &["domain", "net", "wallet"]),
@@ -16,19 +16,20 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("logs", &["domain"]),
     ("sandbox", &["domain"]),
     ("ops", &["domain", "chain", "wallet", "storage", "vault", "state", "config", "logs"]),
-    ("report", &["domain", "ops"]),
+    ("engine", &["domain", "config", "logs", "ops"]),
+    ("report", &["domain", "ops", "engine"]),
     (
         "cli",
         &[
-            "domain", "chain", "wallet", "storage", "vault", "state", "config", "logs", "sandbox", "ops", "report",
-            "tui",
+            "domain", "chain", "wallet", "storage", "vault", "state", "config", "logs", "sandbox", "ops", "engine",
+            "report", "tui",
         ],
     ),
-    ("tui", &["domain", "logs", "state", "ops", "report"]),
+    ("tui", &["domain", "engine", "report"]),
 ];
 
-/// The pure half of the console: state, messages, updates, key map and views know domain types only.
-const PURE_TUI: [&str; 5] = ["domain", "tui", "ops", "logs", "report"];
+/// The pure half of the console: state, messages, updates, key map and views know what is known and how it is told.
+const PURE_TUI: [&str; 4] = ["domain", "tui", "engine", "report"];
 
 fn sources(under: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

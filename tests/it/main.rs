@@ -24,6 +24,7 @@ mod cli_commit_terminal;
 mod cli_doctor;
 mod cli_exec;
 mod cli_faults;
+mod cli_follow;
 mod cli_hung_up;
 mod cli_keys;
 mod cli_misc;

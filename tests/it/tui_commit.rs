@@ -3,6 +3,7 @@
 use grail_console::domain::commit::messages::{Locked, News, Order};
 use grail_console::domain::commit::{Ended, Failure, Plan, Progress, Stage};
 use grail_console::domain::feed::FeedEvent;
+use grail_console::engine::service::Request;
 use grail_console::tui::commit::{Choice, Step};
 use grail_console::tui::keymap::KeyMode;
 use grail_console::tui::msg::{Effect, Msg};
@@ -25,7 +26,9 @@ fn unregistered() -> Plan {
 }
 
 fn publishes(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Commit(Order::Publish(_) | Order::PublishWhenRegistered(_))))
+    effects.iter().any(|effect| {
+        matches!(effect, Effect::Ask(Request::Commit(Order::Publish(_) | Order::PublishWhenRegistered(_))))
+    })
 }
 
 fn awaiting() -> State {
@@ -33,7 +36,7 @@ fn awaiting() -> State {
     let word = unregistered().word().unwrap();
     planned(&mut state, unregistered(), Locked::Open);
     let effects = press(&mut state, &format!("text:{word} tab enter"));
-    assert!(matches!(effects[..], [Effect::Commit(Order::PublishWhenRegistered(1))]), "{effects:?}");
+    assert!(matches!(effects[..], [Effect::Ask(Request::Commit(Order::PublishWhenRegistered(1)))]), "{effects:?}");
     news(&mut state, News::AwaitingRegistration { request: 1 });
     state
 }
@@ -46,7 +49,7 @@ fn awaiting() -> State {
 fn c_asks_for_a_plan_from_wherever_one_is_and_opens_its_dialog_at_once(#[case] keys: &str) {
     let mut state = ready();
     press(&mut state, keys);
-    assert_eq!(press(&mut state, "C"), [Effect::Commit(Order::Plan(1))]);
+    assert_eq!(press(&mut state, "C"), [Effect::Ask(Request::Commit(Order::Plan(1)))]);
     assert_eq!(step(&state), "reading");
     assert!(screen(&state, 80, 24).contains("Reading the chain"));
 }
@@ -61,7 +64,7 @@ fn the_dialog_names_whom_it_is_for_also_from_another_row() {
 #[test]
 fn the_palette_finds_the_commit() {
     let mut state = ready();
-    assert_eq!(press(&mut state, ": text:publish enter"), [Effect::Commit(Order::Plan(1))]);
+    assert_eq!(press(&mut state, ": text:publish enter"), [Effect::Ask(Request::Commit(Order::Plan(1)))]);
     assert!(matches!(state.mode, Mode::Commit));
 }
 
@@ -69,13 +72,13 @@ fn the_palette_finds_the_commit() {
 fn a_plan_that_is_left_is_forgotten_and_what_comes_of_it_later_is_dropped() {
     let mut state = ready();
     press(&mut state, "C");
-    assert_eq!(press(&mut state, "esc"), [Effect::Commit(Order::Forget(1))]);
+    assert_eq!(press(&mut state, "esc"), [Effect::Ask(Request::Commit(Order::Forget(1)))]);
     assert!(matches!(state.mode, Mode::Normal));
     news(&mut state, News::Planned { request: 1, plan: Box::new(plan()), locked: Locked::Open });
     assert_eq!(step(&state), "none");
     planned(&mut state, plan(), Locked::Open);
     assert_eq!(request(&state), 2);
-    assert_eq!(press(&mut state, "esc"), [Effect::Commit(Order::Forget(2))]);
+    assert_eq!(press(&mut state, "esc"), [Effect::Ask(Request::Commit(Order::Forget(2)))]);
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn enter_alone_never_confirms() {
         let mut state = ready();
         planned(&mut state, plan, Locked::Open);
         let effects = press(&mut state, "enter");
-        assert_eq!(effects, [Effect::Commit(Order::Forget(1))], "the answer under the cursor is no");
+        assert_eq!(effects, [Effect::Ask(Request::Commit(Order::Forget(1)))], "the answer under the cursor is no");
         for _ in 0..20 {
             assert!(!publishes(&press(&mut state, "enter")));
         }
@@ -123,7 +126,7 @@ fn enter_alone_never_confirms() {
 fn on_the_practice_subnet_one_moves_to_publish_and_takes_it() {
     let mut state = ready();
     planned(&mut state, practice_plan(), Locked::Open);
-    assert_eq!(press(&mut state, "tab enter"), [Effect::Commit(Order::Publish(1))]);
+    assert_eq!(press(&mut state, "tab enter"), [Effect::Ask(Request::Commit(Order::Publish(1)))]);
     assert_eq!(step(&state), "running");
 }
 
@@ -139,7 +142,7 @@ fn on_a_real_network_publish_cannot_be_reached_before_the_uid_is_typed() {
     press(&mut state, "text:0");
     assert!(screen(&state, 80, 24).contains("[ No ]"), "what is typed on takes the answer back");
     press(&mut state, "backspace tab");
-    assert_eq!(press(&mut state, "enter"), [Effect::Commit(Order::Publish(1))]);
+    assert_eq!(press(&mut state, "enter"), [Effect::Ask(Request::Commit(Order::Publish(1)))]);
 }
 
 #[test]
@@ -173,7 +176,7 @@ fn any_keys() -> impl Strategy<Value = Vec<&'static str>> {
 fn strike(state: &mut State, key: &str, plan: &Plan) -> Vec<Effect> {
     let effects = press(state, key);
     for effect in &effects {
-        if let Effect::Commit(Order::Plan(request)) = effect {
+        if let Effect::Ask(Request::Commit(Order::Plan(request))) = effect {
             let plan = Box::new(plan.clone());
             news(state, News::Planned { request: *request, plan, locked: Locked::Open });
         }
@@ -222,7 +225,7 @@ fn what_cannot_be_published_can_only_be_closed(#[case] plan: Plan) {
     let mut state = ready();
     planned(&mut state, plan, Locked::Open);
     assert_eq!(state.keys(), KeyMode::Dialog);
-    assert_eq!(press(&mut state, "tab text:42 tab enter"), [Effect::Commit(Order::Forget(1))]);
+    assert_eq!(press(&mut state, "tab text:42 tab enter"), [Effect::Ask(Request::Commit(Order::Forget(1)))]);
     assert_eq!(step(&state), "none");
 }
 
@@ -233,7 +236,7 @@ fn a_locked_key_file_asks_for_its_password_before_anything_is_ordered() {
     assert_eq!((step(&state), state.keys()), ("password", KeyMode::Password));
     assert_eq!(press(&mut state, "enter enter"), [], "an empty password is none");
     update(&mut state, Msg::Typed { chars: 3 });
-    assert_eq!(press(&mut state, "enter"), [Effect::Commit(Order::Publish(1))]);
+    assert_eq!(press(&mut state, "enter"), [Effect::Ask(Request::Commit(Order::Publish(1)))]);
     went(&mut state, Progress::Unlocking);
     assert!(screen(&state, 80, 24).contains("half a gigabyte of memory"));
     assert_eq!(state.keys(), KeyMode::Dialog);
@@ -249,7 +252,7 @@ fn a_wrong_password_is_told_and_another_one_is_typed_from_the_beginning() {
     assert!(screen(&state, 80, 24).contains("The password does not open the key file"));
     assert_eq!(press(&mut state, "enter"), [], "nothing is left of the first one");
     update(&mut state, Msg::Typed { chars: 4 });
-    assert_eq!(press(&mut state, "enter"), [Effect::Commit(Order::Publish(1))]);
+    assert_eq!(press(&mut state, "enter"), [Effect::Ask(Request::Commit(Order::Publish(1)))]);
 }
 
 #[test]
@@ -257,7 +260,7 @@ fn leaving_the_password_forgets_the_plan() {
     let mut state = ready();
     confirmed(&mut state, Locked::Password);
     update(&mut state, Msg::Typed { chars: 3 });
-    assert_eq!(press(&mut state, "esc"), [Effect::Commit(Order::Forget(1))]);
+    assert_eq!(press(&mut state, "esc"), [Effect::Ask(Request::Commit(Order::Forget(1)))]);
     update(&mut state, Msg::Typed { chars: 4 });
     assert_eq!(step(&state), "none");
 }
@@ -336,7 +339,7 @@ fn an_end_is_shown_until_it_is_closed_and_nothing_after_it_counts() {
     assert!(screen(&state, 80, 24).contains("Commit: committed"));
     press(&mut state, "esc");
     assert_eq!(step(&state), "none");
-    assert_eq!(press(&mut state, "C"), [Effect::Commit(Order::Plan(2))]);
+    assert_eq!(press(&mut state, "C"), [Effect::Ask(Request::Commit(Order::Plan(2)))]);
 }
 
 #[test]
@@ -359,7 +362,7 @@ fn an_armed_commit_has_a_badge_and_is_disarmed_without_a_question_when_that_is_h
     let shown = screen(&state, 80, 24);
     assert!(shown.lines().next().unwrap().contains(" ARMED "), "{shown}");
     assert!(shown.contains("D disarm"), "{shown}");
-    assert_eq!(press(&mut state, "D"), [Effect::Commit(Order::CancelWaiting)]);
+    assert_eq!(press(&mut state, "D"), [Effect::Ask(Request::Commit(Order::CancelWaiting))]);
     assert!(state.commits.is_awaiting(), "the key is in memory until it is heard that it is not");
     news(&mut state, News::WaitingCancelled { why: "asked to".to_owned() });
     assert!(!state.commits.is_awaiting());
@@ -432,7 +435,7 @@ fn a_frozen_table_is_no_ground_to_publish_from() {
     let shown = screen(&state, 80, 24);
     assert!(shown.contains("The table is frozen") && shown.contains("Let the changes in with space"), "{shown}");
     press(&mut state, "enter space");
-    assert_eq!(press(&mut state, "C"), [Effect::Commit(Order::Plan(2))]);
+    assert_eq!(press(&mut state, "C"), [Effect::Ask(Request::Commit(Order::Plan(2)))]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Plans and news of commits for the tests of the screens, made as the console makes them: through the guard.
 
-use grail_console::domain::commit::messages::{Locked, News, Order, Request};
+use grail_console::domain::commit::messages::{Locked, News, Order, RequestId};
 use grail_console::domain::commit::plan::{HotkeyState, Plan, Space, Subject};
 use grail_console::domain::commit::progress::BlockId;
 use grail_console::domain::commit::record::Intent;
@@ -11,6 +11,7 @@ use grail_console::domain::guard::{Forbidden, ReadScope, clear};
 use grail_console::domain::network::{BlockHash, SANDBOX_GENESIS};
 use grail_console::domain::provider::Provider;
 use grail_console::domain::snapshot::BlockRef;
+use grail_console::engine::service::{Event as EngineEvent, Request};
 use grail_console::tui::commit::Step;
 use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::state::State;
@@ -72,16 +73,16 @@ pub fn ready() -> State {
 }
 
 pub fn news(state: &mut State, news: News) -> Vec<Effect> {
-    update(state, Msg::Commit(news))
+    update(state, Msg::Event(EngineEvent::Commit(news)))
 }
 
-pub fn request(state: &State) -> Request {
+pub fn request(state: &State) -> RequestId {
     state.commits.session.as_ref().unwrap().request
 }
 
 /// Presses `C` and hears the plan.
 pub fn planned(state: &mut State, plan: Plan, locked: Locked) {
-    assert!(matches!(press(state, "C")[..], [Effect::Commit(Order::Plan(_))]));
+    assert!(matches!(press(state, "C")[..], [Effect::Ask(Request::Commit(Order::Plan(_)))]));
     let request = request(state);
     news(state, News::Planned { request, plan: Box::new(plan), locked });
 }

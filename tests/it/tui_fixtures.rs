@@ -12,9 +12,10 @@ use grail_console::domain::network::BlockHash;
 use grail_console::domain::provider::Provider;
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::snapshot::{BlockRef, ChainIdentity, Member, SubnetInfo, SubnetSnapshot};
+use grail_console::engine::own::OwnInfo;
+use grail_console::engine::service::Event as EngineEvent;
 use grail_console::tui::keymap::{Chord, KeyMap};
 use grail_console::tui::msg::{Effect, Msg};
-use grail_console::tui::own::OwnInfo;
 use grail_console::tui::state::{Options, State};
 use grail_console::tui::update::update;
 use grail_console::tui::view;
@@ -248,12 +249,12 @@ pub fn live(own: OwnInfo, snapshot: SubnetSnapshot) -> State {
 }
 
 pub fn feed(state: &mut State, event: FeedEvent) -> Vec<Effect> {
-    update(state, Msg::Feed(event))
+    update(state, Msg::Event(EngineEvent::Feed(event)))
 }
 
 /// Lets seconds pass.
 pub fn pass(state: &mut State, seconds: u64) {
-    let now_ms = state.now_ms + seconds * 1_000;
+    let now_ms = state.model.now_ms + seconds * 1_000;
     update(state, Msg::Tick { now_ms });
 }
 

@@ -2,6 +2,7 @@
 
 use grail_console::domain::probe::{ProbeNews, ProbeOrder};
 use grail_console::domain::untrusted::Untrusted;
+use grail_console::engine::service::Request;
 use grail_console::tui::msg::Effect;
 use grail_console::tui::state::State;
 
@@ -35,8 +36,10 @@ fn shown(state: &State) -> String {
 fn a_bucket_is_listed_only_when_asked_and_once_at_a_time() {
     let mut state = in_detail();
     let hotkey = state.selected().unwrap().hotkey;
-    assert!(press(&mut state, "p").iter().all(|effect| *effect != Effect::Probe(ProbeOrder::List(hotkey))));
-    assert_eq!(press(&mut state, "b"), [Effect::Probe(ProbeOrder::List(hotkey))]);
+    assert!(
+        press(&mut state, "p").iter().all(|effect| *effect != Effect::Ask(Request::Probe(ProbeOrder::List(hotkey))))
+    );
+    assert_eq!(press(&mut state, "b"), [Effect::Ask(Request::Probe(ProbeOrder::List(hotkey)))]);
     assert!(press(&mut state, "b").is_empty(), "the first is under way");
     assert!(shown(&state).contains("asking the bucket for a listing"));
 }

@@ -4,6 +4,7 @@ use grail_console::domain::diagnostic::{Diagnostic, Severity};
 use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::probe::{Exchange, Found, ProbeNews, ProbeOrder, Reply, Request, Risk, Verdict};
 use grail_console::domain::self_test::{Canary, JudgedStep, Outcome, SelfTest};
+use grail_console::engine::service::Request as Asked;
 use grail_console::tui::msg::Effect;
 use grail_console::tui::probes::OwnKeys;
 use grail_console::tui::state::{Mode, State, View};
@@ -72,7 +73,7 @@ fn a_self_test_is_asked_for_and_enter_alone_does_not_begin_it() {
     assert!(matches!((&state.mode, &state.probes.own_keys), (Mode::Normal, OwnKeys::Idle)));
     press(&mut state, "T");
     let effects = press(&mut state, "tab enter");
-    assert_eq!(effects, [Effect::Probe(ProbeOrder::SelfTest)]);
+    assert_eq!(effects, [Effect::Ask(Asked::Probe(ProbeOrder::SelfTest))]);
     assert!(matches!(state.probes.own_keys, OwnKeys::Testing { .. }));
 }
 

@@ -6,6 +6,7 @@ use grail_console::domain::probe::{
 use grail_console::domain::provider::Provider;
 use grail_console::domain::visible::{Check, Standing, Visibility, WindowSeen};
 use grail_console::domain::window::{Deadline, DocumentedName, Window};
+use grail_console::engine::service::Event as EngineEvent;
 use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::state::State;
 use grail_console::tui::update::update;
@@ -118,7 +119,7 @@ pub fn verdict_of(uid: u64) -> Verdict {
 }
 
 pub fn tell(state: &mut State, news: ProbeNews) -> Vec<Effect> {
-    update(state, Msg::Probe(news))
+    update(state, Msg::Event(EngineEvent::Probe(news)))
 }
 
 pub fn tested(state: &mut State, probe: Probe) -> Vec<Effect> {
@@ -127,7 +128,7 @@ pub fn tested(state: &mut State, probe: Probe) -> Vec<Effect> {
 
 /// The result of a uid, as [`verdict_of`] or without a commitment.
 pub fn result(state: &State, uid: u64) -> Probe {
-    let row = state.table.roster().by_uid(u16::try_from(uid).unwrap()).unwrap();
+    let row = state.model.table.roster().by_uid(u16::try_from(uid).unwrap()).unwrap();
     let mut probe = if row.commitment.is_none() { bare(uid) } else { probe(uid, verdict_of(uid)) };
     if uid == 30 {
         probe.risks = vec![Risk::SharedKey { uids: vec![31, 77] }];

@@ -79,7 +79,7 @@ fn the_detail_of_rows_that_pass_fail_are_risky_and_changed() {
     let mut state = swept_subnet();
     for ms in [70, 84, 203, 120, 96] {
         let mut one = probe(42, Verdict::Ok);
-        (one.elapsed_ms, one.at_ms) = (ms, state.now_ms);
+        (one.elapsed_ms, one.at_ms) = (ms, state.model.now_ms);
         tested(&mut state, one);
     }
     let mut pictures = Pictures::default();

@@ -6,8 +6,9 @@ use grail_console::domain::hotkey::Hotkey;
 use grail_console::domain::probe::VerdictClass;
 use grail_console::domain::probe::{ProbeNews, ProbeOrder, Verdict};
 use grail_console::domain::snapshot::SubnetChange;
+use grail_console::engine::own::OwnInfo;
+use grail_console::engine::service::{Event as EngineEvent, Request};
 use grail_console::tui::msg::{Effect, Msg};
-use grail_console::tui::own::OwnInfo;
 use grail_console::tui::probes::OwnVisibility;
 use grail_console::tui::state::{State, View};
 use grail_console::tui::update::update;
@@ -26,7 +27,7 @@ fn selected(state: &State) -> Option<u16> {
 }
 
 fn listed(state: &State) -> Vec<u16> {
-    let roster = state.table.roster();
+    let roster = state.model.table.roster();
     state.list.slots().iter().filter_map(|slot| state.list.row(roster, *slot)).filter_map(|row| row.uid).collect()
 }
 
@@ -38,7 +39,7 @@ fn filter(state: &mut State, line: &str) {
 
 fn swept_hotkeys(effects: &[Effect]) -> Vec<Hotkey> {
     match effects {
-        [Effect::Probe(ProbeOrder::Sweep(hotkeys))] => hotkeys.clone(),
+        [Effect::Ask(Request::Probe(ProbeOrder::Sweep(hotkeys)))] => hotkeys.clone(),
         other => panic!("no sweep: {other:?}"),
     }
 }
@@ -58,7 +59,7 @@ fn p_tests_the_selected_row_but_never_twice_at_a_time() {
     let mut state = console();
     press(&mut state, "j j");
     let uid = u64::from(selected(&state).unwrap());
-    assert_eq!(press(&mut state, "p"), [Effect::Probe(ProbeOrder::One(hotkey(uid)))]);
+    assert_eq!(press(&mut state, "p"), [Effect::Ask(Request::Probe(ProbeOrder::One(hotkey(uid))))]);
     tell(&mut state, ProbeNews::Began(hotkey(uid)));
     assert!(line_of(&state, &hotkey(uid).short()).contains("… testing"));
     assert_eq!(press(&mut state, "p"), []);
@@ -107,7 +108,7 @@ fn while_a_sweep_runs_it_is_counted_and_the_same_key_ends_it_once() {
     assert_eq!(VerdictClass::ALL.map(|class| sweep.count(class)).iter().sum::<usize>(), 20);
     assert!(screen(&state, 120, 32).contains("testing 20 of 256"));
     assert!(screen(&state, 120, 32).contains("P cancels"));
-    assert_eq!(press(&mut state, "P"), [Effect::Probe(ProbeOrder::Cancel)]);
+    assert_eq!(press(&mut state, "P"), [Effect::Ask(Request::Probe(ProbeOrder::Cancel))]);
     assert_eq!(press(&mut state, "P"), [], "the end is asked for once");
     let effects = tell(&mut state, ProbeNews::SweepEnded { cancelled: true });
     assert!(matches!(&effects[..], [Effect::Log { text, .. }] if text.starts_with("Sweep ended at 20 of 256")));
@@ -366,7 +367,7 @@ fn in_you_p_asks_whether_a_validator_sees_me() {
     let mut state = console();
     press(&mut state, "u");
     assert!(screen(&state, 120, 32).contains("not asked yet: p asks"));
-    assert_eq!(press(&mut state, "p"), [Effect::Probe(ProbeOrder::Visible)]);
+    assert_eq!(press(&mut state, "p"), [Effect::Ask(Request::Probe(ProbeOrder::Visible))]);
     assert_eq!(press(&mut state, "p"), [], "one question at a time");
     pass(&mut state, 2);
     assert!(screen(&state, 120, 32).contains("… asking chain and store, 2 s of 60 s at most"));
@@ -386,7 +387,10 @@ fn a_verdict_about_another_hotkey_is_dropped_and_the_own_one_goes_with_its_hotke
     tell(&mut state, ProbeNews::Seen(Box::new(other)));
     assert!(matches!(state.probes.visibility, OwnVisibility::Idle));
     tell(&mut state, ProbeNews::Seen(Box::new(visibility(true))));
-    update(&mut state, Msg::Own(Box::new(OwnInfo { hotkey: Some(hotkey(9)), ..own(&values(9, false)) })));
+    update(
+        &mut state,
+        Msg::Event(EngineEvent::Own(Box::new(OwnInfo { hotkey: Some(hotkey(9)), ..own(&values(9, false)) }))),
+    );
     assert!(matches!(state.probes.visibility, OwnVisibility::Idle));
 }
 
@@ -411,7 +415,7 @@ fn the_cursor_on_the_map_goes_by_uids_and_is_the_selection() {
     press(&mut state, "left k");
     assert_eq!(selected(&state), Some(0), "it stops at the ends");
     press(&mut state, "j");
-    assert_eq!(press(&mut state, "p"), [Effect::Probe(ProbeOrder::One(hotkey(32)))]);
+    assert_eq!(press(&mut state, "p"), [Effect::Ask(Request::Probe(ProbeOrder::One(hotkey(32))))]);
     press(&mut state, "enter");
     assert_eq!(state.view, View::Detail);
     press(&mut state, "esc");

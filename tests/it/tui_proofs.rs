@@ -16,6 +16,7 @@ use grail_console::domain::provenance::{
 use grail_console::domain::snapshot::SubnetChange;
 use grail_console::domain::text::grouped;
 use grail_console::domain::untrusted::Untrusted;
+use grail_console::engine::service::{Event as EngineEvent, Request};
 use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::state::State;
 use grail_console::tui::update::update;
@@ -32,7 +33,7 @@ fn console() -> State {
 /// A row as it was examined, at a level.
 fn row(state: &State, uid: u64, level: Level) -> (Hotkey, Provenance) {
     let hotkey = hotkey(uid);
-    let snapshot = state.table.snapshot().unwrap();
+    let snapshot = state.model.table.snapshot().unwrap();
     let block = BlockId { number: HEAD - 40, hash: snapshot.at.hash };
     let signature = Signature {
         block,
@@ -66,7 +67,7 @@ fn row(state: &State, uid: u64, level: Level) -> (Hotkey, Provenance) {
 fn examined(state: &mut State, rows: &[(u64, Level)], disputes: Vec<Dispute>) -> Vec<Effect> {
     let rows: BTreeMap<_, _> = rows.iter().map(|(uid, level)| row(state, *uid, *level)).collect();
     let found = Box::new(Examined { rows, disputes, ..Examined::default() });
-    update(state, Msg::Verify(VerifyNews::Examined { found, everybody: true }))
+    update(state, Msg::Event(EngineEvent::Verify(VerifyNews::Examined { found, everybody: true })))
 }
 
 fn dispute(proven_wrong: Option<Side>) -> Dispute {
@@ -94,8 +95,10 @@ fn line_of(state: &State, needle: &str, width: u16) -> String {
 fn a_subnet_that_was_read_is_verified_by_itself_the_own_row_as_far_as_its_signature() {
     let mut state = opened(own(&values(42, false)));
     let effects = feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())));
-    let looks: Vec<_> = effects.iter().filter(|effect| matches!(effect, Effect::Verify(_))).collect();
-    let [Effect::Verify(VerifyOrder::Look { rows, everybody: true })] = looks[..] else { panic!("{effects:?}") };
+    let looks: Vec<_> = effects.iter().filter(|effect| matches!(effect, Effect::Ask(Request::Verify(_)))).collect();
+    let [Effect::Ask(Request::Verify(VerifyOrder::Look { rows, everybody: true }))] = looks[..] else {
+        panic!("{effects:?}")
+    };
     let signatures: Vec<_> = rows.iter().filter(|(_, signature)| *signature).map(|(hotkey, _)| *hotkey).collect();
     assert_eq!(signatures, [hotkey(42)]);
 }
@@ -149,7 +152,7 @@ fn the_filter_asks_for_levels() {
     press(&mut state, "/");
     update(&mut state, Msg::Paste("proof:signed".to_owned()));
     press(&mut state, "enter");
-    let roster = state.table.roster();
+    let roster = state.model.table.roster();
     let listed: Vec<_> =
         state.list.slots().iter().filter_map(|slot| state.list.row(roster, *slot)).filter_map(|row| row.uid).collect();
     assert_eq!(listed, [42, 18]);
@@ -176,12 +179,15 @@ fn the_detail_shows_the_whole_chain_of_evidence() {
 #[test]
 fn v_verifies_the_selected_row_or_the_marked_ones_as_far_as_their_signatures() {
     let mut state = console();
-    let [Effect::Verify(VerifyOrder::Look { rows, everybody: false })] = &press(&mut state, "V")[..] else {
+    let [Effect::Ask(Request::Verify(VerifyOrder::Look { rows, everybody: false }))] = &press(&mut state, "V")[..]
+    else {
         panic!("no order")
     };
     assert_eq!(rows, &[(hotkey(42), true)]);
     press(&mut state, "v v");
-    let [Effect::Verify(VerifyOrder::Look { rows, .. })] = &press(&mut state, "V")[..] else { panic!("no order") };
+    let [Effect::Ask(Request::Verify(VerifyOrder::Look { rows, .. }))] = &press(&mut state, "V")[..] else {
+        panic!("no order")
+    };
     assert_eq!(rows.len(), 2);
 }
 
@@ -190,7 +196,7 @@ fn what_v_found_is_told_and_what_was_not_asked_for_is_not() {
     let mut state = console();
     let examined = |state: &State, level| {
         let found = Examined { rows: BTreeMap::from([row(state, 42, level)]), ..Examined::default() };
-        Msg::Verify(VerifyNews::Examined { found: Box::new(found), everybody: false })
+        Msg::Event(EngineEvent::Verify(VerifyNews::Examined { found: Box::new(found), everybody: false }))
     };
     let news = examined(&state, Level::Proven);
     update(&mut state, news);
@@ -200,7 +206,7 @@ fn what_v_found_is_told_and_what_was_not_asked_for_is_not() {
     update(&mut state, news);
     assert!(screen(&state, 120, 32).contains("uid 42 verified: signed"), "{}", screen(&state, 120, 32));
     press(&mut state, "V");
-    update(&mut state, Msg::Verify(VerifyNews::Failed("no node answers".to_owned())));
+    update(&mut state, Msg::Event(EngineEvent::Verify(VerifyNews::Failed("no node answers".to_owned()))));
     assert!(screen(&state, 120, 32).contains("not verified: no node answers"));
 }
 
@@ -221,9 +227,9 @@ fn a_contradiction_is_red_locks_writing_and_is_the_operators_decision_once_read(
     assert!(screen(&state, 120, 32).contains("Read it, then press A"));
     press(&mut state, "enter");
     let read = press(&mut state, "A");
-    assert!(matches!(&read[..], [Effect::Verify(VerifyOrder::Read(_))]), "{read:?}");
+    assert!(matches!(&read[..], [Effect::Ask(Request::Verify(VerifyOrder::Read(_)))]), "{read:?}");
     assert!(!screen(&state, 120, 32).contains("Sources disagree"));
-    assert!(matches!(&press(&mut state, "C")[..], [Effect::Commit(_)]));
+    assert!(matches!(&press(&mut state, "C")[..], [Effect::Ask(Request::Commit(_))]));
     // The same dispute found once more stays read; over and back again it is read again.
     press(&mut state, "esc");
     examined(&mut state, &[], vec![dispute(None)]);
@@ -261,9 +267,9 @@ fn a_contradiction_that_grew_stays_acknowledged_as_long_as_both_sources_say_the_
     examined(&mut state, &[], vec![grown(HEAD)]);
     press(&mut state, "A");
     let next = grown(HEAD + 5);
-    let acknowledged = [(next.id(), state.now_ms + 1_000_000)].into();
+    let acknowledged = [(next.id(), state.model.now_ms + 1_000_000)].into();
     let found = Box::new(Examined { disputes: vec![next], acknowledged, ..Examined::default() });
-    update(&mut state, Msg::Verify(VerifyNews::Examined { found, everybody: true }));
+    update(&mut state, Msg::Event(EngineEvent::Verify(VerifyNews::Examined { found, everybody: true })));
     assert!(!screen(&state, 120, 32).contains("Sources disagree"));
     examined(&mut state, &[], vec![grown(HEAD + 6)]);
     assert!(screen(&state, 120, 32).contains("Sources disagree"), "nobody said that it is the same one");
@@ -279,20 +285,22 @@ fn a_witness_that_is_proven_wrong_is_told_and_locks_nothing() {
     state.options.read_only = false;
     examined(&mut state, &[], vec![dispute(Some(Side::Witness))]);
     assert!(screen(&state, 120, 32).contains("The second is proven wrong"));
-    assert!(matches!(&press(&mut state, "C")[..], [Effect::Commit(_)]));
+    assert!(matches!(&press(&mut state, "C")[..], [Effect::Ask(Request::Commit(_))]));
 }
 
 #[test]
 fn a_connection_that_comes_and_goes_piles_up_no_orders() {
     let mut state = console();
-    let orders = |effects: Vec<Effect>| effects.iter().filter(|effect| matches!(effect, Effect::Verify(_))).count();
+    let orders = |effects: Vec<Effect>| {
+        effects.iter().filter(|effect| matches!(effect, Effect::Ask(Request::Verify(_)))).count()
+    };
     examined(&mut state, &[(42, Level::Proven)], vec![]);
     assert_eq!(orders(feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())))), 1);
     for _ in 0..3 {
         assert_eq!(orders(feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())))), 0);
     }
     examined(&mut state, &[(42, Level::Proven)], vec![]);
-    let finalized = FeedEvent::FinalizedHead { number: HEAD + 2, hash: state.table.snapshot().unwrap().at.hash };
+    let finalized = FeedEvent::FinalizedHead { number: HEAD + 2, hash: state.model.table.snapshot().unwrap().at.hash };
     assert_eq!(orders(feed(&mut state, finalized)), 1, "what came meanwhile is looked at afterwards");
 }
 
@@ -301,9 +309,11 @@ fn a_contradiction_that_is_over_locks_no_longer_than_a_minute() {
     let mut state = console();
     state.options.read_only = false;
     let finalized = |state: &mut State, number: u64| {
-        let hash = state.table.snapshot().unwrap().at.hash;
+        let hash = state.model.table.snapshot().unwrap().at.hash;
         let effects = feed(state, FeedEvent::FinalizedHead { number, hash });
-        effects.into_iter().any(|effect| matches!(effect, Effect::Verify(VerifyOrder::Look { everybody: true, .. })))
+        effects
+            .into_iter()
+            .any(|effect| matches!(effect, Effect::Ask(Request::Verify(VerifyOrder::Look { everybody: true, .. }))))
     };
     examined(&mut state, &[], vec![dispute(None)]);
     pass(&mut state, 59);
@@ -311,7 +321,7 @@ fn a_contradiction_that_is_over_locks_no_longer_than_a_minute() {
     pass(&mut state, 2);
     assert!(finalized(&mut state, HEAD + 5), "looked at again");
     examined(&mut state, &[], vec![]);
-    assert!(matches!(&press(&mut state, "C")[..], [Effect::Commit(_)]));
+    assert!(matches!(&press(&mut state, "C")[..], [Effect::Ask(Request::Commit(_))]));
     pass(&mut state, 61);
     assert!(!finalized(&mut state, HEAD + 10), "without one there is time");
 }
@@ -328,7 +338,7 @@ fn own_is(state: &mut State, at: u64, commitment: Option<Commitment>, limit: Lim
         found.at.hash = BlockHash([7; 32]);
     }
     let found = Box::new(Examined { rows: BTreeMap::from([(hotkey, found)]), ..Examined::default() });
-    update(state, Msg::Verify(VerifyNews::Examined { found, everybody: false }))
+    update(state, Msg::Event(EngineEvent::Verify(VerifyNews::Examined { found, everybody: false })))
 }
 
 #[test]
@@ -344,7 +354,7 @@ fn a_feed_whose_own_row_alone_is_forged_is_corrected_called_a_contradiction_and_
         line_of(&state, " you:", 120).contains("▲ you:"),
         "the feed is believed until it is held against the proof"
     );
-    let finalized = FeedEvent::FinalizedHead { number: HEAD + 4, hash: state.table.snapshot().unwrap().at.hash };
+    let finalized = FeedEvent::FinalizedHead { number: HEAD + 4, hash: state.model.table.snapshot().unwrap().at.hash };
     feed(&mut state, finalized);
     let logged = own_is(&mut state, HEAD + 4, truth.clone(), Limit::NotAsked);
     assert!(
@@ -369,7 +379,7 @@ fn a_feed_that_is_only_late_is_corrected_and_not_called_a_lie() {
         "{logged:?}"
     );
     assert_eq!(state.own_row().unwrap().commitment, newer);
-    assert!(state.proofs.lock(state.now_ms).is_none());
+    assert!(state.proofs.lock(state.model.now_ms).is_none());
     // What was examined before the feed told something newer corrects nothing.
     let newest = Some(good(98, HEAD + 9));
     let commitments = vec![(hotkey(42), newest.clone())];
@@ -406,10 +416,10 @@ fn the_own_row_is_looked_at_once_in_each_window() {
     examined(&mut state, &[(42, Level::Signed)], vec![]);
     let mut looks = Vec::new();
     for number in HEAD + 1..HEAD + 91 {
-        let hash = state.table.snapshot().unwrap().at.hash;
+        let hash = state.model.table.snapshot().unwrap().at.hash;
         let effects = feed(&mut state, FeedEvent::FinalizedHead { number, hash });
         let own = effects.into_iter().filter_map(|effect| match effect {
-            Effect::Verify(VerifyOrder::Look { rows, everybody: false }) => Some(rows),
+            Effect::Ask(Request::Verify(VerifyOrder::Look { rows, everybody: false })) => Some(rows),
             _ => None,
         });
         for rows in own {
@@ -435,7 +445,10 @@ fn a_table_that_was_forged_from_the_beginning_warns_of_no_change_and_is_disputed
     let (own, found) = row(&state, 42, Level::Proven);
     let found = Provenance { commitment: truth.clone(), ..found };
     let found = Examined { rows: BTreeMap::from([(own, found)]), disputes: vec![named], ..Examined::default() };
-    update(&mut state, Msg::Verify(VerifyNews::Examined { found: Box::new(found), everybody: false }));
+    update(
+        &mut state,
+        Msg::Event(EngineEvent::Verify(VerifyNews::Examined { found: Box::new(found), everybody: false })),
+    );
     assert_eq!(state.own_row().unwrap().commitment, truth);
     let shown = screen(&state, 120, 32);
     assert_eq!(shown.matches("Sources disagree").count(), 1, "{shown}");
@@ -447,7 +460,7 @@ fn theft(state: &mut State, generation: u64, block: u64) -> Option<Commitment> {
     let stolen = Some(good(generation, block));
     let commitments = vec![(hotkey(42), stolen.clone())];
     feed(state, FeedEvent::Changed(Box::new(SubnetChange { block, commitments, members: Vec::new() })));
-    let hash = state.table.snapshot().unwrap().at.hash;
+    let hash = state.model.table.snapshot().unwrap().at.hash;
     feed(state, FeedEvent::FinalizedHead { number: block + 6, hash });
     stolen
 }
@@ -456,10 +469,10 @@ fn theft(state: &mut State, generation: u64, block: u64) -> Option<Commitment> {
 fn a_theft_that_is_verified_while_the_table_stands_still_stays_an_alarm_and_accuses_nobody() {
     let mut state = console();
     press(&mut state, "space");
-    assert!(state.table.paused().is_some());
+    assert!(state.model.table.paused().is_some());
     let stolen = theft(&mut state, 99, HEAD + 1);
     assert_eq!(own_is(&mut state, HEAD + 6, stolen, Limit::NotAsked), []);
-    assert!(state.proofs.lock(state.now_ms).is_none(), "the feed told the truth");
+    assert!(state.proofs.lock(state.model.now_ms).is_none(), "the feed told the truth");
     assert!(screen(&state, 120, 32).contains("Your commitment changed at"));
 }
 
@@ -490,9 +503,12 @@ fn one_node_against_itself_corrects_nothing() {
     let (own, found) = row(&state, 42, Level::Reported);
     let found = Provenance { commitment: Some(good(99, HEAD - 40)), ..found };
     let found = Examined { rows: BTreeMap::from([(own, found)]), ..Examined::default() };
-    update(&mut state, Msg::Verify(VerifyNews::Examined { found: Box::new(found), everybody: false }));
+    update(
+        &mut state,
+        Msg::Event(EngineEvent::Verify(VerifyNews::Examined { found: Box::new(found), everybody: false })),
+    );
     assert_eq!(state.own_row().unwrap().commitment, shown);
-    assert!(state.proofs.lock(state.now_ms).is_none());
+    assert!(state.proofs.lock(state.model.now_ms).is_none());
 }
 
 #[test]
@@ -509,8 +525,8 @@ fn of_somebody_elses_row_the_detail_shows_what_is_proven_and_judges_nothing_that
             Provenance { proof: None, level: Level::Reported, ..found }
         };
         let found = Box::new(Examined { rows: BTreeMap::from([(hotkey, found)]), ..Examined::default() });
-        update(&mut state, Msg::Verify(VerifyNews::Examined { found, everybody: false }));
-        let shown = state.table.roster().by_hotkey(&hotkey).unwrap().commitment.clone();
+        update(&mut state, Msg::Event(EngineEvent::Verify(VerifyNews::Examined { found, everybody: false })));
+        let shown = state.model.table.roster().by_hotkey(&hotkey).unwrap().commitment.clone();
         assert_eq!(shown == truth, proof);
         press(&mut state, "g");
         while state.selected().unwrap().uid != Some(17) {
@@ -566,7 +582,7 @@ fn an_own_row_that_nobody_looked_at_for_a_window_is_a_question() {
         feed(&mut state, FeedEvent::FinalizedHead { number, hash: BlockHash([9; 32]) });
         own_row_is(&mut state, expected);
     }
-    update(&mut state, Msg::Verify(VerifyNews::Failed("nobody answers".to_owned())));
+    update(&mut state, Msg::Event(EngineEvent::Verify(VerifyNews::Failed("nobody answers".to_owned()))));
     own_row_is(&mut state, "? you: chain and local agree, 7 min ago");
     let shown = state.own_row().unwrap().commitment.clone();
     own_is(&mut state, HEAD + 30, shown, Limit::NotAsked);
@@ -583,13 +599,13 @@ fn without_the_env_that_it_was_compared_with_the_own_row_is_not_called_good() {
         update(&mut state, Msg::Resize { width: 120, height: 80 });
         let mut gone = own(&values(42, false));
         gone.findings.insert(0, finding.clone());
-        update(&mut state, Msg::Own(Box::new(gone)));
+        update(&mut state, Msg::Event(EngineEvent::Own(Box::new(gone))));
         own_row_is(&mut state, words);
         press(&mut state, "u");
         let shown = screen(&state, 120, 80);
         assert!(shown.contains(&finding.summary) && !shown.contains("✓ Dual credentials"), "{shown}");
         press(&mut state, "esc");
-        update(&mut state, Msg::Own(Box::new(own(&values(42, false)))));
+        update(&mut state, Msg::Event(EngineEvent::Own(Box::new(own(&values(42, false))))));
         own_row_is(&mut state, "✓ you: chain and local agree");
     }
 }
@@ -607,7 +623,7 @@ fn a_read_test_that_blames_a_holder_says_whether_more_than_one_node_named_the_ke
     update(&mut state, Msg::Resize { width: 120, height: 80 });
     let failed = probe(5, Verdict::AuthUnknownKey);
     let fix = failed.fix.clone();
-    update(&mut state, Msg::Probe(ProbeNews::Tested(Box::new(failed))));
+    update(&mut state, Msg::Event(EngineEvent::Probe(ProbeNews::Tested(Box::new(failed)))));
     let shown = detail(&mut state);
     assert!(shown.contains(alone) && shown.contains(&fix[..40]), "{shown}");
     examined(&mut state, &[(5, Level::Proven)], vec![]);
@@ -616,7 +632,7 @@ fn a_read_test_that_blames_a_holder_says_whether_more_than_one_node_named_the_ke
     let (hotkey, found) = row(&state, 5, Level::Reported);
     let found = Provenance { limit: Some(Limit::Disputed { case: Case::OtherFork }), ..found };
     let found = Box::new(Examined { rows: BTreeMap::from([(hotkey, found)]), ..Examined::default() });
-    update(&mut state, Msg::Verify(VerifyNews::Examined { found, everybody: false }));
+    update(&mut state, Msg::Event(EngineEvent::Verify(VerifyNews::Examined { found, everybody: false })));
     let shown = detail(&mut state);
     assert!(shown.contains("Sources contradict each other about this row") && !shown.contains(&fix[..40]), "{shown}");
 }

@@ -7,10 +7,11 @@ use grail_console::domain::network::BlockHash;
 use grail_console::domain::rotation::messages::{EnvAnswer, Question, RotateNews, RotateOrder, Sides};
 use grail_console::domain::rotation::{Event, Seen, Side};
 use grail_console::domain::snapshot::SubnetChange;
+use grail_console::engine::own::OwnInfo;
+use grail_console::engine::service::Request;
 use grail_console::tui::keymap::KeyMode;
 use grail_console::tui::logbook::{Level, LogLine, Logbook};
 use grail_console::tui::msg::{Effect, Msg};
-use grail_console::tui::own::OwnInfo;
 use grail_console::tui::rotate::{Field, Page, What, page, urgency};
 use grail_console::tui::state::{Mode, State};
 use grail_console::tui::update::update;
@@ -22,7 +23,7 @@ use crate::tui_rotation_fixtures::*;
 
 fn orders(effects: &[Effect]) -> Vec<RotateOrder> {
     let of = |effect: &Effect| match effect {
-        Effect::Rotate(order) => Some(*order),
+        Effect::Ask(Request::Rotate(order)) => Some(*order),
         _ => None,
     };
     effects.iter().filter_map(of).collect()
@@ -266,7 +267,7 @@ fn what_was_published_from_here_is_no_surprise_on_chain() {
         progressed(&mut state, progress);
     }
     let old = plan().old().unwrap().read_secret;
-    assert!(state.own.local.replaced.contains(&old), "the one before is an old key from here on");
+    assert!(state.model.own.local.replaced.contains(&old), "the one before is an old key from here on");
     let new = commitment_of(50_042, HEAD + 3);
     feed(&mut state, FeedEvent::Changed(Box::new(new)));
     assert!(state.commits.watch.surprise.is_none());

@@ -9,6 +9,7 @@ use grail_console::domain::rotation::{
 };
 use grail_console::domain::secret::{Fingerprint, SecretKey};
 use grail_console::domain::vault_index::{Backend, KeyRef};
+use grail_console::engine::service::{Event as EngineEvent, Request};
 use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::state::State;
 use grail_console::tui::update::update;
@@ -138,7 +139,7 @@ pub fn stands_of(events: &[Event], blockers: Vec<Diagnostic>, driven_elsewhere: 
 }
 
 pub fn told(state: &mut State, news: RotateNews) -> Vec<Effect> {
-    update(state, Msg::Rotate(news))
+    update(state, Msg::Event(EngineEvent::Rotate(news)))
 }
 
 /// Tells where it stands.
@@ -181,7 +182,7 @@ pub fn with(events: &[Event]) -> State {
 /// The same in its dialog.
 pub fn shown(events: &[Event]) -> State {
     let mut state = with(events);
-    assert_eq!(press(&mut state, "R"), [Effect::Rotate(RotateOrder::Look)]);
+    assert_eq!(press(&mut state, "R"), [Effect::Ask(Request::Rotate(RotateOrder::Look))]);
     stands(&mut state, events);
     state
 }

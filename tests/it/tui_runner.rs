@@ -17,9 +17,10 @@ use grail_console::domain::probe::{ProbeNews, ProbeOrder};
 use grail_console::domain::rotation::messages::{RotateNews, RotateOrder, Typed, TypedPair};
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::snapshot::SubnetSnapshot;
+use grail_console::engine::own::OwnInfo;
+use grail_console::engine::service::{Event as EngineEvent, Request};
 use grail_console::tui::keymap::KeyMap;
 use grail_console::tui::logbook::{Level, LogLine};
-use grail_console::tui::own::OwnInfo;
 use grail_console::tui::runner::{Aside, Done, Exit, LogSource, Setup, drive};
 use grail_console::tui::state::Options;
 use grail_console::tui::terminal::{self, TerminalError};
@@ -86,10 +87,23 @@ impl Backend for Watched {
     }
 }
 
+/// Tells the console events of one kind.
+#[derive(Clone)]
+pub struct Teller<T> {
+    told: mpsc::Sender<EngineEvent>,
+    of: fn(T) -> EngineEvent,
+}
+
+impl<T> Teller<T> {
+    pub async fn send(&self, what: T) -> Result<(), mpsc::error::SendError<EngineEvent>> {
+        self.told.send((self.of)(what)).await
+    }
+}
+
 /// A running console and the ends of everything it is connected to.
 pub struct Console {
-    pub feed: mpsc::Sender<FeedEvent>,
-    pub own: mpsc::Sender<OwnInfo>,
+    pub feed: Teller<FeedEvent>,
+    pub own: Teller<Box<OwnInfo>>,
     pub keys: UnboundedSender<io::Result<Event>>,
     pub signal: Option<oneshot::Sender<()>>,
     pub pictures: mpsc::UnboundedReceiver<String>,
@@ -100,14 +114,14 @@ pub struct Console {
     pub log: (Arc<std::sync::Mutex<Vec<LogLine>>>, Arc<Notify>),
     /// Orders that reached the commits, each with the password beside it.
     pub orders: mpsc::UnboundedReceiver<(Order, Option<String>)>,
-    pub news: mpsc::Sender<News>,
+    pub news: Teller<News>,
     /// Orders that reached the one who tests.
     pub tests: mpsc::UnboundedReceiver<ProbeOrder>,
-    pub results: mpsc::Sender<ProbeNews>,
+    pub results: Teller<ProbeNews>,
     /// Orders that reached the one who rotates, each with what was typed for it: read id and secret, write id and secret,
     /// password.
     pub rotations: mpsc::UnboundedReceiver<(RotateOrder, Vec<Option<String>>)>,
-    pub rotate: mpsc::Sender<RotateNews>,
+    pub rotate: Teller<RotateNews>,
     pub left: JoinHandle<Exit>,
 }
 
@@ -121,20 +135,15 @@ pub fn start_writing() -> Console {
 }
 
 pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot>, known: Vec<Published>) -> Console {
-    let (feed, feed_end) = mpsc::channel(64);
-    let (own_sender, own_end) = mpsc::channel(8);
+    let (told, events) = mpsc::channel(64);
     let (keys, key_events) = unbounded();
     let (signal, signalled) = oneshot::channel();
     let (picture, pictures) = mpsc::unbounded_channel();
     let (aside_sender, asides) = mpsc::unbounded_channel();
     let (keep, kept) = mpsc::unbounded_channel();
     let (order, orders) = mpsc::unbounded_channel();
-    let (told, commit_news) = mpsc::channel(8);
     let (test, tests) = mpsc::unbounded_channel();
-    let (results, probe_news) = mpsc::channel(8);
     let (turn, rotations) = mpsc::unbounded_channel();
-    let (rotate, rotate_news) = mpsc::channel(8);
-    let (_verified, verify_news) = mpsc::channel(8);
     let (clock, reconnects) = (Arc::new(AtomicU64::new(NOW_MS)), Arc::new(AtomicUsize::new(0)));
     let log = (Arc::new(std::sync::Mutex::new(Vec::<LogLine>::new())), Arc::new(Notify::new()));
     let (lines, news) = (Arc::clone(&log.0), Arc::clone(&log.1));
@@ -145,30 +154,27 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
         keymap,
         term: Some("xterm".to_owned()),
         saved: saved.map(|snapshot| (Box::new(snapshot), NOW_MS - 7_300_000)),
-        feed: feed_end,
-        own_news: own_end,
-        commits: Box::new(move |what, password: Option<SecretKey>| {
-            let _ = order.send((what, password.map(|password| password.expose().to_owned())));
+        events,
+        requests: Box::new(move |request, typed| match request {
+            Request::Commit(what) => {
+                let _ = order.send((what, typed.password.map(|password| password.expose().to_owned())));
+            }
+            Request::Probe(order) => {
+                let _ = test.send(order);
+            }
+            Request::Verify(_) => {}
+            Request::Rotate(order) => {
+                let _ = turn.send((order, laid_bare(&typed)));
+            }
+            Request::Reconnect => {
+                asked.fetch_add(1, Ordering::SeqCst);
+            }
         }),
-        commit_news,
-        tester: Box::new(move |order| {
-            let _ = test.send(order);
-        }),
-        probe_news,
-        verifier: Box::new(|_| {}),
-        verify_news,
-        rotations: Box::new(move |order, typed| {
-            let _ = turn.send((order, laid_bare(&typed)));
-        }),
-        rotate_news,
         known,
         logs: LogSource {
             after: Box::new(move |seq| lines.lock().unwrap().iter().filter(|line| line.seq > seq).cloned().collect()),
             news,
         },
-        reconnect: Box::new(move || {
-            asked.fetch_add(1, Ordering::SeqCst);
-        }),
         keep: Arc::new(move |snapshot| {
             let _ = keep.send(snapshot.commitments.len() as u64);
         }),
@@ -188,8 +194,8 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
         drive(setup, &mut terminal, events, interrupted, aside).await.unwrap()
     });
     Console {
-        feed,
-        own: own_sender,
+        feed: Teller { told: told.clone(), of: EngineEvent::Feed },
+        own: Teller { told: told.clone(), of: EngineEvent::Own },
         keys,
         signal: Some(signal),
         pictures,
@@ -199,11 +205,11 @@ pub fn start_with(options: Options, keymap: KeyMap, saved: Option<SubnetSnapshot
         kept,
         log,
         orders,
-        news: told,
+        news: Teller { told: told.clone(), of: EngineEvent::Commit },
         tests,
-        results,
+        results: Teller { told: told.clone(), of: EngineEvent::Probe },
         rotations,
-        rotate,
+        rotate: Teller { told, of: EngineEvent::Rotate },
         left,
     }
 }
@@ -403,7 +409,7 @@ async fn ages_grow_by_themselves() {
 async fn log_lines_and_changed_credentials_appear_when_they_are_announced() {
     let mut console = start(None);
     console.connect().await;
-    console.own.send(own(&values(42, true))).await.unwrap();
+    console.own.send(Box::new(own(&values(42, true)))).await.unwrap();
     console.sees("validators still read your old key").await;
     console.press(KeyCode::Char('L'));
     console.sees("Nothing was logged yet").await;

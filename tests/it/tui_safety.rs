@@ -125,7 +125,7 @@ proptest! {
             }
         }
         let mut never = opened(nobody());
-        never.connection = state.connection.clone();
+        never.model.connection = state.model.connection.clone();
         never.options.network = state.options.network.clone();
         assert_clean(&drawn(&never, 80, 24));
     }

@@ -2,9 +2,9 @@
 
 use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::network::BlockHash;
+use grail_console::engine::own::OwnInfo;
 use grail_console::tui::logbook::{Level, LogLine};
 use grail_console::tui::msg::Msg;
-use grail_console::tui::own::OwnInfo;
 use grail_console::tui::state::{State, Theme};
 use grail_console::tui::update::update;
 use insta::assert_snapshot;
@@ -442,7 +442,7 @@ fn another_chain_than_before_stands_first_and_makes_nothing_green() {
     let mut state = live(own(&values(42, false)), healthy());
     assert!(screen(&state, 120, 32).contains("✓ you: chain and local agree"));
     let before = BlockHash([9; 32]);
-    state.own.chain_before = Some(before);
+    state.model.own.chain_before = Some(before);
     let table = screen(&state, 120, 32);
     assert!(table.contains("? you: another chain than before") && !table.contains("✓ you"), "{table}");
     press(&mut state, "u");

@@ -6,10 +6,12 @@ use grail_console::domain::feed::FeedEvent;
 use grail_console::domain::network::BlockHash;
 use grail_console::domain::roster::Roster;
 use grail_console::domain::snapshot::{Member, SubnetChange};
+use grail_console::engine::model::Connection;
+use grail_console::engine::service::{Event as EngineEvent, Request};
 use grail_console::tui::keymap::{Command, KeyMap, KeyMapError, KeyMode, SPECS};
 use grail_console::tui::list::Slot;
 use grail_console::tui::msg::{Effect, Msg};
-use grail_console::tui::state::{Connection, Mode, State, View};
+use grail_console::tui::state::{Mode, State, View};
 use grail_console::tui::update::update;
 
 use crate::tui_fixtures::*;
@@ -29,7 +31,7 @@ fn change(block: u64) -> SubnetChange {
 }
 
 fn listed(state: &State) -> Vec<u16> {
-    let roster = state.table.roster();
+    let roster = state.model.table.roster();
     let row = |slot: &Slot| state.list.row(roster, *slot).and_then(|row| row.uid);
     state.list.slots().iter().filter_map(row).collect()
 }
@@ -104,19 +106,19 @@ fn the_age_of_a_loss_counts_from_the_first_failure_and_ends_with_the_next_connec
     assert!(screen(&state, 120, 32).contains("Connection lost 12 s ago"));
     feed(&mut state, FeedEvent::Connected { chain: chain(), latency_ms: 20 });
     feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())));
-    assert!(matches!(state.connection, Connection::Live { latency_ms: Some(20), .. }));
+    assert!(matches!(state.model.connection, Connection::Live { latency_ms: Some(20), .. }));
     assert!(!screen(&state, 120, 32).contains("lost"));
 }
 
 #[test]
 fn a_changed_commitment_is_on_the_screen_at_once_and_only_its_row_changes() {
     let mut state = console();
-    let before = state.table.roster().clone();
+    let before = state.model.table.roster().clone();
     let new = good(77_777, HEAD + 1);
     let event = SubnetChange { commitments: vec![(hotkey(3), Some(new.clone()))], ..change(HEAD + 1) };
     let effects = feed(&mut state, FeedEvent::Changed(Box::new(event)));
     assert!(matches!(effects[..], [Effect::Keep(_)]));
-    let after = state.table.roster();
+    let after = state.model.table.roster();
     assert_eq!(after.by_uid(3).unwrap().commitment, Some(new));
     assert_eq!((after.summary.readable, after.summary.none), (before.summary.readable + 1, before.summary.none - 1));
     assert_eq!(before.rows.iter().zip(&after.rows).filter(|(a, b)| a != b).count(), 1);
@@ -142,7 +144,7 @@ fn a_change_gives_the_same_rows_as_reading_the_whole_subnet_again() {
     };
     whole.apply(&event);
     feed(&mut state, FeedEvent::Changed(Box::new(event)));
-    assert_eq!(*state.table.roster(), Roster::join(&whole, state.own.own().as_ref()));
+    assert_eq!(*state.model.table.roster(), Roster::join(&whole, state.model.own.own().as_ref()));
 }
 
 #[test]
@@ -155,11 +157,11 @@ fn a_frozen_table_holds_changes_back_counts_them_and_lets_them_in() {
             feed(&mut state, FeedEvent::Changed(Box::new(SubnetChange { commitments, ..change(HEAD + block) })));
         assert_eq!(effects, [], "nothing is kept for the next start that is not on the screen");
     }
-    assert!(state.table.roster().by_uid(3).unwrap().commitment.is_none());
+    assert!(state.model.table.roster().by_uid(3).unwrap().commitment.is_none());
     assert!(screen(&state, 120, 32).contains("Frozen · 4 rows changed since"));
     press(&mut state, "space");
-    assert_eq!(state.table.roster().by_uid(3).unwrap().commitment.as_ref().unwrap().block, Some(HEAD + 3));
-    assert!(state.table.roster().by_uid(23).unwrap().commitment.is_none());
+    assert_eq!(state.model.table.roster().by_uid(3).unwrap().commitment.as_ref().unwrap().block, Some(HEAD + 3));
+    assert!(state.model.table.roster().by_uid(23).unwrap().commitment.is_none());
     assert!(screen(&state, 120, 32).contains("live again, 4 rows had changed"));
 }
 
@@ -170,9 +172,9 @@ fn a_snapshot_that_arrives_while_frozen_supersedes_the_changes_before_it() {
     let older = SubnetChange { commitments: vec![(hotkey(3), Some(good(3, HEAD + 1)))], ..change(HEAD + 1) };
     feed(&mut state, FeedEvent::Changed(Box::new(older)));
     feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())));
-    assert_eq!(state.table.roster().summary.none, 8);
+    assert_eq!(state.model.table.roster().summary.none, 8);
     press(&mut state, "space");
-    assert!(state.table.roster().by_uid(3).unwrap().commitment.is_none());
+    assert!(state.model.table.roster().by_uid(3).unwrap().commitment.is_none());
 }
 
 #[test]
@@ -186,7 +188,7 @@ fn a_saved_subnet_is_shown_with_its_age_until_the_chain_answers_and_never_after(
     assert!(first.contains("#9,168,527 saved 3 h ago"), "{first}");
     feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())));
     update(&mut state, saved());
-    assert_eq!(state.table.roster().summary.uids, 256);
+    assert_eq!(state.model.table.roster().summary.uids, 256);
     assert!(!screen(&state, 120, 32).contains("Saved"));
 }
 
@@ -314,7 +316,7 @@ fn a_latency_below_a_millisecond_is_told_and_an_unknown_one_is_not_invented() {
     assert!(screen(&state, 120, 32).contains("● live <1 ms"));
     feed(&mut state, FeedEvent::Stalled { number: HEAD, seconds: 70 });
     feed(&mut state, FeedEvent::BestHead { number: HEAD + 1 });
-    assert!(matches!(state.connection, Connection::Live { latency_ms: None, .. }));
+    assert!(matches!(state.model.connection, Connection::Live { latency_ms: None, .. }));
 }
 
 #[test]
@@ -431,14 +433,14 @@ fn the_palette_finds_a_command_by_some_of_its_letters_and_obeys_it() {
     let mut state = console();
     press(&mut state, ": text:revers enter");
     assert_eq!(listed(&state)[1], 255);
-    assert_eq!(press(&mut state, ": text:anew enter"), [Effect::Reconnect]);
+    assert_eq!(press(&mut state, ": text:anew enter"), [Effect::Ask(Request::Reconnect)]);
 }
 
 #[test]
 fn a_changed_env_file_is_compared_at_once() {
     let mut state = console();
     assert!(screen(&state, 120, 32).contains("you: chain and local agree"));
-    update(&mut state, Msg::Own(Box::new(own(&values(42, true)))));
+    update(&mut state, Msg::Event(EngineEvent::Own(Box::new(own(&values(42, true))))));
     assert!(screen(&state, 120, 32).contains("you: validators still read your old key"));
 }
 

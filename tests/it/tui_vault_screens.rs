@@ -4,7 +4,7 @@ use grail_console::domain::credentials::{LocalValues, Source, Variable};
 use grail_console::domain::provider::Provider;
 use grail_console::domain::secret::SecretKey;
 use grail_console::domain::vault_index::{Backend, Holding, Index, KeyRef, Origin};
-use grail_console::tui::own::OwnInfo;
+use grail_console::engine::own::OwnInfo;
 use grail_console::tui::state::State;
 use insta::assert_snapshot;
 

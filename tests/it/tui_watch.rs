@@ -10,6 +10,7 @@ use grail_console::domain::network::BlockHash;
 use grail_console::domain::secret::Fingerprint;
 use grail_console::domain::snapshot::{SubnetChange, SubnetSnapshot};
 use grail_console::domain::unexpected_change::Cause;
+use grail_console::engine::service::Event as EngineEvent;
 use grail_console::tui::commit::Watch;
 use grail_console::tui::msg::{Effect, Msg};
 use grail_console::tui::state::{State, View};
@@ -211,7 +212,7 @@ fn another_own_hotkey_begins_a_watch_of_its_own() {
     let mut state = ready();
     let mut other_own = own(&values(42, true));
     other_own.hotkey = Some(hotkey(1));
-    update(&mut state, Msg::Own(Box::new(other_own)));
+    update(&mut state, Msg::Event(EngineEvent::Own(Box::new(other_own))));
     feed(&mut state, FeedEvent::Snapshot(Box::new(healthy())));
     assert_eq!(cause(&state), None);
     let commitments = vec![(hotkey(1), Some(other(99, HEAD + 3)))];

@@ -10,21 +10,21 @@ use crate::domain::commit::record::Intent;
 use crate::domain::diagnostic::Diagnostic;
 
 /// Number of a request, growing: news of an older one is dropped.
-pub type Request = u64;
+pub type RequestId = u64;
 
 /// Something to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// Read the chain and say what a commit would do. Changes nothing.
-    Plan(Request),
+    Plan(RequestId),
     /// Sign and publish what the plan of this request said, unless it no longer holds. Confirmed by the operator.
-    Publish(Request),
+    Publish(RequestId),
     /// Publish it once, as soon as the hotkey has a uid. Confirmed by the operator.
-    PublishWhenRegistered(Request),
+    PublishWhenRegistered(RequestId),
     /// Wait no longer, and drop the key.
     CancelWaiting,
     /// The dialog was left: forget the plan.
-    Forget(Request),
+    Forget(RequestId),
 }
 
 /// How the key file is locked.
@@ -43,7 +43,7 @@ pub enum News {
     /// What a commit would do, and whether a password will be needed.
     Planned {
         /// Which request.
-        request: Request,
+        request: RequestId,
         /// The plan.
         plan: Box<Plan>,
         /// The key file.
@@ -52,35 +52,35 @@ pub enum News {
     /// No plan could be made: the chain or the wallet failed. A rule's no comes as [`News::Ended`].
     Failed {
         /// Which request.
-        request: Request,
+        request: RequestId,
         /// What failed, why, and what to do.
         problem: Diagnostic,
     },
     /// The password does not open the key file; another may be tried.
     WrongPassword {
         /// Which request.
-        request: Request,
+        request: RequestId,
         /// What failed, why, and what to do.
         problem: Diagnostic,
     },
     /// A step on the way.
     Progress {
         /// Which request.
-        request: Request,
+        request: RequestId,
         /// The step.
         progress: Progress,
     },
     /// It is over.
     Ended {
         /// Which request.
-        request: Request,
+        request: RequestId,
         /// How.
         ended: Box<Ended>,
     },
     /// It waits for the hotkey's registration, with the key in memory.
     AwaitingRegistration {
         /// Which request.
-        request: Request,
+        request: RequestId,
     },
     /// It waits no longer.
     WaitingCancelled {

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::domain::commit::messages::{Locked, Request};
+use crate::domain::commit::messages::{Locked, RequestId};
 use crate::domain::commit::{Plan, Progress};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::rotation::change::Side;
@@ -49,7 +49,7 @@ pub enum RotateOrder {
     /// Go on as far as nothing needs to be asked.
     Resume,
     /// Publish what was planned. Confirmed by the operator; the hotkey's password comes beside it where one is needed.
-    Publish(Request),
+    Publish(RequestId),
     /// The `.env`: rewrite it, or take it as done elsewhere.
     Env(EnvAnswer),
     /// Go on over what the chain holds.
@@ -91,7 +91,7 @@ pub enum Question {
     /// Publish this?
     Publish {
         /// Number of the plan.
-        request: Request,
+        request: RequestId,
         /// The plan.
         plan: Box<Plan>,
         /// The key file.

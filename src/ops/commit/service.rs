@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::publish::{publish, unlock, wait_until_registered};
 use super::{Prepared, Unprepared, identity, prepare, reconcile, wallet_finding};
-use crate::domain::commit::messages::{Locked, News, Order, Request};
+use crate::domain::commit::messages::{Locked, News, Order, RequestId};
 use crate::domain::commit::{Ended, KeyTest, Plan, Progress};
 use crate::domain::secret::SecretKey;
 use crate::ops::context::Context;
@@ -29,7 +29,7 @@ pub struct ServiceSetup {
 }
 
 /// Something under way for a request, which may be given up at any time since nothing is sent by it.
-type UnderWay<T> = Option<(Request, JoinHandle<T>)>;
+type UnderWay<T> = Option<(RequestId, JoinHandle<T>)>;
 /// What came of a plan, with what the key file needs.
 type Made = Result<(Prepared, Locked), Unprepared>;
 /// What came of waiting for a uid: the plan of that moment and the key, or what to tell instead.
@@ -52,7 +52,7 @@ struct Service {
     setup: Arc<ServiceSetup>,
     news: mpsc::Sender<News>,
     /// The plan that may be confirmed.
-    plan: Option<(Request, Prepared)>,
+    plan: Option<(RequestId, Prepared)>,
     planning: UnderWay<Made>,
     /// Waiting for a uid. From the moment of the uid on it is a commit like any other, and cannot be given up.
     awaiting: UnderWay<Waited>,
@@ -94,7 +94,7 @@ impl Service {
         }
     }
 
-    fn begin_plan(&mut self, request: Request) {
+    fn begin_plan(&mut self, request: RequestId) {
         self.plan = None;
         if let Some((_, planning)) = self.planning.take() {
             planning.abort();
@@ -115,14 +115,14 @@ impl Service {
         self.planning = Some((request, planning));
     }
 
-    fn forget(&mut self, request: Request) {
+    fn forget(&mut self, request: RequestId) {
         self.plan.take_if(|(of, _)| *of == request);
         if let Some((_, planning)) = self.planning.take_if(|(of, _)| *of == request) {
             planning.abort();
         }
     }
 
-    async fn on_planned(&mut self, request: Request, planned: Result<Made, JoinError>) {
+    async fn on_planned(&mut self, request: RequestId, planned: Result<Made, JoinError>) {
         let broke_off = |error: JoinError| Unprepared::Identity(format!("The plan could not be made ({error})"));
         match planned.map_err(broke_off).flatten() {
             Ok((prepared, locked)) => {
@@ -136,7 +136,7 @@ impl Service {
     }
 
     /// The plan of that request, if it is the one at hand and may be acted upon.
-    async fn taken(&mut self, request: Request) -> Option<Prepared> {
+    async fn taken(&mut self, request: RequestId) -> Option<Prepared> {
         if let Some(rule) = (self.setup.context)().writing_forbidden() {
             self.tell(News::Ended { request, ended: Box::new(Ended::Refused(rule)) }).await;
             return None;
@@ -150,7 +150,7 @@ impl Service {
         }
     }
 
-    async fn publish(&mut self, request: Request, password: Option<SecretKey>) {
+    async fn publish(&mut self, request: RequestId, password: Option<SecretKey>) {
         let Some(prepared) = self.taken(request).await else { return };
         match self.opened(request, password).await {
             Err(problem) => {
@@ -165,13 +165,13 @@ impl Service {
     }
 
     /// Not aborted with the dialog: what is signed is followed to its end.
-    fn carry_out(&self, request: Request, prepared: Prepared, signer: Signer) {
+    fn carry_out(&self, request: RequestId, prepared: Prepared, signer: Signer) {
         let (setup, news) = (Arc::clone(&self.setup), self.news.clone());
         tokio::spawn(async move { Box::pin(carry_out(request, prepared, signer, &setup, &news)).await });
     }
 
     /// The unlocked key, or what to tell instead.
-    async fn opened(&self, request: Request, password: Option<SecretKey>) -> Result<Signer, News> {
+    async fn opened(&self, request: RequestId, password: Option<SecretKey>) -> Result<Signer, News> {
         let context = (self.setup.context)();
         let own = identity(&context).map_err(|error| News::Failed { request, problem: error.finding() })?;
         if password.is_some() {
@@ -188,7 +188,7 @@ impl Service {
         })
     }
 
-    async fn publish_when_registered(&mut self, request: Request, password: Option<SecretKey>) {
+    async fn publish_when_registered(&mut self, request: RequestId, password: Option<SecretKey>) {
         let Some(prepared) = self.taken(request).await else { return };
         match self.opened(request, password).await {
             Err(problem) => {
@@ -207,7 +207,7 @@ impl Service {
         }
     }
 
-    async fn on_waited(&mut self, request: Request, waited: Result<Waited, JoinError>) {
+    async fn on_waited(&mut self, request: RequestId, waited: Result<Waited, JoinError>) {
         match waited {
             Ok(Ok((prepared, signer))) => self.carry_out(request, prepared, signer),
             Ok(Err(news)) => self.tell(news).await,
@@ -228,7 +228,7 @@ impl Service {
 }
 
 /// What is under way, when it is finished; never, when there is nothing.
-async fn finished<T>(under_way: &mut UnderWay<T>) -> (Request, Result<T, JoinError>) {
+async fn finished<T>(under_way: &mut UnderWay<T>) -> (RequestId, Result<T, JoinError>) {
     let Some((request, handle)) = under_way else { return std::future::pending().await };
     let (request, result) = (*request, handle.await);
     *under_way = None;
@@ -242,7 +242,7 @@ fn was_told(confirmed: &Plan) -> bool {
 
 /// Publishes and tells every step.
 async fn carry_out(
-    request: Request,
+    request: RequestId,
     prepared: Prepared,
     signer: Signer,
     setup: &ServiceSetup,
@@ -268,7 +268,7 @@ async fn carry_out(
 }
 
 /// Waits for the uid with the key in memory, but not for ever.
-async fn await_registration(request: Request, confirmed: &Plan, signer: Signer, setup: &ServiceSetup) -> Waited {
+async fn await_registration(request: RequestId, confirmed: &Plan, signer: Signer, setup: &ServiceSetup) -> Waited {
     let context = (setup.context)();
     let prepared = tokio::select! {
         prepared = wait_until_registered(&context, confirmed, || (setup.now_ms)()) => prepared,

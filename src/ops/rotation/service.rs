@@ -10,7 +10,7 @@ use super::executor::{Executor, ExecutorSetup, ProgressEvent};
 use super::publish::Publishing;
 use super::retire::Retirement;
 use super::status::look;
-use crate::domain::commit::messages::{Locked, Request};
+use crate::domain::commit::messages::{Locked, RequestId};
 use crate::domain::diagnostic::{Class, Diagnostic};
 use crate::domain::environment::Environment;
 use crate::domain::rotation::Entry;
@@ -63,8 +63,8 @@ struct Service {
     setup: ServiceSetup,
     news: mpsc::Sender<RotateNews>,
     executor: Option<(Executor, mpsc::UnboundedReceiver<ProgressEvent>)>,
-    publishing: Option<(Request, Box<Publishing>)>,
-    request: Request,
+    publishing: Option<(RequestId, Box<Publishing>)>,
+    request: RequestId,
     /// What stood against the last step.
     pending: Vec<Diagnostic>,
 }
@@ -152,7 +152,11 @@ impl Service {
     }
 
     /// The plan of that request with the unlocked key.
-    async fn signer(&mut self, request: Request, password: Option<SecretKey>) -> Result<Confirmed, Option<Diagnostic>> {
+    async fn signer(
+        &mut self,
+        request: RequestId,
+        password: Option<SecretKey>,
+    ) -> Result<Confirmed, Option<Diagnostic>> {
         let Some((of, publishing)) = self.publishing.take().filter(|(of, _)| *of == request) else { return Err(None) };
         let Some(own) = publishing.signer().cloned() else { return Err(None) };
         match unlock(&own, password).await {

@@ -6,6 +6,7 @@ use crate::domain::commit::messages::Locked;
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Ended, Order};
 use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::engine::service::Request;
 use crate::tui::commit::{Choice, Deciding, End, PasswordLine, Run, Session, Step, forbidden, paused, question};
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
@@ -25,12 +26,15 @@ pub fn asked(state: &mut State) -> Vec<Effect> {
     }
     state.commits.request += 1;
     let request = state.commits.request;
-    let mut session = Session::begin(request, state.now_ms);
+    let mut session = Session::begin(request, state.model.now_ms);
     let barred = barred(state);
-    let orders = barred.is_none().then_some(Effect::Commit(Order::Plan(request)));
+    let orders = barred.is_none().then_some(Effect::Ask(Request::Commit(Order::Plan(request))));
     if let Some(rule) = barred {
         let finding = Diagnostic { severity: Severity::Warning, ..Ended::Refused(rule).finding() };
-        session.go(Step::Over(Box::new(End { at_ms: state.now_ms, ..End::without("not now", finding) })), state.now_ms);
+        session.go(
+            Step::Over(Box::new(End { at_ms: state.model.now_ms, ..End::without("not now", finding) })),
+            state.model.now_ms,
+        );
     }
     state.commits.session = Some(session);
     orders.into_iter().collect()
@@ -43,7 +47,7 @@ fn barred(state: &State) -> Option<Rule> {
 
 /// Why nothing can be done for a hotkey: there is none.
 pub fn nobody(state: &State) -> Option<Rule> {
-    state.own.hotkey.is_none().then(|| Rule::Other {
+    state.model.own.hotkey.is_none().then(|| Rule::Other {
         code: "no_hotkey",
         what: "No hotkey is configured, so there is nobody to publish for".to_owned(),
         why: "A commitment is signed by the hotkey that it is for.",
@@ -129,7 +133,7 @@ fn confirmed(state: &mut State) -> Vec<Effect> {
     if !deciding(state).is_some_and(|deciding| deciding.may_say_yes(word.as_deref())) {
         return Vec::new();
     }
-    let (now_ms, allowed) = (state.now_ms, forbidden(state).is_none());
+    let (now_ms, allowed) = (state.model.now_ms, forbidden(state).is_none());
     match &mut state.commits.session {
         Some(session) if allowed && session.locked == Locked::Password => {
             session.go(Step::Password(PasswordLine::default()), now_ms);
@@ -141,14 +145,18 @@ fn confirmed(state: &mut State) -> Vec<Effect> {
 
 /// Sends what was confirmed on its way.
 fn order(state: &mut State) -> Vec<Effect> {
-    let now_ms = state.now_ms;
+    let now_ms = state.model.now_ms;
     let Some(question) = question(state) else { return Vec::new() };
     let (waits_for_uid, target) = (question.waits_for_uid, question.plan.new.clone());
     let Some(session) = &mut state.commits.session else { return Vec::new() };
     session.go(Step::Running(Box::new(Run::begin(now_ms, waits_for_uid))), now_ms);
     let request = session.request;
     state.commits.watch.recognise(&target);
-    vec![Effect::Commit(if waits_for_uid { Order::PublishWhenRegistered(request) } else { Order::Publish(request) })]
+    vec![Effect::Ask(Request::Commit(if waits_for_uid {
+        Order::PublishWhenRegistered(request)
+    } else {
+        Order::Publish(request)
+    }))]
 }
 
 /// Leaves the dialog. What is under way or armed goes on; what is over is put away; what was only looked at is forgotten.
@@ -164,7 +172,7 @@ fn leave(state: &mut State) -> Vec<Effect> {
         Step::Reading | Step::Deciding(_) | Step::Password(_) => {
             let request = session.request;
             state.commits.session = None;
-            vec![Effect::Commit(Order::Forget(request))]
+            vec![Effect::Ask(Request::Commit(Order::Forget(request)))]
         }
     }
 }
@@ -175,7 +183,7 @@ pub fn cancel_waiting(state: &mut State) -> Vec<Effect> {
         state.commits.session.as_mut().map(|session| &mut session.step)
     {
         *cancelling = true;
-        return vec![Effect::Commit(Order::CancelWaiting)];
+        return vec![Effect::Ask(Request::Commit(Order::CancelWaiting))];
     }
     state.say("nothing is armed");
     Vec::new()

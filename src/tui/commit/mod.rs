@@ -14,7 +14,7 @@ pub(super) mod watch;
 
 use serde::Serialize;
 
-use crate::domain::commit::messages::{Locked, Request};
+use crate::domain::commit::messages::{Locked, RequestId};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::commit::{Plan, Receipt, Verdict};
 use crate::domain::diagnostic::Diagnostic;
@@ -33,7 +33,7 @@ pub use watch::{Raised, Watch};
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Commits {
     /// Number of the newest request; news of any other is dropped.
-    request: Request,
+    request: RequestId,
     /// The one that is planned, under way, armed, or over and not put away yet.
     pub session: Option<Session>,
     /// What became of commits of earlier sessions, the newest last.
@@ -46,7 +46,7 @@ pub struct Commits {
 #[derive(Debug, Clone, Serialize)]
 pub struct Session {
     /// Its number.
-    pub request: Request,
+    pub request: RequestId,
     /// When its present step began, in ms since 1970.
     pub since_ms: u64,
     /// What would be done, once it is known.
@@ -147,7 +147,7 @@ pub struct Reconciled {
 }
 
 impl Session {
-    fn begin(request: Request, now_ms: u64) -> Self {
+    fn begin(request: RequestId, now_ms: u64) -> Self {
         let (plan, locked) = (None, Locked::Open);
         Self { request, since_ms: now_ms, plan, locked, step: Step::Reading, testing: None, scroll: 0 }
     }
@@ -236,7 +236,7 @@ pub(super) fn forbidden_now(state: &State, again: Command) -> Option<Rule> {
 /// What forbids it while the table stands still; `again` is the command to press again then.
 pub(super) fn paused(state: &State, again: Command) -> Option<Rule> {
     let [thaw, again] = [Command::Pause, again].map(|command| state.key(command));
-    state.table.paused().is_some().then(|| Rule::Other {
+    state.model.table.paused().is_some().then(|| Rule::Other {
         code: "frozen",
         what: "The table is frozen: nothing is published from a picture that stands still".to_owned(),
         why: "What changed since then is held back, so the chain may no longer hold what the screen shows.",

@@ -1,6 +1,6 @@
 //! What is heard of a commit, taken into the state. News of another request than the present one are dropped.
 
-use crate::domain::commit::messages::{Locked, Request};
+use crate::domain::commit::messages::{Locked, RequestId};
 use crate::domain::commit::record::Intent;
 use crate::domain::commit::{Ended, News, Plan, Progress};
 use crate::domain::diagnostic::{Diagnostic, Severity};
@@ -40,12 +40,12 @@ pub fn on_event(state: &mut State, news: News) -> Vec<Effect> {
 }
 
 /// The session that news of a request concern.
-fn concerned(state: &mut State, request: Request) -> Option<&mut Session> {
+fn concerned(state: &mut State, request: RequestId) -> Option<&mut Session> {
     state.commits.session.as_mut().filter(|session| session.request == request)
 }
 
-fn planned(state: &mut State, request: Request, plan: Box<Plan>, locked: Locked) {
-    let now_ms = state.now_ms;
+fn planned(state: &mut State, request: RequestId, plan: Box<Plan>, locked: Locked) {
+    let now_ms = state.model.now_ms;
     let Some(session) = concerned(state, request).filter(|session| matches!(session.step, Step::Reading)) else {
         return;
     };
@@ -54,8 +54,8 @@ fn planned(state: &mut State, request: Request, plan: Box<Plan>, locked: Locked)
     session.go(Step::Deciding(Deciding::default()), now_ms);
 }
 
-fn wrong_password(state: &mut State, request: Request, problem: Diagnostic) {
-    let now_ms = state.now_ms;
+fn wrong_password(state: &mut State, request: RequestId, problem: Diagnostic) {
+    let now_ms = state.model.now_ms;
     if let Some(session) = concerned(state, request).filter(|session| session.is_under_way()) {
         session.go(Step::Password(PasswordLine { chars: 0, problem: Some(problem) }), now_ms);
         stays(state);
@@ -63,8 +63,8 @@ fn wrong_password(state: &mut State, request: Request, problem: Diagnostic) {
 }
 
 /// The first step after arming shows that the hotkey has its uid now.
-fn went_on(state: &mut State, request: Request, progress: Progress) {
-    let now_ms = state.now_ms;
+fn went_on(state: &mut State, request: RequestId, progress: Progress) {
+    let now_ms = state.model.now_ms;
     let Some(session) = concerned(state, request) else { return };
     if session.is_awaiting() {
         session.go(Step::Running(Box::new(Run::begin(now_ms, false))), now_ms);
@@ -76,8 +76,8 @@ fn went_on(state: &mut State, request: Request, progress: Progress) {
     }
 }
 
-fn awaiting(state: &mut State, request: Request) {
-    let now_ms = state.now_ms;
+fn awaiting(state: &mut State, request: RequestId) {
+    let now_ms = state.model.now_ms;
     if let Some(session) = concerned(state, request).filter(|session| session.is_under_way()) {
         session.go(Step::AwaitingRegistration { cancelling: false }, now_ms);
     }
@@ -110,8 +110,8 @@ fn disarmed(state: &mut State, why: &str) {
     }
 }
 
-fn over(state: &mut State, request: Request, mut end: End) {
-    let now_ms = state.now_ms;
+fn over(state: &mut State, request: RequestId, mut end: End) {
+    let now_ms = state.model.now_ms;
     if let Some(session) = concerned(state, request).filter(|session| !matches!(session.step, Step::Over(_))) {
         end.at_ms = now_ms;
         if let Step::Running(run) = &session.step {
@@ -132,7 +132,7 @@ fn stays(state: &mut State) {
 /// What stood there before is an old key from here on, as the journal will say at the next start.
 pub fn published(state: &mut State, plan: &Plan) {
     let (new, old) = (plan.new.clone(), plan.old().map(|old| old.read_secret));
-    let replaced = &mut state.own.local.replaced;
+    let replaced = &mut state.model.own.local.replaced;
     replaced.retain(|secret| *secret != new.read_secret);
     replaced.extend(old.filter(|old| *old != new.read_secret));
     state.commits.watch.stands(&new);

@@ -79,7 +79,7 @@ impl Watch {
 
 /// The whole subnet was read, or found on disk.
 pub(in crate::tui) fn read(state: &mut State, snapshot: &SubnetSnapshot) -> Vec<Effect> {
-    let Some(hotkey) = state.own.hotkey else { return Vec::new() };
+    let Some(hotkey) = state.model.own.hotkey else { return Vec::new() };
     let commitment = snapshot.commitments.get(&hotkey).cloned();
     state.commits.watch.first_at.get_or_insert(snapshot.at.number);
     noticed(state, Seen { genesis: snapshot.chain.genesis, hotkey, commitment })
@@ -88,7 +88,7 @@ pub(in crate::tui) fn read(state: &mut State, snapshot: &SubnetSnapshot) -> Vec<
 /// Something changed since. Also while the table is frozen: it stands still so that one can read it, not so that one
 /// sleeps.
 pub(in crate::tui) fn changed(state: &mut State, change: &SubnetChange) -> Vec<Effect> {
-    let Some((hotkey, last)) = state.own.hotkey.zip(state.commits.watch.last.as_ref()) else { return Vec::new() };
+    let Some((hotkey, last)) = state.model.own.hotkey.zip(state.commits.watch.last.as_ref()) else { return Vec::new() };
     let Some((_, commitment)) = change.commitments.iter().find(|(changed, _)| *changed == hotkey) else {
         return Vec::new();
     };
@@ -99,7 +99,7 @@ pub(in crate::tui) fn changed(state: &mut State, change: &SubnetChange) -> Vec<E
 /// Something else is verified than was told last. Where that stood there before, nothing changed, and what was on the screen
 /// before the false telling comes back; else it is a change like any other.
 pub(in crate::tui) fn corrected(state: &mut State, change: &SubnetChange) -> Vec<Effect> {
-    let own = state.own.hotkey;
+    let own = state.model.own.hotkey;
     let stands = change.commitments.iter().find(|(hotkey, _)| Some(*hotkey) == own).map(|(_, stands)| stands.clone());
     let (watch, Some(stands)) = (&mut state.commits.watch, stands) else { return Vec::new() };
     if watch.before.as_ref().is_some_and(|before| before.commitment == stands) {
@@ -119,8 +119,8 @@ pub(in crate::tui) fn corrected(state: &mut State, change: &SubnetChange) -> Vec
 
 /// Another hotkey is the own one now: what the screen shows of it is where its watch begins.
 pub(in crate::tui) fn begin_anew(state: &mut State) {
-    let Some(snapshot) = state.table.snapshot().cloned() else { return };
-    if state.commits.watch.last.as_ref().map(|last| last.hotkey) != state.own.hotkey {
+    let Some(snapshot) = state.model.table.snapshot().cloned() else { return };
+    if state.commits.watch.last.as_ref().map(|last| last.hotkey) != state.model.own.hotkey {
         state.commits.watch.last = None;
         state.commits.watch.surprise = None;
         (state.commits.watch.before, state.commits.watch.first_at) = (None, None);
@@ -142,7 +142,7 @@ fn noticed(state: &mut State, seen: Seen) -> Vec<Effect> {
 fn judged(state: &mut State, last: &Seen, seen: &Seen) -> Vec<Effect> {
     let undone = is_undone(state, last, seen);
     let known = is_known(state, seen.commitment.as_ref());
-    let local = &state.own.local;
+    let local = &state.model.own.local;
     let surprise = UnexpectedChange::between(last.commitment.as_ref(), seen.commitment.as_ref(), local);
     let watch = &mut state.commits.watch;
     watch.before = Some(last.clone());
@@ -166,7 +166,7 @@ fn judged(state: &mut State, last: &Seen, seen: &Seen) -> Vec<Effect> {
 /// block that is not final.
 fn is_undone(state: &State, last: &Seen, seen: &Seen) -> bool {
     let went = last.commitment.as_ref().and_then(|commitment| commitment.block);
-    let loose = went.is_some_and(|block| Some(block) > state.heads.finalized);
+    let loose = went.is_some_and(|block| Some(block) > state.model.heads.finalized);
     let back = state.commits.watch.before.as_ref().is_some_and(|before| before.commitment == seen.commitment);
     back && (seen.commitment.is_some() || loose)
 }
@@ -176,6 +176,6 @@ fn is_undone(state: &State, last: &Seen, seen: &Seen) -> bool {
 fn is_known(state: &State, commitment: Option<&Commitment>) -> bool {
     let Some(published) = commitment.and_then(Commitment::published) else { return false };
     let watch = &state.commits.watch;
-    let replaced = state.own.local.replaced.contains(&published.read_secret);
+    let replaced = state.model.own.local.replaced.contains(&published.read_secret);
     watch.ours.contains(published) || (watch.known.contains(published) && !replaced)
 }

@@ -3,6 +3,7 @@
 use super::{OwnVisibility, Sweep};
 use crate::domain::hotkey::Hotkey;
 use crate::domain::probe::ProbeOrder;
+use crate::engine::service::Request;
 use crate::tui::list::Slot;
 use crate::tui::msg::Effect;
 use crate::tui::state::{State, View};
@@ -40,19 +41,19 @@ pub fn probe(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     // Whoever tests says when it has begun: an order may find no room.
-    vec![Effect::Probe(ProbeOrder::One(hotkey))]
+    vec![Effect::Ask(Request::Probe(ProbeOrder::One(hotkey)))]
 }
 
 fn visible(state: &mut State) -> Vec<Effect> {
-    if state.own.hotkey.is_none() || matches!(state.probes.visibility, OwnVisibility::Loading { .. }) {
+    if state.model.own.hotkey.is_none() || matches!(state.probes.visibility, OwnVisibility::Loading { .. }) {
         return Vec::new();
     }
     let before = match std::mem::take(&mut state.probes.visibility) {
         OwnVisibility::Ready(seen) => Some(seen),
         _ => None,
     };
-    state.probes.visibility = OwnVisibility::Loading { since_ms: state.now_ms, before };
-    vec![Effect::Probe(ProbeOrder::Visible)]
+    state.probes.visibility = OwnVisibility::Loading { since_ms: state.model.now_ms, before };
+    vec![Effect::Ask(Request::Probe(ProbeOrder::Visible))]
 }
 
 /// Begins a sweep, or ends the one under way.
@@ -60,20 +61,20 @@ pub fn sweep(state: &mut State) -> Vec<Effect> {
     if let Some(sweep) = &mut state.probes.sweep {
         let again = std::mem::replace(&mut sweep.cancelling, true);
         state.say("the sweep is ending");
-        return if again { Vec::new() } else { vec![Effect::Probe(ProbeOrder::Cancel)] };
+        return if again { Vec::new() } else { vec![Effect::Ask(Request::Probe(ProbeOrder::Cancel))] };
     }
     let hotkeys = wanted(state);
     if hotkeys.is_empty() {
         state.say("there is no row to test");
         return Vec::new();
     }
-    state.probes.sweep = Some(Sweep::begin(&hotkeys, state.now_ms));
-    vec![Effect::Probe(ProbeOrder::Sweep(hotkeys))]
+    state.probes.sweep = Some(Sweep::begin(&hotkeys, state.model.now_ms));
+    vec![Effect::Ask(Request::Probe(ProbeOrder::Sweep(hotkeys)))]
 }
 
 /// The rows of the sweep, in the order of the screen where they are on it.
 fn wanted(state: &State) -> Vec<Hotkey> {
-    let roster = state.table.roster();
+    let roster = state.model.table.roster();
     let listed = state.list.slots().iter();
     match scope(state) {
         Scope::Marked => {
@@ -95,7 +96,7 @@ pub fn list(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     state.probes.listing = Some((hotkey, None));
-    vec![Effect::Probe(ProbeOrder::List(hotkey))]
+    vec![Effect::Ask(Request::Probe(ProbeOrder::List(hotkey)))]
 }
 
 /// Marks the selected row, or takes its mark away.

@@ -14,7 +14,7 @@ use crate::tui::state::State;
 pub fn on_event(state: &mut State, news: ProbeNews) -> Vec<Effect> {
     match news {
         ProbeNews::Began(hotkey) => {
-            if let Some(commitment) = state.table.roster().by_hotkey(&hotkey).map(|row| row.commitment.clone()) {
+            if let Some(commitment) = state.model.table.roster().by_hotkey(&hotkey).map(|row| row.commitment.clone()) {
                 state.probes.begin(hotkey, commitment);
             }
         }
@@ -43,7 +43,7 @@ fn tested(state: &mut State, probe: Probe) {
     if let Some(sweep) = &mut state.probes.sweep {
         sweep.through(&probe.hotkey, Some(VerdictClass::of(probe.verdict)));
     }
-    let roster = state.table.roster();
+    let roster = state.model.table.roster();
     let at = probe.uid.and_then(|uid| roster.rows.binary_search_by_key(&Some(uid), |row| row.uid).ok());
     let quick = at.map(|index| &roster.rows[index]).filter(|row| row.hotkey == probe.hotkey);
     if let Some(row) = quick.or_else(|| roster.by_hotkey(&probe.hotkey)) {
@@ -64,7 +64,7 @@ fn ended(state: &mut State, cancelled: bool) -> Vec<Effect> {
 
 /// The verdict comes with a read test of the newest window. One about another hotkey is dropped: the own one has changed.
 fn seen(state: &mut State, seen: Box<Visibility>) {
-    if state.own.hotkey != Some(seen.hotkey) {
+    if state.model.own.hotkey != Some(seen.hotkey) {
         return;
     }
     if let Some(probe) = &seen.probe {

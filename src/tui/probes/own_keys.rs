@@ -5,6 +5,7 @@ use crate::domain::diagnostic::Diagnostic;
 use crate::domain::log::Level;
 use crate::domain::probe::ProbeOrder;
 use crate::domain::self_test::SelfTest;
+use crate::engine::service::Request;
 use crate::tui::commit::Choice;
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
@@ -14,7 +15,7 @@ use crate::tui::state::{Mode, State, View};
 pub fn ask(state: &mut State) {
     let why_not = if state.options.read_only {
         Some("read-only: a self-test writes a canary into your bucket")
-    } else if state.own.hotkey.is_none() {
+    } else if state.model.own.hotkey.is_none() {
         Some("no own hotkey is configured")
     } else if matches!(state.probes.own_keys, OwnKeys::Testing { .. }) {
         Some("your keys are being tested")
@@ -39,8 +40,8 @@ pub fn answer(state: &mut State, choice: Choice, command: Command) -> Vec<Effect
                 state.view = View::You;
                 state.scroll = 0;
             }
-            state.probes.own_keys = OwnKeys::Testing { since_ms: state.now_ms };
-            return vec![Effect::Probe(ProbeOrder::SelfTest)];
+            state.probes.own_keys = OwnKeys::Testing { since_ms: state.model.now_ms };
+            return vec![Effect::Ask(Request::Probe(ProbeOrder::SelfTest))];
         }
         (Command::Accept | Command::Cancel, _) => state.mode = Mode::Normal,
         _ => {}
@@ -50,7 +51,7 @@ pub fn answer(state: &mut State, choice: Choice, command: Command) -> Vec<Effect
 
 /// It has ended. One of another hotkey is dropped: the own one has changed.
 pub fn tested(state: &mut State, test: Box<SelfTest>) -> Vec<Effect> {
-    if state.own.hotkey != Some(test.hotkey) {
+    if state.model.own.hotkey != Some(test.hotkey) {
         state.probes.own_keys = OwnKeys::Idle;
         return Vec::new();
     }

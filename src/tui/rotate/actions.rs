@@ -6,6 +6,7 @@ use super::wizard::Outcome;
 use super::{Asked, Page, Rotations, Wizard, Working, barred, blocks_left, dialog, forbidden, page};
 use crate::domain::rotation::Step;
 use crate::domain::rotation::messages::RotateOrder;
+use crate::engine::service::Request;
 use crate::tui::commit::Choice;
 use crate::tui::keymap::Command;
 use crate::tui::msg::Effect;
@@ -24,7 +25,7 @@ pub fn asked(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     let rests = !rotations.is_busy() && !rotations.driving && rotations.question.is_none() && !rotations.over;
-    if rests { vec![Effect::Rotate(RotateOrder::Look)] } else { Vec::new() }
+    if rests { vec![Effect::Ask(Request::Rotate(RotateOrder::Look))] } else { Vec::new() }
 }
 
 /// Opens the wizard where a rotation can be begun.
@@ -131,18 +132,19 @@ fn go_on(state: &mut State) -> Vec<Effect> {
 
 fn look(state: &mut State) -> Vec<Effect> {
     state.rotations.trouble = None;
-    state.rotations.working = Some(Working { words: "Looking where it stands".to_owned(), since_ms: state.now_ms });
-    vec![Effect::Rotate(RotateOrder::Look)]
+    state.rotations.working =
+        Some(Working { words: "Looking where it stands".to_owned(), since_ms: state.model.now_ms });
+    vec![Effect::Ask(Request::Rotate(RotateOrder::Look))]
 }
 
 /// Sends an order on its way and says at once that something is done.
 pub(super) fn send(state: &mut State, order: RotateOrder, words: &str) -> Vec<Effect> {
-    let since_ms = state.now_ms;
+    let since_ms = state.model.now_ms;
     let rotations = &mut state.rotations;
     rotations.trouble = None;
     rotations.driving = true;
     rotations.working = Some(Working { words: words.to_owned(), since_ms });
-    vec![Effect::Rotate(order)]
+    vec![Effect::Ask(Request::Rotate(order))]
 }
 
 /// Puts the question away; the rotation stays where it is.
@@ -206,7 +208,7 @@ impl Rotations {
     /// Lets go of the lock, if orders of this screen hold it.
     pub(super) fn let_go(&mut self) -> Vec<Effect> {
         let driven = std::mem::take(&mut self.driving);
-        driven.then_some(Effect::Rotate(RotateOrder::Leave)).into_iter().collect()
+        driven.then_some(Effect::Ask(Request::Rotate(RotateOrder::Leave))).into_iter().collect()
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn password(state: &mut State, command: Command) -> Vec<Effect> {
 
 /// Sends what was confirmed on its way.
 fn order(state: &mut State) -> Vec<Effect> {
-    let now_ms = state.now_ms;
+    let now_ms = state.model.now_ms;
     let Some(publishing) = state.rotations.publishing_mut() else { return Vec::new() };
     if let Some(line) = &mut publishing.password {
         *line = PasswordLine::default();

@@ -15,7 +15,7 @@ mod wizard;
 use serde::Serialize;
 
 use crate::domain::commit::Plan;
-use crate::domain::commit::messages::{Locked, Request};
+use crate::domain::commit::messages::{Locked, RequestId};
 use crate::domain::commit::outcome::Rule;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::roster::Role;
@@ -109,7 +109,7 @@ pub enum Asked {
 #[derive(Debug, Clone, Serialize)]
 pub struct Publishing {
     /// Number of the plan.
-    pub request: Request,
+    pub request: RequestId,
     /// The plan.
     pub plan: Plan,
     /// How the key file is locked.
@@ -307,7 +307,7 @@ pub fn is_pinned(state: &State) -> bool {
 /// The newest finalized block that the report or the feed knows.
 pub fn finalized(state: &State) -> Option<u64> {
     let told = state.rotations.report.as_ref().and_then(|report| report.finalized);
-    told.max(state.heads.finalized)
+    told.max(state.model.heads.finalized)
 }
 
 /// Blocks of the grace that are left, as the newest finalized block says.
@@ -319,14 +319,15 @@ pub fn blocks_left(state: &State) -> Option<u64> {
 /// What the chain holds instead of what this rotation has put there, as far as the table shows it final.
 pub fn reverted(state: &State) -> Option<Seen> {
     let rotation = &state.rotations.open()?.rotation;
-    let snapshot = state.table.snapshot()?;
-    let held = state.own.hotkey.and_then(|hotkey| snapshot.commitments.get(&hotkey));
+    let snapshot = state.model.table.snapshot()?;
+    let held = state.model.own.hotkey.and_then(|hotkey| snapshot.commitments.get(&hotkey));
     let block = held.and_then(|commitment| commitment.block);
     // What is not final yet, or older than what was published, says nothing.
-    let newer = block.is_none_or(|block| Some(block) <= state.heads.finalized && Some(block) > rotation.finalized);
+    let newer =
+        block.is_none_or(|block| Some(block) <= state.model.heads.finalized && Some(block) > rotation.finalized);
     let seen = Seen::of(held);
     let newer = newer && Some(snapshot.at.number) >= rotation.finalized;
-    (state.heads.finalized.is_some() && newer && rotation.is_reverted(&seen)).then_some(seen)
+    (state.model.heads.finalized.is_some() && newer && rotation.is_reverted(&seen)).then_some(seen)
 }
 
 /// Whether what it has published was put aside on chain since, as the journal has it.

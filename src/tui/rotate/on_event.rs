@@ -9,6 +9,7 @@ use crate::domain::log::Level;
 use crate::domain::rotation::messages::{Question, RotateNews, RotateOrder};
 use crate::domain::rotation::{Entry, Event, Phase, Report, Rotation, Step};
 use crate::domain::untrusted::Untrusted;
+use crate::engine::service::Request;
 use crate::tui::commit::{Deciding, PasswordLine, Run, published};
 use crate::tui::logbook::LogLine;
 use crate::tui::msg::Effect;
@@ -24,7 +25,7 @@ pub fn on_event(state: &mut State, news: RotateNews) -> Vec<Effect> {
             stands(state, report, closed, journal, driven_elsewhere);
         }
         RotateNews::Working { words } => {
-            state.rotations.working = Some(Working { words, since_ms: state.now_ms });
+            state.rotations.working = Some(Working { words, since_ms: state.model.now_ms });
         }
         RotateNews::Progress(progress) => went_on(state, progress),
         RotateNews::Asks(question) => asked(state, question),
@@ -95,7 +96,7 @@ fn line(entry: &Entry) -> LogLine {
 
 /// What stood there before is an old key from here on, as the journal will say at the next start.
 fn went_on(state: &mut State, progress: Progress) {
-    let now_ms = state.now_ms;
+    let now_ms = state.model.now_ms;
     let done = progress == Progress::ReadBack;
     state.rotations.run.get_or_insert_with(|| Box::new(Run::begin(now_ms, false))).take(progress, now_ms);
     if let Some(plan) = state.rotations.publishing().filter(|_| done).map(|publishing| publishing.plan.clone()) {
@@ -164,5 +165,5 @@ pub fn reverted_now(state: &mut State) -> Vec<Effect> {
     }
     state.rotations.looked_for = seen;
     let grave = state.rotations.open().is_some_and(|report| report.rotation.phase != Phase::Planned);
-    seen.filter(|_| grave).map(|_| Effect::Rotate(RotateOrder::Look)).into_iter().collect()
+    seen.filter(|_| grave).map(|_| Effect::Ask(Request::Rotate(RotateOrder::Look))).into_iter().collect()
 }

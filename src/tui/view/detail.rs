@@ -73,10 +73,10 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     if row.own && state.proofs.is_unknown(&row.hotkey) {
         facts::unknown(&mut lines, width, styles);
     } else if let Some(drift) = &row.drift {
-        if state.own.local.vault().is_some() {
-            places::compared(&mut lines, published, &state.own.local, width, styles);
+        if state.model.own.local.vault().is_some() {
+            places::compared(&mut lines, published, &state.model.own.local, width, styles);
         } else {
-            facts::drift(&mut lines, drift, published, &state.own.local, styles);
+            facts::drift(&mut lines, drift, published, &state.model.own.local, styles);
         }
         if drift_first.is_none() {
             facts::consequence(&mut lines, state, drift, width, styles);
@@ -119,7 +119,7 @@ fn verdict(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usiz
             let text = "Never committed: validators do not look for this bucket at all.";
             remark(lines, "○", text, width, styles.none());
         }
-        Some(commitment) => judged(lines, commitment, state.own.is_r2, width, styles),
+        Some(commitment) => judged(lines, commitment, state.model.own.is_r2, width, styles),
     }
     let several = row.commitment.as_ref().map_or(0, |commitment| commitment.fields);
     if several > 1 {
@@ -177,7 +177,7 @@ fn advice(state: &State, row: &Row) -> Option<String> {
         (true, _) if row.is_ex_member() => {
             "Revoke the published token at Cloudflare: that is the only way left to close the bucket.".to_owned()
         }
-        (true, RowState::None | RowState::Unreadable) if state.own.local.mode != Mode::Dual => {
+        (true, RowState::None | RowState::Unreadable) if state.model.own.local.mode != Mode::Dual => {
             format!("Complete the read pair first (see You), then publish it {with}; GRAIL does so too at its start.")
         }
         (true, RowState::None | RowState::Unreadable) => {
@@ -241,7 +241,7 @@ fn on_chain(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, width: usi
         };
         fact(lines, "kind", ink(&commitment.variant, styles.plain()), &fields, width, styles);
     }
-    if let Some(snapshot) = state.table.snapshot() {
+    if let Some(snapshot) = state.model.table.snapshot() {
         let read = format!("read with everything else at this block, {}", snapshot.at.hash.short());
         fact(lines, "as of", block(snapshot.at.number), &read, width, styles);
     }

@@ -248,6 +248,6 @@ pub(super) fn took(ms: u64) -> String {
 /// Something that moves while one waits.
 pub(super) fn spinner(state: &State) -> &'static str {
     const TURNS: [&str; 4] = ["◐", "◓", "◑", "◒"];
-    let turn = usize::try_from(state.now_ms / 200).unwrap_or_default();
+    let turn = usize::try_from(state.model.now_ms / 200).unwrap_or_default();
     TURNS[turn % TURNS.len()]
 }

@@ -194,7 +194,7 @@ pub(super) fn own_mark(state: &State, drift: &Drift, styles: Styles) -> (&'stati
     if severity != Severity::Note {
         return (glyph(severity), headline.clone(), styles.severity(severity));
     }
-    if state.own.local.is_empty() {
+    if state.model.own.local.is_empty() {
         return ("·", headline.clone(), styles.dim());
     }
     match own_doubt(state) {

@@ -58,7 +58,7 @@ fn hints(state: &State) -> Vec<Hint> {
             let word = word(state, spec.command)?;
             let moves = matches!(spec.command, Command::Down | Command::Up);
             let urgent = match spec.command {
-                Command::Pause => state.table.paused().is_some(),
+                Command::Pause => state.model.table.paused().is_some(),
                 Command::Rotate => state.rotations.open().is_some(),
                 _ => false,
             };
@@ -80,7 +80,7 @@ fn hints(state: &State) -> Vec<Hint> {
 /// The word for what the command does at this moment; `None` when it would do nothing.
 fn word(state: &State, command: Command) -> Option<&'static str> {
     let listed = !state.list.slots().is_empty();
-    let known = state.table.snapshot().is_some();
+    let known = state.model.table.snapshot().is_some();
     if matches!(state.mode, Mode::Commit | Mode::Rotate | Mode::Leaving(_) | Mode::SelfTest(_)) {
         return in_dialog(state, command);
     }
@@ -89,13 +89,15 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
         (KeyMode::Normal, Command::Probe | Command::Sweep | Command::Mark | Command::Failed | Command::Map) => {
             return tests(state, command);
         }
-        (KeyMode::Normal, Command::SelfTest) if state.options.read_only || state.own.hotkey.is_none() => return None,
+        (KeyMode::Normal, Command::SelfTest) if state.options.read_only || state.model.own.hotkey.is_none() => {
+            return None;
+        }
         (KeyMode::Normal, Command::Filter | Command::Sort | Command::Reverse | Command::ExMembers | Command::Pause)
             if !known =>
         {
             return None;
         }
-        (KeyMode::Normal, Command::ExMembers) if state.table.roster().summary.ex_members == 0 => return None,
+        (KeyMode::Normal, Command::ExMembers) if state.model.table.roster().summary.ex_members == 0 => return None,
         (KeyMode::Normal, Command::Back) if state.commits.has_dismissible() || state.rotations.over => "dismiss",
         (KeyMode::Normal, Command::Back) if state.view == View::Subnet => {
             match (state.list.is_filtered(), state.probes.marks()) {
@@ -104,23 +106,25 @@ fn word(state: &State, command: Command) -> Option<&'static str> {
                 (false, _) => "clear marks",
             }
         }
-        (KeyMode::Normal, Command::Commit) => match (&state.commits.session, state.own.hotkey, state.view) {
+        (KeyMode::Normal, Command::Commit) => match (&state.commits.session, state.model.own.hotkey, state.view) {
             (Some(_), ..) => "show commit",
             (None, Some(_), View::Subnet | View::Detail | View::You) => "commit",
             (None, ..) => return None,
         },
-        (KeyMode::Normal, Command::Rotate) => match (state.rotations.open(), state.own.hotkey, state.view) {
+        (KeyMode::Normal, Command::Rotate) => match (state.rotations.open(), state.model.own.hotkey, state.view) {
             (Some(_), ..) => "show rotation",
             (None, Some(_), View::Subnet | View::Detail | View::You) => "rotate",
             (None, ..) => return None,
         },
         (KeyMode::Normal, Command::RollBack) => return None,
-        (KeyMode::Normal, Command::Acknowledge) if state.proofs.unread(state.now_ms).next().is_none() => return None,
+        (KeyMode::Normal, Command::Acknowledge) if state.proofs.unread(state.model.now_ms).next().is_none() => {
+            return None;
+        }
         (KeyMode::Normal, Command::CancelWaiting) if !state.commits.is_awaiting() => return None,
         (KeyMode::Normal, Command::You) if state.view == View::You => return None,
         (KeyMode::Normal, Command::Logs) if state.view == View::Logs => return None,
         (KeyMode::Normal, Command::Help) if state.view == View::Help => return None,
-        (KeyMode::Normal, Command::Pause) if state.table.paused().is_some() => "unfreeze",
+        (KeyMode::Normal, Command::Pause) if state.model.table.paused().is_some() => "unfreeze",
         (KeyMode::Normal, Command::ExMembers) if state.list.ex_members => "hide ex-members",
         (KeyMode::Filter, Command::Cancel) => "no filter",
         (KeyMode::Choose, command) if was_sent(state) => match command {
@@ -141,7 +145,7 @@ fn was_sent(state: &State) -> bool {
 fn tests(state: &State, command: Command) -> Option<&'static str> {
     let listed = !state.list.slots().is_empty();
     Some(match (command, state.view) {
-        (Command::Probe, View::You) if state.own.hotkey.is_none() => return None,
+        (Command::Probe, View::You) if state.model.own.hotkey.is_none() => return None,
         (Command::Probe, View::You) => "am I seen?",
         (Command::Sweep, _) if state.probes.sweep.is_some() => "cancel test",
         (Command::Map, View::Map) => return None,

@@ -15,8 +15,9 @@ use super::text::{columns, cut, ink, line_columns};
 use crate::domain::freshness::SHOWN_AS_OLD_MS;
 use crate::domain::network::Endpoint;
 use crate::domain::text::{age_seconds, grouped};
-use crate::tui::state::{Connection, State};
-use crate::tui::table::Origin;
+use crate::engine::model::Connection;
+use crate::engine::table::Origin;
+use crate::tui::state::State;
 
 /// A part of the header in falling length; a form is left in the order of its rank, the lowest first.
 struct Segment(Vec<(u8, Line<'static>)>);
@@ -66,7 +67,7 @@ fn name(styles: Styles) -> Segment {
 
 fn network(state: &State, styles: Styles) -> Segment {
     let netuid = state.options.netuid.to_string();
-    let snapshot = state.table.snapshot();
+    let snapshot = state.model.table.snapshot();
     let name = snapshot.and_then(|snapshot| snapshot.subnet.name.as_ref());
     let called = name.map_or_else(String::new, |name| format!(" ({})", cut(&name.shown(), 16)));
     // GRAIL's own name is what one expects; another project's matters more than where it was read.
@@ -110,28 +111,32 @@ fn block(state: &State, styles: Styles) -> Segment {
 
 /// Number of a block, what is known of it, since when, and how old it was then by its timestamp.
 fn freshness(state: &State) -> Option<(u64, &'static str, u64, u64)> {
-    match (state.heads.finalized, state.table.snapshot(), state.table.origin()) {
-        (Some(number), ..) => Some((number, "finalized", state.heads.finalized_at_ms, state.heads.behind_ms)),
+    match (state.model.heads.finalized, state.model.table.snapshot(), state.model.table.origin()) {
+        (Some(number), ..) => {
+            Some((number, "finalized", state.model.heads.finalized_at_ms, state.model.heads.behind_ms))
+        }
         (None, Some(snapshot), Origin::Saved { at_ms }) => Some((snapshot.at.number, "saved", at_ms, 0)),
         _ => None,
     }
 }
 
 fn connection(state: &State, styles: Styles) -> Segment {
-    let (glyph, word, style, more) = match &state.connection {
+    let (glyph, word, style, more) = match &state.model.connection {
         Connection::Live { latency_ms, .. } => ("●", "live", styles.readable(), latency(*latency_ms)),
         Connection::Stalled { .. } => ("▲", "stalled", styles.drift(), String::new()),
         Connection::Connecting { after: None, .. } => ("◌", "connecting", styles.accent(), String::new()),
-        Connection::Connecting { attempt, .. } if !state.was_heard() => {
+        Connection::Connecting { attempt, .. } if !state.model.was_heard() => {
             ("◌", "connecting", styles.drift(), format!(" try {attempt}"))
         }
         Connection::Connecting { attempt, .. } => ("◌", "reconnecting", styles.drift(), format!(" try {attempt}")),
-        Connection::Lost { .. } if !state.was_heard() => ("✗", "no connection", styles.unreadable(), String::new()),
+        Connection::Lost { .. } if !state.model.was_heard() => {
+            ("✗", "no connection", styles.unreadable(), String::new())
+        }
         Connection::Lost { .. } => ("✗", "lost", styles.unreadable(), String::new()),
     };
     let line =
         |text: String| Line::from(vec![ink(format!("{glyph} "), style), ink(word, style), ink(text, styles.dim())]);
-    let label = host_label(state.connection.endpoint());
+    let label = host_label(state.model.connection.endpoint());
     let full = if label.is_empty() { more.clone() } else { format!(" {}{more}", cut(&label, 24)) };
     Segment(vec![(1, line(full)), (4, line(more)), (LAST, line(String::new()))])
 }
@@ -160,14 +165,15 @@ fn awaiting(state: &State, styles: Styles) -> Segment {
 }
 
 fn own(state: &State, styles: Styles) -> Segment {
-    let Some(hotkey) = state.own.hotkey else {
+    let Some(hotkey) = state.model.own.hotkey else {
         return Segment(vec![(2, ink("no hotkey", styles.dim()).into()), (LAST, Line::default())]);
     };
-    let name = state.own.hotkey_name.as_ref().map(|name| format!(" {}", cut(&name.shown(), 16))).unwrap_or_default();
+    let name =
+        state.model.own.hotkey_name.as_ref().map(|name| format!(" {}", cut(&name.shown(), 16))).unwrap_or_default();
     let who = match state.own_row().map(|row| row.uid) {
         Some(Some(uid)) => ink(format!("uid {uid}"), styles.strong()),
         Some(None) => ink("ex-member", styles.drift()),
-        None if state.table.snapshot().is_some() => ink("not registered", styles.drift()),
+        None if state.model.table.snapshot().is_some() => ink("not registered", styles.drift()),
         None => ink(hotkey.short(), styles.strong()),
     };
     let full = Line::from(vec![who.clone(), ink(&name, styles.dim())]);

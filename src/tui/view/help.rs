@@ -46,9 +46,9 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     for (term, meaning) in FILTERS {
         entry(&mut lines, term, meaning, width, styles.strong(), styles);
     }
-    if !state.own.paths.is_empty() {
+    if !state.model.own.paths.is_empty() {
         section(&mut lines, "FILES", styles);
-        for (what, path) in &state.own.paths {
+        for (what, path) in &state.model.own.paths {
             entry(&mut lines, what, &path.shown(), width, styles.dim(), styles);
         }
     }

@@ -62,7 +62,7 @@ pub(super) fn page(state: &State, body: Rect) -> usize {
 fn parts(state: &State, body: Rect, styles: Styles) -> Parts {
     let air = u16::from(body.height >= AIRY);
     let legend = u16::try_from(legend(state, usize::from(body.width) - 2, styles).len()).unwrap_or(1);
-    let lines = u16::try_from(state.table.roster().rows.len().div_ceil(per_line(body.width))).unwrap_or(u16::MAX);
+    let lines = u16::try_from(state.model.table.roster().rows.len().div_ceil(per_line(body.width))).unwrap_or(u16::MAX);
     let fixed = 1 + air + 1 + air + 1 + legend + 1;
     let height = body.height.saturating_sub(fixed).min(lines);
     let row = |y: u16, height: u16| Rect { x: body.x + 1, y, width: body.width - 2, height };
@@ -80,7 +80,7 @@ fn parts(state: &State, body: Rect, styles: Styles) -> Parts {
 
 /// Draws the map.
 pub(super) fn render(state: &State, styles: Styles, body: Rect, frame: &mut Frame<'_>) {
-    if state.table.snapshot().is_none() {
+    if state.model.table.snapshot().is_none() {
         return subnet::never_read(state, styles, body, frame);
     }
     let parts = parts(state, body, styles);
@@ -109,7 +109,7 @@ fn head(per_line: usize, styles: Styles) -> Line<'static> {
 }
 
 fn map(state: &State, styles: Styles, per_line: usize, area: Rect, frame: &mut Frame<'_>) {
-    let rows = state.table.roster().rows.chunks(per_line).skip(state.scroll);
+    let rows = state.model.table.roster().rows.chunks(per_line).skip(state.scroll);
     let under = state.selected().and_then(|row| row.uid);
     for (y, line) in (area.top()..area.bottom()).zip(rows) {
         let uid = line.first().and_then(|row| row.uid).map(|uid| grouped(u64::from(uid))).unwrap_or_default();
@@ -181,7 +181,7 @@ fn legend(state: &State, width: usize, styles: Styles) -> Vec<Line<'static>> {
         })
         .collect();
     let bare = probes.bare() + counted(&Verdict::NoCommitment).unwrap_or_default();
-    let untested = state.table.roster().summary.uids.saturating_sub(probes.tested() + probes.bare());
+    let untested = state.model.table.roster().summary.uids.saturating_sub(probes.tested() + probes.bare());
     if untested > 0 {
         entries.push(ink(format!("· {} not tested", number(untested)), styles.dim()));
     }

@@ -95,7 +95,7 @@ pub fn fleet_page(state: &State) -> usize {
 /// How far the map is scrolled so that the selected uid is on the screen, moving it as little as that needs.
 pub fn fleet_scroll(state: &State) -> usize {
     let (page, per_line) = (fleet_page(state).max(1), fleet_columns(state));
-    let lines = state.table.roster().rows.len().div_ceil(per_line);
+    let lines = state.model.table.roster().rows.len().div_ceil(per_line);
     let most = lines.saturating_sub(page);
     let Some(line) = place(state).map(|place| place / per_line) else { return state.scroll.min(most) };
     state.scroll.min(line).max((line + 1).saturating_sub(page)).min(most)

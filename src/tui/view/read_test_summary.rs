@@ -119,7 +119,7 @@ fn quiet(count: usize, style: Style, styles: Styles) -> Style {
 /// Counts and an age, then a bar of the proportions. Where there is no room the counts go that say least.
 fn found(state: &State, width: usize, styles: Styles) -> Line<'static> {
     let probes = &state.probes;
-    let untested = state.table.roster().summary.uids.saturating_sub(probes.tested());
+    let untested = state.model.table.roster().summary.uids.saturating_sub(probes.tested());
     let counts = VerdictClass::ALL.map(|class| probes.count(class));
     let mut parts: Vec<(u8, Span<'static>)> = Vec::new();
     for (count, class) in counts.into_iter().zip(VerdictClass::ALL).filter(|(count, _)| *count > 0) {

@@ -27,7 +27,7 @@ use crate::domain::credentials::{Masked, Mode, Place, Source};
 use crate::domain::diagnostic::Severity;
 use crate::domain::inventory::{HiddenValue, ValueLine};
 use crate::domain::visible::Standing;
-use crate::tui::own::OwnInfo;
+use crate::engine::own::OwnInfo;
 use crate::tui::probes::OwnKeys;
 use crate::tui::proofs::other_chain;
 use crate::tui::state::State;
@@ -35,7 +35,7 @@ use crate::tui::state::State;
 /// The lines of the view.
 pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let styles = Styles::of(&state.options);
-    let own = &state.own;
+    let own = &state.model.own;
     if own.is_first_run() {
         return first_run(state, width, styles);
     }
@@ -66,7 +66,7 @@ pub(super) fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
         }
     }
     findings(&mut lines, own, worst, width, styles);
-    if let Some(other) = state.table.snapshot().and_then(|snapshot| snapshot.subnet.other_name(snapshot.netuid)) {
+    if let Some(other) = state.model.table.snapshot().and_then(|snapshot| snapshot.subnet.other_name(snapshot.netuid)) {
         lines.push(Line::default());
         finding(&mut lines, &other, width, styles);
     }
@@ -98,7 +98,7 @@ enum Worst {
 impl Worst {
     /// Of two that hurt as much the first one here.
     fn of(state: &State) -> Option<Self> {
-        let own = &state.own;
+        let own = &state.model.own;
         let row = state.own_row();
         if row.is_some_and(|row| state.proofs.is_unknown(&row.hotkey)) {
             return Some(Self::Unknown);
@@ -130,12 +130,12 @@ fn worst_first(lines: &mut Vec<Line<'static>>, state: &State, worst: Option<Wors
             Some(drift) => facts::drift_first(lines, state, drift, width, styles),
             None => return,
         },
-        Some(Worst::Finding(at)) => match state.own.findings.get(at) {
+        Some(Worst::Finding(at)) => match state.model.own.findings.get(at) {
             Some(one) => facts::finding_first(lines, one, width, styles),
             None => return,
         },
         Some(Worst::Visibility) => return visibility::lines(lines, state, width, styles),
-        Some(Worst::Mode) => mode(lines, &state.own, width, styles),
+        Some(Worst::Mode) => mode(lines, &state.model.own, width, styles),
     }
     lines.push(Line::default());
 }
@@ -179,7 +179,7 @@ fn first_run(state: &State, width: usize, styles: Styles) -> Vec<Line<'static>> 
         paragraph(&mut lines, note, 4, width, styles.dim());
     }
     section(&mut lines, "3  for good", styles);
-    if let Some((_, path)) = state.own.paths.iter().find(|(what, _)| what.starts_with("config")) {
+    if let Some((_, path)) = state.model.own.paths.iter().find(|(what, _)| what.starts_with("config")) {
         paragraph(&mut lines, &path.shown(), 4, width, styles.plain());
     }
     for text in CONFIG {
@@ -194,12 +194,14 @@ fn first_run(state: &State, width: usize, styles: Styles) -> Vec<Line<'static>> 
 }
 
 fn identity(state: &State, styles: Styles) -> Vec<Line<'static>> {
-    let own = &state.own;
+    let own = &state.model.own;
     let who = match (own.hotkey, state.own_row().map(|row| row.uid)) {
         (None, _) => ink("no hotkey configured", styles.drift()),
         (Some(_), Some(Some(uid))) => ink(format!("uid {uid}"), styles.strong()),
         (Some(_), Some(None)) => ink("ex-member: no longer registered", styles.drift()),
-        (Some(_), None) if state.table.snapshot().is_some() => ink("not registered on this subnet", styles.drift()),
+        (Some(_), None) if state.model.table.snapshot().is_some() => {
+            ink("not registered on this subnet", styles.drift())
+        }
         (Some(_), None) => ink("your hotkey", styles.strong()),
     };
     let mut line = Line::from(who);
@@ -285,13 +287,13 @@ fn compared(lines: &mut Vec<Line<'static>>, state: &State, worst: Option<Worst>,
     }
     let Some(drift) = &row.drift else { return };
     let published = row.commitment.as_ref().and_then(Commitment::published);
-    if state.own.local.places.len() > 1 || state.own.local.vault().is_some() {
-        places::compared(lines, published, &state.own.local, width, styles);
+    if state.model.own.local.places.len() > 1 || state.model.own.local.vault().is_some() {
+        places::compared(lines, published, &state.model.own.local, width, styles);
     } else {
-        facts::drift(lines, drift, published, &state.own.local, styles);
+        facts::drift(lines, drift, published, &state.model.own.local, styles);
     }
     // It stands first; in single-credential mode a finding above has said what follows, and what to do.
-    if state.own.local.mode != Mode::Legacy && worst != Some(Worst::Drift) {
+    if state.model.own.local.mode != Mode::Legacy && worst != Some(Worst::Drift) {
         facts::consequence(lines, state, drift, width, styles);
         facts::publishes(lines, state, drift, width, styles);
     }

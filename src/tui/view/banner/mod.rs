@@ -25,11 +25,12 @@ use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::freshness::SHOWN_AS_OLD_MS;
 use crate::domain::provenance::Dispute;
 use crate::domain::text::{age_seconds, grouped};
+use crate::engine::model::{Connection, Loss};
+use crate::engine::table::Origin;
 use crate::report::glyph;
 use crate::tui::keymap::Command;
 use crate::tui::rotate::Urgency;
-use crate::tui::state::{Connection, Loss, State};
-use crate::tui::table::Origin;
+use crate::tui::state::State;
 
 /// How far a fresh snapshot may lie behind the clock, in ms, before it is said: finality takes half a minute, clocks
 /// differ a little.
@@ -149,7 +150,7 @@ fn all(state: &State) -> Vec<Notice> {
         notices.extend(commits::notices(state));
         notices.extend(rotation::notices(state));
     }
-    if let Some(held) = state.table.paused() {
+    if let Some(held) = state.model.table.paused() {
         let changed = match held.touched.len() {
             0 => "nothing changed since".to_owned(),
             1 => "1 row changed since".to_owned(),
@@ -169,7 +170,7 @@ fn all(state: &State) -> Vec<Notice> {
 /// Sources contradict each other: each in full, until it was read, and in one line from then on.
 fn disputes(state: &State) -> Vec<Notice> {
     let reads = format!("{} when you have read it", state.key(Command::Acknowledge));
-    let told = state.proofs.unread(state.now_ms).map(Dispute::finding);
+    let told = state.proofs.unread(state.model.now_ms).map(Dispute::finding);
     let unread = told.flat_map(|told| {
         let (glyph, look) = match told.severity {
             Severity::Danger => (glyph(Severity::Danger), Look::Bad),
@@ -184,8 +185,8 @@ fn disputes(state: &State) -> Vec<Notice> {
 
 /// Those that were read leave a line each, for as long as that holds.
 fn acknowledged(state: &State) -> impl Iterator<Item = Notice> {
-    state.proofs.acknowledged(state.now_ms).map(|(dispute, until_ms)| {
-        let left = age_seconds(until_ms.saturating_sub(state.now_ms) / 1_000);
+    state.proofs.acknowledged(state.model.now_ms).map(|(dispute, until_ms)| {
+        let left = age_seconds(until_ms.saturating_sub(state.model.now_ms) / 1_000);
         let parts = vec![
             format!("Acknowledged: {}", dispute.case.words()),
             format!("expires in {left}"),
@@ -196,9 +197,9 @@ fn acknowledged(state: &State) -> impl Iterator<Item = Notice> {
 }
 
 fn connection(state: &State) -> Vec<Notice> {
-    let Some(snapshot) = state.table.snapshot() else { return Vec::new() };
-    if let Some(loss) = state.connection.loss() {
-        let shown = state.heads.finalized.unwrap_or(snapshot.at.number);
+    let Some(snapshot) = state.model.table.snapshot() else { return Vec::new() };
+    if let Some(loss) = state.model.connection.loss() {
+        let shown = state.model.heads.finalized.unwrap_or(snapshot.at.number);
         return lost(state, loss, shown);
     }
     still(state).or_else(|| behind(state)).or_else(|| saved(state)).into_iter().collect()
@@ -207,7 +208,7 @@ fn connection(state: &State) -> Vec<Notice> {
 /// What happened, and beneath it why and what to do: in one line if that has room for both, else in two if the screen has.
 fn lost(state: &State, loss: &Loss, shown: u64) -> Vec<Notice> {
     let age = age_seconds(state.since(loss.since_ms) / 1_000);
-    let (lead, table) = match state.table.origin() {
+    let (lead, table) = match state.model.table.origin() {
         Origin::Saved { at_ms } => (
             format!("No connection for {age}"),
             format!("the table was saved {} ago", age_seconds(state.since(at_ms) / 1_000)),
@@ -229,8 +230,8 @@ fn lost(state: &State, loss: &Loss, shown: u64) -> Vec<Notice> {
 }
 
 fn retry(state: &State) -> String {
-    match &state.connection {
-        Connection::Lost { retry_at_ms, .. } => match retry_at_ms.saturating_sub(state.now_ms).div_ceil(1_000) {
+    match &state.model.connection {
+        Connection::Lost { retry_at_ms, .. } => match retry_at_ms.saturating_sub(state.model.now_ms).div_ceil(1_000) {
             0 => "trying again".to_owned(),
             seconds => format!("next try in {seconds} s"),
         },
@@ -240,10 +241,10 @@ fn retry(state: &State) -> String {
 }
 
 fn still(state: &State) -> Option<Notice> {
-    let silent_ms = match &state.connection {
+    let silent_ms = match &state.model.connection {
         Connection::Stalled { since_ms, .. } => state.since(*since_ms),
         Connection::Live { .. } => {
-            Some(state.since(state.heads.finalized_at_ms)).filter(|ms| *ms >= SHOWN_AS_OLD_MS)?
+            Some(state.since(state.model.heads.finalized_at_ms)).filter(|ms| *ms >= SHOWN_AS_OLD_MS)?
         }
         _ => return None,
     };
@@ -256,7 +257,7 @@ fn still(state: &State) -> Option<Notice> {
 }
 
 fn behind(state: &State) -> Option<Notice> {
-    let ms = Some(state.heads.behind_ms).filter(|ms| *ms >= BEHIND_MS)?;
+    let ms = Some(state.model.heads.behind_ms).filter(|ms| *ms >= BEHIND_MS)?;
     let parts = vec![
         format!("This node's chain is {} behind this machine's clock", age_seconds(ms / 1_000)),
         "the node is catching up, or the clock is wrong".to_owned(),
@@ -265,8 +266,8 @@ fn behind(state: &State) -> Option<Notice> {
 }
 
 fn saved(state: &State) -> Option<Notice> {
-    let Origin::Saved { at_ms } = state.table.origin() else { return None };
-    let endpoint = host_label(state.connection.endpoint());
+    let Origin::Saved { at_ms } = state.model.table.origin() else { return None };
+    let endpoint = host_label(state.model.connection.endpoint());
     let asking =
         if endpoint.is_empty() { "connecting".to_owned() } else { format!("asking {endpoint} for the present") };
     let parts = vec![format!("Saved {} ago on this machine", age_seconds(state.since(at_ms) / 1_000)), asking];

@@ -173,7 +173,7 @@ pub(in crate::tui::view) fn self_test(state: &State, answer: Choice, width: u16,
                 tried, too.";
     paragraph(&mut body, what, 0, text, styles.plain());
     let store =
-        format!("Your bucket is at {}. Nobody else's is touched, and nothing goes on chain.", state.own.provider);
+        format!("Your bucket is at {}. Nobody else's is touched, and nothing goes on chain.", state.model.own.provider);
     paragraph(&mut body, &store, 0, text, styles.dim());
     let asked = Asked { question: "Test your own keys?".to_owned(), word: None, answer, yes: "Test" };
     let foot = asked.lines(state, text, styles);

@@ -61,8 +61,8 @@ pub(in crate::tui::view) fn reading(state: &State, session: &Session, width: usi
 
 /// For whom the plan is asked, before the plan says so itself.
 fn whom(state: &State) -> String {
-    let hotkey = state.own.hotkey.map(|hotkey| hotkey.short()).unwrap_or_default();
-    let name = state.own.hotkey_name.as_ref().map(|name| format!(" {}", name.shown())).unwrap_or_default();
+    let hotkey = state.model.own.hotkey.map(|hotkey| hotkey.short()).unwrap_or_default();
+    let name = state.model.own.hotkey_name.as_ref().map(|name| format!(" {}", name.shown())).unwrap_or_default();
     let uid = state.own_row().and_then(|row| row.uid).map(|uid| format!(" · uid {uid}")).unwrap_or_default();
     format!("For {} · subnet {}{uid} · {hotkey}{name}", state.options.network, state.options.netuid)
 }

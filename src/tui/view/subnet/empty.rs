@@ -10,8 +10,9 @@ use super::super::header::host_label;
 use super::super::style::Styles;
 use super::super::text::ink;
 use crate::domain::text::age_seconds;
+use crate::engine::model::{Connection, Loss};
 use crate::tui::keymap::{Command, KeyMode};
-use crate::tui::state::{Connection, Loss, State};
+use crate::tui::state::State;
 
 /// Columns of a text that is read, not scanned.
 const READABLE: u16 = 84;
@@ -26,7 +27,7 @@ pub(in crate::tui::view) fn never_read(state: &State, styles: Styles, area: Rect
     };
     let width = usize::from(area.width);
     let mut lines = Vec::new();
-    match state.connection.loss() {
+    match state.model.connection.loss() {
         Some(loss) => unreachable(&mut lines, state, loss, width, styles),
         None => reading(&mut lines, state, width, styles),
     }
@@ -34,7 +35,7 @@ pub(in crate::tui::view) fn never_read(state: &State, styles: Styles, area: Rect
 }
 
 fn reading(lines: &mut Vec<Line<'static>>, state: &State, width: usize, styles: Styles) {
-    let (title, text) = match &state.connection {
+    let (title, text) = match &state.model.connection {
         Connection::Live { endpoint, .. } | Connection::Stalled { endpoint, .. } => (
             format!("Reading subnet {} from {}", state.options.netuid, host_label(endpoint)),
             "Every uid and every commitment, all at one finalized block.",
@@ -60,9 +61,9 @@ fn unreachable(lines: &mut Vec<Line<'static>>, state: &State, loss: &Loss, width
     paragraph(lines, &loss.problem.cause, 2, width, styles.dim());
     todo(lines, &loss.problem.help, width, styles);
     lines.push(Line::default());
-    let retry = match &state.connection {
+    let retry = match &state.model.connection {
         Connection::Lost { retry_at_ms, .. } => {
-            format!("Next try in {} s", retry_at_ms.saturating_sub(state.now_ms).div_ceil(1_000))
+            format!("Next try in {} s", retry_at_ms.saturating_sub(state.model.now_ms).div_ceil(1_000))
         }
         _ => "Trying again now".to_owned(),
     };

@@ -41,7 +41,7 @@ pub(super) fn table_area(state: &State, area: Rect) -> Rect {
 
 /// Draws the table and what belongs to it.
 pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
-    if state.table.snapshot().is_none() {
+    if state.model.table.snapshot().is_none() {
         return never_read(state, styles, area, frame);
     }
     summary::render(state, styles, area, frame);
@@ -58,7 +58,7 @@ pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Fram
 
 /// Only the rows on the screen are built.
 fn rows(state: &State, columns: &Columns, styles: Styles, area: Rect, frame: &mut Frame<'_>) {
-    let roster = state.table.roster();
+    let roster = state.model.table.roster();
     let shown = state.list.slots().iter().enumerate().skip(state.list.offset());
     for (y, (index, slot)) in (area.top()..area.bottom()).zip(shown) {
         let selected = index == state.list.cursor();

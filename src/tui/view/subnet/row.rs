@@ -163,7 +163,7 @@ fn none(styles: Styles) -> Vec<(String, Style)> {
 
 /// The line above the ex-members.
 pub(super) fn ex_member_heading(state: &State, width: usize, styles: Styles) -> Line<'static> {
-    let count = match state.table.roster().summary.ex_members {
+    let count = match state.model.table.roster().summary.ex_members {
         1 => "1 ex-member".to_owned(),
         n => format!("{} ex-members", grouped(n as u64)),
     };

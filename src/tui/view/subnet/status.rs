@@ -59,7 +59,7 @@ fn filtered(state: &State, room: usize, styles: Styles) -> Line<'static> {
 fn plain(state: &State, room: usize, styles: Styles) -> Line<'static> {
     let order = if state.list.reverse { ", reversed" } else { "" };
     let mut text = format!("by {}{order}", sorted_by(state.list.sort));
-    let hidden = state.table.roster().summary.ex_members;
+    let hidden = state.model.table.roster().summary.ex_members;
     if hidden > 0 && !state.list.shows_ex_members() {
         text = format!("{text} · {} shows the ex-members", state.key(Command::ExMembers));
     }
@@ -71,8 +71,8 @@ fn right(state: &State, styles: Styles) -> Line<'static> {
         return ink(cut(&toast.text, 60), styles.accent()).into();
     }
     let listed = state.list.rows();
-    let all = state.table.roster().summary.uids
-        + if state.list.shows_ex_members() { state.table.roster().ex_members.len() } else { 0 };
+    let all = state.model.table.roster().summary.uids
+        + if state.list.shows_ex_members() { state.model.table.roster().ex_members.len() } else { 0 };
     let of = if listed == all {
         grouped(all as u64)
     } else {

@@ -40,7 +40,7 @@ pub(super) fn render(state: &State, styles: Styles, area: Rect, frame: &mut Fram
             bar_at += 1;
         }
     }
-    let bar = bar(state.table.roster().summary, usize::from(inner), styles);
+    let bar = bar(state.model.table.roster().summary, usize::from(inner), styles);
     buffer.set_line(area.x + 1, bar_at, &bar, inner);
     if read_test_summary::has_line(state) {
         let line = read_test_summary::line(state, usize::from(inner), styles);
@@ -64,7 +64,7 @@ fn whole_parts(counts: &Line<'static>, width: usize) -> Line<'static> {
 }
 
 fn counts(state: &State, styles: Styles) -> Line<'static> {
-    let summary = state.table.roster().summary;
+    let summary = state.model.table.roster().summary;
     let number = |n: usize| grouped(n as u64);
     let mut spans = vec![
         ink(number(summary.uids), styles.strong()),
@@ -86,7 +86,7 @@ fn quiet_when_none(count: usize, styles: Styles) -> ratatui::style::Style {
 
 /// The operator's own state, if there is one to tell.
 fn own(state: &State, styles: Styles) -> Option<Line<'static>> {
-    let summary = state.table.roster().summary;
+    let summary = state.model.table.roster().summary;
     if let Some(row) = state.own_row() {
         if state.proofs.is_unknown(&row.hotkey) {
             return Some(ink(format!("≠ you: {}", facts::UNKNOWN), styles.unreadable()).into());
@@ -95,7 +95,7 @@ fn own(state: &State, styles: Styles) -> Option<Line<'static>> {
         let (mark, headline, style) = facts::own_mark(state, drift, styles);
         return Some(ink(format!("{mark} you: {}", cut(&headline, 60)), style).into());
     }
-    if state.own.hotkey.is_some() {
+    if state.model.own.hotkey.is_some() {
         return Some(ink("▲ you: this hotkey is not registered on this subnet", styles.drift()).into());
     }
     if summary.uids > 0 && summary.readable + summary.unreadable == 0 {

@@ -73,6 +73,11 @@ impl Table {
         &self.roster
     }
 
+    /// The rows as they are now, whatever becomes of the table.
+    pub fn roster_now(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster)
+    }
+
     /// Where it came from.
     pub const fn origin(&self) -> Origin {
         self.origin

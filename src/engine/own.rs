@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
+use crate::config::Setting;
 use crate::domain::credentials::{LocalValues, LocalView, Mode};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::findings::{self, ENV_GONE, ENV_UNUSABLE};
+use crate::domain::given::Given;
 use crate::domain::hotkey::Hotkey;
 use crate::domain::inventory::{self, ValueLine};
 use crate::domain::network::BlockHash;
@@ -12,6 +14,7 @@ use crate::domain::provider::Provider;
 use crate::domain::roster::Own;
 use crate::domain::untrusted::Untrusted;
 use crate::domain::vault_index::{Holding, Index};
+use crate::ops::context::Context;
 
 /// What the console knows of its operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,6 +65,31 @@ impl OwnInfo {
             chain_before: None,
             paths: Vec::new(),
         }
+    }
+
+    /// As it is configured.
+    pub fn of_context(context: &Context) -> Self {
+        let settings = &context.configuration.settings;
+        let name = |setting: &Option<Setting<Given>>| {
+            setting.as_ref().map(|s| Untrusted::from_text(crate::logs::redacted(&s.value.to_string())))
+        };
+        let mut own = Self::beside(&context.provider, &context.configuration.local, &context.vault);
+        own.local = context.local();
+        own.hotkey = context.hotkey;
+        own.wallet = name(&settings.wallet);
+        own.hotkey_name = name(&settings.hotkey);
+        own.findings.clone_from(&context.findings);
+        own.chain_before = context.chain_before();
+        if let Some(paths) = &context.paths {
+            let places = [
+                ("configuration", paths.config_file()),
+                ("state", paths.state.clone()),
+                ("logs", paths.logs()),
+                ("cache", paths.cache.clone()),
+            ];
+            own.paths = places.map(|(what, path)| (what, Untrusted::from_text(path.to_string_lossy()))).into();
+        }
+        own
     }
 
     /// The part that marks and compares the own row.
